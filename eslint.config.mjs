@@ -1,0 +1,55 @@
+import js from '@eslint/js';
+import prettier from 'eslint-config-prettier';
+import reactHooks from 'eslint-plugin-react-hooks';
+import tseslint from 'typescript-eslint';
+
+/** Arrows between the rooms run one way (see CONTRIBUTING.md): a room may import only what is not listed here. */
+const forbid = (files, patterns) => ({
+  files,
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+});
+const never = (group, message) => ({ group, message });
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'node_modules/**', 'out/**', 'extension/engine/onnx/proto/**', 'models/**', '.vscode-test/**'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  {
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+      'no-restricted-syntax': ['error', { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' }],
+      eqeqeq: 'error',
+      'no-console': 'error',
+    },
+  },
+  { files: ['webview/**/*.{ts,tsx}'], ...reactHooks.configs.flat['recommended-latest'] },
+  {
+    files: ['scripts/**', 'test/**', 'extension/cli/**', '*.mjs', '*.ts', '*.mts'],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: ['*.mjs', '*.config.*', '**/*.config.*'],
+    rules: { 'no-restricted-exports': 'off', 'no-restricted-syntax': 'off' },
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+  },
+  {
+    files: ['scripts/**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', fetch: 'readonly' } },
+  },
+  forbid(['extension/graph/**', 'extension/protocol/**'], [
+    never(['vscode', 'node:*', 'onnxruntime-node', 'react*', '**/engine/**', '**/editor/**', '**/runs/**'], 'graph and protocol are pure.'),
+  ]),
+  forbid(['extension/engine/**'], [
+    never(['vscode', '**/editor/**', '**/commands/**', '**/runs/**', '**/webview/**', '**/cli/**'], 'The engine knows nothing of VS Code.'),
+  ]),
+  forbid(['extension/editor/**', 'extension/commands/**', 'extension/runs/**', 'extension/library/**', 'extension/main.ts'], [
+    never(['onnxruntime-node', 'sharp', '**/engine/**', '**/cli/**'], 'The extension host computes nothing: ask the engine process.'),
+  ]),
+  forbid(['webview/**'], [
+    never(['vscode', 'node:*', '**/engine/**', '**/runs/**', '**/editor/**', '**/commands/**', '**/cli/**'], 'The webview imports graph and protocol only.'),
+  ]),
+  prettier,
+);

@@ -1,0 +1,152 @@
+/**
+ * Messages between whoever runs graphs (the extension host or the command line) and the engine process.
+ * Every request is answered by exactly one `response` with its id, or times out at the caller; events have no answer.
+ * Bytes travel as Uint8Array (the fork uses the `advanced` serialization).
+ */
+import { z } from 'zod';
+import { type ErrorReport } from './errors';
+
+export const PROTOCOL_VERSION = 1;
+
+export const runOptionsSchema = z.object({
+  /** Names the run in events and in `cancel`. */
+  runId: z.string(),
+  /** Text of the graph, as the editor shows it (not necessarily as saved). */
+  graphText: z.string(),
+  /** Absolute path of the graph file; relative paths in the graph are resolved against its folder. */
+  graphPath: z.string(),
+  /** Folders, besides the graph's own, that pictures may be read from. */
+  roots: z.array(z.string()).default([]),
+  /** Absolute paths outside the roots that the user picked by hand. */
+  picked: z.array(z.string()).default([]),
+  allowOutside: z.boolean().default(false),
+  /** Absolute path of the output folder; `save` writes below it. */
+  outDir: z.string(),
+  /** Run only what this node needs, and the node. */
+  target: z.string().optional(),
+  /** Parameter overrides, `[node, parameter, value]`. */
+  set: z.array(z.tuple([z.string(), z.string(), z.unknown()])).default([]),
+  provider: z.string().optional(),
+  useCache: z.boolean().default(true),
+  /** Write `run.json` under this name in the output folder; none when absent. */
+  reportName: z.string().optional(),
+  /** Write each timeline as an animated picture and a strip beside the result. */
+  timeline: z.boolean().default(false),
+  /** A preview every so many steps (0: none), at most this many pixels a side. */
+  previewEvery: z.number().int().min(0).default(0),
+  previewSize: z.number().int().min(16).max(1024).default(256),
+});
+export type RunOptions = z.infer<typeof runOptionsSchema>;
+export type RunRequest = z.input<typeof runOptionsSchema>;
+
+/** Written as `run.json`; see design of the command line. */
+export interface RunReport {
+  weft: string;
+  graph: string;
+  checkpoint: { id: string; sha256: string };
+  provider: string;
+  seed: number;
+  unet: { encoder: number; decoder: number };
+  nodes: Record<string, { seconds: number; cached: boolean }>;
+  seconds: number;
+  peakRssBytes: number;
+  outputs: string[];
+}
+
+export interface RunResult {
+  report: RunReport;
+  /** Absolute paths of the files written, in the order of the report's `outputs`. */
+  files: string[];
+  /** Sentences the user should see although the run succeeded (an empty mask, a fallback). */
+  warnings: { node: string; message: string }[];
+  /** Where the run's report was written, when it was. */
+  reportPath?: string;
+}
+
+export interface CheckpointInfo {
+  id: string;
+  title: string;
+  /** Digest over the digests of the checkpoint's files. */
+  sha256: string;
+  /** Bytes on disk. */
+  size: number;
+  precision: 'fp32' | 'fp16' | 'mixed';
+  /** Side of the square pictures it was trained on, in pixels. */
+  pictureSize: number;
+  /** Nouns it knows, empty when any noun will do. */
+  domains: { noun: string; kinds: string[] }[];
+  builtIn: boolean;
+  /** Set when the checkpoint can't be used. */
+  problem?: string;
+  /** Overrides of parameter defaults, `{ "node type": { parameter: value } }`. */
+  defaults: Record<string, Record<string, unknown>>;
+}
+
+/** Requests with their parameters and answers, by method name. */
+export interface EngineRequests {
+  hello: { params: { protocol: number }; result: { version: string; pid: number } };
+  run: { params: RunRequest; result: RunResult };
+  /** Takes effect within one step; the run's own answer is an `interrupted` error. */
+  cancel: { params: { runId: string }; result: { cancelled: boolean } };
+  'models.list': { params: Record<string, never>; result: CheckpointInfo[] };
+  'models.add': { params: { folder: string; id?: string }; result: CheckpointInfo };
+  'models.verify': { params: { id: string }; result: { id: string; files: number; bytes: number } };
+  'models.remove': { params: { id: string }; result: { removed: boolean } };
+  'cache.clear': { params: Record<string, never>; result: { bytes: number } };
+  /** One picture of a timeline kept in memory since its run, as PNG. */
+  'timeline.frame': {
+    params: { runId: string; node: string; index: number; kind: PreviewKind; size: number };
+    result: { png: Uint8Array };
+  };
+  /** Tells what the machine offers to compute on, in sentences. */
+  devices: { params: Record<string, never>; result: { provider: string; available: boolean; sentence: string }[] };
+  ping: { params: Record<string, never>; result: { rssBytes: number } };
+  /** Finish or cancel what runs, then end the process. */
+  shutdown: { params: Record<string, never>; result: Record<string, never> };
+}
+export type EngineMethod = keyof EngineRequests;
+
+/** x̂0: the denoiser's current guess of the clean picture; xt: the noisy latents themselves. */
+export type PreviewKind = 'x0' | 'xt';
+export type NodeState = 'waiting' | 'running' | 'done' | 'cached' | 'failed' | 'skipped' | 'muted';
+
+export type EngineEvent =
+  | { event: 'log'; level: 'info' | 'warn' | 'error'; message: string }
+  /** The nodes that will be visited, in order. */
+  | { event: 'run.started'; runId: string; nodes: string[] }
+  | {
+      event: 'node';
+      runId: string;
+      node: string;
+      state: NodeState;
+      /** Steps done and to do, for nodes that work in steps. */
+      step?: number;
+      total?: number;
+      secondsLeft?: number;
+      /** A sentence: the error of a failed node, or a warning of a done one. */
+      message?: string;
+    }
+  /** The newest picture of a node that works in steps; `index` counts its timeline from 0. */
+  | {
+      event: 'preview';
+      runId: string;
+      node: string;
+      index: number;
+      total: number;
+      timestep: number;
+      kind: PreviewKind;
+      width: number;
+      height: number;
+      /** width × height × 4 bytes. */
+      rgba: Uint8Array;
+    }
+  /** The picture a node holds when it is done (image, mask, result), as PNG. */
+  | { event: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
+  | { event: 'warning'; runId: string; node: string; message: string };
+
+export type ToEngine = { [M in EngineMethod]: { id: number; method: M; params: EngineRequests[M]['params'] } }[EngineMethod];
+
+export type FromEngine =
+  | { type: 'response'; id: number; result: unknown }
+  | { type: 'response'; id: number; error: ErrorReport }
+  | ({ type: 'event' } & EngineEvent);
