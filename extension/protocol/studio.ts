@@ -1,0 +1,122 @@
+/**
+ * Messages between the webview (the studio) and the extension host. The text document is the only truth: the webview sends
+ * edits, the host applies them to the document and sends the new text to every editor of it.
+ */
+import { type GraphEdit, type Problem } from '../graph';
+import { type CheckpointInfo, type NodeState, type PreviewKind } from './engine';
+
+/** A picture of the workspace that a node may use. `uri` is a webview URI, `path` is relative to the graph file. */
+export interface WorkspacePicture {
+  path: string;
+  name: string;
+  uri: string;
+}
+
+/** What a run says of one node. */
+export interface NodeStatus {
+  state: NodeState;
+  step?: number;
+  total?: number;
+  secondsLeft?: number;
+  message?: string;
+}
+
+export interface RunState {
+  runId: string;
+  state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+  nodes: Record<string, NodeStatus>;
+  /** A sentence when the run failed or finished. */
+  message?: string;
+  provider?: string;
+  seconds?: number;
+  /** UNet rows computed: encoder and decoder halves. */
+  unet?: { encoder: number; decoder: number };
+}
+
+/** One step of a node's timeline. The pixels travel once; the webview keeps them. */
+export interface TimelineFrame {
+  runId: string;
+  node: string;
+  index: number;
+  total: number;
+  timestep: number;
+  kind: PreviewKind;
+  width: number;
+  height: number;
+  rgba: Uint8Array;
+}
+
+export interface StudioSettings {
+  snapToGrid: boolean;
+  showMinimap: boolean;
+  previewEvery: number;
+  previewSize: number;
+}
+
+export type HostToStudio =
+  /** The document: on opening, and after each change whoever made it. `version` counts the document's changes. */
+  | { type: 'document'; text: string; version: number; readOnly: boolean; reason?: string; fileName: string; trusted: boolean }
+  | { type: 'problems'; problems: Problem[] }
+  | { type: 'checkpoints'; checkpoints: CheckpointInfo[] }
+  /** Pictures of the workspace, for the picker; sent on request and when they change. */
+  | { type: 'pictures'; pictures: WorkspacePicture[] }
+  /** Webview URIs of pictures that the graph names (by their path in the graph); undefined: not found. */
+  | { type: 'resolved'; uris: Record<string, string | undefined> }
+  /** The last run of this document; also on opening, so that a reopened editor shows its state. */
+  | { type: 'run'; run: RunState | undefined }
+  | { type: 'node'; runId: string; node: string; status: NodeStatus }
+  | { type: 'frame'; frame: TimelineFrame }
+  /** A node's own picture, as a PNG. */
+  | { type: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
+  /** The outline, a problem or a command points at a node. */
+  | { type: 'reveal'; node: string; param?: string }
+  /** A command of the host that acts on the canvas. */
+  | { type: 'command'; command: StudioCommand }
+  | { type: 'settings'; settings: StudioSettings }
+  /** The clipboard's text, asked for with `pasteRequest`. */
+  | { type: 'clipboard'; text: string }
+  | { type: 'error'; message: string };
+
+export type StudioCommand =
+  | 'fit'
+  | 'zoomToSelection'
+  | 'autoLayout'
+  | 'addNode'
+  | 'selectAll'
+  | 'duplicate'
+  | 'copy'
+  | 'cut'
+  | 'paste'
+  | 'delete'
+  | 'mute'
+  | 'rename'
+  | 'frame'
+  | 'alignLeft'
+  | 'alignTop'
+  | 'focusInspector'
+  | 'focusTimeline';
+
+export type StudioToHost =
+  | { type: 'ready' }
+  /** One undoable change. Several edits in one message are one step of undo. `label` names it in logs. */
+  | { type: 'edit'; edits: GraphEdit[]; label: string; baseVersion: number }
+  | { type: 'run'; target?: string }
+  | { type: 'stop' }
+  | { type: 'openAsText'; offset?: number }
+  | { type: 'openPicture'; path: string }
+  /** Open a frame or picture the webview holds in VS Code's image viewer. */
+  | { type: 'openPng'; name: string; png: Uint8Array }
+  | { type: 'requestPictures' }
+  /** Show VS Code's file picker; the answer is an edit of the parameter. */
+  | { type: 'pickFile'; node: string; param: string }
+  /** Something was dropped from the Explorer: URIs as text. */
+  | { type: 'dropped'; uris: string[]; position: [number, number]; node?: string; param?: string }
+  | { type: 'clipboardWrite'; text: string }
+  | { type: 'pasteRequest' }
+  | { type: 'selection'; nodes: string[] }
+  | { type: 'requestTrust' }
+  | { type: 'timelineFrame'; runId: string; node: string; index: number; kind: PreviewKind }
+  | { type: 'fix'; action: 'showOutput' | 'addCheckpoint' | 'pickFile' | 'openSettings'; node?: string }
+  /** For measurements and tests: milestones such as first paint, in ms since the webview's navigation start. */
+  | { type: 'milestone'; name: string; ms: number }
+  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string };
