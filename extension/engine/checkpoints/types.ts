@@ -1,0 +1,113 @@
+import { type CheckpointInfo } from '../../protocol/engine';
+import { type GraphTensor, type UnetInterface } from '../onnx/types';
+
+export interface CheckpointFile {
+  /** Relative to the checkpoint's folder, forward slashes. */
+  path: string;
+  size: number;
+  sha256: string;
+}
+
+export interface SchedulerConfig {
+  trainTimesteps: number;
+  betaStart: number;
+  betaEnd: number;
+  /** `scaled_linear`: linspace of square roots, squared; `linear`: plain linspace. */
+  betaSchedule: 'scaled_linear' | 'linear';
+}
+
+/** A linear map from the channels of one latent position to RGB in [-1, 1]: rgb[k] = weight[k]·latent + bias[k]. */
+export interface PreviewRgb {
+  weight: number[][];
+  bias: number[];
+}
+
+/** What `weft.json` in a checkpoint's folder may say; all optional. */
+export interface CheckpointManifest {
+  id?: string;
+  title?: string;
+  licence?: string;
+  pictureSize?: number;
+  promptTemplate?: string;
+  domains?: { noun: string; kinds: string[] }[];
+  /** Overrides of the engine's parameter defaults, as the manifest has them. */
+  defaults?: Record<string, unknown>;
+  previewRgb?: PreviewRgb;
+  /** SHA-256 of files by relative path: checked when the checkpoint is prepared. */
+  files?: Record<string, string>;
+}
+
+/** A checkpoint ready to run; `checkpoint.json` in its folder is this, without `folder` and `builtIn`. */
+export interface PreparedCheckpoint {
+  format: number;
+  id: string;
+  title: string;
+  licence?: string;
+  builtIn: boolean;
+  /** Absolute folder of the prepared files; the `path`s below are relative to it. */
+  folder: string;
+  /** Digest over the digests of the files the checkpoint was made from, and the version of the surgery. */
+  sha256: string;
+  files: CheckpointFile[];
+  precision: 'fp32' | 'fp16' | 'mixed';
+  /** Side of the square pictures, in pixels: latentSize × vaeScale. */
+  pictureSize: number;
+  latentSize: number;
+  latentChannels: number;
+  /** Pixels per latent position along a side. */
+  vaeScale: number;
+  /** Latents of the UNet = latents of the VAE × scalingFactor. */
+  scalingFactor: number;
+  scheduler: SchedulerConfig;
+  unet: { path: string; interface: UnetInterface };
+  /** input [B, L] of token ids → output [B, L, D]. */
+  textEncoder: { path: string; input: GraphTensor; output: GraphTensor; contextLength: number };
+  /** input [B, 3, H, W] in [-1, 1] → output [B, C, h, w]: the mode, or 2C channels of which the first C are the mean. */
+  vaeEncoder: { path: string; input: GraphTensor; output: GraphTensor };
+  /** input [B, C, h, w] (divided by scalingFactor) → output [B, 3, H, W] in [-1, 1]. */
+  vaeDecoder: { path: string; input: GraphTensor; output: GraphTensor };
+  /** Folder of the tokenizer's files. */
+  tokenizer: { path: string };
+  /** With `{domain}` where the noun goes. */
+  promptTemplate: string;
+  /** Nouns it knows, empty when any noun will do. */
+  domains: { noun: string; kinds: string[] }[];
+  defaults: Record<string, unknown>;
+  previewRgb?: PreviewRgb;
+}
+
+/** A prompt as token ids. */
+export interface TokenizedPrompt {
+  /** contextLength ids: begin, words, end, padding. */
+  ids: number[];
+  /** Words of the prompt in order, each with the positions in `ids` of its tokens (none when cut off by the context's end). */
+  words: { text: string; positions: number[] }[];
+}
+
+export interface PromptTokenizer {
+  readonly contextLength: number;
+  tokenize(prompt: string): TokenizedPrompt;
+  /** Positions of all tokens of each occurrence of a noun (one or more words, case ignored); empty when it does not occur. */
+  positionsOf(prompt: string, noun: string): number[];
+}
+
+export interface PrepareProgress {
+  /** A sentence for the log or a bar: what is being done. */
+  message: string;
+  /** Bytes that will be copied because hard links across file systems are impossible. */
+  copyBytes?: number;
+}
+
+export interface CheckpointLibrary {
+  list(): Promise<CheckpointInfo[]>;
+  /**
+   * The checkpoint ready to run, prepared first if need be.
+   * @throws WeftError `checkpoint` if it is missing, refused, or its files changed (names file and digest).
+   */
+  open(id: string, onProgress?: (progress: PrepareProgress) => void): Promise<PreparedCheckpoint>;
+  /** Imports an ONNX folder under `id` (default: its manifest's id, else the folder's name). */
+  add(folder: string, id?: string, onProgress?: (progress: PrepareProgress) => void): Promise<CheckpointInfo>;
+  /** Reads every file and compares digests. */
+  verify(id: string): Promise<{ id: string; files: number; bytes: number }>;
+  remove(id: string): Promise<boolean>;
+}

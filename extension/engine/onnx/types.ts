@@ -1,0 +1,139 @@
+/**
+ * What crosses the border between the engine and onnxruntime, and what the rewritten UNet offers.
+ * Letters in shapes: B rows of the encoder half, Bd rows of the decoder half, C latent channels, L context length,
+ * N tokens of a layer (height × width), W = heads × head width, E external rows.
+ */
+
+/** Element types of tensors that cross to onnxruntime. Half precision stays inside graphs: their borders are float32. */
+export type TensorType = 'float32' | 'int64' | 'int32' | 'bool';
+
+export type TensorData =
+  | { type: 'float32'; dims: number[]; data: Float32Array }
+  | { type: 'int64'; dims: number[]; data: BigInt64Array }
+  | { type: 'int32'; dims: number[]; data: Int32Array }
+  | { type: 'bool'; dims: number[]; data: Uint8Array };
+
+export interface SessionOptions {
+  /** Execution provider by onnxruntime's name; `cpu` always exists. No fallback to another one. */
+  provider: string;
+  /** Intra-op threads; {@link defaultThreads} of session.ts when absent. */
+  threads?: number;
+}
+
+export interface SessionTimes {
+  /** Milliseconds spent inside onnxruntime's run(), summed over all sessions of the host. */
+  runMs: number;
+  /** Milliseconds spent creating sessions. */
+  loadMs: number;
+  runs: number;
+}
+
+/** Owner of onnxruntime sessions: the worker thread in production, the calling thread in tests. */
+export interface SessionHost {
+  /**
+   * Opens the model under a key of the caller's choice; a key that is already open with the same path and options is
+   * kept, one with others is replaced.
+   * @throws WeftError `checkpoint` if the model or the provider is refused.
+   */
+  load(key: string, modelPath: string, options: SessionOptions): Promise<void>;
+  /**
+   * Runs one session. Runs are executed one after another in the order of the calls. With `transfer`, the buffers of
+   * the feeds are handed over and can't be used by the caller afterwards (saves a copy on the way to a worker).
+   */
+  run(
+    key: string,
+    feeds: Record<string, TensorData>,
+    fetches: string[],
+    options?: { transfer?: boolean },
+  ): Promise<Record<string, TensorData>>;
+  release(key: string): Promise<void>;
+  /** Counters since the host was made, or since the last call with `reset`. */
+  times(reset?: boolean): SessionTimes;
+}
+
+/** The two resolutions at which attention is swapped: the decoder's highest, and the one below it. */
+export type SwapLevel = 'high' | 'low';
+
+export interface SwapLayer {
+  /** Position in decoder order: the `i` of weft_k_i, weft_v_i, weft_key_i, weft_value_i, weft_query_i. */
+  index: number;
+  level: SwapLevel;
+  heads: number;
+  /** W = heads × head width: the last axis of q, k and v. */
+  width: number;
+  /** Factor on q·kᵀ before the softmax. */
+  scale: number;
+  /** Times the latent's sides are halved at this layer: N = (h >> halvings) · (w >> halvings). */
+  halvings: number;
+}
+
+export interface ProbeLayer {
+  heads: number;
+  width: number;
+  scale: number;
+  halvings: number;
+}
+
+export interface GraphTensor {
+  name: string;
+  type: TensorType;
+}
+
+/**
+ * How to call a rewritten UNet. Beyond the export's own inputs (`sample` [B,C,h,w], `timestep` [B],
+ * `encoderHiddenStates` [B,L,D]) and output ([Bd,C,h,w]) it has, with the names of `unetNames`:
+ * - weft_rows int64 [Bd]: which encoder row each decoder row continues;
+ * - for level ∈ {high, low}: weft_kv_{level} int64 [Bd]: for each decoder row, the row of K_all = Concat(own K of the Bd
+ *   rows, external K) and of V_all that it attends to; [0 … Bd−1] = itself. weft_plain_rows_{level} int64 [P],
+ *   weft_contrast_rows_{level} int64 [R], P + R = Bd: decoder rows without and with contrast; weft_restore_{level} int64
+ *   [Bd]: position of each decoder row in Concat(plain, contrast); weft_contrast_{level} float [R]: β of each contrast row
+ *   (1 = none, but costs what contrast costs);
+ * - weft_query_slices int64 [1]: number of query slices a contrast map is computed in, ≥ 1;
+ * - weft_k_{i}, weft_v_{i} float [E,N,W]: external keys and values of swapped layer i, before the head split; E ≥ 0;
+ * - weft_freeu float [4] = b1, s1, b2, s2; 1, 1, 1, 1 = off;
+ * and the outputs weft_query_{i}, weft_key_{i}, weft_value_{i} [Bd,N,W] (of the layer's own projections) and
+ * weft_self_query, weft_self_key (last decoder self-attention of level high), weft_cross_query [Bd,N,W],
+ * weft_cross_key [Bd,L,W] (last decoder cross-attention of level low).
+ */
+export interface UnetInterface {
+  sample: GraphTensor;
+  timestep: GraphTensor;
+  encoderHiddenStates: GraphTensor;
+  output: GraphTensor;
+  latentChannels: number;
+  /** D, width of the text encoder's output. */
+  contextWidth: number;
+  /** L where the export fixes it. */
+  contextLength?: number;
+  /** [h, w] where the export fixes them. */
+  latentSize?: [number, number];
+  /** Channels of the middle block: FreeU's W. */
+  middleChannels: number;
+  /** Channels at the entry of each up block, in order: which of FreeU's gains act where. */
+  upBlockChannels: number[];
+  swapLayers: SwapLayer[];
+  selfProbe: ProbeLayer;
+  /** Absent when the decoder has no cross-attention at level low. */
+  crossProbe?: ProbeLayer;
+}
+
+/** Names of the inputs and outputs that surgery adds. */
+export const unetNames = {
+  rows: 'weft_rows',
+  kv: (level: SwapLevel) => `weft_kv_${level}`,
+  plainRows: (level: SwapLevel) => `weft_plain_rows_${level}`,
+  contrastRows: (level: SwapLevel) => `weft_contrast_rows_${level}`,
+  restore: (level: SwapLevel) => `weft_restore_${level}`,
+  contrast: (level: SwapLevel) => `weft_contrast_${level}`,
+  querySlices: 'weft_query_slices',
+  freeu: 'weft_freeu',
+  externalKey: (layer: number) => `weft_k_${layer}`,
+  externalValue: (layer: number) => `weft_v_${layer}`,
+  query: (layer: number) => `weft_query_${layer}`,
+  key: (layer: number) => `weft_key_${layer}`,
+  value: (layer: number) => `weft_value_${layer}`,
+  selfQuery: 'weft_self_query',
+  selfKey: 'weft_self_key',
+  crossQuery: 'weft_cross_query',
+  crossKey: 'weft_cross_key',
+} as const;
