@@ -54,8 +54,21 @@ export interface StudioSettings {
 }
 
 export type HostToStudio =
-  /** The document: on opening, and after each change whoever made it. `version` counts the document's changes. */
-  | { type: 'document'; text: string; version: number; readOnly: boolean; reason?: string; fileName: string; trusted: boolean }
+  /**
+   * The document: on opening, and after each change whoever made it. `version` counts the document's changes.
+   * `acknowledged` is the highest `seq` of this webview's edits that the host has dealt with (applied or refused); the webview
+   * shows its later edits on top of `text` until they are acknowledged too. Absent: all edits so far are dealt with.
+   */
+  | {
+      type: 'document';
+      text: string;
+      version: number;
+      readOnly: boolean;
+      reason?: string;
+      fileName: string;
+      trusted: boolean;
+      acknowledged?: number;
+    }
   | { type: 'problems'; problems: Problem[] }
   | { type: 'checkpoints'; checkpoints: CheckpointInfo[] }
   /** Pictures of the workspace, for the picker; sent on request and when they change. */
@@ -66,6 +79,8 @@ export type HostToStudio =
   | { type: 'run'; run: RunState | undefined }
   | { type: 'node'; runId: string; node: string; status: NodeStatus }
   | { type: 'frame'; frame: TimelineFrame }
+  /** Answer to `timelineFrame`: one step's picture as a PNG. Nothing is sent when the engine no longer has it. */
+  | { type: 'timelinePicture'; runId: string; node: string; index: number; kind: PreviewKind; png: Uint8Array }
   /** A node's own picture, as a PNG. */
   | { type: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
   /** The outline, a problem or a command points at a node. */
@@ -98,8 +113,11 @@ export type StudioCommand =
 
 export type StudioToHost =
   | { type: 'ready' }
-  /** One undoable change. Several edits in one message are one step of undo. `label` names it in logs. */
-  | { type: 'edit'; edits: GraphEdit[]; label: string; baseVersion: number }
+  /**
+   * One undoable change. Several edits in one message are one step of undo. `label` names it in logs. `seq` counts this
+   * webview's edits from 1; the host returns the last one it dealt with in `document.acknowledged` (also when it refused it).
+   */
+  | { type: 'edit'; edits: GraphEdit[]; label: string; baseVersion: number; seq?: number }
   | { type: 'run'; target?: string }
   | { type: 'stop' }
   | { type: 'openAsText'; offset?: number }
@@ -115,6 +133,7 @@ export type StudioToHost =
   | { type: 'pasteRequest' }
   | { type: 'selection'; nodes: string[] }
   | { type: 'requestTrust' }
+  /** Ask for one step's picture; answered by `timelinePicture`. */
   | { type: 'timelineFrame'; runId: string; node: string; index: number; kind: PreviewKind }
   | { type: 'fix'; action: 'showOutput' | 'addCheckpoint' | 'pickFile' | 'openSettings'; node?: string }
   /** For measurements and tests: milestones such as first paint, in ms since the webview's navigation start. */
