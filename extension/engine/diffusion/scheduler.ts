@@ -1,0 +1,237 @@
+/**
+ * The noise schedule and the DDIM step with η = 1 that cross-image attention walks (Song et al., "Denoising Diffusion
+ * Implicit Models", eq. 12 and 16; the choice of timesteps is diffusers' "leading" spacing with offset 1).
+ * Latents are flat Float32Arrays of any shape; coefficients are computed in double precision.
+ */
+import { WeftError } from '../../protocol/errors';
+
+/** The part of a diffusers scheduler_config.json that matters here; the class it names does not. */
+export interface SchedulerConfig {
+  num_train_timesteps?: number;
+  beta_start?: number;
+  beta_end?: number;
+  beta_schedule?: string;
+  trained_betas?: readonly number[] | null;
+  prediction_type?: string;
+}
+
+/** Everything that step `i` multiplies by. All unitless. */
+export interface StepCoefficients {
+  timestep: number;
+  /** t − floor(train/T); negative at the last step, where ᾱ[0] stands in. */
+  previousTimestep: number;
+  alphaBar: number;
+  alphaBarPrevious: number;
+  /** √ᾱ_t */
+  sqrtAlphaBar: number;
+  /** √(1 − ᾱ_t) */
+  sqrtOneMinusAlphaBar: number;
+  /** √ᾱ_prev */
+  sqrtAlphaBarPrevious: number;
+  /** √(1 − ᾱ_prev − σ²): how much of ε points back along the trajectory. */
+  direction: number;
+  /** σ, the standard deviation of the noise added by the step. */
+  sigma: number;
+  /** μ = meanOfX · x_t + meanOfEpsilon · ε: the two terms of the mean collected. */
+  meanOfX: number;
+  meanOfEpsilon: number;
+}
+
+export interface Scheduler {
+  /** Number of steps T. */
+  readonly steps: number;
+  /** Training timesteps, descending, one a step; the last is 1. */
+  readonly timesteps: readonly number[];
+  /** ᾱ at a training timestep; below zero ᾱ[0] (set_alpha_to_one is false). */
+  alphaBar(timestep: number): number;
+  coefficients(step: number): StepCoefficients;
+  /** x_t = √ᾱ_t x0 + √(1 − ᾱ_t) n */
+  addNoise(original: Float32Array, noise: Float32Array, step: number, out?: Float32Array): Float32Array;
+  /** x̂0 = (x_t − √(1 − ᾱ_t) ε) / √ᾱ_t */
+  originalFrom(latents: Float32Array, epsilon: Float32Array, step: number, out?: Float32Array): Float32Array;
+  /** μ(x_t, ε) = √ᾱ_prev x̂0 + √(1 − ᾱ_prev − σ²) ε */
+  mean(latents: Float32Array, epsilon: Float32Array, step: number, out?: Float32Array): Float32Array;
+  /** x_prev = μ(x_t, ε) + σ z */
+  step(
+    latents: Float32Array,
+    epsilon: Float32Array,
+    noise: Float32Array,
+    step: number,
+    out?: Float32Array,
+  ): Float32Array;
+  /** z = (x_prev − μ(x_t, ε)) / σ: the noise that makes `step` land on `previous` (Huberman-Spiegelglas et al., eq. 5). */
+  noiseBetween(
+    latents: Float32Array,
+    epsilon: Float32Array,
+    previous: Float32Array,
+    step: number,
+    out?: Float32Array,
+  ): Float32Array;
+}
+
+/** β_1 … β_n in float32, as the training code held them. Throws a checkpoint error for a schedule it doesn't know. */
+function betasOf(config: SchedulerConfig): Float32Array {
+  if (config.trained_betas) return Float32Array.from(config.trained_betas);
+  const count = config.num_train_timesteps ?? 1000;
+  const start = config.beta_start ?? 0.0001;
+  const end = config.beta_end ?? 0.02;
+  if (!Number.isInteger(count) || count < 2 || count > 100_000) {
+    throw new WeftError(
+      'checkpoint',
+      `The scheduler's num_train_timesteps is ${count}; it must be a whole number from 2.`,
+    );
+  }
+  if (!(start > 0 && start < end && end < 1)) {
+    throw new WeftError(
+      'checkpoint',
+      `The scheduler's betas run from ${start} to ${end}; they must rise between 0 and 1.`,
+    );
+  }
+  const schedule = config.beta_schedule ?? 'linear';
+  switch (schedule) {
+    case 'linear':
+      return linspaceFloat32(start, end, count);
+    case 'scaled_linear':
+      return linspaceFloat32(Math.sqrt(start), Math.sqrt(end), count).map((root) => root * root);
+    default:
+      throw new WeftError(
+        'checkpoint',
+        `The scheduler's beta_schedule "${schedule}" is not supported; Weft knows scaled_linear and linear.`,
+      );
+  }
+}
+
+/** torch.linspace in float32: counts up from the start in the first half and down from the end in the second. */
+function linspaceFloat32(start: number, end: number, count: number): Float32Array {
+  const out = new Float32Array(count);
+  const from = Math.fround(start);
+  const to = Math.fround(end);
+  const step = Math.fround(Math.fround(to - from) / (count - 1));
+  for (let i = 0; i < count; i++) {
+    out[i] = i < count / 2 ? from + Math.fround(step * i) : to - Math.fround(step * (count - 1 - i));
+  }
+  return out;
+}
+
+/** Cumulative products ᾱ_t = Π (1 − β_s), rounded to float32 at each entry as torch.cumprod rounds them. */
+export function alphasCumprod(config: SchedulerConfig): Float32Array {
+  const betas = betasOf(config);
+  const out = new Float32Array(betas.length);
+  let product = 1;
+  for (let i = 0; i < betas.length; i++) {
+    product *= Math.fround(1 - betas[i]!);
+    out[i] = product;
+  }
+  return out;
+}
+
+/**
+ * The schedule of `steps` denoising steps (1 … num_train_timesteps) over a checkpoint's training schedule.
+ * Throws a checkpoint error for a scheduler Weft can't follow, a graph error for an impossible number of steps.
+ */
+export function createScheduler(config: SchedulerConfig, steps: number): Scheduler {
+  const prediction = config.prediction_type ?? 'epsilon';
+  if (prediction !== 'epsilon') {
+    throw new WeftError(
+      'checkpoint',
+      `The checkpoint predicts "${prediction}"; Weft needs one that predicts epsilon, as Stable Diffusion 1.x does.`,
+    );
+  }
+  const cumulative = alphasCumprod(config);
+  const train = cumulative.length;
+  if (!Number.isInteger(steps) || steps < 1 || steps > train) {
+    throw new WeftError('graph', `steps is ${steps}; it must be a whole number from 1 to ${train}.`);
+  }
+  const stride = Math.floor(train / steps);
+  const timesteps = Array.from({ length: steps }, (_, j) => (steps - 1 - j) * stride + 1);
+  // With stride 1 the offset pushes the first timestep one past the trained ones: continue with the last ratio there.
+  const beyond = cumulative[train - 1]! * (cumulative[train - 1]! / cumulative[train - 2]!);
+  const alphaBar = (timestep: number): number => {
+    if (timestep < 0) return cumulative[0]!;
+    return timestep < train ? cumulative[timestep]! : beyond;
+  };
+
+  const table = timesteps.map((timestep): StepCoefficients => {
+    const previousTimestep = timestep - stride;
+    const current = alphaBar(timestep);
+    const previous = alphaBar(previousTimestep);
+    const variance = ((1 - previous) / (1 - current)) * (1 - current / previous);
+    const sqrtAlphaBar = Math.sqrt(current);
+    const sqrtOneMinusAlphaBar = Math.sqrt(1 - current);
+    const sqrtAlphaBarPrevious = Math.sqrt(previous);
+    const direction = Math.sqrt(Math.max(1 - previous - variance, 0));
+    const meanOfX = sqrtAlphaBarPrevious / sqrtAlphaBar;
+    return {
+      timestep,
+      previousTimestep,
+      alphaBar: current,
+      alphaBarPrevious: previous,
+      sqrtAlphaBar,
+      sqrtOneMinusAlphaBar,
+      sqrtAlphaBarPrevious,
+      direction,
+      sigma: Math.sqrt(variance),
+      meanOfX,
+      meanOfEpsilon: direction - meanOfX * sqrtOneMinusAlphaBar,
+    };
+  });
+  const coefficients = (step: number): StepCoefficients => {
+    const found = table[step];
+    if (!found) throw new RangeError(`step ${step} of a schedule of ${steps}`);
+    return found;
+  };
+
+  return {
+    steps,
+    timesteps,
+    alphaBar,
+    coefficients,
+    addNoise(original, noise, step, out) {
+      const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
+      return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise, out);
+    },
+    originalFrom(latents, epsilon, step, out) {
+      const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
+      return combine(1 / sqrtAlphaBar, latents, -sqrtOneMinusAlphaBar / sqrtAlphaBar, epsilon, out);
+    },
+    mean(latents, epsilon, step, out) {
+      const { meanOfX, meanOfEpsilon } = coefficients(step);
+      return combine(meanOfX, latents, meanOfEpsilon, epsilon, out);
+    },
+    step(latents, epsilon, noise, step, out = new Float32Array(latents.length)) {
+      const { meanOfX, meanOfEpsilon, sigma } = coefficients(step);
+      sameLength(latents, epsilon, noise, out);
+      for (let i = 0; i < out.length; i++) {
+        out[i] = meanOfX * latents[i]! + meanOfEpsilon * epsilon[i]! + sigma * noise[i]!;
+      }
+      return out;
+    },
+    noiseBetween(latents, epsilon, previous, step, out = new Float32Array(latents.length)) {
+      const { meanOfX, meanOfEpsilon, sigma } = coefficients(step);
+      sameLength(latents, epsilon, previous, out);
+      for (let i = 0; i < out.length; i++) {
+        out[i] = (previous[i]! - meanOfX * latents[i]! - meanOfEpsilon * epsilon[i]!) / sigma;
+      }
+      return out;
+    },
+  };
+}
+
+/** out = a·x + b·y, elementwise; `out` may be one of the inputs. */
+function combine(
+  a: number,
+  x: Float32Array,
+  b: number,
+  y: Float32Array,
+  out: Float32Array = new Float32Array(x.length),
+): Float32Array {
+  sameLength(x, y, out);
+  for (let i = 0; i < out.length; i++) out[i] = a * x[i]! + b * y[i]!;
+  return out;
+}
+
+function sameLength(first: Float32Array, ...others: Float32Array[]): void {
+  for (const other of others) {
+    if (other.length !== first.length) throw new RangeError(`latents of ${first.length} and ${other.length} values`);
+  }
+}

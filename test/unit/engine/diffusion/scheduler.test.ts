@@ -1,0 +1,134 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { alphasCumprod, createScheduler } from '../../../../extension/engine/diffusion/scheduler';
+import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
+import { SafetensorsFile } from '../../../support/safetensors';
+
+const reference = new SafetensorsFile(path.join(import.meta.dirname, '../../../fixtures/reference/runA.safetensors'));
+const stableDiffusion = {
+  num_train_timesteps: 1000,
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+};
+const noiseOf = (timestep: number, length = 64) =>
+  gaussianNoise({ seed: 1, imageDigest: new Uint8Array(8), timestep, length });
+const largest = (values: Iterable<number>) => Math.max(...[...values].map(Math.abs));
+
+describe('the training schedule', () => {
+  it('agrees with the reference alphas_cumprod to a float32 rounding', () => {
+    const ours = alphasCumprod(stableDiffusion);
+    const theirs = reference.floats('alphas_cumprod');
+    expect(ours.length).toBe(1000);
+    expect(largest(ours.map((value, t) => (value - theirs[t]!) / theirs[t]!))).toBeLessThan(3e-7);
+  });
+
+  it('follows the config, not constants', () => {
+    const linear = alphasCumprod({ num_train_timesteps: 4, beta_start: 0.1, beta_end: 0.4, beta_schedule: 'linear' });
+    expect([...linear].map((value) => Number(value.toFixed(5)))).toEqual([0.9, 0.72, 0.504, 0.3024]);
+    expect(alphasCumprod({ trained_betas: [0.5, 0.5] })).toEqual(Float32Array.of(0.5, 0.25));
+  });
+
+  it('refuses a schedule, a prediction type or betas that it does not know, naming them', () => {
+    expect(() => alphasCumprod({ beta_schedule: 'squaredcos_cap_v2' })).toThrow(/squaredcos_cap_v2/);
+    expect(() => createScheduler({ ...stableDiffusion, prediction_type: 'v_prediction' }, 10)).toThrow(/v_prediction/);
+    expect(() => alphasCumprod({ beta_start: 0.02, beta_end: 0.01 })).toThrow(/betas/);
+  });
+});
+
+describe('the timesteps', () => {
+  it('are 991, 981 … 11, 1 for 100 steps and the reference run’s for 20', () => {
+    const hundred = createScheduler(stableDiffusion, 100).timesteps;
+    expect([hundred[0], hundred[1], hundred[98], hundred[99]]).toEqual([991, 981, 11, 1]);
+    expect(createScheduler(stableDiffusion, 20).timesteps).toEqual([...reference.floats('timesteps')]);
+  });
+
+  it('floor the stride when the steps do not divide the training steps', () => {
+    const { timesteps } = createScheduler(stableDiffusion, 30);
+    expect([timesteps[0], timesteps[29]]).toEqual([29 * 33 + 1, 1]);
+  });
+
+  it('exist for every number of steps from 1 to 1000, with finite and positive coefficients', () => {
+    for (let steps = 1; steps <= 1000; steps += steps < 40 || steps > 990 ? 1 : 37) {
+      const scheduler = createScheduler(stableDiffusion, steps);
+      expect(scheduler.timesteps.at(-1)).toBe(1);
+      for (let i = 0; i < steps; i++) {
+        const { sigma, direction, sqrtAlphaBar } = scheduler.coefficients(i);
+        expect(sigma).toBeGreaterThan(0);
+        expect(direction).toBeGreaterThanOrEqual(0);
+        expect(sqrtAlphaBar).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it('refuse 0, 1001 and 2.5 steps with a sentence that says the range', () => {
+    for (const steps of [0, 1001, 2.5, NaN]) {
+      expect(() => createScheduler(stableDiffusion, steps)).toThrow(/whole number from 1 to 1000/);
+    }
+  });
+});
+
+describe('a step', () => {
+  const scheduler = createScheduler(stableDiffusion, 20);
+
+  it('uses ᾱ[0] below zero', () => {
+    expect(scheduler.coefficients(19).previousTimestep).toBe(-49);
+    expect(scheduler.coefficients(19).alphaBarPrevious).toBe(alphasCumprod(stableDiffusion)[0]);
+  });
+
+  it('computes μ and σ as the formulas say', () => {
+    const alphas = alphasCumprod(stableDiffusion);
+    const [at, before] = [alphas[451]!, alphas[401]!];
+    const sigma = Math.sqrt(((1 - before) / (1 - at)) * (1 - at / before));
+    const [x, eps, z] = [0.7, -0.3, 1.1];
+    const original = (x - Math.sqrt(1 - at) * eps) / Math.sqrt(at);
+    const mean = Math.sqrt(before) * original + Math.sqrt(1 - before - sigma * sigma) * eps;
+    const one = (value: number) => Float32Array.of(value);
+    expect(scheduler.timesteps[10]).toBe(451);
+    expect(scheduler.coefficients(10).sigma).toBeCloseTo(sigma, 12);
+    expect(scheduler.originalFrom(one(x), one(eps), 10)[0]).toBeCloseTo(original, 6);
+    expect(scheduler.mean(one(x), one(eps), 10)[0]).toBeCloseTo(mean, 6);
+    expect(scheduler.step(one(x), one(eps), one(z), 10)[0]).toBeCloseTo(mean + sigma * z, 6);
+  });
+
+  it('recovers the original from noised latents when the prediction is the true noise', () => {
+    const original = noiseOf(0);
+    const noise = noiseOf(1);
+    for (const i of [0, 10, 19]) {
+      const recovered = scheduler.originalFrom(scheduler.addNoise(original, noise, i), noise, i);
+      expect(largest(recovered.map((value, at) => value - original[at]!))).toBeLessThan(1e-5);
+    }
+  });
+
+  it('lands on the next latents with the noise found between them', () => {
+    const [x, eps, next] = [noiseOf(2), noiseOf(3), noiseOf(4)];
+    const z = scheduler.noiseBetween(x, eps, next, 7);
+    const landed = scheduler.step(x, eps, z, 7);
+    expect(largest(landed.map((value, at) => value - next[at]!))).toBeLessThan(1e-6);
+  });
+
+  it('takes the reference run’s inversion noise to the sampled latents of its guided prediction', () => {
+    // tr_init_latents is not in the cut, but x at index 10 follows from x0 and draw 9; its ε at t = 451 is known.
+    const x = scheduler.addNoise(reference.floats('inv_app_x0'), draw(9), 10);
+    const after = scheduler.addNoise(reference.floats('inv_app_x0'), draw(8), 11);
+    const conditional = reference.floats('inv_app_eps_cond_t451');
+    const unconditional = reference.floats('inv_app_eps_uncond_t451');
+    const eps = conditional.map((value, at) => unconditional[at]! + 3.5 * (value - unconditional[at]!));
+    const z = scheduler.noiseBetween(x, eps, after, 10);
+    const back = scheduler.step(x, eps, z, 10);
+    expect(largest(back.map((value, at) => value - after[at]!))).toBeLessThan(1e-5);
+    expect(largest(z)).toBeGreaterThan(1);
+  });
+
+  it('may write over its own input and refuses latents of different lengths', () => {
+    const x = Float32Array.of(1, 2);
+    expect(scheduler.mean(x, Float32Array.of(0, 0), 3, x)).toBe(x);
+    expect(() => scheduler.mean(x, Float32Array.of(0), 3)).toThrow(RangeError);
+    expect(() => scheduler.coefficients(20)).toThrow(RangeError);
+  });
+});
+
+function draw(index: number): Float32Array {
+  const all = reference.floats('inv_app_noise_draw_order');
+  return all.subarray(index * 16384, (index + 1) * 16384);
+}
