@@ -1,0 +1,219 @@
+/** What validation, planning and connecting all need to know of a graph: its wires, its order, what muting does to a wire. */
+import { isNodeType, specOf } from './catalogue';
+import { type PortType } from './catalogue/types';
+import { type GraphDocument, type GraphNode, parseWire, type Source, wiresOf } from './schema';
+
+/** The node of this id (own keys only: ids come from files). */
+export function nodeOf(document: GraphDocument, id: string): GraphNode | undefined {
+  return Object.hasOwn(document.nodes, id) ? document.nodes[id] : undefined;
+}
+
+/** Whether the node is muted and its type can be. */
+export function isMuted(node: GraphNode): boolean {
+  return node.muted === true && specOf(node.type)?.mute !== 'never';
+}
+
+/** The wires at one port of a node, in order. */
+export function sourcesAt(node: GraphNode, port: string): Source[] {
+  const { inputs } = node;
+  if (!inputs || !Object.hasOwn(inputs, port)) return [];
+  return wiresOf(inputs[port]).flatMap((wire) => parseWire(wire) ?? []);
+}
+
+/** All wires into a node. */
+export function sourcesOf(node: GraphNode): Source[] {
+  return Object.keys(node.inputs ?? {}).flatMap((port) => sourcesAt(node, port));
+}
+
+/** The type of what comes out of a port, undefined where node, type of node or port is unknown. */
+export function outputType(document: GraphDocument, source: Source): PortType | undefined {
+  const node = nodeOf(document, source.node);
+  return specOf(node?.type ?? '')?.outputs.find((output) => output.name === source.port)?.type;
+}
+
+/** Where a wire really comes from once muted nodes are passed over; undefined when nothing comes. */
+export function resolveSource(document: GraphDocument, source: Source): Source | undefined {
+  const seen = new Set<string>();
+  let current: Source | undefined = source;
+  while (current) {
+    const node = nodeOf(document, current.node);
+    if (!node || !isMuted(node) || seen.has(current.node)) return node ? current : undefined;
+    seen.add(current.node);
+    const spec = specOf(node.type);
+    if (spec?.mute === 'no-mask') return undefined;
+    if (spec?.mute !== 'pass-through') return current;
+    const type = outputType(document, current);
+    const input = spec.inputs.find((candidate) => type !== undefined && candidate.types.includes(type));
+    current = input ? sourcesAt(node, input.name)[0] : undefined;
+  }
+  return undefined;
+}
+
+/** The wires at one port, muted nodes passed over. */
+export function resolvedAt(document: GraphDocument, node: GraphNode, port: string): Source[] {
+  return sourcesAt(node, port).flatMap((source) => resolveSource(document, source) ?? []);
+}
+
+export interface Order {
+  /** Ids so that every node comes after what it needs; of nodes that are free to go, the first by id goes first. */
+  ids: string[];
+  /** Each circle as ids along its wires, the first repeated at the end. */
+  cycles: string[][];
+}
+
+/** Topological order of all nodes by their wires as written. Nodes on or behind a circle are in no order and left out. */
+export function orderOf(document: GraphDocument): Order {
+  const ids = Object.keys(document.nodes).sort();
+  const waiting = new Map<string, number>();
+  const consumers = new Map<string, string[]>();
+  for (const id of ids) {
+    const sources = new Set(sourcesOf(nodeOf(document, id) as GraphNode).map((source) => source.node));
+    let count = 0;
+    for (const source of sources) {
+      if (!nodeOf(document, source)) continue;
+      count++;
+      const list = consumers.get(source);
+      if (list) list.push(id);
+      else consumers.set(source, [id]);
+    }
+    waiting.set(id, count);
+  }
+  const order: string[] = [];
+  let ready = ids.filter((id) => waiting.get(id) === 0);
+  while (ready.length > 0) {
+    const next: string[] = [];
+    for (const id of ready) {
+      order.push(id);
+      for (const consumer of consumers.get(id) ?? []) {
+        const left = (waiting.get(consumer) ?? 0) - 1;
+        waiting.set(consumer, left);
+        if (left === 0) next.push(consumer);
+      }
+    }
+    ready = next.sort();
+  }
+  return { ids: order, cycles: order.length === ids.length ? [] : findCycles(document, ids, new Set(order)) };
+}
+
+function findCycles(document: GraphDocument, ids: string[], done: Set<string>): string[][] {
+  const cycles: string[][] = [];
+  const settled = new Set(done);
+  for (const start of ids) {
+    // Upstream from each node that could not be ordered, a circle is always met: every such node has an unordered source.
+    const path: string[] = [];
+    const at = new Map<string, number>();
+    let id: string | undefined = start;
+    while (id !== undefined && !settled.has(id)) {
+      const met = at.get(id);
+      if (met !== undefined) {
+        // The walk went against the wires.
+        const circle = path.slice(met).reverse();
+        cycles.push([...circle, circle[0] as string]);
+        break;
+      }
+      at.set(id, path.length);
+      path.push(id);
+      const sources: Source[] = sourcesOf(nodeOf(document, id) as GraphNode);
+      id = sources.find((source) => nodeOf(document, source.node) && !done.has(source.node))?.node;
+    }
+    for (const visited of path) settled.add(visited);
+  }
+  return cycles;
+}
+
+/** The nodes that take something from a node, by the node's id. */
+export function consumersOf(document: GraphDocument): Map<string, string[]> {
+  const consumers = new Map<string, string[]>();
+  for (const [id, node] of Object.entries(document.nodes)) {
+    for (const source of new Set(sourcesOf(node).map(({ node: from }) => from))) {
+      const list = consumers.get(source);
+      if (list) list.push(id);
+      else consumers.set(source, [id]);
+    }
+  }
+  return consumers;
+}
+
+/**
+ * The id of the checkpoint that each node works with: the first one upstream, or, for a prompt or a schedule, one that
+ * its consumers work with. Nodes that have to do with none are absent.
+ * @param order ids in topological order
+ */
+export function checkpointsOf(document: GraphDocument, order: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const id of order) {
+    const node = nodeOf(document, id) as GraphNode;
+    if (node.type === 'checkpoint') {
+      const named = node.params?.['id'] ?? 'mini';
+      if (typeof named === 'string') found.set(id, named);
+      continue;
+    }
+    for (const source of sourcesOf(node)) {
+      // A prompt's or schedule's own is not known yet in this pass.
+      const upstream = found.get(source.node);
+      if (upstream !== undefined) {
+        found.set(id, upstream);
+        break;
+      }
+    }
+  }
+  for (const id of [...order].reverse()) {
+    const upstream = found.get(id);
+    if (upstream === undefined) continue;
+    for (const source of sourcesOf(nodeOf(document, id) as GraphNode)) {
+      if (!found.has(source.node)) found.set(source.node, upstream);
+    }
+  }
+  return found;
+}
+
+/** "an image", "a mask". */
+export function aType(type: PortType): string {
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+}
+
+/** "an image or a timeline". */
+export function anyOf(types: readonly PortType[]): string {
+  return types.map(aType).join(' or ');
+}
+
+/** "a, b and c". */
+export function listed(words: readonly string[], last = 'and'): string {
+  if (words.length < 2) return words.join('');
+  return `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1) ?? ''}`;
+}
+
+/** The name nearest to a misspelt one, when it is near. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of names) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), least);
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? limit;
+}
+
+/** Whether a type of node has something to do even when nothing takes its output. */
+export function worksAlone(type: string): boolean {
+  if (!isNodeType(type)) return true;
+  const category = specOf(type)?.category;
+  return category !== 'source' && category !== 'model';
+}

@@ -1,0 +1,29 @@
+import { type NodeSpec } from './types';
+
+/** Picture files that can be read. */
+export const pictureFilter = {
+  label: 'Pictures',
+  extensions: ['png', 'jpg', 'jpeg', 'webp', 'gif', 'tif', 'tiff', 'avif'],
+} as const;
+
+export const image: NodeSpec = {
+  type: 'image',
+  title: 'Image',
+  category: 'source',
+  help: 'A picture file. It is cropped to a square and brought to the size of the checkpoint.',
+  inputs: [],
+  outputs: [{ name: 'image', label: 'Image', help: 'The picture.', type: 'image' }],
+  params: [
+    {
+      kind: 'path',
+      name: 'path',
+      label: 'File',
+      help: 'The picture, relative to the graph file, with forward slashes.',
+      required: true,
+      filter: pictureFilter,
+      access: 'read',
+    },
+  ],
+  mute: 'never',
+  keyParams: ['path'],
+};

@@ -1,0 +1,50 @@
+/** The node catalogue: one file a type of node, gathered here. Canvas, inspector, schema and docs read nothing else. */
+import { adain } from './adain';
+import { attentionSwap } from './attention-swap';
+import { checkpoint } from './checkpoint';
+import { compare } from './compare';
+import { denoise } from './denoise';
+import { freeu } from './freeu';
+import { guidance } from './guidance';
+import { image } from './image';
+import { invert } from './invert';
+import { maskImage } from './mask-image';
+import { prompt } from './prompt';
+import { save } from './save';
+import { schedule } from './schedule';
+import { segment } from './segment';
+import { type NodeSpec } from './types';
+
+const entries = {
+  image,
+  prompt,
+  schedule,
+  'mask-image': maskImage,
+  checkpoint,
+  freeu,
+  invert,
+  segment,
+  'attention-swap': attentionSwap,
+  adain,
+  guidance,
+  denoise,
+  compare,
+  save,
+} satisfies Record<string, NodeSpec>;
+
+export type NodeType = keyof typeof entries;
+
+/** Every type of node, in the order of menus and documentation. */
+export const catalogue: Readonly<Record<NodeType, NodeSpec>> = entries;
+
+export const nodeTypes = Object.keys(entries) as NodeType[];
+
+/** Whether the catalogue has this type (own keys only: a file may well say `constructor`). */
+export function isNodeType(type: string): type is NodeType {
+  return Object.hasOwn(entries, type);
+}
+
+/** The entry of a type, undefined for a type this version does not know. */
+export function specOf(type: string): NodeSpec | undefined {
+  return isNodeType(type) ? catalogue[type] : undefined;
+}

@@ -1,0 +1,35 @@
+import { pictureFilter } from './image';
+import { type NodeSpec } from './types';
+
+export const maskImage: NodeSpec = {
+  type: 'mask-image',
+  title: 'Mask image',
+  category: 'source',
+  help: 'A mask of your own: bright where the object is.',
+  inputs: [],
+  outputs: [{ name: 'mask', label: 'Mask', help: 'Where the object is.', type: 'mask' }],
+  params: [
+    {
+      kind: 'path',
+      name: 'path',
+      label: 'File',
+      help: 'The mask picture, relative to the graph file, with forward slashes.',
+      required: true,
+      filter: pictureFilter,
+      access: 'read',
+    },
+    {
+      kind: 'number',
+      name: 'threshold',
+      label: 'Threshold',
+      help: 'A latent pixel belongs to the object when the mean brightness over it is above this, from 0 to 1.',
+      default: 0.4,
+      min: 0,
+      max: 1,
+      step: 0.05,
+    },
+  ],
+  mute: 'never',
+  keyParams: ['path'],
+  idBase: 'mask',
+};

@@ -1,0 +1,39 @@
+import { type NodeSpec, type ParamValues } from './types';
+
+/** The prompt when none is written; `{domain}` stands for the noun. */
+export const DEFAULT_PROMPT = 'a photo of a {domain}';
+
+/** The words that condition the model: a prompt node's text with its noun filled in, undefined when it has neither. */
+export function promptText(params: ParamValues): string | undefined {
+  const { domain, text } = params;
+  const template = typeof text === 'string' ? text : typeof domain === 'string' ? DEFAULT_PROMPT : undefined;
+  return typeof domain === 'string' ? template?.replaceAll('{domain}', () => domain) : template;
+}
+
+export const prompt: NodeSpec = {
+  type: 'prompt',
+  title: 'Prompt',
+  category: 'source',
+  help: 'What the pictures show. One noun is enough.',
+  inputs: [],
+  outputs: [{ name: 'prompt', label: 'Prompt', help: 'The prompt.', type: 'prompt' }],
+  params: [
+    {
+      kind: 'domain',
+      name: 'domain',
+      label: 'Domain',
+      help: 'The noun that names the object in both pictures, for instance "animal".',
+      required: true,
+    },
+    {
+      kind: 'text',
+      name: 'text',
+      label: 'Prompt',
+      help: 'The whole prompt; {domain} stands for the noun.',
+      defaultNote: `"${DEFAULT_PROMPT}"`,
+      derive: (_params, overrides) => (typeof overrides['text'] === 'string' ? overrides['text'] : DEFAULT_PROMPT),
+    },
+  ],
+  mute: 'never',
+  keyParams: ['domain'],
+};

@@ -1,0 +1,62 @@
+import { type NodeSpec, type ParamValues } from './types';
+
+/** floor(0.32 T), or the checkpoint's own share of skipped steps when it names one. */
+function defaultSkip(params: ParamValues, overrides: ParamValues): number | undefined {
+  const steps = params['steps'];
+  if (typeof steps !== 'number' || !Number.isFinite(steps)) return undefined;
+  const { steps: itsSteps, skip: itsSkip } = overrides;
+  if (typeof itsSkip === 'number') {
+    // A checkpoint that was tuned at 50 steps with 24 skipped means their share: 100 steps skip 48.
+    if (itsSteps === steps) return itsSkip;
+    if (typeof itsSteps === 'number' && itsSteps > 0) return Math.floor((itsSkip * steps) / itsSteps);
+    return Math.min(itsSkip, Math.max(0, steps - 1));
+  }
+  // In integers, because 0.32 · 25 is 8 on paper only.
+  return Math.floor((32 * steps) / 100);
+}
+
+export const schedule: NodeSpec = {
+  type: 'schedule',
+  title: 'Schedule',
+  category: 'source',
+  help: 'How many steps the diffusion takes, how many of the noisiest are skipped, and the seed of its noise.',
+  inputs: [],
+  outputs: [{ name: 'schedule', label: 'Schedule', help: 'The schedule.', type: 'schedule' }],
+  params: [
+    {
+      kind: 'integer',
+      name: 'steps',
+      label: 'Steps',
+      help: 'Number of steps of the whole schedule, T.',
+      default: 100,
+      unit: 'steps',
+      min: 2,
+      max: 1000,
+      step: 1,
+    },
+    {
+      kind: 'integer',
+      name: 'skip',
+      label: 'Skipped steps',
+      help: "How many of the first steps are left out; more keeps more of the structure image's own look.",
+      defaultNote: '32 % of the steps, rounded down',
+      derive: defaultSkip,
+      unit: 'steps',
+      min: 0,
+      max: 999,
+      step: 1,
+    },
+    {
+      kind: 'integer',
+      name: 'seed',
+      label: 'Seed',
+      help: 'Seed of the noise; the same seed gives the same picture.',
+      default: 42,
+      min: 0,
+      max: 4294967295,
+      step: 1,
+    },
+  ],
+  mute: 'never',
+  keyParams: ['steps', 'skip'],
+};

@@ -1,0 +1,479 @@
+/** Every way to change a graph, as minimal changes of its text. */
+import { nodeOf } from './analyse';
+import { specOf } from './catalogue';
+import { type ParamValues } from './catalogue/types';
+import { checkConnection } from './connect';
+import { type JsonNode, nodeAt } from './json';
+import { applyChanges, composeChanges, type JsonPatch, type KeyChange, patchJson, type TextChange } from './json-edit';
+import { define, defaultOf, paramOf, sameValue } from './params';
+import { parseGraph } from './parse';
+import {
+  CURRENT_VERSION,
+  type GraphDocument,
+  type GraphNode,
+  NODE_ID,
+  parseWire,
+  type Position,
+  type Rect,
+  type Source,
+  wiresOf,
+} from './schema';
+import { toWhole, writeGraph } from './write';
+
+export type GraphEdit =
+  /** A new node; without an id, {@link freshId} names it. */
+  | {
+      kind: 'addNode';
+      type: string;
+      id?: string;
+      params?: ParamValues;
+      inputs?: GraphNode['inputs'];
+      position?: Position;
+    }
+  /** Nodes with their layout and every wire to or from them. */
+  | { kind: 'removeNodes'; ids: readonly string[] }
+  /** Wires and layout follow. */
+  | { kind: 'renameNode'; id: string; to: string }
+  /**
+   * Undefined, or the default, takes the parameter out of the file. `overrides` are the checkpoint's own defaults for this type of
+   * node: leave them out only when there are none, or a value equal to the catalogue's default is lost.
+   */
+  | { kind: 'setParam'; id: string; param: string; value: unknown; overrides?: ParamValues }
+  | { kind: 'setMuted'; ids: readonly string[]; muted: boolean }
+  /**
+   * Replaces the wire at the input, or adds to those of a list port. `replaces` names the wire of a list port whose place is taken.
+   * A wire that is refused (see checkConnection) is an error.
+   */
+  | { kind: 'connect'; from: Source; to: Source; replaces?: Source }
+  /** One wire of an input, or, without `from`, all of them. */
+  | { kind: 'disconnect'; to: Source; from?: Source }
+  /** New top left corners; what is not named stays. */
+  | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>> }
+  /** The same under the name of what it is after an automatic layout: many nodes, and frames with them. */
+  | { kind: 'setLayout'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
+  | { kind: 'addFrame'; id?: string; text: string; rect: Rect }
+  | { kind: 'updateFrame'; id: string; text?: string; rect?: Rect }
+  | { kind: 'removeFrame'; id: string }
+  /** What copyFragment made, its upper left corner at `at`, or a little beside where it was. Ids that are taken change. */
+  | { kind: 'pasteFragment'; fragment: string; at?: Position }
+  /** Copies beside the originals, that keep the wires into the selection. */
+  | { kind: 'duplicate'; ids: readonly string[]; offset?: Position }
+  /** One after the other, as one change. */
+  | { kind: 'batch'; edits: readonly GraphEdit[] };
+
+/** An edit that can't be made; the message is a sentence. */
+export class GraphEditError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'GraphEditError';
+  }
+}
+
+/** How far beside the original a copy is put. */
+const BESIDE: Position = [40, 40];
+
+/**
+ * The changes of the text that carry out an edit: not overlapping, ascending, all offsets in the given text. Bytes that the edit
+ * does not concern stay as they are; in a canonical file new keys go to their canonical places.
+ * @throws GraphEditError
+ */
+export function applyEdit(text: string, edit: GraphEdit): TextChange[] {
+  if (edit.kind === 'batch') {
+    let current = text;
+    const lists = edit.edits.map((one) => {
+      const changes = applyEdit(current, one);
+      current = applyChanges(current, changes);
+      return changes;
+    });
+    return composeChanges(text, lists);
+  }
+  const { document, tree, problems } = parseGraph(text);
+  const later = problems.find(({ code }) => code === 'later-version');
+  if (later) throw new GraphEditError(later.message);
+  if (!document || !tree) {
+    throw new GraphEditError(
+      `The graph can't be changed: ${problems[0]?.message ?? 'it is empty.'} Open it as text to mend it.`,
+    );
+  }
+  return patchJson(text, patchOf(document, tree, edit), tree);
+}
+
+/** The text after an edit. */
+export function editText(text: string, edit: GraphEdit): string {
+  return applyChanges(text, applyEdit(text, edit));
+}
+
+function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdit, { kind: 'batch' }>): JsonPatch {
+  switch (edit.kind) {
+    case 'addNode': {
+      const id = edit.id ?? freshId(document, edit.type);
+      checkNewId(document, tree, id);
+      const node: GraphNode = { type: edit.type };
+      if (edit.inputs && Object.keys(edit.inputs).length > 0) node.inputs = edit.inputs;
+      const params = Object.entries(edit.params ?? {}).filter(([, value]) => value !== undefined);
+      if (params.length > 0) node.params = Object.fromEntries(params);
+      return documentPatch({ nodes: { [id]: node }, layout: edit.position && { [id]: edit.position } });
+    }
+    case 'removeNodes':
+      return removal(document, edit.ids);
+    case 'renameNode':
+      return renaming(document, tree, edit.id, edit.to);
+    case 'setParam': {
+      const node = need(document, edit.id);
+      const known = paramOf(specOf(node.type), edit.param);
+      const standard = known && defaultOf(node.type, edit.param, node.params, edit.overrides);
+      const gone = edit.value === undefined || (standard !== undefined && sameValue(edit.value, standard));
+      return nodePatch(edit.id, inside('params', edit.param, gone ? { remove: true } : { set: edit.value }));
+    }
+    case 'setMuted':
+      return nodesPatch(
+        edit.ids.map((id) => {
+          const { type } = need(document, id);
+          if (edit.muted && specOf(type)?.mute === 'never')
+            throw new GraphEditError(`${id} can't be muted: ${cannotMute(type)}`);
+          return [id, new Map<string, KeyChange>([['muted', edit.muted ? { set: true } : { remove: true }]])];
+        }),
+      );
+    case 'connect':
+      return connection(document, edit);
+    case 'disconnect': {
+      const node = need(document, edit.to.node);
+      const wires = wiresAt(node, edit.to.port);
+      const { from } = edit;
+      const left = from ? wires.filter((wire) => wire !== wireText(from)) : [];
+      if (left.length === wires.length) {
+        throw new GraphEditError(
+          `${wireText(edit.to)} has no wire${from ? ` from ${wireText(from)}` : ''} to take away.`,
+        );
+      }
+      return nodePatch(edit.to.node, inside('inputs', edit.to.port, wireChange(left)));
+    }
+    case 'moveNodes':
+    case 'setLayout': {
+      const patch: JsonPatch = new Map();
+      for (const id of Object.keys(edit.positions)) need(document, id);
+      if (Object.keys(edit.positions).length > 0) patch.set('layout', { patch: positionsPatch(edit.positions) });
+      const frames = 'frames' in edit ? Object.entries(edit.frames ?? {}) : [];
+      if (frames.length > 0)
+        patch.set('frames', { patch: new Map(frames.map(([id, rect]) => [id, framePatch(document, id, { rect })])) });
+      return patch;
+    }
+    case 'addFrame': {
+      const id = edit.id ?? freshFrameId(document);
+      checkId(id);
+      if (nodeAt(tree, ['frames', id])) throw new GraphEditError(`There already is a frame ${id}.`);
+      return documentPatch({ frames: { [id]: { text: edit.text, rect: whole(edit.rect) } } });
+    }
+    case 'updateFrame':
+      return new Map([['frames', { patch: new Map([[edit.id, framePatch(document, edit.id, edit)]]) }]]);
+    case 'removeFrame': {
+      if (!frameOf(document, edit.id)) throw new GraphEditError(`There is no frame ${edit.id}.`);
+      return new Map([['frames', { patch: new Map([[edit.id, { remove: true }]]), prune: true }]]);
+    }
+    case 'pasteFragment': {
+      const fragment = parseFragment(edit.fragment);
+      if (!fragment) throw new GraphEditError('The clipboard does not hold nodes of a graph.');
+      return documentPatch(renamed(fragment, pasteIds(document, fragment), document, offsetOf(fragment, edit.at)));
+    }
+    case 'duplicate': {
+      for (const id of edit.ids) need(document, id);
+      const fragment = selection(document, edit.ids, true);
+      return documentPatch(renamed(fragment, pasteIds(document, fragment), document, edit.offset ?? BESIDE));
+    }
+  }
+}
+
+/** Why a type can't be muted, as the end of a sentence. */
+export function cannotMute(type: string): string {
+  const category = specOf(type)?.category;
+  return category === 'source' || type === 'checkpoint'
+    ? `nothing could take the place of a source. Take its wire away instead.`
+    : `nothing could take the place of what ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type} node makes. Take its wire away instead.`;
+}
+
+/** A readable id that is free: `swap`, `swap-2`. */
+export function freshId(document: GraphDocument, type: string): string {
+  const base =
+    specOf(type)?.idBase ??
+    type
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .replace(/^[^a-z]+|-+$/g, '');
+  return freeId(base === '' ? 'node' : base, (id) => Object.hasOwn(document.nodes, id));
+}
+
+/** A free id for a comment frame. */
+export function freshFrameId(document: GraphDocument): string {
+  return freeId('frame', (id) => frameOf(document, id) !== undefined);
+}
+
+function freeId(wanted: string, taken: (id: string) => boolean): string {
+  if (!taken(wanted)) return wanted;
+  // A copy of swap-2 is swap-3, not swap-2-2.
+  const base = wanted.replace(/-\d+$/, '');
+  for (let number = 2; ; number++) if (!taken(`${base}-${number}`)) return `${base}-${number}`;
+}
+
+/** Nodes (and frames) as text for the clipboard, with the wires among them: a small graph of its own. */
+export function copyFragment(document: GraphDocument, ids: readonly string[], frames: readonly string[] = []): string {
+  return writeGraph(selection(document, ids, false, frames));
+}
+
+/** The graph in a text from the clipboard; undefined when the text is something else. */
+export function parseFragment(text: string): GraphDocument | undefined {
+  const { document, problems } = parseGraph(text);
+  if (!document || problems.some(({ code }) => code === 'later-version')) return undefined;
+  const empty = Object.keys(document.nodes).length + Object.keys(document.frames ?? {}).length === 0;
+  // Pasting would make ids of whatever the text said.
+  const named = [...Object.keys(document.nodes), ...Object.keys(document.frames ?? {})].every((id) => NODE_ID.test(id));
+  return empty || !named ? undefined : document;
+}
+
+/** The ids that the nodes and frames of a fragment get when it is pasted. */
+export function pasteIds(
+  document: GraphDocument,
+  fragment: GraphDocument,
+): { nodes: Record<string, string>; frames: Record<string, string> } {
+  const names = (ids: string[], taken: (id: string) => boolean) => {
+    const given = new Set<string>();
+    return Object.fromEntries(
+      ids.sort().map((id) => {
+        const free = freeId(id, (candidate) => taken(candidate) || given.has(candidate));
+        given.add(free);
+        return [id, free];
+      }),
+    );
+  };
+  return {
+    nodes: names(Object.keys(fragment.nodes), (id) => Object.hasOwn(document.nodes, id)),
+    frames: names(Object.keys(fragment.frames ?? {}), (id) => frameOf(document, id) !== undefined),
+  };
+}
+
+/** The ids that copies of these nodes get. */
+export function duplicateIds(document: GraphDocument, ids: readonly string[]): Record<string, string> {
+  return pasteIds(document, selection(document, ids, true)).nodes;
+}
+
+function selection(
+  document: GraphDocument,
+  ids: readonly string[],
+  keepWires: boolean,
+  frameIds: readonly string[] = [],
+): GraphDocument {
+  const chosen = new Set(ids.filter((id) => nodeOf(document, id)));
+  const nodes: Record<string, GraphNode> = {};
+  const layout: Record<string, Position> = {};
+  for (const id of chosen) {
+    const node = nodeOf(document, id) as GraphNode;
+    const inputs: Record<string, string | string[]> = {};
+    for (const [port, wires] of Object.entries(node.inputs ?? {})) {
+      const kept = wiresOf(wires).filter((wire) => keepWires || chosen.has(parseWire(wire)?.node ?? ''));
+      if (kept.length > 0) define(inputs, port, Array.isArray(wires) && kept.length > 1 ? kept : kept[0]);
+    }
+    define(nodes, id, { ...node, inputs });
+    const position = document.layout && Object.hasOwn(document.layout, id) ? document.layout[id] : undefined;
+    if (position) define(layout, id, position);
+  }
+  const frames = Object.fromEntries(
+    frameIds.flatMap((id) => {
+      const frame = frameOf(document, id);
+      return frame ? [[id, frame]] : [];
+    }),
+  );
+  return { weft: CURRENT_VERSION, nodes, frames, layout };
+}
+
+/** A fragment under new ids, moved. Wires to nodes that are neither in it nor in the document are left out. */
+function renamed(
+  fragment: GraphDocument,
+  ids: ReturnType<typeof pasteIds>,
+  document: GraphDocument,
+  [dx, dy]: Position,
+): Pick<GraphDocument, 'nodes' | 'frames' | 'layout'> {
+  const nodes: Record<string, GraphNode> = {};
+  const layout: Record<string, Position> = {};
+  for (const [id, node] of Object.entries(fragment.nodes)) {
+    const name = ids.nodes[id] ?? id;
+    const inputs: Record<string, string | string[]> = {};
+    for (const [port, wires] of Object.entries(node.inputs ?? {})) {
+      const kept = wiresOf(wires).flatMap((wire) => {
+        const source = parseWire(wire);
+        if (!source) return [];
+        if (Object.hasOwn(ids.nodes, source.node)) return [`${ids.nodes[source.node] ?? ''}.${source.port}`];
+        return Object.hasOwn(document.nodes, source.node) ? [wire] : [];
+      });
+      if (kept.length > 0) define(inputs, port, kept.length > 1 ? kept : kept[0]);
+    }
+    const copy: GraphNode = { ...node, inputs };
+    if (Object.keys(inputs).length === 0) delete copy.inputs;
+    if (Object.keys(node.params ?? {}).length === 0) delete copy.params;
+    nodes[name] = copy;
+    const position = fragment.layout && Object.hasOwn(fragment.layout, id) ? fragment.layout[id] : undefined;
+    if (position) layout[name] = [position[0] + dx, position[1] + dy];
+  }
+  const frames = Object.fromEntries(
+    Object.entries(fragment.frames ?? {}).map(([id, frame]) => {
+      const [x, y, width, height] = frame.rect;
+      return [ids.frames[id] ?? id, { ...frame, rect: whole([x + dx, y + dy, width, height]) }];
+    }),
+  );
+  return { nodes, frames, layout };
+}
+
+function offsetOf(fragment: GraphDocument, at: Position | undefined): Position {
+  if (!at) return BESIDE;
+  const corners = [
+    ...Object.values(fragment.layout ?? {}),
+    ...Object.values(fragment.frames ?? {}).map(({ rect: [x, y] }): Position => [x, y]),
+  ];
+  if (corners.length === 0) return [0, 0];
+  const left = corners.reduce((least, [x]) => Math.min(least, x), Number.POSITIVE_INFINITY);
+  const top = corners.reduce((least, [, y]) => Math.min(least, y), Number.POSITIVE_INFINITY);
+  return [at[0] - left, at[1] - top];
+}
+
+function connection(document: GraphDocument, edit: Extract<GraphEdit, { kind: 'connect' }>): JsonPatch {
+  const { from, to, replaces } = edit;
+  const refused = checkConnection(document, from.node, from.port, to.node, to.port);
+  if (refused !== undefined) throw new GraphEditError(refused);
+  const node = need(document, to.node);
+  const list = specOf(node.type)?.inputs.find(({ name }) => name === to.port)?.list === true;
+  const wire = wireText(from);
+  const wires = list ? wiresAt(node, to.port) : [];
+  const place = replaces ? wires.indexOf(wireText(replaces)) : -1;
+  const next = wires.map((other, index) => (index === place ? wire : other));
+  if (place < 0 && !wires.includes(wire)) next.push(wire);
+  // What was replaced by a wire that is already there is there once.
+  return nodePatch(to.node, inside('inputs', to.port, wireChange([...new Set(next)])));
+}
+
+function removal(document: GraphDocument, ids: readonly string[]): JsonPatch {
+  for (const id of ids) need(document, id);
+  const gone = new Set(ids);
+  const nodes: JsonPatch = new Map(ids.map((id) => [id, { remove: true }]));
+  for (const [id, node] of Object.entries(document.nodes)) {
+    if (gone.has(id)) continue;
+    const inputs: JsonPatch = new Map();
+    for (const [port, wires] of Object.entries(node.inputs ?? {})) {
+      const all = wiresOf(wires);
+      const left = all.filter((wire) => !gone.has(parseWire(wire)?.node ?? ''));
+      if (left.length < all.length) inputs.set(port, wireChange(left));
+    }
+    if (inputs.size > 0) nodes.set(id, { patch: new Map([['inputs', { patch: inputs, prune: true }]]) });
+  }
+  const patch: JsonPatch = new Map([['nodes', { patch: nodes }]]);
+  if (document.layout) patch.set('layout', { patch: new Map(ids.map((id) => [id, { remove: true }])), prune: true });
+  return patch;
+}
+
+function renaming(document: GraphDocument, tree: JsonNode, id: string, to: string): JsonPatch {
+  need(document, id);
+  if (id === to) return new Map();
+  checkNewId(document, tree, to);
+  const nodes: JsonPatch = new Map();
+  for (const [other, node] of Object.entries(document.nodes)) {
+    const inputs: JsonPatch = new Map();
+    for (const [port, wires] of Object.entries(node.inputs ?? {})) {
+      if (!wiresOf(wires).some((wire) => parseWire(wire)?.node === id)) continue;
+      const follow = (wire: string) => (parseWire(wire)?.node === id ? to + wire.slice(id.length) : wire);
+      inputs.set(port, { set: Array.isArray(wires) ? wires.map(follow) : follow(wires) });
+    }
+    const patch: JsonPatch = inputs.size > 0 ? new Map([['inputs', { patch: inputs }]]) : new Map();
+    if (other === id) nodes.set(id, { rename: to, patch });
+    else if (patch.size > 0) nodes.set(other, { patch });
+  }
+  const patch: JsonPatch = new Map([['nodes', { patch: nodes }]]);
+  if (nodeAt(tree, ['layout', id])) patch.set('layout', { patch: new Map([[id, { rename: to, patch: new Map() }]]) });
+  return patch;
+}
+
+function framePatch(document: GraphDocument, id: string, { text, rect }: { text?: string; rect?: Rect }): KeyChange {
+  if (!frameOf(document, id)) throw new GraphEditError(`There is no frame ${id}.`);
+  const patch: JsonPatch = new Map();
+  if (text !== undefined) patch.set('text', { set: text });
+  if (rect) patch.set('rect', { set: whole(rect) });
+  return { patch };
+}
+
+/** New nodes, frames and positions. */
+function documentPatch({
+  nodes = {},
+  frames = {},
+  layout = {},
+}: Partial<Pick<GraphDocument, 'nodes' | 'frames' | 'layout'>>): JsonPatch {
+  const patch: JsonPatch = new Map();
+  const sets = (record: object): JsonPatch =>
+    new Map(Object.entries(record).map(([key, value]) => [key, { set: value as unknown }]));
+  if (Object.keys(nodes).length > 0) patch.set('nodes', { patch: sets(nodes) });
+  if (Object.keys(frames).length > 0) patch.set('frames', { patch: sets(frames) });
+  if (Object.keys(layout).length > 0) patch.set('layout', { patch: positionsPatch(layout) });
+  return patch;
+}
+
+function positionsPatch(positions: Readonly<Record<string, Position>>): JsonPatch {
+  return new Map(Object.entries(positions).map(([id, position]) => [id, { set: whole(position) }]));
+}
+
+function nodesPatch(patches: [string, JsonPatch][]): JsonPatch {
+  return new Map([['nodes', { patch: new Map(patches.map(([id, patch]) => [id, { patch }])) }]]);
+}
+
+function nodePatch(id: string, patch: JsonPatch): JsonPatch {
+  return nodesPatch([[id, patch]]);
+}
+
+function inside(field: 'inputs' | 'params', key: string, change: KeyChange): JsonPatch {
+  return new Map([[field, { patch: new Map([[key, change]]), prune: true }]]);
+}
+
+function wireChange(wires: readonly string[]): KeyChange {
+  if (wires.length === 0) return { remove: true };
+  return { set: wires.length === 1 ? wires[0] : wires };
+}
+
+function wiresAt(node: GraphNode, port: string): string[] {
+  return node.inputs && Object.hasOwn(node.inputs, port) ? wiresOf(node.inputs[port]) : [];
+}
+
+function wireText({ node, port }: Source): string {
+  return `${node}.${port}`;
+}
+
+function whole<T extends Position | Rect>(numbers: T): T {
+  if (!numbers.every(Number.isFinite)) throw new GraphEditError('A position must be numbers.');
+  return numbers.map(toWhole) as T;
+}
+
+function frameOf(document: GraphDocument, id: string) {
+  return document.frames && Object.hasOwn(document.frames, id) ? document.frames[id] : undefined;
+}
+
+function need(document: GraphDocument, id: string): GraphNode {
+  const node = nodeOf(document, id);
+  if (!node) throw new GraphEditError(`There is no node ${id} in the graph.`);
+  return node;
+}
+
+function checkId(id: string): void {
+  if (!NODE_ID.test(id)) {
+    throw new GraphEditError(
+      `"${id}" can't be a name: it must begin with a small letter and hold small letters, digits and hyphens only.`,
+    );
+  }
+}
+
+function checkNewId(document: GraphDocument, tree: JsonNode, id: string): void {
+  checkId(id);
+  // Also one that could not be read is in the way.
+  if (nodeOf(document, id) || nodeAt(tree, ['nodes', id]))
+    throw new GraphEditError(`There already is a node ${id}. Choose another name.`);
+}
+
+/** Why renaming a node would be refused; undefined when it is fine. */
+export function checkRename(document: GraphDocument, id: string, to: string): string | undefined {
+  if (id === to) return undefined;
+  if (!NODE_ID.test(to))
+    return `"${to}" can't be a name: it must begin with a small letter and hold small letters, digits and hyphens only.`;
+  return nodeOf(document, to) ? `There already is a node ${to}. Choose another name.` : undefined;
+}

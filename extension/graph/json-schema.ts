@@ -1,0 +1,166 @@
+/** The published JSON Schema: the document's shape from zod, each type of node from the catalogue. */
+import { z } from 'zod';
+import { catalogue, nodeTypes } from './catalogue';
+import { type NodeSpec, type ParamSpec } from './catalogue/types';
+import { graphDocumentSchema, graphNodeSchema, NODE_ID } from './schema';
+
+type Json = Record<string, unknown>;
+
+/** JSON Schema (draft 7, which editors know best) of graph files. */
+export function graphJsonSchema(): Json {
+  const base = z.toJSONSchema(graphDocumentSchema, { target: 'draft-7' }) as Json & {
+    properties: Record<string, Json>;
+  };
+  const node = z.toJSONSchema(graphNodeSchema, { target: 'draft-7' }) as Json & { properties: Record<string, Json> };
+  delete node['$schema'];
+  const { nodes, ...properties } = base.properties;
+  return {
+    $schema: base['$schema'],
+    title: 'Weft graph',
+    description: 'A graph of Weft: appearance transfer by cross-image attention.',
+    type: 'object',
+    required: base['required'],
+    properties: {
+      weft: properties['weft'],
+      nodes: {
+        type: 'object',
+        description: nodes?.['description'],
+        propertyNames: { pattern: NODE_ID.source },
+        additionalProperties: { $ref: '#/definitions/node' },
+      },
+      frames: properties['frames'],
+      layout: properties['layout'],
+    },
+    // An editor that knows only this schema should still let through what a later version wrote.
+    additionalProperties: true,
+    definitions: {
+      node: {
+        ...node,
+        properties: {
+          ...node.properties,
+          // Known types are offered, others allowed.
+          type: {
+            description: node.properties['type']?.['description'],
+            anyOf: [
+              ...nodeTypes.map((type) => ({ const: type, description: catalogue[type].help })),
+              { type: 'string' },
+            ],
+          },
+        },
+        allOf: nodeTypes.map((type) => ({
+          if: { properties: { type: { const: type } }, required: ['type'] },
+          then: nodeSchema(catalogue[type]),
+        })),
+      },
+    },
+  };
+}
+
+function nodeSchema(spec: NodeSpec): Json {
+  const properties: Json = {};
+  const required = spec.params.filter((param) => param.required && spec.type !== 'prompt').map(({ name }) => name);
+  properties['params'] = {
+    type: 'object',
+    properties: Object.fromEntries(spec.params.map((param) => [param.name, paramSchema(param)])),
+    ...(required.length > 0 ? { required } : {}),
+  };
+  properties['inputs'] = {
+    type: 'object',
+    properties: Object.fromEntries(
+      spec.inputs.map((input) => {
+        const wire = { type: 'string', pattern: '^[a-z][a-z0-9-]*\\.[A-Za-z][A-Za-z0-9]*$' };
+        return [
+          input.name,
+          {
+            description: `${input.help} (${input.types.join(' or ')}${input.optional ? ', optional' : ''})`,
+            ...(input.list ? { anyOf: [wire, { type: 'array', items: wire }] } : wire),
+          },
+        ];
+      }),
+    ),
+    additionalProperties: false,
+  };
+  if (spec.mute === 'never') properties['muted'] = { const: false, description: 'This type of node can not be muted.' };
+  return { description: spec.help, properties };
+}
+
+function paramSchema(param: ParamSpec): Json {
+  const note = param.defaultNote === undefined ? '' : ` Default: ${param.defaultNote}.`;
+  const common: Json = { description: param.help + note };
+  if (param.default !== undefined) common['default'] = param.default;
+  switch (param.kind) {
+    case 'number':
+    case 'integer':
+      return { ...common, type: param.kind, minimum: param.min, maximum: param.max };
+    case 'range': {
+      const end = { type: 'number', minimum: param.min, maximum: param.max };
+      return { ...common, type: 'array', items: end, minItems: 2, maxItems: 2 };
+    }
+    case 'boolean':
+      return { ...common, type: 'boolean' };
+    case 'choice':
+      return { ...common, enum: param.options.map(({ value }) => value) };
+    case 'text':
+    case 'path':
+    case 'domain':
+    case 'checkpoint':
+      return { ...common, type: 'string', minLength: 1 };
+  }
+}
+
+const muteWords: Record<NodeSpec['mute'], string> = {
+  never: "can't be muted",
+  'pass-through': 'passes its input on',
+  reconstruct: "gives the structure's reconstruction",
+  'no-mask': 'gives no mask',
+  skip: 'does not run',
+};
+
+/** The reference of all node types as Markdown. */
+export function catalogueMarkdown(): string {
+  const parts = nodeTypes.map((type) => {
+    const spec = catalogue[type];
+    const ports = [
+      ...spec.inputs.map((input) => {
+        const notes = [input.optional ? 'optional' : '', input.list ? 'list' : ''].filter((word) => word !== '');
+        return [`→ \`${input.name}\``, input.types.join(' or '), notes.join(', '), input.help];
+      }),
+      ...spec.outputs.map((output) => [`\`${output.name}\` →`, output.type, '', output.help]),
+    ];
+    const params = spec.params.map((param) => [
+      `\`${param.name}\``,
+      param.kind,
+      defaultWords(param),
+      limits(param),
+      param.help,
+    ]);
+    return [
+      `## \`${type}\``,
+      '',
+      `**${spec.title}.** ${spec.help} Muted: ${muteWords[spec.mute]}.`,
+      '',
+      ...table(['Port', 'Type', '', 'Meaning'], ports),
+      ...(params.length > 0 ? ['', ...table(['Parameter', 'Kind', 'Default', 'Limits', 'Meaning'], params)] : []),
+    ].join('\n');
+  });
+  const intro =
+    'Every type of node with its ports and parameters. Ranges and `structureUntil` are in per cent of all steps. ' +
+    "A checkpoint may have its own defaults, which take the place of those named here.\n\nMade from the catalogue by `npm run generate`; don't edit.";
+  return `# Nodes\n\n${intro}\n\n${parts.join('\n\n')}\n`;
+}
+
+function defaultWords(param: ParamSpec): string {
+  if (param.default !== undefined) return `\`${JSON.stringify(param.default)}\``;
+  return param.defaultNote ?? (param.required ? 'required' : '');
+}
+
+function limits(param: ParamSpec): string {
+  if (param.kind === 'choice') return param.options.map(({ value }) => `\`${value}\``).join(', ');
+  if (!('min' in param)) return '';
+  return `${param.min} to ${param.max}${param.unit === undefined ? '' : ` ${param.unit}`}`;
+}
+
+function table(head: string[], rows: string[][]): string[] {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
+}

@@ -1,0 +1,114 @@
+/** Effective parameters: what was written, over the checkpoint's defaults, over the catalogue's. */
+import { type NodeType, specOf } from './catalogue';
+import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
+import { checkPath } from './paths';
+
+/** The parameter of this name, undefined when the type has none. */
+export function paramOf(spec: NodeSpec | undefined, name: string): ParamSpec | undefined {
+  return spec?.params.find((param) => param.name === name);
+}
+
+/**
+ * A node's parameters with defaults filled in; unknown ones are kept. A parameter without a default is absent.
+ * @param overrides the checkpoint's own defaults for this type of node
+ */
+export function effectiveParams(
+  type: string,
+  params: ParamValues = {},
+  overrides: ParamValues = {},
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  const spec = specOf(type);
+  for (const param of spec?.params ?? []) {
+    const override = overrides[param.name];
+    const usable = override !== undefined && checkValue(param, override) === undefined;
+    const value = param.derive ? undefined : usable ? override : param.default;
+    if (value !== undefined) values[param.name] = value;
+  }
+  for (const [name, value] of Object.entries(params)) if (value !== undefined) define(values, name, value);
+  for (const param of spec?.params ?? []) {
+    if (values[param.name] !== undefined) continue;
+    const value = param.derive?.(values, overrides);
+    if (value !== undefined) values[param.name] = value;
+  }
+  return values;
+}
+
+/** The parameters of a node that says nothing itself. */
+export function defaultsFor(type: NodeType, overrides: ParamValues = {}): Record<string, unknown> {
+  return effectiveParams(type, {}, overrides);
+}
+
+/** The default of one parameter of a node, given what the node says about its other parameters. */
+export function defaultOf(type: string, name: string, params: ParamValues = {}, overrides: ParamValues = {}): unknown {
+  const others = Object.fromEntries(Object.entries(params).filter(([key]) => key !== name));
+  return effectiveParams(type, others, overrides)[name];
+}
+
+/** Whether two parameter values are the same. */
+export function sameValue(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
+  return false;
+}
+
+/** Why a value can't be this parameter's, as a sentence that begins with the parameter's name; undefined if it can. */
+export function checkValue(param: ParamSpec, value: unknown): string | undefined {
+  const { name } = param;
+  switch (param.kind) {
+    case 'number':
+    case 'integer': {
+      const what = param.kind === 'integer' ? 'a whole number' : 'a number';
+      if (typeof value !== 'number' || !Number.isFinite(value)) return `${name} must be ${what}, not ${show(value)}.`;
+      if (param.kind === 'integer' && !Number.isInteger(value)) return `${name} must be ${what}, not ${show(value)}.`;
+      if (value < param.min || value > param.max) {
+        return `${name} must be between ${param.min} and ${param.max}, not ${show(value)}.`;
+      }
+      return undefined;
+    }
+    case 'range': {
+      if (!Array.isArray(value) || value.length !== 2 || !value.every((end) => Number.isFinite(end))) {
+        return `${name} must be two numbers, [from, to] in per cent, not ${show(value)}.`;
+      }
+      const [from, to] = value as [number, number];
+      if (from < param.min || to > param.max || from > param.max || to < param.min) {
+        return `${name} must lie between ${param.min} and ${param.max} per cent, not ${show(value)}.`;
+      }
+      if (from > to) return `${name} is reversed: it begins at ${from} per cent and ends at ${to}.`;
+      return undefined;
+    }
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : `${name} must be true or false, not ${show(value)}.`;
+    case 'choice': {
+      if (param.options.some((option) => option.value === value)) return undefined;
+      const options = param.options.map((option) => `"${option.value}"`).join(' or ');
+      return `${name} must be ${options}, not ${show(value)}.`;
+    }
+    case 'path': {
+      if (typeof value !== 'string') return `${name} must be text, not ${show(value)}.`;
+      const reason = checkPath(value, param.access);
+      if (reason !== undefined) return `${name} ${reason}`;
+      const extension = /\.([^./]+)$/.exec(value)?.[1]?.toLowerCase() ?? '';
+      if (param.access === 'write' && !param.filter.extensions.includes(extension)) {
+        return `${name} must end in ${param.filter.extensions.map((known) => `.${known}`).join(', ')}, not ${show(value)}.`;
+      }
+      return undefined;
+    }
+    case 'text':
+    case 'domain':
+    case 'checkpoint':
+      if (typeof value !== 'string') return `${name} must be text, not ${show(value)}.`;
+      return value.trim() === '' ? `${name} is empty.` : undefined;
+  }
+}
+
+/** A value as it would stand in the file, shortened. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** Sets a key that a stranger's file chose: `__proto__` becomes an ordinary property. */
+export function define(target: object, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}

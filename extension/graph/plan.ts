@@ -1,0 +1,240 @@
+/** What has to be computed, in which order, from what. */
+import { checkpointsOf, consumersOf, isMuted, nodeOf, orderOf, resolvedAt, resolveSource, worksAlone } from './analyse';
+import { isNodeType, type NodeType, specOf } from './catalogue';
+import { promptText } from './catalogue/prompt';
+import { defaultSegmentStep } from './catalogue/segment';
+import { type ParamValues } from './catalogue/types';
+import { effectiveParams } from './params';
+import { type GraphDocument, type GraphNode, type Source } from './schema';
+
+/** A checkpoint's own parameter defaults for a type of node. `checkpoint` is the one the node works with, if it has one. */
+export type DefaultsOf = (type: NodeType, checkpoint: string | undefined) => ParamValues | undefined;
+
+export interface PlanOptions {
+  /** Only what this node needs, and the node. */
+  target?: string;
+  defaults?: DefaultsOf;
+}
+
+export interface PlannedNode {
+  id: string;
+  type: NodeType;
+  /** Effective: defaults filled in. */
+  params: Record<string, unknown>;
+  /** Where each wired input comes from, muted nodes passed over; an input that nothing reaches is absent. */
+  inputs: Record<string, Source[]>;
+  /** True for the one kind of muted node that is still visited: an attention swap, which then gives the reconstruction. */
+  muted: boolean;
+  /** The structure's reconstruction takes the place of the transfer. */
+  reconstruct: boolean;
+  /** Effective parameters that stand in for an unwired prompt or schedule, by port. */
+  implied: Record<string, Record<string, unknown>>;
+  /** Id of the checkpoint that the node works with. */
+  checkpoint?: string;
+}
+
+export interface Plan {
+  /** Every node comes after what it needs. */
+  nodes: PlannedNode[];
+  byId: ReadonlyMap<string, PlannedNode>;
+  /** Muted nodes that would have been visited. */
+  muted: string[];
+}
+
+/** A graph that can't be planned; validation says the same with a place. */
+export class PlanError extends Error {
+  constructor(
+    message: string,
+    readonly node?: string,
+  ) {
+    super(message);
+    this.name = 'PlanError';
+  }
+}
+
+/**
+ * The nodes to visit. Without a target those are all that something comes of: every node nothing takes from, except lone
+ * sources and models, and what they need.
+ * @throws PlanError for a circle, an unknown type or an unknown target
+ */
+export function planGraph(document: GraphDocument, options: PlanOptions = {}): Plan {
+  const { target, defaults } = options;
+  const { ids, cycles } = orderOf(document);
+  const circle = cycles[0];
+  if (circle) throw new PlanError(`The wires close a circle: ${circle.join(' → ')}.`, circle[0]);
+  if (target !== undefined && !nodeOf(document, target))
+    throw new PlanError(`There is no node ${target} in the graph.`);
+
+  const node = (id: string) => nodeOf(document, id) as GraphNode;
+  const inputs = new Map<string, Record<string, Source[]>>();
+  for (const id of ids) {
+    const resolved: Record<string, Source[]> = {};
+    for (const { name } of specOf(node(id).type)?.inputs ?? []) {
+      const sources = resolvedAt(document, node(id), name);
+      if (sources.length > 0) resolved[name] = sources;
+    }
+    inputs.set(id, resolved);
+  }
+
+  const muted: string[] = [];
+  const wanted = new Set<string>();
+  const visits = (id: string) => !isMuted(node(id)) || specOf(node(id).type)?.mute === 'reconstruct';
+  for (const id of rootsOf(document, ids, inputs, target, visits)) wanted.add(id);
+  for (const id of [...ids].reverse()) {
+    if (!wanted.has(id)) continue;
+    for (const sources of Object.values(inputs.get(id) ?? {})) for (const source of sources) wanted.add(source.node);
+  }
+  for (const id of ids) if (!visits(id) && (target === undefined || target === id)) muted.push(id);
+
+  const checkpoints = checkpointsOf(document, ids);
+  const planned = new Map<string, PlannedNode>();
+  for (const id of ids) {
+    if (!wanted.has(id)) continue;
+    const { type, params } = node(id);
+    if (!isNodeType(type)) throw new PlanError(`This version of Weft does not know the type "${type}".`, id);
+    const checkpoint = checkpoints.get(id);
+    const overrides = (kind: NodeType) => defaults?.(kind, checkpoint) ?? {};
+    const own = inputs.get(id) ?? {};
+    const implied: PlannedNode['implied'] = {};
+    if (type === 'invert') {
+      if (!own['prompt']) implied['prompt'] = effectiveParams('prompt', {}, overrides('prompt'));
+      if (!own['schedule']) implied['schedule'] = effectiveParams('schedule', {}, overrides('schedule'));
+    }
+    const effective = effectiveParams(type, params, overrides(type));
+    if (type === 'segment') fillSegment(effective, own, planned);
+    const reconstruct = isMuted(node(id));
+    planned.set(id, { id, type, params: effective, inputs: own, muted: reconstruct, reconstruct, implied, checkpoint });
+  }
+  return { nodes: [...planned.values()], byId: planned, muted };
+}
+
+/** A segment node's noun and step come from the prompt and schedule of the inversion it looks at. */
+function fillSegment(
+  params: Record<string, unknown>,
+  inputs: Record<string, Source[]>,
+  planned: ReadonlyMap<string, PlannedNode>,
+): void {
+  const inversion = planned.get(inputs['inversion']?.[0]?.node ?? '');
+  if (!inversion) return;
+  const noun = conditionsOf(inversion, planned, 'prompt')['domain'];
+  const steps = conditionsOf(inversion, planned, 'schedule')['steps'];
+  if (params['noun'] === undefined && noun !== undefined) params['noun'] = noun;
+  if (params['step'] === undefined && typeof steps === 'number') params['step'] = defaultSegmentStep(steps);
+}
+
+/** The effective parameters of the prompt or schedule of an inversion, wired or implied. */
+export function conditionsOf(
+  inversion: PlannedNode,
+  planned: ReadonlyMap<string, PlannedNode>,
+  port: 'prompt' | 'schedule',
+): Record<string, unknown> {
+  const source = inversion.inputs[port]?.[0];
+  return (source && planned.get(source.node)?.params) ?? inversion.implied[port] ?? {};
+}
+
+/** The words that condition an inversion, undefined when its checkpoint has to say. */
+export function promptOf(inversion: PlannedNode, plan: Plan): string | undefined {
+  return promptText(conditionsOf(inversion, plan.byId, 'prompt'));
+}
+
+function rootsOf(
+  document: GraphDocument,
+  ids: readonly string[],
+  inputs: ReadonlyMap<string, Record<string, Source[]>>,
+  target: string | undefined,
+  visits: (id: string) => boolean,
+): string[] {
+  if (target !== undefined) {
+    if (visits(target)) return [target];
+    // A muted node that passes something through still shows what passes.
+    const { outputs = [] } = specOf(nodeOf(document, target)?.type ?? '') ?? {};
+    return outputs.flatMap(({ name }) => resolveSource(document, { node: target, port: name })?.node ?? []);
+  }
+  const taken = new Set<string>();
+  for (const id of ids) {
+    // What only a muted node would have taken is an end itself.
+    if (!visits(id)) continue;
+    for (const sources of Object.values(inputs.get(id) ?? {})) for (const source of sources) taken.add(source.node);
+  }
+  return ids.filter((id) => visits(id) && !taken.has(id) && worksAlone(nodeOf(document, id)?.type ?? ''));
+}
+
+/** The nodes that make up the transfer at an output: the swap, and what sets its other fields. */
+export interface Transfer {
+  swap: PlannedNode;
+  adain?: PlannedNode;
+  guidance?: PlannedNode;
+}
+
+/**
+ * Reads a transfer wire back to its swap. Order along the wire is irrelevant.
+ * @throws PlanError when two nodes of one type are on the wire, or no swap
+ */
+export function transferOf(plan: Plan, source: Source): Transfer {
+  const fields = new Map<string, PlannedNode>();
+  let current: PlannedNode | undefined = plan.byId.get(source.node);
+  while (current) {
+    const twin = fields.get(current.type);
+    if (twin) throw new PlanError(twiceOnWire(current.id, twin.id, current.type), twin.id);
+    fields.set(current.type, current);
+    if (current.type === 'attention-swap') break;
+    current = plan.byId.get(current.inputs['transfer']?.[0]?.node ?? '');
+  }
+  const swap = fields.get('attention-swap');
+  if (!swap) throw new PlanError(`No attention-swap node feeds ${source.node}.`, source.node);
+  return { swap, adain: fields.get('adain'), guidance: fields.get('guidance') };
+}
+
+/** The sentence for two nodes of one type on a transfer wire. */
+export function twiceOnWire(first: string, second: string, type: string): string {
+  return `${first} and ${second} are two ${type} nodes on one wire, and a transfer holds one. Remove or mute one of them.`;
+}
+
+/**
+ * A text that is the same for two nodes exactly when they compute the same: types, effective parameters and inputs, all the way
+ * up. Ids, layout and frames do not matter. Its length is linear in the number of nodes. Contents of files and checkpoints are not
+ * in it; whoever caches adds their digests.
+ */
+export function signatureOf(plan: Plan, id: string): string {
+  const entries = new Map<string, number>();
+  const index = new Map<string, number>();
+  // Numbered by content and visited from the node upwards, so that ids can't shine through.
+  const stack: { id: string; open: boolean }[] = [{ id, open: false }];
+  for (let top = stack.pop(); top; top = stack.pop()) {
+    const planned = plan.byId.get(top.id);
+    if (!planned || index.has(top.id)) continue;
+    const ports = Object.keys(planned.inputs).sort();
+    if (!top.open) {
+      stack.push({ id: top.id, open: true });
+      for (const port of [...ports].reverse()) {
+        for (const source of [...(planned.inputs[port] ?? [])].reverse()) stack.push({ id: source.node, open: false });
+      }
+      continue;
+    }
+    const inputs = ports.map((port) => [
+      port,
+      ...(planned.inputs[port] ?? []).map((source) => [index.get(source.node) ?? -1, source.port]),
+    ]);
+    const entry = canonical([planned.type, planned.reconstruct, planned.params, planned.implied, inputs]);
+    const number = entries.get(entry) ?? entries.size;
+    entries.set(entry, number);
+    index.set(top.id, number);
+  }
+  return [...entries.keys()].join('\n');
+}
+
+/** JSON with sorted keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item !== 'object' || item === null || Array.isArray(item)) return item;
+    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+/** Every node downstream of some nodes, themselves included: what a change there touches. */
+export function downstreamOf(document: GraphDocument, ids: readonly string[]): Set<string> {
+  const consumers = consumersOf(document);
+  const found = new Set(ids);
+  for (const id of found) for (const consumer of consumers.get(id) ?? []) found.add(consumer);
+  return found;
+}

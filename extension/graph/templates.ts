@@ -1,0 +1,173 @@
+/** Graphs to begin with. */
+import { CURRENT_VERSION, type GraphDocument, type GraphNode, type Position } from './schema';
+
+export interface StandardOptions {
+  /** Path of the picture whose shapes are kept, relative to the graph file. */
+  structure: string;
+  /** Path of the picture whose look is taken. */
+  appearance: string;
+  /** The noun that names the object in both. */
+  domain: string;
+  checkpoint?: string;
+  /** AdaIN within masks that the model finds itself. */
+  masks?: boolean;
+  steps?: number;
+  skip?: number;
+  seed?: number;
+  freeu?: boolean;
+  /** Where the result goes, below the output folder. */
+  output?: string;
+}
+
+type Nodes = Record<string, GraphNode>;
+
+/** The pictures up to their inversions (and masks): what every transfer begins with. */
+function beginning(options: StandardOptions): { nodes: Nodes; layout: Record<string, Position> } {
+  const { structure, appearance, domain, checkpoint = 'mini', masks = true, freeu = false } = options;
+  const model = freeu ? 'freeu.checkpoint' : 'model.checkpoint';
+  const schedule: Record<string, unknown> = {};
+  for (const name of ['steps', 'skip', 'seed'] as const)
+    if (options[name] !== undefined) schedule[name] = options[name];
+  const inversion = (image: string): GraphNode => ({
+    type: 'invert',
+    inputs: { checkpoint: model, image: `${image}.image`, prompt: 'prompt.prompt', schedule: 'schedule.schedule' },
+  });
+  const nodes: Nodes = {
+    structure: { type: 'image', params: { path: structure } },
+    appearance: { type: 'image', params: { path: appearance } },
+    // Always written, so that the file says what made its picture even when the default changes.
+    model: { type: 'checkpoint', params: { id: checkpoint } },
+    prompt: { type: 'prompt', params: { domain } },
+    schedule: Object.keys(schedule).length > 0 ? { type: 'schedule', params: schedule } : { type: 'schedule' },
+    'invert-structure': inversion('structure'),
+    'invert-appearance': inversion('appearance'),
+  };
+  const layout: Record<string, Position> = {
+    structure: [0, 0],
+    appearance: [0, 300],
+    model: [0, 600],
+    prompt: [0, 760],
+    schedule: [0, 920],
+    'invert-structure': [320, 0],
+    'invert-appearance': [320, 380],
+  };
+  if (freeu) {
+    nodes['freeu'] = { type: 'freeu', inputs: { checkpoint: 'model.checkpoint' } };
+    layout['freeu'] = [320, 760];
+  }
+  if (masks) {
+    for (const side of ['structure', 'appearance']) {
+      nodes[`mask-${side}`] = { type: 'segment', inputs: { inversion: `invert-${side}.inversion` } };
+    }
+    layout['mask-structure'] = [640, 300];
+    layout['mask-appearance'] = [640, 620];
+  }
+  return { nodes, layout };
+}
+
+const swapInputs = { appearance: 'invert-appearance.inversion', structure: 'invert-structure.inversion' };
+
+function adainInputs(transfer: string, masks: boolean): Record<string, string> {
+  if (!masks) return { transfer };
+  return { appearanceMask: 'mask-appearance.mask', structureMask: 'mask-structure.mask', transfer };
+}
+
+/** The graph of the method as published, under the names that documentation and tests use. */
+export function standardGraph(options: StandardOptions): GraphDocument {
+  const { nodes, layout } = beginning(options);
+  const { masks = true, output } = options;
+  Object.assign(nodes, {
+    swap: { type: 'attention-swap', inputs: swapInputs },
+    adain: { type: 'adain', inputs: adainInputs('swap.transfer', masks) },
+    guidance: { type: 'guidance', inputs: { transfer: 'adain.transfer' } },
+    denoise: { type: 'denoise', inputs: { transfer: 'guidance.transfer' } },
+    save: {
+      type: 'save',
+      inputs: { image: 'denoise.image' },
+      ...(output && output !== 'result.png' ? { params: { path: output } } : {}),
+    },
+  } satisfies Nodes);
+  Object.assign(layout, {
+    swap: [640, 0],
+    adain: [960, 0],
+    guidance: [960, 240],
+    denoise: [1280, 0],
+    save: [1680, 0],
+  } satisfies Record<string, Position>);
+  return { weft: CURRENT_VERSION, nodes, layout };
+}
+
+/** One pair of pictures four times: the whole method, and without contrast, without AdaIN, without guidance. */
+export function ablationGraph(options: Omit<StandardOptions, 'output'>): GraphDocument {
+  const { nodes, layout } = beginning(options);
+  const { masks = true } = options;
+  const rows = ['full', 'no-contrast', 'no-adain', 'no-guidance'] as const;
+  nodes['swap'] = { type: 'attention-swap', inputs: swapInputs };
+  nodes['swap-no-contrast'] = { type: 'attention-swap', inputs: swapInputs, params: { contrast: 1 } };
+  for (const [index, row] of rows.entries()) {
+    const y = index * 480;
+    let transfer = row === 'no-contrast' ? 'swap-no-contrast.transfer' : 'swap.transfer';
+    if (row !== 'no-adain') {
+      nodes[`adain-${row}`] = { type: 'adain', inputs: adainInputs(transfer, masks) };
+      layout[`adain-${row}`] = [1000, y];
+      transfer = `adain-${row}.transfer`;
+    }
+    if (row !== 'no-guidance') {
+      nodes[`guidance-${row}`] = { type: 'guidance', inputs: { transfer } };
+      layout[`guidance-${row}`] = [1000, y + 220];
+      transfer = `guidance-${row}.transfer`;
+    }
+    nodes[`denoise-${row}`] = { type: 'denoise', inputs: { transfer } };
+    layout[`denoise-${row}`] = [1320, y];
+    nodes[`save-${row}`] = { type: 'save', inputs: { image: `denoise-${row}.image` }, params: { path: `${row}.png` } };
+    layout[`save-${row}`] = [1720, y];
+  }
+  layout['swap'] = [640, 0];
+  layout['swap-no-contrast'] = [640, 940];
+  const texts = {
+    full: 'The whole method',
+    'no-contrast': 'Contrast 1',
+    'no-adain': 'Without AdaIN',
+    'no-guidance': 'Without swap guidance',
+  };
+  const frames = Object.fromEntries(
+    rows.map((row, index) => [
+      row,
+      { rect: [980, index * 480 - 40, 1000, 460] as [number, number, number, number], text: texts[row] },
+    ]),
+  );
+  return { weft: CURRENT_VERSION, nodes, frames, layout };
+}
+
+/** What `Weft: New Graph` offers. */
+export const templates: readonly {
+  id: string;
+  title: string;
+  help: string;
+  make: (options: StandardOptions) => GraphDocument;
+}[] = [
+  {
+    id: 'standard',
+    title: 'Transfer',
+    help: 'The whole method, with masks that the model finds itself.',
+    make: (options) => standardGraph(options),
+  },
+  {
+    id: 'plain',
+    title: 'Transfer without masks',
+    help: 'AdaIN over the whole pictures.',
+    make: (options) => standardGraph({ ...options, masks: false }),
+  },
+  {
+    id: 'ablation',
+    title: 'Ablation',
+    help: 'One pair four times: whole, without contrast, without AdaIN, without guidance.',
+    make: (options) => ablationGraph(options),
+  },
+  {
+    id: 'empty',
+    title: 'Empty',
+    help: 'Nothing but the canvas.',
+    make: () => ({ weft: CURRENT_VERSION, nodes: {} }),
+  },
+];
