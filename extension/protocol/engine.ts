@@ -76,6 +76,8 @@ export interface CheckpointInfo {
   /** Nouns it knows, empty when any noun will do. */
   domains: { noun: string; kinds: string[] }[];
   builtIn: boolean;
+  /** Whether new graphs for it are wired with a FreeU node. */
+  freeu?: boolean;
   /** Set when the checkpoint can't be used. */
   problem?: string;
   /** Overrides of parameter defaults, `{ "node type": { parameter: value } }`. */

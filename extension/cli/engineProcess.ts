@@ -1,0 +1,76 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import * as path from 'node:path';
+import { type EngineEvent, type EngineMethod, type EngineRequests, PROTOCOL_VERSION } from '../protocol/engine';
+import { WeftError } from '../protocol/errors';
+import { EngineChannel } from '../runs/engineChannel';
+import { engineEnvironment } from '../runs/engineEnvironment';
+
+/** How long an engine may take to answer what it can answer at once. */
+const ANSWER_MS = 60_000;
+/** How long a cancelled run may take to reach the end of its step before the process is ended. */
+const GRACE_MS = 5_000;
+
+/** The engine, forked as the extension forks it: one process for one command. */
+export class EngineProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly channel: EngineChannel,
+  ) {}
+
+  static async start(onEvent: (event: EngineEvent) => void): Promise<EngineProcess> {
+    const child = fork(path.join(__dirname, 'engine.js'), [], {
+      execArgv: [],
+      env: engineEnvironment(process.env),
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const channel = new EngineChannel({ send: (message) => void child.send(message as object) }, { onEvent });
+    child.on('message', (message) => channel.receive(message));
+    child.on('error', (error) => channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)));
+    child.on('exit', (code, signal) =>
+      channel.fail(new WeftError('internal', `The engine ended unexpectedly (${signal ?? `exit code ${code}`}). What was computed before is kept; run again.`)),
+    );
+    const engine = new EngineProcess(child, channel);
+    await engine.request('hello', { protocol: PROTOCOL_VERSION });
+    return engine;
+  }
+
+  request<M extends EngineMethod>(
+    method: M,
+    params: EngineRequests[M]['params'],
+    timeoutMs = ANSWER_MS,
+  ): Promise<EngineRequests[M]['result']> {
+    return this.channel.request(method, params, timeoutMs);
+  }
+
+  /** Runs a graph; an interrupt (Ctrl+C) cancels it within one step, and a second one, or a hung step, ends the process. */
+  async run(params: EngineRequests['run']['params']): Promise<EngineRequests['run']['result']> {
+    let interrupts = 0;
+    const interrupt = (): void => {
+      if (++interrupts > 1) return this.kill();
+      this.request('cancel', { runId: params.runId }).catch(() => {});
+      setTimeout(() => this.kill(), GRACE_MS).unref();
+    };
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
+    try {
+      return await this.request('run', params, 0);
+    } catch (error) {
+      if (interrupts > 0) throw new WeftError('interrupted', 'Interrupted; nothing was written.');
+      throw error;
+    } finally {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    }
+  }
+
+  private kill(): void {
+    this.channel.fail(new WeftError('interrupted', 'Interrupted; nothing was written.'));
+    this.child.kill('SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    await this.request('shutdown', {}, ANSWER_MS).catch(() => {});
+    if (this.child.connected) this.child.disconnect();
+  }
+}

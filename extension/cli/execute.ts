@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import * as path from 'node:path';
+import { type RunRequest, type RunResult } from '../protocol/engine';
+import { EngineProcess } from './engineProcess';
+import { Progress } from './progress';
+
+/** Starts an engine, hands it to `work`, ends it. Its progress goes to stderr. */
+export async function withEngine<T>(work: (engine: EngineProcess) => Promise<T>): Promise<T> {
+  const progress = new Progress();
+  const engine = await EngineProcess.start(progress.show);
+  try {
+    return await work(engine);
+  } finally {
+    progress.stop();
+    await engine.close();
+  }
+}
+
+/** Runs a graph, tells on stderr what came from the cache, and prints the files it wrote to stdout, one a line. */
+export async function execute(engine: EngineProcess, request: Omit<RunRequest, 'runId'>): Promise<RunResult> {
+  const result = await engine.run({ runId: randomUUID(), ...request });
+  const { nodes, seconds, unet, provider } = result.report;
+  const cached = Object.entries(nodes).flatMap(([id, node]) => (node.cached ? [id] : []));
+  process.stderr.write(
+    `${seconds.toFixed(1)} s on ${provider}, ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet` +
+      `${cached.length > 0 ? `; from the cache: ${cached.join(', ')}` : ''}\n`,
+  );
+  if (result.files.length === 0) process.stderr.write('Nothing was saved: the graph has no save node.\n');
+  for (const file of result.files) process.stdout.write(`${path.relative(process.cwd(), file) || file}\n`);
+  return result;
+}

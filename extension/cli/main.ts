@@ -1,0 +1,83 @@
+/** `weft`: the engine without an editor. Results go to stdout, progress and errors to stderr; see exitCodes for how it ends. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { version } from '../../package.json';
+import { exitCodes, reportError } from '../protocol/errors';
+import { addModel, listModels, removeModel, verifyModel } from './models';
+import { run, type RunFlags } from './run';
+import { transfer, type TransferFlags } from './transfer';
+import { validate } from './validate';
+
+const whole = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
+  return value;
+};
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+const program = new Command('weft').version(version).description('Appearance transfer by cross-image attention, from a graph file.');
+program.exitOverride().showHelpAfterError();
+
+program
+  .command('run')
+  .argument('<graph>', 'a *.weft.json file')
+  .description('run a graph and write what its save nodes say')
+  .option('--out <dir>', 'output folder (default: weft-out beside the graph)')
+  .option('--set <node.param=value>', 'override a parameter; the value is JSON, else text', collect, [])
+  .option('--provider <name>', 'what to compute on')
+  .option('--no-cache', 'compute everything, keep nothing')
+  .option('--timeline', 'also write every timestep, as an animated picture and a strip')
+  .option('--allow-outside', "let the graph read pictures outside its own folder")
+  .action((graph: string, flags: RunFlags) => run(graph, flags));
+
+program
+  .command('transfer')
+  .description('give one picture the look of another, without writing a graph')
+  .requiredOption('--structure <image>', 'the picture whose shapes are kept')
+  .requiredOption('--appearance <image>', 'the picture whose look is taken')
+  .requiredOption('--domain <noun>', 'what both show, for instance animal')
+  .option('--checkpoint <id>', 'the model', 'mini')
+  .option('--out <file>', 'the result (default: weft-out/STRUCTURE-APPEARANCE.png)')
+  .option('--steps <n>', 'steps of the whole schedule', whole)
+  .option('--skip <n>', 'steps left out at its noisy end', whole)
+  .option('--seed <n>', 'seed of the noise', whole)
+  .option('--no-masks', 'let AdaIN act on the whole picture')
+  .option('--keep-graph <file>', 'also write the graph')
+  .option('--provider <name>', 'what to compute on')
+  .option('--no-cache', 'compute everything, keep nothing')
+  .action((flags: TransferFlags) => transfer(flags));
+
+program
+  .command('validate')
+  .argument('<graph...>', '*.weft.json files')
+  .description('check graphs; problems as file:line:column: node.port: message')
+  .action((graphs: string[]) => {
+    process.exitCode = validate(graphs);
+  });
+
+const models = program.command('models').description('the checkpoints in the library');
+models.command('list').description('id, title and facts of each').action(listModels);
+models
+  .command('add')
+  .argument('<dir>', 'a Stable Diffusion ONNX folder')
+  .option('--id <id>', 'what to call it')
+  .description('import and rewrite a folder; prints its id as the last line')
+  .action((folder: string, flags: { id?: string }) => addModel(folder, flags.id));
+models.command('verify').argument('<id>').description('compare every file with its digest').action(verifyModel);
+models.command('remove').argument('<id>').description('forget a checkpoint and its prepared files').action(removeModel);
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Help and version end well; everything else the parser refuses is a wrong argument.
+      process.exitCode = error.exitCode === 0 ? 0 : exitCodes.graph;
+      return;
+    }
+    const { kind, node, message } = reportError(error);
+    process.stderr.write(`weft: ${node && !message.includes(node) ? `${node}: ` : ''}${message}\n`);
+    process.exitCode = exitCodes[kind];
+  }
+}
+
+void main();

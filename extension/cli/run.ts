@@ -1,0 +1,48 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { WeftError } from '../protocol/errors';
+import { execute, withEngine } from './execute';
+
+export interface RunFlags {
+  out?: string;
+  set: string[];
+  provider?: string;
+  cache: boolean;
+  timeline?: boolean;
+  allowOutside?: boolean;
+}
+
+/** `NODE.PARAM=VALUE`; the value is JSON where it reads as JSON, else text. */
+export function parseOverride(text: string): [node: string, param: string, value: unknown] {
+  const match = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(text);
+  if (!match) throw new WeftError('graph', `--set ${text} is not understood: write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`);
+  const [, node, param, value] = match as unknown as [string, string, string, string];
+  try {
+    return [node, param, JSON.parse(value)];
+  } catch {
+    return [node, param, value];
+  }
+}
+
+/** `weft run GRAPH`. */
+export async function run(graph: string, flags: RunFlags): Promise<void> {
+  const graphPath = path.resolve(graph);
+  const graphText = await fs.readFile(graphPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new WeftError('graph', `${graph} can't be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`);
+  });
+  const set = flags.set.map(parseOverride);
+  await withEngine((engine) =>
+    execute(engine, {
+      graphText,
+      graphPath,
+      set,
+      roots: [],
+      allowOutside: flags.allowOutside ?? false,
+      outDir: path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out')),
+      provider: flags.provider,
+      useCache: flags.cache,
+      timeline: flags.timeline ?? false,
+      reportName: 'run.json',
+    }),
+  );
+}

@@ -1,0 +1,194 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { decodeTensors, encodeTensors, type Tensors } from './tensorFile';
+
+/** A cache key: the SHA-256 of what a product depends on, and of nothing else. */
+export type Key = string;
+
+/** The key of a product: its kind, the version of the algorithm that makes it, and everything it is computed from. */
+export function keyOf(kind: string, version: number, parts: unknown): Key {
+  return createHash('sha256').update(JSON.stringify([kind, version, parts], sortedKeys)).digest('hex');
+}
+
+const sortedKeys = (_name: string, value: unknown): unknown =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
+
+/** A newer use of a file is noted in its mtime at most this often. */
+const TOUCH_AFTER_MS = 60_000;
+
+/**
+ * Tensors by content key, in memory within a budget and on disk within another. The folder is shared by all processes of the user:
+ * files are written beside their place and renamed, so a reader sees a whole file or none; two writers of one key write the same bytes.
+ */
+export class ContentStore {
+  private readonly memory = new Map<Key, { tensors: Tensors; bytes: number; onDisk: boolean }>();
+  private memoryBytes = 0;
+  private readonly writing = new Map<Key, Promise<void>>();
+  /** Set once a write failed (disk full, read-only folder): the run goes on without keeping its products. */
+  private writeProblem: string | undefined;
+
+  /** Without a folder nothing is kept beyond this object: a run without cache. */
+  constructor(
+    private readonly folder: string | undefined,
+    private readonly limits: { diskBytes: number; memoryBytes: number },
+    private readonly warn: (message: string) => void = () => {},
+  ) {}
+
+  /** The tensors of a key, or undefined. They are shared: callers must not write to them. */
+  async get(key: Key): Promise<Tensors | undefined> {
+    const held = this.memory.get(key);
+    if (held) {
+      this.memory.delete(key);
+      this.memory.set(key, held);
+      return held.tensors;
+    }
+    if (!this.folder) return undefined;
+    const file = this.fileOf(key);
+    let bytes: Buffer;
+    try {
+      bytes = await fs.readFile(file);
+    } catch {
+      return undefined;
+    }
+    const tensors = decodeTensors(bytes);
+    if (!tensors) {
+      await fs.rm(file, { force: true });
+      return undefined;
+    }
+    this.remember(key, tensors, true);
+    void this.touch(file);
+    return tensors;
+  }
+
+  async has(key: Key): Promise<boolean> {
+    if (this.memory.has(key)) return true;
+    if (!this.folder) return false;
+    return fs.access(this.fileOf(key), constants.R_OK).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Keeps tensors under a key. Returns at once; {@link flush} waits for the disk. */
+  put(key: Key, tensors: Tensors): void {
+    this.remember(key, tensors, false);
+    if (!this.folder || this.writeProblem || this.writing.has(key)) return;
+    const write = this.write(key, tensors)
+      .then(() => {
+        const held = this.memory.get(key);
+        if (held) held.onDisk = true;
+        this.evict();
+      })
+      .catch((error: unknown) => {
+        if (this.writeProblem) return;
+        this.writeProblem = error instanceof Error ? error.message : String(error);
+        this.warn(`The cache folder ${this.folder} can't be written (${this.writeProblem}): later runs will compute again what this one did.`);
+      })
+      .finally(() => this.writing.delete(key));
+    this.writing.set(key, write);
+  }
+
+  /** Waits until everything put is on disk (or has failed to get there). */
+  async flush(): Promise<void> {
+    await Promise.all(this.writing.values());
+  }
+
+  /** Removes the least recently used files until the folder is within its limit. */
+  async trim(): Promise<void> {
+    if (!this.folder) return;
+    const files = await this.files();
+    let total = files.reduce((sum, file) => sum + file.size, 0);
+    if (total <= this.limits.diskBytes) return;
+    files.sort((a, b) => a.mtimeMs - b.mtimeMs);
+    for (const file of files) {
+      // Trim below the limit, so that the next run does not start with a scan that removes one file.
+      if (total <= this.limits.diskBytes * 0.9) break;
+      await fs.rm(file.path, { force: true });
+      total -= file.size;
+    }
+  }
+
+  /** Forgets everything, in memory and on disk; returns the bytes freed on disk. */
+  async clear(): Promise<number> {
+    await this.flush();
+    this.dropMemory();
+    if (!this.folder) return 0;
+    const files = await this.files();
+    await fs.rm(this.folder, { recursive: true, force: true });
+    return files.reduce((sum, file) => sum + file.size, 0);
+  }
+
+  /** Gives the memory back; the disk keeps everything. */
+  dropMemory(): void {
+    this.memory.clear();
+    this.memoryBytes = 0;
+  }
+
+  private fileOf(key: Key): string {
+    return path.join(this.folder!, key.slice(0, 2), `${key}.safetensors`);
+  }
+
+  private remember(key: Key, tensors: Tensors, onDisk: boolean): void {
+    const bytes = Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
+    const before = this.memory.get(key);
+    if (before) this.memoryBytes -= before.bytes;
+    this.memory.delete(key);
+    this.memory.set(key, { tensors, bytes, onDisk });
+    this.memoryBytes += bytes;
+    this.evict();
+  }
+
+  /** Drops the least recently used until memory is within its budget; what is not on disk (yet) has nowhere else to be. */
+  private evict(): void {
+    for (const [key, entry] of this.memory) {
+      if (this.memoryBytes <= this.limits.memoryBytes) break;
+      if (!entry.onDisk) continue;
+      this.memory.delete(key);
+      this.memoryBytes -= entry.bytes;
+    }
+  }
+
+  private async write(key: Key, tensors: Tensors): Promise<void> {
+    const file = this.fileOf(key);
+    const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+    await fs.mkdir(path.dirname(file), { recursive: true });
+    try {
+      const handle = await fs.open(temporary, 'wx');
+      try {
+        await handle.writev(encodeTensors(tensors));
+      } finally {
+        await handle.close();
+      }
+      await fs.rename(temporary, file);
+    } catch (error) {
+      await fs.rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  private async touch(file: string): Promise<void> {
+    try {
+      const { mtimeMs } = await fs.stat(file);
+      const now = Date.now();
+      if (now - mtimeMs > TOUCH_AFTER_MS) await fs.utimes(file, now / 1000, now / 1000);
+    } catch {
+      // Another process may have trimmed it: nothing to note.
+    }
+  }
+
+  private async files(): Promise<{ path: string; size: number; mtimeMs: number }[]> {
+    const entries = await fs.readdir(this.folder!, { recursive: true, withFileTypes: true }).catch(() => []);
+    const files = [];
+    for (const entry of entries) {
+      if (!entry.isFile()) continue;
+      const file = path.join(entry.parentPath ?? entry.path, entry.name);
+      const stat = await fs.stat(file).catch(() => undefined);
+      if (stat) files.push({ path: file, size: stat.size, mtimeMs: stat.mtimeMs });
+    }
+    return files;
+  }
+}

@@ -1,0 +1,274 @@
+import { type ContentStore, type Key, keyOf } from '../cache/store';
+import { type SwapLevel } from '../onnx/types';
+import { adain } from './adain';
+import { guidanceScales, guide } from './guidance';
+import { insideRange, laggedStep, type StepRange } from './stepRange';
+import { type Demand, noDemand, type Trajectory } from './trajectory';
+import { type DecoderRow, type Latents, type RowKeyValues, type Unet } from './unet';
+
+const SAMPLER_VERSION = 1;
+
+export interface SwapSettings {
+  higherRange: StepRange;
+  lowerRange: StepRange;
+  /** Every how many steps K and V come from the structure instead (0: never), and below which per cent of T. */
+  structureEvery: number;
+  structureUntil: number;
+  /** β of the contrast; 1 is none. */
+  contrast: number;
+}
+
+export interface AdainSettings {
+  range: StepRange;
+  /** [h·w] of 0 and 1; absent: the whole picture. */
+  structureMask?: Float32Array;
+  appearanceMask?: Float32Array;
+  /** Digests of the masks: part of what the result depends on. */
+  maskDigests: [structure: string | undefined, appearance: string | undefined];
+}
+
+/** Everything the output O is computed from. */
+export interface TransferSettings {
+  structure: Trajectory;
+  appearance: Trajectory;
+  /** Absent: the structure's reconstruction. */
+  swap?: SwapSettings;
+  adain?: AdainSettings;
+  /** Swap guidance at the first and at the last step; 1 throughout is none. */
+  guidance: { scale: number; endScale: number };
+}
+
+/** What happens at one loop step, resolved from the ranges. */
+interface StepPlan {
+  /** Where O's keys and values come from, by level; its own where absent. */
+  swap: Partial<Record<SwapLevel, 'appearance' | 'structure'>>;
+  contrast: number;
+  guidance: number;
+  adain: boolean;
+  /** Key of O's latents before the step: names all that they depend on. */
+  key: Key;
+  /** O equals the structure's own trajectory before this step, bitwise: nothing has acted on it yet. */
+  untouched: boolean;
+}
+
+export interface SamplerNews {
+  step: number;
+  total: number;
+  timestep: number;
+  latents: Latents;
+  original: Latents;
+  /** Read back instead of computed. */
+  cached: boolean;
+}
+
+/** Intermediate values, for comparison with reference numbers. */
+export type Trace = (name: 'swap' | 'noswap' | 'ddpm' | 'adain', step: number, values: Float32Array) => void;
+
+interface Work {
+  store: ContentStore;
+  unet: Unet;
+  signal: AbortSignal;
+  onStep?: (news: SamplerNews) => void | Promise<void>;
+  trace?: Trace;
+}
+
+/** True where a step swaps at either level. */
+const swaps = (plan: StepPlan): boolean => plan.swap.high !== undefined || plan.swap.low !== undefined;
+
+/**
+ * The denoising of O with cross-image attention (Alaluf et al., arXiv 2311.03335, §4): its own queries meet the keys and values that
+ * the appearance (or, now and then, the structure) had at the same step of its own reference pass.
+ */
+export class Sampler {
+  private readonly plans: StepPlan[];
+  private readonly finalKey: Key;
+  readonly total: number;
+
+  constructor(private readonly settings: TransferSettings) {
+    const { structure, appearance, swap, adain, guidance } = settings;
+    const { steps } = structure.source;
+    this.total = structure.length;
+    const scales = guidanceScales(guidance.scale, guidance.endScale, this.total);
+    let key = keyOf('transfer', SAMPLER_VERSION, structure.referenceKey);
+    let untouched = true;
+    this.plans = [];
+    for (let step = 0; step < this.total; step++) {
+      const lagged = laggedStep(step);
+      const source =
+        swap && swap.structureEvery > 0 && lagged % swap.structureEvery === 0 && 100 * lagged < swap.structureUntil * steps
+          ? 'structure'
+          : 'appearance';
+      const at: StepPlan['swap'] = {};
+      if (swap && insideRange(lagged, swap.higherRange, steps)) at.high = source;
+      if (swap && insideRange(lagged, swap.lowerRange, steps)) at.low = source;
+      const plan: StepPlan = {
+        swap: at,
+        contrast: swap?.contrast ?? 1,
+        guidance: scales[step]!,
+        adain: adain !== undefined && insideRange(step, adain.range, steps),
+        key,
+        untouched,
+      };
+      this.plans.push(plan);
+      key = keyOf('transfer', SAMPLER_VERSION, [
+        key,
+        swaps(plan) && [at, plan.contrast, plan.guidance, source === 'appearance' && appearance.referenceKey],
+        plan.adain && [appearance.referenceKey, adain!.maskDigests],
+      ]);
+      if (swaps(plan) || plan.adain) untouched = false;
+    }
+    this.finalKey = key;
+  }
+
+  /** Key of the final latents. */
+  get key(): Key {
+    return this.finalKey;
+  }
+
+  private keyAfter(step: number): Key {
+    return this.plans[step + 1]?.key ?? this.finalKey;
+  }
+
+  /** First step that has to be computed: what came before it is kept from an earlier run. `total` when nothing has. */
+  private async resumeAt(store: ContentStore): Promise<number> {
+    for (let step = this.total; step > 0; step--) {
+      if (await store.has(this.keyAfter(step - 1))) return step;
+    }
+    return 0;
+  }
+
+  /** What the steps from `start` on read of the two trajectories. `complete`: also what only a comparison would look at. */
+  demands(start = 0, complete = false): Map<Trajectory, Demand> {
+    const { structure, appearance } = this.settings;
+    const demands = new Map<Trajectory, Demand>();
+    const of = (trajectory: Trajectory): Demand => {
+      const demand = demands.get(trajectory) ?? noDemand();
+      demands.set(trajectory, demand);
+      return demand;
+    };
+    for (let step = start; step < this.total; step++) {
+      const plan = this.plans[step]!;
+      if (!swaps(plan) && plan.untouched) of(structure).until = Math.max(of(structure).until, step + 1);
+      if (swaps(plan)) {
+        // The structure's latents are where O starts once something acts on it.
+        if (plan.untouched) of(structure).until = Math.max(of(structure).until, step);
+        const source = plan.swap.high ?? plan.swap.low;
+        of(source === 'structure' ? structure : appearance).keyValueSteps.add(step);
+      }
+      if (plan.adain) of(appearance).until = Math.max(of(appearance).until, step + 1);
+    }
+    if (complete) for (const trajectory of [structure, appearance]) of(trajectory).until = this.total;
+    return demands;
+  }
+
+  /** Demands of what is left to compute; empty when the result is kept. */
+  async missing(store: ContentStore): Promise<Map<Trajectory, Demand>> {
+    return this.demands(await this.resumeAt(store));
+  }
+
+  /**
+   * Walks all steps and returns the final latents [C, h, w] of O. The reference passes named by {@link missing} must have run.
+   * `computed` tells whether any step had to be computed.
+   */
+  async run(work: Work): Promise<{ latents: Latents; computed: boolean }> {
+    const { store } = work;
+    const { structure } = this.settings;
+    const start = await this.resumeAt(store);
+    let latents = await structure.latentsAt(0, store);
+    for (let step = 0; step < start; step++) {
+      const kept = await store.get(this.keyAfter(step));
+      // Frames of a shortened memory are skipped; the last one is what the walk continues from.
+      if (!kept?.latents || !kept.original) {
+        if (step === start - 1) throw new Error('A kept step vanished while the run began; run again.');
+        continue;
+      }
+      await work.onStep?.(this.news(step, latents, kept.original.data, true));
+      latents = kept.latents.data;
+    }
+    for (let step = start; step < this.total; step++) {
+      work.signal.throwIfAborted();
+      const { next, original } = await this.step(step, latents, work);
+      store.put(this.keyAfter(step), {
+        latents: { dims: [next.length], data: next },
+        original: { dims: [original.length], data: original },
+      });
+      await work.onStep?.(this.news(step, latents, original, false));
+      latents = next;
+    }
+    return { latents, computed: start < this.total };
+  }
+
+  private news(step: number, latents: Latents, original: Latents, cached: boolean): SamplerNews {
+    return { step, total: this.total, timestep: this.settings.structure.timestepAt(step), latents, original, cached };
+  }
+
+  private async step(step: number, latents: Latents, work: Work): Promise<{ next: Latents; original: Latents }> {
+    const { structure, appearance, adain: adainSettings } = this.settings;
+    const { store, trace } = work;
+    const { scheduler } = structure;
+    const plan = this.plans[step]!;
+    const index = structure.indexOf(step);
+    let next: Latents;
+    let original: Latents;
+    if (!swaps(plan) && plan.untouched) {
+      // O is the structure until something acts on it: nothing to compute.
+      next = await structure.latentsAt(step + 1, store);
+      original = (await structure.originalAt(step, store)) ?? next;
+    } else {
+      const epsilon = await this.predict(step, latents, work);
+      original = scheduler.originalFrom(latents, epsilon, index);
+      next = scheduler.step(latents, epsilon, await structure.noiseMap(step, store), index);
+    }
+    trace?.('ddpm', step, next);
+    if (plan.adain) {
+      const style = await appearance.latentsAt(step + 1, store);
+      const { structureMask, appearanceMask } = adainSettings!;
+      next = adain(next, style, {
+        channels: work.unet.graph.latentChannels,
+        contentMask: structureMask,
+        styleMask: appearanceMask,
+      }).latents;
+      trace?.('adain', step, next);
+    }
+    return { next, original };
+  }
+
+  /** ε of O. Its two predictions share the encoder; without guidance only the swapped one is needed. */
+  private async predict(step: number, latents: Latents, { store, unet, trace }: Work): Promise<Latents> {
+    const { structure, appearance } = this.settings;
+    const plan = this.plans[step]!;
+    const row = { latents, timestep: structure.timestepAt(step), context: structure.source.context };
+    const { freeu } = structure.source;
+    if (!swaps(plan)) {
+      const answer = await unet.run({ rows: [row], freeu });
+      trace?.('swap', step, answer.epsilons[0]!);
+      trace?.('noswap', step, answer.epsilons[0]!);
+      return answer.epsilons[0]!;
+    }
+    const name = (plan.swap.high ?? plan.swap.low)!;
+    const keyValues: RowKeyValues = await (name === 'structure' ? structure : appearance).keyValuesAt(step, store);
+    this.prefetch(step + 1, store);
+    const swapped: DecoderRow = { from: 0, source: {}, contrast: {} };
+    for (const level of ['high', 'low'] as const) {
+      if (!plan.swap[level]) continue;
+      swapped.source![level] = keyValues;
+      if (plan.contrast !== 1) swapped.contrast![level] = plan.contrast;
+    }
+    const plain = plan.guidance === 1 && !trace ? [] : [{ from: 0 }];
+    const answer = await unet.run({ rows: [row], decoderRows: [swapped, ...plain], freeu });
+    const [withSwap, without] = answer.epsilons;
+    trace?.('swap', step, withSwap!);
+    if (!without) return withSwap!;
+    trace?.('noswap', step, without);
+    return guide(without, withSwap!, plan.guidance);
+  }
+
+  /** Starts reading the next step's keys and values while this one computes. */
+  private prefetch(step: number, store: ContentStore): void {
+    const plan = this.plans[step];
+    if (!plan || !swaps(plan)) return;
+    const { structure, appearance } = this.settings;
+    const source = (plan.swap.high ?? plan.swap.low) === 'structure' ? structure : appearance;
+    source.keyValuesAt(step, store).catch(() => {});
+  }
+}

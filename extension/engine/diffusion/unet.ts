@@ -1,0 +1,228 @@
+import { type SessionHost, type SwapLevel, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
+
+/** Latents of one picture, [C, h, w] flat. */
+export type Latents = Float32Array;
+
+/** Keys and values of all swapped layers for one row, by layer index: each [N, W] flat, as their projections give them. */
+export interface RowKeyValues {
+  keys: Float32Array[];
+  values: Float32Array[];
+}
+
+/** Queries and keys of the layers that masks come from, for one row: self [N, W], cross query [N/4, W'], cross key [L, W']. */
+export interface RowProbe {
+  selfQuery: Float32Array;
+  selfKey: Float32Array;
+  crossQuery?: Float32Array;
+  crossKey?: Float32Array;
+}
+
+/** Gains of FreeU: backbone and low frequencies at the width of the middle block, the same at half that width; 1 is off. */
+export type FreeuGains = [b1: number, s1: number, b2: number, s2: number];
+export const FREEU_OFF: FreeuGains = [1, 1, 1, 1];
+
+/** A row of the encoder half: what it denoises, when, and under which prompt ([L, D] flat). */
+export interface UnetRow {
+  latents: Latents;
+  timestep: number;
+  context: Float32Array;
+}
+
+/** A row of the decoder half. */
+export interface DecoderRow {
+  /** The encoder row it continues. */
+  from: number;
+  /** Where its keys and values come from, by level; its own where absent. */
+  source?: Partial<Record<SwapLevel, RowKeyValues>>;
+  /** Contrast β of its attention maps, by level; none where absent. */
+  contrast?: Partial<Record<SwapLevel, number>>;
+}
+
+export interface UnetCall {
+  rows: UnetRow[];
+  /** Absent: every encoder row is continued once, with its own keys and values. */
+  decoderRows?: DecoderRow[];
+  freeu: FreeuGains;
+  keep?: { keyValues?: boolean; probe?: boolean; queries?: boolean };
+}
+
+export interface UnetAnswer {
+  /** ε for each decoder row, [C, h, w] flat. */
+  epsilons: Latents[];
+  keyValues?: RowKeyValues[];
+  probes?: RowProbe[];
+  /** Queries of the swapped layers for each decoder row, by layer index. */
+  queries?: Float32Array[][];
+}
+
+/** Batch rows through each half of the UNet: the unit in which work is counted. */
+export interface RowCounts {
+  encoder: number;
+  decoder: number;
+}
+
+const LEVELS: SwapLevel[] = ['high', 'low'];
+const int64 = (values: number[]): TensorData => ({
+  type: 'int64',
+  dims: [values.length],
+  data: BigInt64Array.from(values, BigInt),
+});
+const float32 = (dims: number[], data: Float32Array): TensorData => ({ type: 'float32', dims, data });
+
+/** Concatenates arrays of equal length; a single one is passed on as it is. */
+function stack(arrays: Float32Array[]): Float32Array {
+  if (arrays.length === 1) return arrays[0]!;
+  const length = arrays[0]?.length ?? 0;
+  const all = new Float32Array(length * arrays.length);
+  arrays.forEach((array, index) => all.set(array, index * length));
+  return all;
+}
+
+/** The rows of a batch, as views. */
+function unstack(data: Float32Array, rows: number): Float32Array[] {
+  const length = data.length / rows;
+  return Array.from({ length: rows }, (_, row) => data.subarray(row * length, (row + 1) * length));
+}
+
+/** Calls a rewritten UNet with rows instead of tensors, and counts them. */
+export class Unet {
+  constructor(
+    private readonly sessions: SessionHost,
+    private readonly sessionKey: string,
+    readonly graph: UnetInterface,
+    /** Height and width of the latents. */
+    readonly latentSize: [number, number],
+    /** Where the work is counted. */
+    private readonly counts: RowCounts = { encoder: 0, decoder: 0 },
+  ) {}
+
+  /**
+   * One call of the UNet. Rows of one call may differ in timestep, prompt and everything else.
+   * @throws WeftError `checkpoint` when onnxruntime fails.
+   */
+  async run(call: UnetCall): Promise<UnetAnswer> {
+    const { graph, latentSize } = this;
+    const rows = call.rows.length;
+    const decoderRows = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
+    const count = decoderRows.length;
+    const context = call.rows[0]!.context;
+    const feeds: Record<string, TensorData> = {
+      [graph.sample.name]: float32([rows, graph.latentChannels, ...latentSize], stack(call.rows.map((row) => row.latents))),
+      [graph.timestep.name]: timesteps(graph.timestep.type, call.rows.map((row) => row.timestep)),
+      [graph.encoderHiddenStates.name]: float32(
+        [rows, context.length / graph.contextWidth, graph.contextWidth],
+        stack(call.rows.map((row) => row.context)),
+      ),
+      [unetNames.rows]: int64(decoderRows.map((row) => row.from)),
+      [unetNames.freeu]: float32([4], Float32Array.from(call.freeu)),
+    };
+    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows);
+
+    const layers = graph.swapLayers;
+    const fetches = [graph.output.name];
+    const { keyValues, probe, queries } = call.keep ?? {};
+    if (keyValues) for (const { index } of layers) fetches.push(unetNames.key(index), unetNames.value(index));
+    if (queries) for (const { index } of layers) fetches.push(unetNames.query(index));
+    if (probe) {
+      fetches.push(unetNames.selfQuery, unetNames.selfKey);
+      if (graph.crossProbe) fetches.push(unetNames.crossQuery, unetNames.crossKey);
+    }
+    const answer = await this.sessions.run(this.sessionKey, feeds, fetches);
+    this.counts.encoder += rows;
+    this.counts.decoder += count;
+
+    const rowsOf = (name: string): Float32Array[] => unstack(answer[name]!.data as Float32Array, count);
+    const byLayer = (name: (layer: number) => string): Float32Array[][] => {
+      const all = layers.map(({ index }) => rowsOf(name(index)));
+      return decoderRows.map((_, row) => all.map((layer) => layer[row]!));
+    };
+    const result: UnetAnswer = { epsilons: rowsOf(graph.output.name) };
+    if (keyValues) {
+      const keys = byLayer(unetNames.key);
+      const values = byLayer(unetNames.value);
+      result.keyValues = decoderRows.map((_, row) => ({ keys: keys[row]!, values: values[row]! }));
+    }
+    if (queries) result.queries = byLayer(unetNames.query);
+    if (probe) {
+      const selfQuery = rowsOf(unetNames.selfQuery);
+      const selfKey = rowsOf(unetNames.selfKey);
+      const crossQuery = graph.crossProbe && rowsOf(unetNames.crossQuery);
+      const crossKey = graph.crossProbe && rowsOf(unetNames.crossKey);
+      result.probes = decoderRows.map((_, row) => ({
+        selfQuery: selfQuery[row]!,
+        selfKey: selfKey[row]!,
+        crossQuery: crossQuery?.[row],
+        crossKey: crossKey?.[row],
+      }));
+    }
+    return result;
+  }
+
+  /** The index lists of one level, and the external keys and values they point at. */
+  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderRow[]): void {
+    const count = rows.length;
+    const external: RowKeyValues[] = [];
+    const sources = rows.map((row, index) => {
+      const source = row.source?.[level];
+      if (!source) return index;
+      const known = external.indexOf(source);
+      return count + (known >= 0 ? known : external.push(source) - 1);
+    });
+    const contrasted = rows.flatMap((row, index) => (row.contrast?.[level] === undefined ? [] : [index]));
+    const plain = rows.flatMap((row, index) => (row.contrast?.[level] === undefined ? [index] : []));
+    const order = [...plain, ...contrasted];
+    feeds[unetNames.querySlices(level)] = int64([this.querySlices(level, contrasted.length)]);
+    feeds[unetNames.kv(level)] = int64(sources);
+    feeds[unetNames.plainRows(level)] = int64(plain);
+    feeds[unetNames.contrastRows(level)] = int64(contrasted);
+    feeds[unetNames.restore(level)] = int64(rows.map((_, index) => order.indexOf(index)));
+    feeds[unetNames.contrast(level)] = float32(
+      [contrasted.length],
+      Float32Array.from(contrasted, (row) => rows[row]!.contrast![level]!),
+    );
+    for (const layer of this.graph.swapLayers) {
+      if (layer.level !== level) continue;
+      const tokens = this.tokensAt(layer.halvings);
+      const dims = [external.length, tokens, layer.width];
+      feeds[unetNames.externalKey(layer.index)] = float32(dims, stack(external.map((row) => row.keys[layer.index]!)));
+      feeds[unetNames.externalValue(layer.index)] = float32(dims, stack(external.map((row) => row.values[layer.index]!)));
+    }
+  }
+
+  /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within a budget. */
+  private querySlices(level: SwapLevel, rows: number, budgetBytes = 1 << 28): number {
+    const maps = this.graph.swapLayers
+      .filter((layer) => layer.level === level)
+      .map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
+    return Math.max(1, Math.ceil(Math.max(0, ...maps) / budgetBytes));
+  }
+
+  /** N of a layer: latents are halved `halvings` times on the way down to it. */
+  tokensAt(halvings: number): number {
+    const [height, width] = this.latentSize;
+    return (height >> halvings) * (width >> halvings);
+  }
+
+  /**
+   * Rows that one call should have: enough to fill the processor, few enough that the attention maps of the highest resolution
+   * (two copies of heads × N² floats a row) stay within `budgetBytes`.
+   */
+  batchRows(budgetBytes = 1 << 30, most = 16): number {
+    const widest = Math.max(
+      ...this.graph.swapLayers.map((layer) => 2 * 4 * layer.heads * this.tokensAt(layer.halvings) ** 2),
+    );
+    return Math.max(1, Math.min(most, Math.floor(budgetBytes / widest)));
+  }
+}
+
+function timesteps(type: TensorData['type'], values: number[]): TensorData {
+  const dims = [values.length];
+  switch (type) {
+    case 'int64':
+      return { type, dims, data: BigInt64Array.from(values, BigInt) };
+    case 'int32':
+      return { type, dims, data: Int32Array.from(values) };
+    default:
+      return { type: 'float32', dims, data: Float32Array.from(values) };
+  }
+}

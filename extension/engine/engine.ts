@@ -1,0 +1,142 @@
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { type EngineEvent, type EngineMethod, type EngineRequests, runOptionsSchema } from '../protocol/engine';
+import { WeftError } from '../protocol/errors';
+import { ContentStore } from './cache/store';
+import { openLibrary } from './checkpoints/library';
+import { type CheckpointLibrary } from './checkpoints/types';
+import { weftHome } from './home';
+import { encodePng } from './image/png';
+import { type SessionHost } from './onnx/types';
+import { checkpointDefaults } from './run/checkpointDefaults';
+import { type Ingredients } from './run/context';
+import { LoadedCheckpoint } from './run/loadedCheckpoint';
+import { drawFrame, type PreviewSink } from './run/previews';
+import { type GraphRun, runGraph } from './run/runGraph';
+
+const GIGABYTE = 2 ** 30;
+/** Timelines of so many runs stay in memory for scrubbing. */
+const REMEMBERED_RUNS = 4;
+
+export interface EngineOptions {
+  version: string;
+  sessions: SessionHost;
+  /** Folder with the checkpoints that come with Weft. */
+  builtInModels: string;
+  home?: string;
+  emit(event: EngineEvent): void;
+  threads?: number;
+}
+
+type Handler<M extends EngineMethod> = (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
+type Handlers = { [M in EngineMethod]: Handler<M> };
+
+/** The engine behind the messages: runs graphs one after another, keeps sessions, products and timelines between them. */
+export class Engine {
+  private readonly home: string;
+  private readonly library: CheckpointLibrary;
+  private readonly store: ContentStore;
+  private readonly loaded = new Map<string, LoadedCheckpoint>();
+  private readonly running = new Map<string, AbortController>();
+  private readonly remembered = new Map<string, PreviewSink>();
+  /** Runs wait for one another: they share the processor and the memory. */
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: EngineOptions) {
+    this.home = options.home ?? weftHome();
+    this.library = openLibrary({ home: this.home, builtInModels: options.builtInModels });
+    this.store = new ContentStore(path.join(this.home, 'cache'), this.limits(), (message) =>
+      options.emit({ event: 'log', level: 'warn', message }),
+    );
+  }
+
+  private limits(): { diskBytes: number; memoryBytes: number } {
+    return {
+      diskBytes: Number(process.env.WEFT_CACHE_GB ?? 20) * GIGABYTE,
+      memoryBytes: Math.min(2 * GIGABYTE, os.totalmem() / 8),
+    };
+  }
+
+  readonly handlers: Handlers = {
+    hello: async () => ({ version: this.options.version, pid: process.pid }),
+    ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
+    run: async (params) => (await this.run(params)).result,
+    cancel: async ({ runId }) => {
+      const controller = this.running.get(runId);
+      controller?.abort(new WeftError('interrupted', 'Stopped.'));
+      return { cancelled: controller !== undefined };
+    },
+    'models.list': async () => {
+      const checkpoints = await this.library.list();
+      // Manifests name parameters in their own words; everyone else speaks the catalogue's.
+      return checkpoints.map((info) => ({
+        ...info,
+        freeu: (info.defaults as Record<string, unknown>)['freeu'] !== false,
+        defaults: checkpointDefaults(info.defaults, info.domains),
+      }));
+    },
+    'models.add': async ({ folder, id }) =>
+      this.library.add(folder, id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message })),
+    'models.verify': async ({ id }) => this.library.verify(id),
+    'models.remove': async ({ id }) => ({ removed: await this.library.remove(id) }),
+    'cache.clear': async () => ({ bytes: await this.store.clear() }),
+    'timeline.frame': async ({ runId, node, index, kind, size }) => {
+      const timeline = this.remembered.get(runId)?.timelines.get(node);
+      const frame = timeline?.frames[index];
+      if (!timeline || !frame) throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
+      const { width, height, rgba } = await drawFrame(timeline.checkpoint, frame, kind, size, this.store);
+      return { png: await encodePng({ width, height, rgba }) };
+    },
+    devices: async () => [{ provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` }],
+    shutdown: async () => {
+      for (const controller of this.running.values()) controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
+      await this.queue.catch(() => {});
+      await this.store.flush();
+      return {};
+    },
+  };
+
+  /** Runs a graph when those before it are done. `ingredients` replace or observe what is computed. */
+  run(request: EngineRequests['run']['params'], ingredients?: Ingredients): Promise<GraphRun> {
+    const parsed = runOptionsSchema.safeParse(request);
+    if (!parsed.success) return Promise.reject(new WeftError('graph', `The run's options are not understood: ${parsed.error.message}`));
+    const options = parsed.data;
+    const controller = new AbortController();
+    this.running.set(options.runId, controller);
+    const execute = async (): Promise<GraphRun> => {
+      const store = options.useCache ? this.store : new ContentStore(undefined, this.limits());
+      const run = await runGraph(options, {
+        version: this.options.version,
+        store,
+        signal: controller.signal,
+        emit: this.options.emit,
+        openCheckpoint: (id, provider) => this.open(id, provider),
+        ingredients,
+      });
+      this.remember(options.runId, run.previews);
+      void this.store.trim();
+      return run;
+    };
+    const result = this.queue.then(execute, execute).finally(() => this.running.delete(options.runId));
+    this.queue = result.catch(() => {});
+    return result;
+  }
+
+  private async open(id: string, provider: string): Promise<LoadedCheckpoint> {
+    const prepared = await this.library.open(id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message }));
+    const key = `${prepared.sha256}/${provider}`;
+    const loaded = this.loaded.get(key) ?? new LoadedCheckpoint(prepared, this.options.sessions, provider, this.options.threads);
+    this.loaded.set(key, loaded);
+    // What an interrupted run counted belongs to nobody.
+    loaded.takeCounts();
+    return loaded;
+  }
+
+  private remember(runId: string, previews: PreviewSink): void {
+    this.remembered.set(runId, previews);
+    for (const oldest of this.remembered.keys()) {
+      if (this.remembered.size <= REMEMBERED_RUNS) break;
+      this.remembered.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { type AdainSettings, Sampler } from '../diffusion/sampler';
+import { type Executor, type RunContext } from '../run/context';
+import { requiredInput } from '../run/inputs';
+import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../run/values';
+
+export const denoise: Executor = async (execution) => {
+  const { node, context } = execution;
+  const { store } = context;
+  const transfer = requiredInput(execution, 'transfer', 'transfer');
+  const { checkpoint, trajectory } = transfer.structure;
+  const sampler = new Sampler({
+    structure: trajectory,
+    appearance: (transfer.appearances[0] ?? transfer.structure).trajectory,
+    swap: transfer.swap,
+    adain: await adainSettings(transfer),
+    guidance: transfer.guidance ?? { scale: 1, endScale: 1 },
+  });
+  await context.referencePass(await sampler.missing(store));
+  // The decoder's session opens while the last steps run.
+  checkpoint.warm('vaeDecoder');
+  const frames: TimelineFrameValue[] = [];
+  const { latents, computed } = await sampler.run({
+    store,
+    unet: await checkpoint.unet(),
+    signal: context.signal,
+    trace: context.ingredients.trace,
+    onStep: async (news) => {
+      frames.push(news);
+      context.progress(node.id, news.step + 1, sampler.total);
+      await context.previews.push(node.id, checkpoint, sampler.total, news);
+    },
+  });
+  const decoded = await checkpoint.decode(latents, sampler.key, store);
+  const { rgb, side } = checkpoint.toRgb(decoded.pixels);
+  await showPicture(node.id, rgb, side, context);
+  const digest = createHash('sha256').update(rgb).digest('hex');
+  return {
+    outputs: {
+      image: { kind: 'image', from: 'run', width: side, height: side, rgb, digest },
+      timeline: { kind: 'timeline', checkpoint, frames },
+    },
+    computed: computed || !decoded.cached,
+  };
+};
+
+async function adainSettings({ adain, structure }: TransferValue): Promise<AdainSettings | undefined> {
+  if (!adain) return undefined;
+  const grid = structure.checkpoint.latentSize;
+  const onGrid = async (mask: MaskValue | undefined): Promise<Float32Array | undefined> => {
+    const data = await mask?.onGrid(...grid);
+    return data?.includes(1) ? data : undefined;
+  };
+  return {
+    range: adain.range,
+    structureMask: await onGrid(adain.structureMask),
+    appearanceMask: await onGrid(adain.appearanceMask),
+    maskDigests: [adain.structureMask?.digest, adain.appearanceMask?.digest],
+  };
+}
+
+async function showPicture(node: string, rgb: Uint8Array, side: number, context: RunContext): Promise<void> {
+  const { encodePng } = await import('../image/png');
+  const png = await encodePng({ width: side, height: side, rgb });
+  context.emit({ event: 'picture', runId: context.options.runId, node, port: 'image', png });
+}

@@ -1,0 +1,14 @@
+import { promptText } from '../../graph';
+import { WeftError } from '../../protocol/errors';
+import { type Executor } from '../run/context';
+import { firstSeen } from '../run/firstSeen';
+
+export const prompt: Executor = async ({ node, context }) => {
+  const text = promptText(node.params);
+  if (!text?.trim()) throw new WeftError('graph', `${node.id} has no words: set its domain to the noun that names the object.`);
+  const domain = String(node.params['domain'] ?? '');
+  return {
+    outputs: { prompt: { kind: 'prompt', text, domain } },
+    computed: await firstSeen(context.store, 'prompt', [text, domain]),
+  };
+};

@@ -1,0 +1,40 @@
+import * as path from 'node:path';
+import { WeftError } from '../../protocol/errors';
+import { encodePicture } from '../image/encode';
+import { animate, strip } from '../image/timeline';
+import { resolveOutput } from '../paths';
+import { type Executor, type RunContext } from '../run/context';
+import { requiredInput } from '../run/inputs';
+import { pictureAt } from '../run/pictures';
+import { drawFrame } from '../run/previews';
+import { type ImageValue, type TimelineValue } from '../run/values';
+
+export const save: Executor = async (execution) => {
+  const { node, context } = execution;
+  const value = requiredInput(execution, 'image', 'image', 'timeline');
+  const relative = String(node.params['path']);
+  const target = await resolveOutput(relative, context.options.outDir);
+  const extension = path.extname(target).toLowerCase();
+  const bytes = value.kind === 'image' ? await pictureBytes(value, extension, context) : await timelineBytes(value, extension, context);
+  context.addOutput({ node: node.id, path: target, bytes });
+  return { outputs: {}, computed: 'inherit' };
+};
+
+async function pictureBytes(image: ImageValue, extension: string, context: RunContext): Promise<Uint8Array> {
+  const side = image.from === 'run' ? image.width : 512;
+  const rgb = await pictureAt(image, side);
+  return encodePicture({ rgb, width: side, height: side }, extension, {
+    'weft.graph': context.graphText,
+    'weft.run': JSON.stringify(context.provenance()),
+  });
+}
+
+async function timelineBytes(timeline: TimelineValue, extension: string, context: RunContext): Promise<Uint8Array> {
+  const { checkpoint } = timeline;
+  const frames = [];
+  for (const frame of timeline.frames) {
+    frames.push(await drawFrame(checkpoint, frame, 'x0', checkpoint.prepared.pictureSize, context.store));
+  }
+  if (frames.length === 0) throw new WeftError('graph', 'The timeline is empty: nothing was denoised.');
+  return extension === '.png' ? strip(frames) : animate(frames, extension === '.gif' ? 'gif' : 'webp');
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { promptText, type PlannedNode } from '../../graph';
+import { WeftError } from '../../protocol/errors';
+import { gaussianNoise } from '../diffusion/philox';
+import { Trajectory } from '../diffusion/trajectory';
+import { FREEU_OFF } from '../diffusion/unet';
+import { type Execution } from './context';
+import { optionalInput, requiredInput } from './inputs';
+import { pictureAt } from './pictures';
+import { scheduleSettings } from './settings';
+import { type InversionValue, type PromptValue, type ScheduleValue } from './values';
+
+/** The inversion of an invert node, not computed yet: its picture's latents, its prompt's embedding, its noise and its key. */
+export async function createInversion(execution: Execution): Promise<InversionValue> {
+  const { node, context } = execution;
+  const { store, ingredients } = context;
+  const imageNode = node.inputs['image']![0]!.node;
+  const image = requiredInput(execution, 'image', 'image');
+  const { checkpoint, freeu = FREEU_OFF } = requiredInput(execution, 'checkpoint', 'checkpoint');
+  const prompt = optionalInput(execution, 'prompt', 'prompt') ?? impliedPrompt(node);
+  const schedule = optionalInput(execution, 'schedule', 'schedule') ?? impliedSchedule(node);
+
+  const size = checkpoint.prepared.pictureSize;
+  const rgb = await pictureAt(image, size).catch((error: unknown) => {
+    throw error instanceof WeftError ? error.at(imageNode) : error;
+  });
+  const digest = createHash('sha256').update(rgb).digest();
+  const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, size, store));
+  const embed = async (text: string): Promise<Float32Array> => ingredients.context?.(text) ?? (await checkpoint.embed(text, store));
+  const trajectory = new Trajectory(
+    {
+      x0,
+      imageDigest: digest.toString('hex'),
+      noise: (timestep) =>
+        ingredients.noise?.(imageNode, timestep) ??
+        gaussianNoise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
+      context: await embed(prompt.text),
+      emptyContext: await embed(''),
+      prompt: prompt.text,
+      seed: schedule.seed,
+      steps: schedule.steps,
+      skip: schedule.skip,
+      guidanceScale: node.params['guidanceScale'] as number,
+      freeu,
+      computedBy: checkpoint.computedBy,
+    },
+    checkpoint.scheduler(schedule.steps),
+  );
+  return { kind: 'inversion', node: node.id, trajectory, checkpoint, prompt, schedule, freeu };
+}
+
+/** An unwired prompt: the checkpoint's default domain, where it has any. */
+function impliedPrompt(node: PlannedNode): PromptValue {
+  const params = node.implied['prompt'] ?? {};
+  const text = promptText(params);
+  if (!text) {
+    throw new WeftError('graph', `${node.id} has no prompt, and its checkpoint has no default one: wire a prompt node to it.`, node.id);
+  }
+  return { kind: 'prompt', text, domain: String(params['domain'] ?? '') };
+}
+
+/** An unwired schedule: the checkpoint's own. */
+function impliedSchedule(node: PlannedNode): ScheduleValue {
+  return { kind: 'schedule', ...scheduleSettings(node.implied['schedule'] ?? {}, node.id) };
+}

@@ -1,0 +1,306 @@
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import {
+  formatProblem,
+  type GraphDocument,
+  hasErrors,
+  parseGraph,
+  type Plan,
+  PlanError,
+  type PlannedNode,
+  planGraph,
+  type Problem,
+  validateGraph,
+  writeGraph,
+} from '../../graph';
+import { type EngineEvent, type RunOptions, type RunReport, type RunResult } from '../../protocol/engine';
+import { WeftError } from '../../protocol/errors';
+import { type ContentStore } from '../cache/store';
+import { type Demand, noDemand, Trajectory } from '../diffusion/trajectory';
+import { executors } from '../executors';
+import { animate, strip } from '../image/timeline';
+import { checkpointDefaults } from './checkpointDefaults';
+import { type Ingredients, type OutputFile, type RunContext } from './context';
+import { createInversion } from './createInversion';
+import { planDemands } from './demands';
+import { type LoadedCheckpoint } from './loadedCheckpoint';
+import { writeWhole } from './outputs';
+import { applyOverrides } from './overrides';
+import { drawFrame, PreviewSink } from './previews';
+import { type InversionValue, type TimelineValue, type Value } from './values';
+
+export interface RunServices {
+  version: string;
+  store: ContentStore;
+  signal: AbortSignal;
+  emit(event: EngineEvent): void;
+  /** The checkpoint with its sessions, kept open between runs. */
+  openCheckpoint(id: string, provider: string): Promise<LoadedCheckpoint>;
+  ingredients?: Ingredients;
+}
+
+export interface GraphRun {
+  result: RunResult;
+  /** Values of all nodes by output port, for whoever looks at a finished run. */
+  values: Map<string, Record<string, Value>>;
+  previews: PreviewSink;
+}
+
+/**
+ * Runs a graph: validates, plans, executes its nodes in order, writes its outputs at the end.
+ * @throws WeftError naming the node or the place in the file
+ */
+export async function runGraph(options: RunOptions, services: RunServices): Promise<GraphRun> {
+  const started = performance.now();
+  const { store, signal, emit } = services;
+  const { runId } = options;
+  const provider = options.provider ?? 'cpu';
+  const graphFolder = path.dirname(options.graphPath);
+  const { document, text } = prepare(options);
+
+  const opened = new Map<string, Promise<LoadedCheckpoint>>();
+  const openCheckpoint = (id: string): Promise<LoadedCheckpoint> => {
+    if (!opened.has(id)) opened.set(id, services.openCheckpoint(id, provider));
+    return opened.get(id)!;
+  };
+  const plan = await planWithDefaults(document, options.target, openCheckpoint);
+  const nodes = inWorkingOrder(plan);
+  refuseSameOutput(nodes);
+
+  const values = new Map<string, Record<string, Value>>();
+  const timings: RunReport['nodes'] = {};
+  const fresh = new Set<string>();
+  const warnings: RunResult['warnings'] = [];
+  const outputs: OutputFile[] = [];
+  const inversions = new Map<string, InversionValue>();
+  const previews = new PreviewSink({ runId, every: options.previewEvery, size: options.previewSize }, store, emit);
+  const progressStarts = new Map<string, { at: number; step: number }>();
+  let demands: Map<Trajectory, Demand> | undefined;
+
+  const context: RunContext = {
+    options,
+    graphFolder,
+    graphText: text,
+    store,
+    signal,
+    ingredients: services.ingredients ?? {},
+    previews,
+    checkpoint: openCheckpoint,
+    inversion(node) {
+      const found = inversions.get(node);
+      if (!found) throw new WeftError('graph', `${node} is not an inversion.`, node);
+      return found;
+    },
+    get demands() {
+      demands ??= planDemands(plan, context.inversion, context.ingredients.complete ?? false);
+      return demands;
+    },
+    demandOf: (trajectory) => context.demands.get(trajectory) ?? noDemand(),
+    async referencePass(wanted) {
+      if (context.ingredients.complete) wanted = context.demands;
+      for (const [checkpoint, group] of byCheckpoint(wanted, inversions)) {
+        const unet = await checkpoint.unet();
+        await Trajectory.referencePass(group, { store, unet, signal, trace: context.ingredients.trajectoryTrace });
+      }
+    },
+    emit,
+    progress(node, step, total) {
+      const now = performance.now();
+      const start = progressStarts.get(node) ?? { at: now, step };
+      progressStarts.set(node, start);
+      const perStep = step > start.step ? (now - start.at) / (step - start.step) : undefined;
+      const secondsLeft = perStep === undefined ? undefined : (perStep * (total - step)) / 1000;
+      emit({ event: 'node', runId, node, state: 'running', step, total, secondsLeft });
+    },
+    warn(node, message) {
+      warnings.push({ node, message });
+      emit({ event: 'warning', runId, node, message });
+    },
+    addOutput: (file) => outputs.push(file),
+    provenance: () => ({
+      weft: services.version,
+      graph: digestOf(text),
+      provider,
+      checkpoints: [...inversions.values()].map(({ checkpoint }) => `${checkpoint.prepared.id}@${checkpoint.prepared.sha256}`)
+        .filter((value, index, all) => all.indexOf(value) === index),
+    }),
+  };
+  emit({ event: 'run.started', runId, nodes: nodes.map(({ id }) => id) });
+  for (const { id } of nodes) emit({ event: 'node', runId, node: id, state: 'waiting' });
+  for (const id of plan.muted) emit({ event: 'node', runId, node: id, state: 'muted' });
+
+  let invertsPrepared = false;
+  for (const node of nodes) {
+    signal.throwIfAborted();
+    const begin = performance.now();
+    try {
+      const execution = { node, inputs: inputsFor(node, values), context };
+      if (node.type === 'invert' && !invertsPrepared) {
+        invertsPrepared = true;
+        for (const other of nodes) {
+          if (other.type !== 'invert') continue;
+          inversions.set(other.id, await createInversion({ node: other, inputs: inputsFor(other, values), context }));
+        }
+      }
+      emit({ event: 'node', runId, node: node.id, state: 'running' });
+      const { outputs: made, computed } = await executors[node.type](execution);
+      values.set(node.id, made);
+      const inherited = Object.values(node.inputs).some((sources) => sources.some((source) => fresh.has(source.node)));
+      const cached = !(computed === 'inherit' ? inherited : computed);
+      if (!cached) fresh.add(node.id);
+      timings[node.id] = { seconds: seconds(performance.now() - begin), cached };
+      emit({ event: 'node', runId, node: node.id, state: cached ? 'cached' : 'done' });
+    } catch (error) {
+      const failure = asFailure(error, node.id);
+      if (failure.kind !== 'interrupted') {
+        emit({ event: 'node', runId, node: failure.node ?? node.id, state: 'failed', message: failure.message });
+      }
+      throw failure;
+    }
+  }
+
+  if (options.timeline) outputs.push(...(await timelineFiles(nodes, values, options.outDir, store)));
+  signal.throwIfAborted();
+  for (const file of outputs) await writeWhole(file.path, file.bytes, file.node);
+  await store.flush();
+
+  const checkpoint = [...inversions.values()][0]?.checkpoint ?? (await firstOf(opened));
+  const counts = { encoder: 0, decoder: 0 };
+  for (const loaded of new Set([...inversions.values()].map((inversion) => inversion.checkpoint))) {
+    const taken = loaded.takeCounts();
+    counts.encoder += taken.encoder;
+    counts.decoder += taken.decoder;
+  }
+  const report: RunReport = {
+    weft: services.version,
+    graph: digestOf(text),
+    checkpoint: { id: checkpoint?.prepared.id ?? '', sha256: checkpoint?.prepared.sha256 ?? '' },
+    provider,
+    seed: [...inversions.values()][0]?.schedule.seed ?? 42,
+    unet: counts,
+    nodes: timings,
+    seconds: seconds(performance.now() - started),
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    outputs: outputs.map((file) => path.relative(options.outDir, file.path).split(path.sep).join('/')),
+  };
+  const result: RunResult = { report, files: outputs.map((file) => file.path), warnings };
+  if (options.reportName) {
+    result.reportPath = path.join(options.outDir, options.reportName);
+    await writeWhole(result.reportPath, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  return { result, values, previews };
+}
+
+const seconds = (milliseconds: number): number => Math.round(milliseconds) / 1000;
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+const firstOf = async <T>(opened: Map<string, Promise<T>>): Promise<T | undefined> => [...opened.values()][0];
+
+/** The graph as it will run: parsed, overridden, validated, in canonical text. */
+function prepare(options: RunOptions): { document: GraphDocument; text: string } {
+  const graphFolder = path.dirname(options.graphPath);
+  const text = applyOverrides(options.graphText, options.set);
+  const fileExists = (relative: string): boolean => fs.existsSync(path.resolve(graphFolder, relative));
+  const problems = validateGraph(text, { fileExists });
+  const { document } = parseGraph(text);
+  if (!document || hasErrors(problems)) throw new WeftError('graph', sentences(options.graphPath, problems), firstNode(problems));
+  return { document, text: writeGraph(document) };
+}
+
+function sentences(graphPath: string, problems: Problem[]): string {
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  return errors.map((problem) => formatProblem(graphPath, problem)).join('\n');
+}
+
+const firstNode = (problems: Problem[]): string | undefined => problems.find(({ severity }) => severity === 'error')?.node;
+
+/** Plans twice: once to learn which checkpoints take part, then with their own parameter defaults. */
+async function planWithDefaults(
+  document: GraphDocument,
+  target: string | undefined,
+  open: (id: string) => Promise<LoadedCheckpoint>,
+): Promise<Plan> {
+  try {
+    const ids = planGraph(document, { target }).nodes.flatMap((node) => (node.checkpoint ? [node.checkpoint] : []));
+    const defaults = new Map<string, ReturnType<typeof checkpointDefaults>>();
+    for (const id of new Set(ids)) {
+      const { prepared } = await open(id);
+      defaults.set(id, checkpointDefaults(prepared.defaults, prepared.domains, prepared.promptTemplate));
+    }
+    return planGraph(document, { target, defaults: (type, checkpoint) => defaults.get(checkpoint ?? '')?.[type] });
+  } catch (error) {
+    if (error instanceof PlanError) throw new WeftError('graph', error.message, error.node);
+    throw error;
+  }
+}
+
+/** Plan order, but what inversions need first, then all inversions: their reference passes can then run side by side. */
+function inWorkingOrder(plan: Plan): PlannedNode[] {
+  const rank = ({ type }: PlannedNode): number => {
+    if (type === 'invert') return 1;
+    return ['image', 'prompt', 'schedule', 'checkpoint', 'freeu', 'mask-image'].includes(type) ? 0 : 2;
+  };
+  return [...plan.nodes].sort((a, b) => rank(a) - rank(b));
+}
+
+function refuseSameOutput(nodes: PlannedNode[]): void {
+  const paths = new Map<string, string>();
+  for (const node of nodes) {
+    if (node.type !== 'save') continue;
+    const target = path.posix.normalize(String(node.params['path']));
+    const other = paths.get(target);
+    if (other) throw new WeftError('graph', `${other} and ${node.id} both write ${target}: give one of them another path.`, node.id);
+    paths.set(target, node.id);
+  }
+}
+
+function inputsFor(node: PlannedNode, values: Map<string, Record<string, Value>>): Record<string, Value[]> {
+  return Object.fromEntries(
+    Object.entries(node.inputs).map(([port, sources]) => [
+      port,
+      // A node may leave an output out (a mask that was not found): the port is then as if nothing were wired.
+      sources.flatMap((source) => values.get(source.node)?.[source.port] ?? []),
+    ]),
+  );
+}
+
+function byCheckpoint(
+  demands: Map<Trajectory, Demand>,
+  inversions: Map<string, InversionValue>,
+): Map<LoadedCheckpoint, Map<Trajectory, Demand>> {
+  const owners = new Map([...inversions.values()].map(({ trajectory, checkpoint }) => [trajectory, checkpoint]));
+  const groups = new Map<LoadedCheckpoint, Map<Trajectory, Demand>>();
+  for (const [trajectory, demand] of demands) {
+    const owner = owners.get(trajectory)!;
+    const group = groups.get(owner) ?? new Map<Trajectory, Demand>();
+    groups.set(owner, group.set(trajectory, demand));
+  }
+  return groups;
+}
+
+function asFailure(error: unknown, node: string): WeftError {
+  if (error instanceof WeftError) return error.kind === 'interrupted' ? error : error.at(node);
+  if (error instanceof DOMException && error.name === 'AbortError') return new WeftError('interrupted', 'Stopped.');
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new WeftError('internal', message, node);
+}
+
+/** Each denoise node's timeline as an animated picture and as a strip. */
+async function timelineFiles(
+  nodes: PlannedNode[],
+  values: Map<string, Record<string, Value>>,
+  outDir: string,
+  store: ContentStore,
+): Promise<OutputFile[]> {
+  const files: OutputFile[] = [];
+  for (const { id, type } of nodes) {
+    const timeline = values.get(id)?.['timeline'] as TimelineValue | undefined;
+    if (type !== 'denoise' || !timeline || timeline.frames.length === 0) continue;
+    const size = timeline.checkpoint.prepared.pictureSize;
+    const frames = [];
+    for (const frame of timeline.frames) frames.push(await drawFrame(timeline.checkpoint, frame, 'x0', size, store));
+    files.push({ node: id, path: path.join(outDir, `${id}.timeline.webp`), bytes: await animate(frames, 'webp') });
+    files.push({ node: id, path: path.join(outDir, `${id}.timeline.png`), bytes: await strip(frames) });
+  }
+  return files;
+}

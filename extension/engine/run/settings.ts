@@ -1,0 +1,46 @@
+/** Parameters of nodes, defaults filled in by the plan, in the engine's own terms. */
+import { type PlannedNode } from '../../graph';
+import { defaultSegmentStep } from '../../graph';
+import { WeftError } from '../../protocol/errors';
+import { type SwapSettings } from '../diffusion/sampler';
+import { type FreeuGains } from '../diffusion/unet';
+
+type Params = PlannedNode['params'];
+
+const number = (params: Params, name: string): number => params[name] as number;
+const range = (params: Params, name: string): [number, number] => params[name] as [number, number];
+
+export const swapSettings = (params: Params): SwapSettings => ({
+  higherRange: range(params, 'higherRange'),
+  lowerRange: range(params, 'lowerRange'),
+  structureEvery: number(params, 'structureEvery'),
+  structureUntil: number(params, 'structureUntil'),
+  contrast: number(params, 'contrast'),
+});
+
+export const adainRange = (params: Params): [number, number] => range(params, 'range');
+
+export const guidanceSettings = (params: Params): { scale: number; endScale: number } => ({
+  scale: number(params, 'scale'),
+  endScale: number(params, 'endScale'),
+});
+
+export const freeuGains = (params: Params): FreeuGains => [
+  number(params, 'b1'),
+  number(params, 's1'),
+  number(params, 'b2'),
+  number(params, 's2'),
+];
+
+/** The loop step whose attention masks are read from: not beyond the last one that runs. */
+export const segmentStep = (params: Params, steps: number, length: number): number =>
+  Math.min((params['step'] as number | undefined) ?? defaultSegmentStep(steps), length - 1);
+
+/** Steps T, skipped steps s and seed; s < T, or nothing would run. */
+export function scheduleSettings(params: Params, node: string): { steps: number; skip: number; seed: number } {
+  const [steps, skip, seed] = [number(params, 'steps'), number(params, 'skip'), number(params, 'seed')];
+  if (skip >= steps) {
+    throw new WeftError('graph', `${node} skips ${skip} of ${steps} steps, so none would run: skip fewer than ${steps}.`, node);
+  }
+  return { steps, skip, seed };
+}

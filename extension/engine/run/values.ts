@@ -1,0 +1,83 @@
+/** What travels on the wires of a running graph: one type for each port type of the catalogue. */
+import { type TransferSettings } from '../diffusion/sampler';
+import { type Trajectory } from '../diffusion/trajectory';
+import { type FreeuGains } from '../diffusion/unet';
+import { type LoadedCheckpoint } from './loadedCheckpoint';
+
+/** A picture as its file has it, or as it was made; it is brought to a checkpoint's size where it meets one. */
+export type ImageValue =
+  | { kind: 'image'; from: 'file'; file: string; bytes: Uint8Array; digest: string }
+  | { kind: 'image'; from: 'run'; width: number; height: number; rgb: Uint8Array; digest: string };
+
+export interface CheckpointValue {
+  kind: 'checkpoint';
+  checkpoint: LoadedCheckpoint;
+  /** Set by a freeu node. */
+  freeu?: FreeuGains;
+}
+
+export interface PromptValue {
+  kind: 'prompt';
+  text: string;
+  domain: string;
+}
+
+export interface ScheduleValue {
+  kind: 'schedule';
+  steps: number;
+  skip: number;
+  seed: number;
+}
+
+export interface InversionValue {
+  kind: 'inversion';
+  /** The invert node that owns it, for messages and previews. */
+  node: string;
+  trajectory: Trajectory;
+  checkpoint: LoadedCheckpoint;
+  prompt: PromptValue;
+  schedule: ScheduleValue;
+  freeu: FreeuGains;
+}
+
+/** Where the object is, on the latent grid or, for a picture of a mask, before it has met one. */
+export interface MaskValue {
+  kind: 'mask';
+  digest: string;
+  /** The mask on a latent grid [h·w] of 0 and 1. */
+  onGrid(height: number, width: number): Promise<Float32Array>;
+}
+
+/** The record that swap, adain and guidance nodes each add to; order does not matter. */
+export interface TransferValue {
+  kind: 'transfer';
+  structure: InversionValue;
+  appearances: InversionValue[];
+  swap?: TransferSettings['swap'];
+  adain?: { range: [number, number]; structureMask?: MaskValue; appearanceMask?: MaskValue };
+  guidance?: { scale: number; endScale: number };
+}
+
+export interface TimelineFrameValue {
+  step: number;
+  timestep: number;
+  /** x_t and x̂0, latents [C, h, w]. */
+  latents: Float32Array;
+  original: Float32Array;
+}
+
+export interface TimelineValue {
+  kind: 'timeline';
+  checkpoint: LoadedCheckpoint;
+  frames: TimelineFrameValue[];
+}
+
+export type Value =
+  | ImageValue
+  | CheckpointValue
+  | PromptValue
+  | ScheduleValue
+  | InversionValue
+  | MaskValue
+  | TransferValue
+  | TimelineValue;
