@@ -87,8 +87,8 @@ export interface GraphTensor {
  *   rows, external K) and of V_all that it attends to; [0 … Bd−1] = itself. weft_plain_rows_{level} int64 [P],
  *   weft_contrast_rows_{level} int64 [R], P + R = Bd: decoder rows without and with contrast; weft_restore_{level} int64
  *   [Bd]: position of each decoder row in Concat(plain, contrast); weft_contrast_{level} float [R]: β of each contrast row
- *   (1 = none, but costs what contrast costs);
- * - weft_query_slices int64 [1]: number of query slices a contrast map is computed in, ≥ 1;
+ *   (1 = none, but costs what contrast costs); weft_query_slices_{level} int64 [1], ≥ 1: number of query slices the contrast
+ *   maps are computed in (memory ∝ R · heads · N² / slices; see querySlices of unetFeeds.ts);
  * - weft_k_{i}, weft_v_{i} float [E,N,W]: external keys and values of swapped layer i, before the head split; E ≥ 0;
  * - weft_freeu float [4] = b1, s1, b2, s2; 1, 1, 1, 1 = off;
  * and the outputs weft_query_{i}, weft_key_{i}, weft_value_{i} [Bd,N,W] (of the layer's own projections) and
@@ -125,7 +125,7 @@ export const unetNames = {
   contrastRows: (level: SwapLevel) => `weft_contrast_rows_${level}`,
   restore: (level: SwapLevel) => `weft_restore_${level}`,
   contrast: (level: SwapLevel) => `weft_contrast_${level}`,
-  querySlices: 'weft_query_slices',
+  querySlices: (level: SwapLevel) => `weft_query_slices_${level}`,
   freeu: 'weft_freeu',
   externalKey: (layer: number) => `weft_k_${layer}`,
   externalValue: (layer: number) => `weft_v_${layer}`,

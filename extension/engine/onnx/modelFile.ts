@@ -1,0 +1,540 @@
+/**
+ * ONNX files read on the wire: the graph is decoded, the weights stay on disk as references. So memory follows the size of
+ * the graph (a few MB), not that of the weights (1.7 GB in one file, 3.4 GB beside it).
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { WeftError } from '../../protocol/errors';
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  TensorProtoSchema,
+} from './proto/onnx_pb';
+
+/** Where the bytes of a tensor lie (little-endian, ONNX raw layout). */
+export interface WeightReference {
+  /** Absolute path, symbolic links resolved. */
+  file: string;
+  offset: number;
+  length: number;
+}
+
+export interface OnnxModel {
+  /** Absolute path it was read from; messages name it. */
+  path: string;
+  proto: ModelProto;
+  /** References of the tensors that were left on disk, by the index in their `weft` entry. */
+  weights: WeightReference[];
+}
+
+export interface WrittenModel {
+  /** All files the model now consists of, absolute, the graph first. */
+  files: string[];
+}
+
+/** Tensors above this many bytes stay on disk; shapes, scales and other small constants are decoded. */
+const INLINE_LIMIT = 4096;
+/** Entry of external_data that holds a reference's index while the model is in memory; random, so that no file can forge one. */
+const REFERENCE_KEY = `weft-${randomUUID()}`;
+const ALLOWED_DOMAINS = new Set(['', 'ai.onnx', 'com.microsoft']);
+const MAX_GRAPH_BYTES = 512 * 1024 * 1024;
+
+const refuse = (message: string): WeftError => new WeftError('checkpoint', message);
+
+/** Bytes of one element by ONNX data type; 0 where there is no fixed size. */
+export function elementBytes(type: number): number {
+  switch (type) {
+    case TensorProto_DataType.DOUBLE:
+    case TensorProto_DataType.INT64:
+    case TensorProto_DataType.UINT64:
+    case TensorProto_DataType.COMPLEX64:
+      return 8;
+    case TensorProto_DataType.FLOAT:
+    case TensorProto_DataType.INT32:
+    case TensorProto_DataType.UINT32:
+      return 4;
+    case TensorProto_DataType.FLOAT16:
+    case TensorProto_DataType.BFLOAT16:
+    case TensorProto_DataType.INT16:
+    case TensorProto_DataType.UINT16:
+      return 2;
+    case TensorProto_DataType.INT8:
+    case TensorProto_DataType.UINT8:
+    case TensorProto_DataType.BOOL:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+/** A window that slides over a file; sections beyond it are skipped without being read. */
+class FileWindow {
+  private readonly buffer = Buffer.alloc(1 << 20);
+  private start = 0;
+  private filled = 0;
+  constructor(
+    private readonly fd: number,
+    readonly size: number,
+    readonly name: string,
+  ) {}
+
+  private cut(at: number): WeftError {
+    return refuse(
+      `${this.name} is cut short or damaged: it has ${this.size} bytes, but its contents say they reach byte ${at}. ` +
+        'Download or export it again.',
+    );
+  }
+
+  byte(at: number): number {
+    if (at < this.start || at >= this.start + this.filled) {
+      if (at >= this.size) throw this.cut(at + 1);
+      this.start = at;
+      this.filled = fs.readSync(this.fd, this.buffer, 0, this.buffer.length, at);
+      if (this.filled === 0) throw this.cut(at + 1);
+    }
+    return this.buffer[at - this.start]!;
+  }
+
+  bytes(at: number, length: number): Uint8Array {
+    if (at + length > this.size) throw this.cut(at + length);
+    const out = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const position = at + done;
+      if (position >= this.start && position < this.start + this.filled) {
+        const count = Math.min(length - done, this.start + this.filled - position);
+        out.set(this.buffer.subarray(position - this.start, position - this.start + count), done);
+        done += count;
+      } else if (length - done >= this.buffer.length) {
+        const count = fs.readSync(this.fd, out, done, length - done, position);
+        if (count === 0) throw this.cut(position + 1);
+        done += count;
+      } else this.byte(position);
+    }
+    return out;
+  }
+
+  /** [value, next position]; values above 2^53 lose bits, which lengths never reach. */
+  varint(at: number): [number, number] {
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < 10; i++) {
+      const byte = this.byte(at + i);
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return [value, at + i + 1];
+      factor *= 128;
+    }
+    throw refuse(`${this.name} is damaged near byte ${at}: no ONNX file. Download or export it again.`);
+  }
+}
+
+interface Field {
+  number: number;
+  wireType: number;
+  /** Start of the tag, of the contents, and the end. */
+  tag: number;
+  start: number;
+  end: number;
+}
+
+/** Top-level fields of the message in [start, end), without reading their contents. */
+function* fieldsOf(file: FileWindow, start: number, end: number): Generator<Field> {
+  let at = start;
+  while (at < end) {
+    const [tag, afterTag] = file.varint(at);
+    const number = Math.floor(tag / 8);
+    const wireType = tag & 7;
+    let from = afterTag;
+    let to: number;
+    if (wireType === 0) to = file.varint(afterTag)[1];
+    else if (wireType === 1) to = afterTag + 8;
+    else if (wireType === 5) to = afterTag + 4;
+    else if (wireType === 2) {
+      const [length, next] = file.varint(afterTag);
+      from = next;
+      to = next + length;
+    } else throw refuse(`${file.name} is damaged near byte ${at}: no ONNX file. Download or export it again.`);
+    if (number === 0 || to > end) {
+      if (to > file.size)
+        throw refuse(
+          `${file.name} is cut short: it has ${file.size} bytes, but its contents reach byte ${to}. Download it again.`,
+        );
+      throw refuse(`${file.name} is damaged near byte ${at}: no ONNX file. Download or export it again.`);
+    }
+    yield { number, wireType, tag: at, start: from, end: to };
+    at = to;
+  }
+}
+
+function varintBytes(value: number): Uint8Array {
+  const out: number[] = [];
+  let rest = value;
+  while (rest >= 128) {
+    out.push((rest % 128) | 128);
+    rest = Math.floor(rest / 128);
+  }
+  out.push(rest);
+  return Uint8Array.from(out);
+}
+
+/** Pieces of a message that is being rebuilt without its weights. */
+class Pieces {
+  readonly parts: Uint8Array[] = [];
+  length = 0;
+  add(bytes: Uint8Array): void {
+    this.parts.push(bytes);
+    this.length += bytes.length;
+    if (this.length > MAX_GRAPH_BYTES) throw refuse('The graph without its weights exceeds 512 MB: no Stable Diffusion part.');
+  }
+  addMessage(field: number, message: Pieces): void {
+    this.add(varintBytes(field * 8 + 2));
+    this.add(varintBytes(message.length));
+    for (const part of message.parts) this.add(part);
+  }
+  join(): Uint8Array {
+    const out = new Uint8Array(this.length);
+    let at = 0;
+    for (const part of this.parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+}
+
+/** TensorProto fields whose packed bytes equal the raw layout: float_data, raw_data, double_data. */
+const RAW_FIELDS = new Set([4, 9, 10]);
+
+class Walker {
+  readonly weights: WeightReference[] = [];
+  constructor(
+    private readonly file: FileWindow,
+    private readonly realPath: string,
+  ) {}
+
+  private copy(field: Field, into: Pieces): void {
+    into.add(this.file.bytes(field.tag, field.end - field.tag));
+  }
+
+  model(): Uint8Array {
+    const out = new Pieces();
+    let graphs = 0;
+    for (const field of fieldsOf(this.file, 0, this.file.size)) {
+      if (field.number === 7 && field.wireType === 2) {
+        graphs++;
+        out.addMessage(7, this.graph(field));
+      } else this.copy(field, out);
+    }
+    if (graphs !== 1) throw refuse(`${this.file.name} holds no ONNX graph. Download or export it again.`);
+    return out.join();
+  }
+
+  private graph(graph: Field): Pieces {
+    const out = new Pieces();
+    for (const field of fieldsOf(this.file, graph.start, graph.end)) {
+      const large = field.end - field.start > INLINE_LIMIT && field.wireType === 2;
+      if (field.number === 5 && large) out.addMessage(5, this.tensor(field));
+      else if (field.number === 1 && large) out.addMessage(1, this.node(field));
+      else this.copy(field, out);
+    }
+    return out;
+  }
+
+  private node(node: Field): Pieces {
+    const out = new Pieces();
+    for (const field of fieldsOf(this.file, node.start, node.end)) {
+      if (field.number !== 5 || field.wireType !== 2) {
+        this.copy(field, out);
+        continue;
+      }
+      const attribute = new Pieces();
+      for (const inner of fieldsOf(this.file, field.start, field.end)) {
+        if (inner.number === 5 && inner.wireType === 2 && inner.end - inner.start > INLINE_LIMIT)
+          attribute.addMessage(5, this.tensor(inner));
+        else this.copy(inner, attribute);
+      }
+      out.addMessage(5, attribute);
+    }
+    return out;
+  }
+
+  private tensor(tensor: Field): Pieces {
+    const out = new Pieces();
+    for (const field of fieldsOf(this.file, tensor.start, tensor.end)) {
+      if (field.wireType === 2 && RAW_FIELDS.has(field.number) && field.end - field.start > INLINE_LIMIT) {
+        const index = this.weights.length;
+        this.weights.push({ file: this.realPath, offset: field.start, length: field.end - field.start });
+        const reference = create(TensorProtoSchema, {
+          dataLocation: TensorProto_DataLocation.EXTERNAL,
+          externalData: [create(StringStringEntryProtoSchema, { key: REFERENCE_KEY, value: String(index) })],
+        });
+        out.add(toBinary(TensorProtoSchema, reference));
+      } else this.copy(field, out);
+    }
+    return out;
+  }
+}
+
+/** Index of the reference that stands for a tensor's bytes, if they were left on disk. */
+export function referenceOf(tensor: TensorProto): number | undefined {
+  const entry = tensor.externalData.find((e) => e.key === REFERENCE_KEY);
+  return entry === undefined ? undefined : Number(entry.value);
+}
+
+function externalEntries(tensor: TensorProto): Record<string, string> {
+  return Object.fromEntries(tensor.externalData.map((entry) => [entry.key, entry.value]));
+}
+
+function elementCount(tensor: TensorProto): number {
+  return tensor.dims.reduce((product, dim) => product * Number(dim), 1);
+}
+
+/** Resolves a tensor's external data to a file inside `root`; a hostile location must not reach anything else. */
+function resolveExternal(tensor: TensorProto, modelPath: string, root: string): WeightReference {
+  const entries = externalEntries(tensor);
+  const location = entries.location ?? '';
+  const name = path.basename(modelPath);
+  const lexical = path.resolve(path.dirname(modelPath), location);
+  const outside = (): WeftError =>
+    refuse(
+      `${name} keeps weights in "${location}", outside the checkpoint's folder. ` +
+        "Put all weight files into the checkpoint's own folder and export or download it again.",
+    );
+  const hostile =
+    location === '' || path.isAbsolute(location) || path.win32.isAbsolute(location) || /[\0\\:]/.test(location);
+  if (hostile || !inside(lexical, root)) throw outside();
+  let file: string;
+  try {
+    file = fs.realpathSync(lexical);
+  } catch {
+    throw refuse(`${name} keeps weights in "${location}", which is missing. Download or copy it beside the model.`);
+  }
+  if (!inside(file, root)) throw outside();
+  const size = fs.statSync(file).size;
+  const offset = entries.offset === undefined ? 0 : Number(entries.offset);
+  const expected = elementCount(tensor) * elementBytes(tensor.dataType);
+  const length = entries.length === undefined ? expected : Number(entries.length);
+  const valid = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (!valid || offset + length > size)
+    throw refuse(
+      `${path.basename(file)} is cut short: it has ${size} bytes, but ${name} reads up to byte ${offset + length}. ` +
+        'Download it again.',
+    );
+  return { file, offset, length };
+}
+
+function inside(file: string, folder: string): boolean {
+  const relative = path.relative(folder, file);
+  return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+}
+
+/**
+ * Reads an ONNX model without its weights.
+ * @param root folder that external data must lie in (default: the model's own folder).
+ * @throws WeftError `checkpoint` if the file is missing, damaged, reads weights outside `root`, or uses operators of
+ *   foreign domains.
+ */
+export function readModel(file: string, root = path.dirname(file)): OnnxModel {
+  const name = path.basename(path.dirname(file)) + '/' + path.basename(file);
+  let fd: number;
+  let realPath: string;
+  try {
+    realPath = fs.realpathSync(file);
+    fd = fs.openSync(realPath, 'r');
+  } catch {
+    throw refuse(`${file} can't be read. Is it part of the checkpoint's folder?`);
+  }
+  let proto: ModelProto;
+  let weights: WeightReference[];
+  try {
+    const walker = new Walker(new FileWindow(fd, fs.fstatSync(fd).size, name), realPath);
+    const small = walker.model();
+    weights = walker.weights;
+    try {
+      proto = fromBinary(ModelProtoSchema, small);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw refuse(`${name} is damaged (${reason}). Download or export it again.`);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+  const graph = proto.graph;
+  if (graph === undefined || graph.node.length === 0)
+    throw refuse(`${name} holds no ONNX graph. Download or export it again.`);
+  refuseForeignDomains(proto, name);
+  hoistLargeConstants(proto);
+  const realRoot = fs.realpathSync(root);
+  const lexicalModel = path.join(fs.realpathSync(path.dirname(file)), path.basename(file));
+  for (const tensor of graph.initializer) {
+    const index = referenceOf(tensor);
+    if (index !== undefined) {
+      const bytes = elementBytes(tensor.dataType);
+      const expected = elementCount(tensor) * bytes;
+      if (bytes > 0 && weights[index]!.length !== expected)
+        throw refuse(
+          `${name} is damaged: the weight "${tensor.name}" has ${weights[index]!.length} bytes instead of ${expected}. ` +
+            'Download or export it again.',
+        );
+    } else if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+      const reference = resolveExternal(tensor, lexicalModel, realRoot);
+      tensor.externalData = [
+        create(StringStringEntryProtoSchema, { key: REFERENCE_KEY, value: String(weights.length) }),
+      ];
+      weights.push(reference);
+    }
+  }
+  return { path: file, proto, weights };
+}
+
+function refuseForeignDomains(proto: ModelProto, name: string): void {
+  const visit = (nodes: NodeProto[]): void => {
+    for (const node of nodes) {
+      if (!ALLOWED_DOMAINS.has(node.domain))
+        throw refuse(
+          `${name} uses the operator ${node.opType} of the domain "${node.domain}". Weft runs standard ONNX operators only ` +
+            '(ai.onnx and com.microsoft): export the model without custom operators.',
+        );
+      for (const attribute of node.attribute) {
+        const graphs = attribute.g === undefined ? attribute.graphs : [attribute.g, ...attribute.graphs];
+        const tensors = [attribute.t, ...attribute.tensors, ...graphs.flatMap((graph) => graph.initializer)];
+        for (const tensor of tensors)
+          if (tensor?.dataLocation === TensorProto_DataLocation.EXTERNAL && referenceOf(tensor) === undefined)
+            throw refuse(`${name} keeps a constant inside a node in another file. Export it with such constants inline.`);
+        for (const graph of graphs) visit(graph.node);
+      }
+    }
+  };
+  visit([...(proto.graph?.node ?? []), ...proto.functions.flatMap((f) => f.node)]);
+}
+
+/** Large values of Constant nodes become initializers: only those may lie in external data. */
+function hoistLargeConstants(proto: ModelProto): void {
+  const graph = proto.graph!;
+  const kept: typeof graph.node = [];
+  for (const node of graph.node) {
+    const value = node.opType === 'Constant' ? node.attribute.find((a) => a.name === 'value')?.t : undefined;
+    if (value !== undefined && referenceOf(value) !== undefined) {
+      value.name = node.output[0]!;
+      graph.initializer.push(value);
+    } else kept.push(node);
+  }
+  graph.node = kept;
+}
+
+export interface WriteOptions {
+  /** Called before bytes are copied that could not be hard-linked, with their number. */
+  onCopy?: (file: string, bytes: number) => void;
+}
+
+/**
+ * Writes a model: the graph as `target`, weights that were inline in the source streamed into one aligned file beside it,
+ * external weight files hard-linked beside it (copied across file systems). The model in memory is not changed.
+ */
+export async function writeModel(model: OnnxModel, target: string, options: WriteOptions = {}): Promise<WrittenModel> {
+  const folder = path.dirname(target);
+  await fs.promises.mkdir(folder, { recursive: true });
+  const stem = path.basename(target, '.onnx');
+  const source = fs.realpathSync(model.path);
+  const out = fromBinary(ModelProtoSchema, toBinary(ModelProtoSchema, model.proto));
+  const files: string[] = [target];
+  const linkedAs = new Map<string, string>();
+  const streamName = `${stem}.weights`;
+  let stream: fs.promises.FileHandle | undefined;
+  let at = 0;
+  /** References already streamed, by offset in the source: tied weights are written once. */
+  const streamed = new Map<number, number>();
+  try {
+    for (const tensor of out.graph?.initializer ?? []) {
+      const index = referenceOf(tensor);
+      if (index === undefined) continue;
+      const reference = model.weights[index]!;
+      let location: string;
+      let offset: number;
+      if (reference.file === source) {
+        if (stream === undefined) {
+          stream = await fs.promises.open(path.join(folder, streamName), 'w');
+          files.push(path.join(folder, streamName));
+        }
+        const known = streamed.get(reference.offset);
+        if (known === undefined) {
+          // Pages for what will be mapped, cache lines for the rest.
+          const alignment = reference.length >= 65536 ? 4096 : 64;
+          at = Math.ceil(at / alignment) * alignment;
+          await copyRange(reference, stream, at);
+          streamed.set(reference.offset, at);
+          offset = at;
+          at += reference.length;
+        } else offset = known;
+        location = streamName;
+      } else {
+        let linked = linkedAs.get(reference.file);
+        if (linked === undefined) {
+          linked = freeName(path.basename(reference.file), new Set([...linkedAs.values(), streamName, path.basename(target)]));
+          linkedAs.set(reference.file, linked);
+          await linkOrCopy(reference.file, path.join(folder, linked), options.onCopy);
+          files.push(path.join(folder, linked));
+        }
+        location = linked;
+        offset = reference.offset;
+      }
+      const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
+      tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
+      tensor.externalData = [
+        entry('location', location),
+        entry('offset', String(offset)),
+        entry('length', String(reference.length)),
+      ];
+    }
+  } finally {
+    await stream?.close();
+  }
+  await fs.promises.writeFile(target, toBinary(ModelProtoSchema, out));
+  return { files };
+}
+
+function freeName(name: string, taken: Set<string>): string {
+  if (!taken.has(name)) return name;
+  for (let i = 2; ; i++) if (!taken.has(`${i}-${name}`)) return `${i}-${name}`;
+}
+
+async function copyRange(reference: WeightReference, to: fs.promises.FileHandle, at: number): Promise<void> {
+  const from = await fs.promises.open(reference.file, 'r');
+  try {
+    const buffer = Buffer.alloc(Math.min(reference.length, 4 << 20));
+    let done = 0;
+    while (done < reference.length) {
+      const want = Math.min(buffer.length, reference.length - done);
+      const { bytesRead } = await from.read(buffer, 0, want, reference.offset + done);
+      if (bytesRead === 0) throw refuse(`${path.basename(reference.file)} became shorter while it was read.`);
+      await to.write(buffer, 0, bytesRead, at + done);
+      done += bytesRead;
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+/** A hard link where the file system allows it, else a copy that is announced first. */
+export async function linkOrCopy(
+  from: string,
+  to: string,
+  onCopy?: (file: string, bytes: number) => void,
+): Promise<void> {
+  const real = await fs.promises.realpath(from);
+  try {
+    await fs.promises.link(real, to);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST' || code === 'ENOENT' || code === 'ENOSPC') throw error;
+    onCopy?.(real, (await fs.promises.stat(real)).size);
+    await fs.promises.copyFile(real, to);
+  }
+}
