@@ -158,7 +158,9 @@ class Patcher {
         if (!property) continue;
         const inner =
           property.value.type === 'object' ? this.object(property.value, [...path, name], change.patch).changes : [];
-        const renamed = properties.map((other) => (other === property ? { ...other, name: change.rename } : other));
+        const renamed = properties.map((other) =>
+          other.node === property.node ? { ...other, name: change.rename } : other,
+        );
         if (!sorted || isSorted(renamed, compare)) {
           const { offset, length } = property.key;
           changes.push({ offset, length, content: JSON.stringify(change.rename) }, ...inner);

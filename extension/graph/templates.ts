@@ -35,8 +35,7 @@ function beginning(options: StandardOptions): { nodes: Nodes; layout: Record<str
   const nodes: Nodes = {
     structure: { type: 'image', params: { path: structure } },
     appearance: { type: 'image', params: { path: appearance } },
-    // Always written, so that the file says what made its picture even when the default changes.
-    model: { type: 'checkpoint', params: { id: checkpoint } },
+    model: checkpoint === 'mini' ? { type: 'checkpoint' } : { type: 'checkpoint', params: { id: checkpoint } },
     prompt: { type: 'prompt', params: { domain } },
     schedule: Object.keys(schedule).length > 0 ? { type: 'schedule', params: schedule } : { type: 'schedule' },
     'invert-structure': inversion('structure'),
@@ -65,7 +64,8 @@ function beginning(options: StandardOptions): { nodes: Nodes; layout: Record<str
   return { nodes, layout };
 }
 
-const swapInputs = { appearance: 'invert-appearance.inversion', structure: 'invert-structure.inversion' };
+// Made anew each time, so that a caller may change what it got.
+const swapInputs = () => ({ appearance: 'invert-appearance.inversion', structure: 'invert-structure.inversion' });
 
 function adainInputs(transfer: string, masks: boolean): Record<string, string> {
   if (!masks) return { transfer };
@@ -77,7 +77,7 @@ export function standardGraph(options: StandardOptions): GraphDocument {
   const { nodes, layout } = beginning(options);
   const { masks = true, output } = options;
   Object.assign(nodes, {
-    swap: { type: 'attention-swap', inputs: swapInputs },
+    swap: { type: 'attention-swap', inputs: swapInputs() },
     adain: { type: 'adain', inputs: adainInputs('swap.transfer', masks) },
     guidance: { type: 'guidance', inputs: { transfer: 'adain.transfer' } },
     denoise: { type: 'denoise', inputs: { transfer: 'guidance.transfer' } },
@@ -102,8 +102,8 @@ export function ablationGraph(options: Omit<StandardOptions, 'output'>): GraphDo
   const { nodes, layout } = beginning(options);
   const { masks = true } = options;
   const rows = ['full', 'no-contrast', 'no-adain', 'no-guidance'] as const;
-  nodes['swap'] = { type: 'attention-swap', inputs: swapInputs };
-  nodes['swap-no-contrast'] = { type: 'attention-swap', inputs: swapInputs, params: { contrast: 1 } };
+  nodes['swap'] = { type: 'attention-swap', inputs: swapInputs() };
+  nodes['swap-no-contrast'] = { type: 'attention-swap', inputs: swapInputs(), params: { contrast: 1 } };
   for (const [index, row] of rows.entries()) {
     const y = index * 480;
     let transfer = row === 'no-contrast' ? 'swap-no-contrast.transfer' : 'swap.transfer';

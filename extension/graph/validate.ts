@@ -367,7 +367,13 @@ class Validator {
       const words = promptText(prompt.node.params ?? {});
       const own = node.params?.['noun'];
       const noun = own ?? prompt.node.params?.['domain'];
-      if (typeof noun === 'string' && noun.trim() !== '' && words !== undefined && !hasWords(words, noun)) {
+      if (
+        typeof noun === 'string' &&
+        noun.trim() !== '' &&
+        words !== undefined &&
+        words.trim() !== '' &&
+        !hasWords(words, noun)
+      ) {
         const place = own === undefined ? this.keyOf(id) : this.paramNode(id, 'noun');
         const message = `"${noun}" does not occur in the prompt of ${prompt.id}, "${words}", so ${id} can't find it and gives no mask. Name a word of the prompt.`;
         this.report('noun-not-in-prompt', message, { node: id, param: 'noun' }, place, 'warning');

@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ablationGraph,
+  defaultsFor,
+  downstreamOf,
+  effectiveParams,
+  type GraphDocument,
+  planGraph,
+  promptOf,
+  signatureOf,
+  transferOf,
+} from '../../../extension/graph';
+import { documentOf, standard, strangeText } from './helpers';
+
+const changed = (change: (nodes: GraphDocument['nodes']) => void): GraphDocument => {
+  const document = standard();
+  change(document.nodes);
+  return document;
+};
+const mute = (...ids: string[]) =>
+  changed((nodes) => {
+    for (const id of ids) Object.assign(nodes[id] ?? {}, { muted: true });
+  });
+const idsOf = (document: GraphDocument, target?: string) => planGraph(document, { target }).nodes.map(({ id }) => id);
+
+describe('a plan', () => {
+  it('visits every node of the standard graph, each after what it needs', () => {
+    const plan = planGraph(standard());
+    expect(plan.nodes.map(({ id }) => id).sort()).toEqual(Object.keys(standard().nodes).sort());
+    const done = new Set<string>();
+    for (const { id, inputs } of plan.nodes) {
+      for (const source of Object.values(inputs).flat()) expect(done).toContain(source.node);
+      done.add(id);
+    }
+  });
+
+  it('visits what a target needs, and nothing else', () => {
+    expect(idsOf(standard(), 'mask-structure').sort()).toEqual([
+      'invert-structure',
+      'mask-structure',
+      'model',
+      'prompt',
+      'schedule',
+      'structure',
+    ]);
+    expect(idsOf(standard(), 'prompt')).toEqual(['prompt']);
+  });
+
+  it('leaves out sources that nothing takes, and keeps loose ends that work', () => {
+    const document = changed((nodes) => {
+      nodes['spare'] = { type: 'image', params: { path: 'x.png' } };
+      nodes['mask'] = { type: 'segment', inputs: { inversion: 'invert-structure.inversion' } };
+    });
+    expect(idsOf(document)).toContain('mask');
+    expect(idsOf(document)).not.toContain('spare');
+  });
+
+  it('fills defaults in: the own over the checkpoint’s over the catalogue’s', () => {
+    const plan = planGraph(
+      changed(
+        (nodes) =>
+          (nodes['guidance'] = { type: 'guidance', inputs: { transfer: 'adain.transfer' }, params: { scale: 5 } }),
+      ),
+      {
+        defaults: (type, checkpoint) =>
+          checkpoint === 'mini'
+            ? { schedule: { steps: 50, skip: 24 }, guidance: { scale: 3.5, endScale: 3 } }[type as string]
+            : undefined,
+      },
+    );
+    expect(plan.byId.get('schedule')?.params).toEqual({ steps: 50, skip: 24, seed: 42 });
+    expect(plan.byId.get('guidance')?.params).toEqual({ scale: 5, endScale: 2.5 });
+    expect(plan.byId.get('swap')?.params).toEqual({
+      higherRange: [10, 90],
+      lowerRange: [10, 70],
+      structureEvery: 5,
+      structureUntil: 40,
+      contrast: 1.67,
+    });
+    expect(plan.byId.get('mask-structure')?.params).toEqual({ noun: 'animal', step: 10, clusters: 5 });
+  });
+
+  it('implies a schedule and a prompt where none is wired', () => {
+    const document = changed((nodes) => {
+      for (const id of ['invert-structure', 'invert-appearance']) {
+        delete nodes[id]?.inputs?.['schedule'];
+        delete nodes[id]?.inputs?.['prompt'];
+      }
+    });
+    const plan = planGraph(document, { defaults: (type) => (type === 'prompt' ? { domain: 'thing' } : undefined) });
+    expect(plan.byId.has('schedule')).toBe(false);
+    expect(plan.byId.get('invert-structure')?.implied).toEqual({
+      schedule: { steps: 100, skip: 32, seed: 42 },
+      prompt: { domain: 'thing', text: 'a photo of a {domain}' },
+    });
+    expect(plan.byId.get('mask-structure')?.params['noun']).toBe('thing');
+    const inversion = plan.byId.get('invert-structure');
+    expect(inversion && promptOf(inversion, plan)).toBe('a photo of a thing');
+  });
+
+  it('refuses a circle, an unknown type and an unknown target', () => {
+    expect(() =>
+      planGraph(changed((nodes) => Object.assign(nodes['adain']?.inputs ?? {}, { transfer: 'guidance.transfer' }))),
+    ).toThrow('close a circle');
+    expect(() => planGraph(documentOf(strangeText))).toThrow('does not know the type "dream-machine"');
+    expect(() => planGraph(standard(), { target: 'toString' })).toThrow('There is no node toString');
+    expect(idsOf(documentOf(strangeText), 'swap')).toEqual(['swap']);
+  });
+});
+
+describe('muted', () => {
+  it('adain, guidance and freeu pass their input on', () => {
+    const plan = planGraph(mute('adain', 'guidance'));
+    expect(plan.byId.get('denoise')?.inputs).toEqual({ transfer: [{ node: 'swap', port: 'transfer' }] });
+    expect(plan.byId.has('adain')).toBe(false);
+    expect(plan.muted).toEqual(['adain', 'guidance']);
+    // Its masks are needed by nobody else, but they are ends that work by themselves.
+    expect(plan.byId.has('mask-structure')).toBe(true);
+    expect(idsOf(mute('adain', 'guidance'), 'save')).not.toContain('mask-structure');
+    const freeu = changed((nodes) => {
+      nodes['freeu'] = { type: 'freeu', muted: true, inputs: { checkpoint: 'model.checkpoint' } };
+      Object.assign(nodes['invert-structure']?.inputs ?? {}, { checkpoint: 'freeu.checkpoint' });
+    });
+    expect(planGraph(freeu).byId.get('invert-structure')?.inputs['checkpoint']).toEqual([
+      { node: 'model', port: 'checkpoint' },
+    ]);
+  });
+
+  it('segment gives no mask, save does not run, and what they would have taken still does', () => {
+    const plan = planGraph(mute('mask-structure', 'save'));
+    expect(Object.keys(plan.byId.get('adain')?.inputs ?? {}).sort()).toEqual(['appearanceMask', 'transfer']);
+    expect(plan.byId.has('mask-structure')).toBe(false);
+    expect(plan.byId.has('save')).toBe(false);
+    expect(plan.byId.has('denoise')).toBe(true);
+    expect(idsOf(mute('save'), 'save')).toEqual([]);
+  });
+
+  it('a swap is still visited, and gives the reconstruction', () => {
+    expect(planGraph(mute('swap')).byId.get('swap')).toMatchObject({ muted: true, reconstruct: true });
+    expect(planGraph(standard()).byId.get('swap')).toMatchObject({ muted: false, reconstruct: false });
+  });
+
+  it('sources stay what they are', () => {
+    expect(planGraph(mute('structure')).byId.get('structure')).toMatchObject({ muted: false });
+  });
+
+  it('a target shows what passes through it', () => {
+    const ids = idsOf(mute('adain'), 'adain');
+    expect(ids).toContain('swap');
+    expect(ids).not.toContain('mask-structure');
+  });
+});
+
+describe('a transfer', () => {
+  it('is read off its wire in any order', () => {
+    const swapped = changed((nodes) => {
+      nodes['guidance'] = { type: 'guidance', inputs: { transfer: 'swap.transfer' } };
+      nodes['adain'] = { type: 'adain', inputs: { transfer: 'guidance.transfer' } };
+      nodes['denoise'] = { type: 'denoise', inputs: { transfer: 'adain.transfer' } };
+    });
+    for (const document of [standard(), swapped]) {
+      const plan = planGraph(document);
+      const source = plan.byId.get('denoise')?.inputs['transfer']?.[0] ?? { node: '', port: '' };
+      const { swap, adain, guidance } = transferOf(plan, source);
+      expect([swap.id, adain?.id, guidance?.id]).toEqual(['swap', 'adain', 'guidance']);
+    }
+    const bare = planGraph(mute('adain', 'guidance'));
+    expect(transferOf(bare, { node: 'swap', port: 'transfer' })).toEqual({ swap: bare.byId.get('swap') });
+  });
+
+  it('with two of one kind is refused', () => {
+    const plan = planGraph(
+      changed((nodes) => {
+        nodes['adain-2'] = { type: 'adain', inputs: { transfer: 'guidance.transfer' } };
+        nodes['denoise'] = { type: 'denoise', inputs: { transfer: 'adain-2.transfer' } };
+      }),
+    );
+    expect(() => transferOf(plan, { node: 'adain-2', port: 'transfer' })).toThrow(
+      'adain and adain-2 are two adain nodes on one wire',
+    );
+  });
+});
+
+describe('a signature', () => {
+  const of = (document: GraphDocument, id = 'denoise') => signatureOf(planGraph(document), id);
+
+  it('is the same whatever the ids, the layout and the order of keys, and where defaults are written', () => {
+    const renamed = JSON.parse(
+      JSON.stringify(standard()).replaceAll('invert-appearance', 'a-zebra').replaceAll('"swap', '"zz'),
+    ) as GraphDocument;
+    expect(of(renamed)).toBe(of(standard()));
+    expect(of({ ...standard(), layout: {} })).toBe(of(standard()));
+    expect(of(changed((nodes) => Object.assign(nodes['swap'] ?? {}, { params: { contrast: 1.67 } })))).toBe(
+      of(standard()),
+    );
+  });
+
+  it('changes with every parameter and wire upstream, and with none downstream', () => {
+    const contrast = changed((nodes) => Object.assign(nodes['swap'] ?? {}, { params: { contrast: 2 } }));
+    expect(of(contrast)).not.toBe(of(standard()));
+    expect(of(contrast, 'invert-structure')).toBe(of(standard(), 'invert-structure'));
+    expect(of(contrast, 'mask-structure')).toBe(of(standard(), 'mask-structure'));
+    expect(of(mute('swap'))).not.toBe(of(standard()));
+    expect(of(mute('adain'))).not.toBe(of(standard()));
+    const crossed = changed((nodes) =>
+      Object.assign(nodes['swap']?.inputs ?? {}, {
+        structure: 'invert-appearance.inversion',
+        appearance: 'invert-structure.inversion',
+      }),
+    );
+    expect(of(crossed)).not.toBe(of(standard()));
+  });
+
+  it('tells one port of a node from another', () => {
+    const saved = (port: string) =>
+      changed((nodes) => (nodes['save'] = { type: 'save', inputs: { image: `denoise.${port}` } }));
+    expect(of(saved('image'), 'save')).not.toBe(of(saved('timeline'), 'save'));
+  });
+
+  it('stays short where wires fan out', () => {
+    const nodes: GraphDocument['nodes'] = {
+      c0: { type: 'checkpoint' },
+      i: { type: 'image', params: { path: 'x.png' } },
+    };
+    nodes['v0'] = { type: 'invert', inputs: { image: 'i.image', checkpoint: 'c0.checkpoint' } };
+    nodes['s'] = {
+      type: 'attention-swap',
+      inputs: { structure: 'v0.inversion', appearance: Array.from({ length: 100 }, () => 'v0.inversion') },
+    };
+    expect(of({ weft: 1, nodes }, 's').split('\n').length).toBe(4);
+  });
+
+  it('reaches what a change touches', () => {
+    expect([...downstreamOf(standard(), ['swap'])].sort()).toEqual(['adain', 'denoise', 'guidance', 'save', 'swap']);
+  });
+});
+
+describe('defaults', () => {
+  it('are those of the method', () => {
+    expect(defaultsFor('schedule')).toEqual({ steps: 100, skip: 32, seed: 42 });
+    expect(defaultsFor('guidance')).toEqual({ scale: 3.5, endScale: 1.75 });
+    expect(defaultsFor('freeu')).toEqual({ b1: 1.2, s1: 0.9, b2: 1.4, s2: 0.2 });
+    expect(defaultsFor('invert')).toEqual({ guidanceScale: 3.5, method: 'edit-friendly-ddpm' });
+    expect(defaultsFor('adain')).toEqual({ range: [20, 100] });
+    expect(defaultsFor('mask-image')).toEqual({ threshold: 0.4 });
+    expect(defaultsFor('save')).toEqual({ path: 'result.png' });
+  });
+
+  it('follow the other parameters', () => {
+    expect(effectiveParams('schedule', { steps: 25 })).toEqual({ steps: 25, skip: 8, seed: 42 });
+    expect(effectiveParams('schedule', { steps: 2 })['skip']).toBe(0);
+    expect(effectiveParams('guidance', { scale: 1.5 })['endScale']).toBe(1);
+    expect(effectiveParams('schedule', { steps: 100 }, { steps: 50, skip: 24 })['skip']).toBe(48);
+  });
+
+  it('of a checkpoint that make no sense are passed over', () => {
+    expect(defaultsFor('schedule', { steps: 'many', seed: -5 })).toEqual({ steps: 100, skip: 32, seed: 42 });
+  });
+});
+
+describe('the ablation', () => {
+  it('shares its inversions among four results', () => {
+    const plan = planGraph(ablationGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' }));
+    const count = (type: string) => plan.nodes.filter((node) => node.type === type).length;
+    expect([count('invert'), count('segment'), count('denoise'), count('save')]).toEqual([2, 2, 4, 4]);
+    expect(
+      new Set(plan.nodes.filter(({ type }) => type === 'denoise').map(({ id }) => signatureOf(plan, id))).size,
+    ).toBe(4);
+  });
+});
