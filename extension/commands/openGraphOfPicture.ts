@@ -1,0 +1,73 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { picturePathsOf } from '../editor/graphContext';
+import { openGraphText } from '../editor/openGraphText';
+import { readPngTexts } from '../editor/pngText';
+import { parseGraph } from '../graph';
+import { WeftError } from '../protocol/errors';
+import { selectedUris } from './arguments';
+import { type Command } from './command';
+
+/** Far above any picture of ours; a file of gigabytes is not read into memory. */
+const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
+
+/** Every picture that Weft writes carries the graph that made it: opens that graph, unsaved. */
+export const openGraphOfPictureCommand: Command = {
+  id: 'weft.openGraphOfPicture',
+  async run(_services, ...args) {
+    const picture = selectedUris(args)[0] ?? activePicture() ?? (await askForPicture());
+    if (!picture) return;
+    const name = path.posix.basename(picture.path);
+    const text = await graphTextOf(picture);
+    if (text === undefined)
+      throw new WeftError(
+        'graph',
+        `${name} carries no graph: it was not made by Weft, or was changed since by a program that drops it.`,
+      );
+    const { document, problems } = parseGraph(text);
+    if (!document)
+      throw new WeftError(
+        'graph',
+        `${name} carries a graph that can't be read: ${problems[0]?.message ?? 'it is empty.'}`,
+      );
+    const folder = await folderWherePathsHold(picture, picturePathsOf(document));
+    await openGraphText(text, folder, path.posix.basename(picture.path, path.posix.extname(picture.path)));
+  },
+};
+
+export async function graphTextOf(picture: vscode.Uri): Promise<string | undefined> {
+  const { size } = await vscode.workspace.fs.stat(picture);
+  if (size > MAX_PICTURE_BYTES)
+    throw new WeftError('graph', `${path.posix.basename(picture.path)} is too large to look into.`);
+  return readPngTexts(await vscode.workspace.fs.readFile(picture)).get('weft.graph');
+}
+
+function activePicture(): vscode.Uri | undefined {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  return input instanceof vscode.TabInputCustom && /\.png$/i.test(input.uri.path) ? input.uri : undefined;
+}
+
+async function askForPicture(): Promise<vscode.Uri | undefined> {
+  const chosen = await vscode.window.showOpenDialog({ openLabel: 'Open Graph', filters: { 'PNG pictures': ['png'] } });
+  return chosen?.[0];
+}
+
+/** The graph's paths were relative to a folder the picture does not name: the nearest one above it where they lead somewhere. */
+async function folderWherePathsHold(picture: vscode.Uri, paths: readonly string[]): Promise<vscode.Uri> {
+  const beside = vscode.Uri.joinPath(picture, '..');
+  const top = vscode.workspace.getWorkspaceFolder(picture)?.uri;
+  if (!top) return beside;
+  for (let folder = beside; folder.path.length >= top.path.length; folder = vscode.Uri.joinPath(folder, '..')) {
+    const found = await Promise.all(
+      paths.map((name) =>
+        vscode.workspace.fs.stat(vscode.Uri.joinPath(folder, name)).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    if (found.length > 0 && found.every(Boolean)) return folder;
+    if (folder.path === '/') break;
+  }
+  return top;
+}

@@ -1,0 +1,47 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { type GraphDocument, parseGraph, paramOf, specOf } from '../graph';
+import { type PickedFiles } from '../runs/pickedFiles';
+import { fileOfGraph } from './graphFiles';
+
+/** The paths of pictures that a graph names, as written in it. */
+export function picturePathsOf(graph: GraphDocument | undefined): string[] {
+  const paths = new Set<string>();
+  for (const node of Object.values(graph?.nodes ?? {})) {
+    for (const [name, value] of Object.entries(node.params ?? {})) {
+      const param = paramOf(specOf(node.type), name);
+      if (param?.kind === 'path' && param.access === 'read' && typeof value === 'string') paths.add(value);
+    }
+  }
+  return [...paths];
+}
+
+/** Whether a graph may show this file: inside the workspace, beside the graph, or picked by hand. */
+export function mayRead(graph: vscode.Uri, file: vscode.Uri, picked: PickedFiles): boolean {
+  if (vscode.workspace.getWorkspaceFolder(file)) return true;
+  const folder = path.posix.dirname(graph.path);
+  return file.path.startsWith(folder.endsWith('/') ? folder : `${folder}/`) || picked.has(file.fsPath);
+}
+
+export interface FoundPictures {
+  /** The file of each path that is there. */
+  files: Map<string, { uri: vscode.Uri; mtime: number }>;
+  missing: Set<string>;
+}
+
+/** Looks for the pictures that a graph names. */
+export async function findPictures(document: vscode.TextDocument, picked: PickedFiles): Promise<FoundPictures> {
+  const found: FoundPictures = { files: new Map(), missing: new Set() };
+  const paths = picturePathsOf(parseGraph(document.getText()).document);
+  await Promise.all(
+    paths.map(async (name) => {
+      const uri = fileOfGraph(document.uri, name);
+      const stat = mayRead(document.uri, uri, picked)
+        ? await vscode.workspace.fs.stat(uri).then(undefined, () => undefined)
+        : undefined;
+      if (stat && stat.type & vscode.FileType.File) found.files.set(name, { uri, mtime: stat.mtime });
+      else found.missing.add(name);
+    }),
+  );
+  return found;
+}

@@ -1,0 +1,287 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { type GraphEdit } from '../graph';
+import { type HostToStudio } from '../protocol/studio';
+import { settings } from '../runs/settings';
+import { type Services } from './services';
+import { findPictures, mayRead } from './graphContext';
+import { refusal } from './graphEditor';
+import { fileOfGraph, pathInGraph, PICTURE_EXTENSIONS } from './graphFiles';
+import { droppedEdits } from './droppedPictures';
+import { offerGraphOf } from './offerGraph';
+import { openPng } from './pictureViewer';
+import { studioRoots } from './studioRoots';
+import { dispatch, parseStudioMessage, type StudioHandlers } from './studioMessages';
+import { type OpenStudio } from './studioSessions';
+import { asWorkspacePicture } from './workspacePictures';
+
+/** One editor of one graph: what the webview says is done here, what happens is told to it from here. */
+export class StudioPanel implements OpenStudio, vscode.Disposable {
+  selection: readonly string[] = [];
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private ready = false;
+  /** The highest sequence number of this webview's edits that has been dealt with. */
+  private acknowledged = 0;
+  /** While an edit is on its way its change events are not told: the text goes out once, with the acknowledgement. */
+  private editing = 0;
+  private picturesWanted = false;
+
+  constructor(
+    readonly document: vscode.TextDocument,
+    readonly panel: vscode.WebviewPanel,
+    private readonly services: Services,
+  ) {
+    const { runs, pictures, problems, checkpoints, sessions } = services;
+    const mine = (uri: vscode.Uri): boolean => uri.toString() === document.uri.toString();
+    this.subscriptions.push(
+      panel.webview.onDidReceiveMessage((value: unknown) => this.receive(value)),
+      panel.onDidChangeViewState(() => sessions.update()),
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        if (mine(event.document.uri) && event.contentChanges.length > 0 && this.editing === 0) this.postDocument();
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.postDocument()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('weft')) this.post({ type: 'settings', settings: settings.studio() });
+      }),
+      problems.onDidChange((uri) => mine(uri) && this.postProblems()),
+      checkpoints.onDidChange(() => void this.postCheckpoints()),
+      pictures.onDidChange(() => {
+        void this.postResolved();
+        if (this.picturesWanted) void this.postPictures();
+      }),
+      runs.onDidChange(({ run, event }) => {
+        const record = runs.recordOf(this.key);
+        if (run.record !== record) return;
+        if (!event) this.post({ type: 'run', run: record.state });
+        else if (event.event === 'preview') this.post({ type: 'frame', frame: event });
+        else if (event.event === 'picture') this.post({ ...event, type: 'picture' });
+        else if (event.event === 'node' || event.event === 'warning') {
+          const status = record.state.nodes[event.node];
+          if (status) this.post({ type: 'node', runId: event.runId, node: event.node, status });
+        } else this.post({ type: 'run', run: record.state });
+      }),
+    );
+    sessions.add(this);
+  }
+
+  dispose(): void {
+    this.ready = false;
+    for (const subscription of this.subscriptions.splice(0)) subscription.dispose();
+    this.services.sessions.remove(this);
+  }
+
+  post(message: HostToStudio): void {
+    if (this.ready) void this.panel.webview.postMessage(message);
+  }
+
+  private get key(): string {
+    return this.document.uri.toString();
+  }
+
+  private receive(value: unknown): void {
+    const message = parseStudioMessage(value);
+    if (!message) {
+      this.services.log.warn('The studio sent something unknown:', value);
+      return;
+    }
+    Promise.resolve(dispatch(message, this.handlers)).catch((error: unknown) => {
+      this.services.log.error(`Message '${message.type}' of the studio failed:`, error);
+      this.post({ type: 'error', message: error instanceof Error ? error.message : String(error) });
+    });
+  }
+
+  private readonly handlers: StudioHandlers = {
+    ready: () => this.begin(),
+    edit: async ({ edits, label, seq }) => {
+      this.services.log.debug(`Edit of ${path.basename(this.document.uri.path)}: ${label}`);
+      await this.edit(edits, seq);
+    },
+    run: ({ target }) => this.services.startRun(this.document, target),
+    stop: () => this.services.runs.stop(this.key),
+    openAsText: ({ offset }) => this.openAsText(offset),
+    openPicture: ({ path: name }) => this.openPicture(name),
+    openPng: ({ name, png }) => openPng(this.services.context, name, png),
+    requestPictures: () => {
+      this.picturesWanted = true;
+      return this.postPictures();
+    },
+    pickFile: ({ node, param }) => this.pickFile(node, param),
+    dropped: async ({ uris, position, node, param }) => {
+      if (node === undefined && (await offerGraphOf(uris))) return;
+      const { edits, refused } = await droppedEdits(
+        this.document,
+        uris,
+        position,
+        { node, param },
+        this.services.picked,
+      );
+      this.allowPicked();
+      if (edits.length > 0) await this.edit(edits);
+      if (refused !== undefined) this.post({ type: 'error', message: refused });
+      await this.postResolved();
+    },
+    clipboardWrite: ({ text }) => vscode.env.clipboard.writeText(text),
+    pasteRequest: async () => this.post({ type: 'clipboard', text: await vscode.env.clipboard.readText() }),
+    selection: ({ nodes }) => {
+      this.selection = nodes;
+      this.services.sessions.selected(this);
+    },
+    requestTrust: () => vscode.commands.executeCommand('workbench.trust.manage'),
+    timelineFrame: async ({ runId, node, index, kind }) => {
+      const { png } = await this.services.engine.request('timeline.frame', {
+        runId,
+        node,
+        index,
+        kind,
+        size: settings.studio().previewSize,
+      });
+      this.post({ type: 'timelinePicture', runId, node, index, kind, png });
+    },
+    fix: ({ action, node }) => {
+      switch (action) {
+        case 'showOutput':
+          return vscode.commands.executeCommand('weft.showOutput');
+        case 'addCheckpoint':
+          return vscode.commands.executeCommand('weft.addCheckpoint');
+        case 'openSettings':
+          return vscode.commands.executeCommand('workbench.action.openSettings', 'weft');
+        case 'pickFile':
+          return node === undefined ? undefined : this.pickFile(node, 'path');
+      }
+    },
+    milestone: ({ name, ms }) => this.services.log.info(`Milestone ${name}: ${Math.round(ms)} ms`),
+    log: ({ level, message }) => this.services.log[level](`Studio: ${message}`),
+  };
+
+  /** The webview has loaded, for the first time or again: it gets all there is to know. */
+  private async begin(): Promise<void> {
+    const { runs } = this.services;
+    this.ready = true;
+    this.acknowledged = 0;
+    this.post({ type: 'settings', settings: settings.studio() });
+    this.postDocument();
+    this.postProblems();
+    const record = runs.recordOf(this.key);
+    this.post({ type: 'run', run: record?.state });
+    for (const picture of record?.pictures.values() ?? []) this.post({ ...picture, type: 'picture' });
+    for (const frame of record?.frames ?? []) this.post({ type: 'frame', frame });
+    await this.postCheckpoints();
+  }
+
+  private async edit(edits: GraphEdit[], seq?: number): Promise<void> {
+    const studios = this.services.sessions.of(this.document.uri);
+    const held = studios.filter((studio): studio is StudioPanel => studio instanceof StudioPanel);
+    for (const studio of held) studio.editing++;
+    let refused: string | undefined;
+    try {
+      refused = await this.services.editor.apply(this.document, edits);
+    } finally {
+      if (seq !== undefined) this.acknowledged = Math.max(this.acknowledged, seq);
+      for (const studio of held) {
+        studio.editing--;
+        studio.postDocument();
+      }
+    }
+    if (refused !== undefined) this.post({ type: 'error', message: refused });
+  }
+
+  private postDocument(): void {
+    const text = this.document.getText();
+    const reason = this.readOnlyReason(text);
+    this.post({
+      type: 'document',
+      text,
+      version: this.document.version,
+      readOnly: reason !== undefined,
+      ...(reason === undefined ? {} : { reason }),
+      fileName: path.posix.basename(this.document.uri.path),
+      trusted: vscode.workspace.isTrusted,
+      acknowledged: this.acknowledged,
+    });
+    void this.postResolved();
+  }
+
+  private readOnlyReason(text: string): string | undefined {
+    if (vscode.workspace.fs.isWritableFileSystem(this.document.uri.scheme) === false)
+      return 'This file can be looked at, not changed.';
+    return refusal(text);
+  }
+
+  private postProblems(): void {
+    this.post({ type: 'problems', problems: this.services.problems.of(this.document.uri) });
+  }
+
+  private async postCheckpoints(): Promise<void> {
+    this.post({ type: 'checkpoints', checkpoints: await this.services.checkpoints.list() });
+  }
+
+  private async postResolved(): Promise<void> {
+    if (!this.ready) return;
+    const { files, missing } = await findPictures(this.document, this.services.picked);
+    const uris: Record<string, string | undefined> = {};
+    for (const name of missing) uris[name] = undefined;
+    // The time of change makes the webview fetch a picture again that was written anew under its old name.
+    for (const [name, { uri, mtime }] of files) {
+      uris[name] = this.panel.webview
+        .asWebviewUri(uri)
+        .with({ query: `t=${mtime}` })
+        .toString();
+    }
+    this.post({ type: 'resolved', uris });
+  }
+
+  private async postPictures(): Promise<void> {
+    const found = await this.services.pictures.list();
+    this.post({
+      type: 'pictures',
+      pictures: found.flatMap((uri) => {
+        const name = pathInGraph(this.document.uri, uri);
+        return name === undefined
+          ? []
+          : [asWorkspacePicture(uri, name, (file) => this.panel.webview.asWebviewUri(file))];
+      }),
+    });
+  }
+
+  private async openAsText(offset?: number): Promise<void> {
+    const { document, panel } = this;
+    const at = document.positionAt(offset ?? 0);
+    await vscode.commands.executeCommand('vscode.openWith', document.uri, 'default', {
+      viewColumn: panel.viewColumn,
+      selection: new vscode.Range(at, at),
+    } satisfies vscode.TextDocumentShowOptions);
+  }
+
+  private async openPicture(name: string): Promise<void> {
+    const file = fileOfGraph(this.document.uri, name);
+    if (!mayRead(this.document.uri, file, this.services.picked))
+      throw new Error(`${name} lies outside the workspace. Choose it by hand to use it.`);
+    await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  }
+
+  private async pickFile(node: string, param: string): Promise<void> {
+    const [file] =
+      (await vscode.window.showOpenDialog({
+        canSelectMany: false,
+        openLabel: 'Use',
+        title: `Picture for ${node}`,
+        defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
+        filters: { Pictures: PICTURE_EXTENSIONS },
+      })) ?? [];
+    if (!file) return;
+    const name = pathInGraph(this.document.uri, file);
+    if (name === undefined)
+      throw new Error('A graph can only name pictures on its own drive. Copy the picture beside the graph.');
+    if (!mayRead(this.document.uri, file, this.services.picked)) await this.services.picked.add(file.fsPath);
+    this.allowPicked();
+    await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+  }
+
+  /** A picture from elsewhere was chosen by hand: the webview may show it from now on. */
+  private allowPicked(): void {
+    const { webview } = this.panel;
+    const roots = studioRoots(this.services, this.document);
+    if (roots.length !== webview.options.localResourceRoots?.length)
+      webview.options = { ...webview.options, localResourceRoots: roots };
+  }
+}

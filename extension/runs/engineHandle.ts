@@ -1,0 +1,144 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import * as vscode from 'vscode';
+import {
+  type EngineEvent,
+  type EngineMethod,
+  type EngineRequests,
+  PROTOCOL_VERSION,
+  type RunRequest,
+  type RunResult,
+} from '../protocol/engine';
+import { WeftError } from '../protocol/errors';
+import { EngineChannel } from './engineChannel';
+import { engineEnvironment } from './engineEnvironment';
+
+const HELLO_TIMEOUT_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEARTBEAT_EVERY_MS = 5_000;
+/** The engine's main thread never computes, so silence this long means a hung driver even on a busy machine. */
+const HEARTBEAT_TIMEOUT_MS = 45_000;
+
+interface Engine {
+  process: ChildProcess;
+  channel: EngineChannel;
+  /** Settles when the engine has said hello. */
+  ready: Promise<void>;
+}
+
+/** The window's engine process: started by the first request, started anew by the first one after it died. */
+export class EngineHandle implements vscode.Disposable {
+  private engine: Engine | undefined;
+  private readonly events = new vscode.EventEmitter<EngineEvent>();
+  readonly onEvent = this.events.event;
+
+  constructor(
+    private readonly modulePath: string,
+    private readonly cwd: string,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  async request<M extends EngineMethod>(
+    method: M,
+    params: EngineRequests[M]['params'],
+    timeoutMs = REQUEST_TIMEOUT_MS,
+  ): Promise<EngineRequests[M]['result']> {
+    const engine = this.engine ?? this.start();
+    await engine.ready;
+    return engine.channel.request(method, params, timeoutMs);
+  }
+
+  /** Runs a graph to its end, however long it takes, as long as the engine answers its heartbeat. */
+  async run(params: RunRequest): Promise<RunResult> {
+    const engine = this.engine ?? this.start();
+    await engine.ready;
+    let beating = false;
+    const heartbeat = setInterval(() => {
+      if (beating) return;
+      beating = true;
+      engine.channel.request('ping', {}, HEARTBEAT_TIMEOUT_MS).then(
+        () => (beating = false),
+        () =>
+          this.end(
+            engine,
+            'The engine stopped answering (a graphics driver may hang) and was ended. Run again to start a new one.',
+          ),
+      );
+    }, HEARTBEAT_EVERY_MS);
+    try {
+      return await engine.channel.request('run', params, 0);
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  get running(): boolean {
+    return this.engine !== undefined;
+  }
+
+  /** The hard stop: ends the process; what it was doing ends with this sentence. */
+  kill(sentence: string): void {
+    if (this.engine) this.end(this.engine, sentence);
+  }
+
+  dispose(): void {
+    this.kill('VS Code closed the window.');
+    this.events.dispose();
+  }
+
+  private start(): Engine {
+    const child = fork(this.modulePath, [], {
+      cwd: this.cwd,
+      execPath: process.execPath,
+      execArgv: [],
+      env: engineEnvironment(process.env),
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const channel = new EngineChannel(
+      { send: (message) => void child.send(message as object) },
+      {
+        onEvent: (event) => this.receive(event),
+        onUnknown: (message) => this.log.warn('The engine sent something unknown:', message),
+      },
+    );
+    const engine: Engine = { process: child, channel, ready: this.greet(channel) };
+    // A failed greeting is told to whoever awaits `ready`; it must not count as an unhandled rejection as well.
+    engine.ready.catch(() => this.end(engine, 'The engine did not start.'));
+    child.on('message', (message) => channel.receive(message));
+    child.stdout?.on('data', (data: Buffer) => this.log.info(data.toString().trimEnd()));
+    child.stderr?.on('data', (data: Buffer) => this.log.warn(data.toString().trimEnd()));
+    child.on('error', (error) => this.gone(engine, `The engine could not be started: ${error.message}`));
+    child.on('exit', (code, signal) =>
+      this.gone(
+        engine,
+        `The engine ended unexpectedly (${signal ?? `exit code ${code}`}). The next run starts a new one.`,
+      ),
+    );
+    this.log.info(`Engine started (process ${child.pid}).`);
+    this.engine = engine;
+    return engine;
+  }
+
+  private async greet(channel: EngineChannel): Promise<void> {
+    const hello = await channel.request('hello', { protocol: PROTOCOL_VERSION }, HELLO_TIMEOUT_MS);
+    this.log.info(`Engine ${hello.version} is ready.`);
+  }
+
+  private receive(event: EngineEvent): void {
+    if (event.event === 'log') this.log[event.level](event.message);
+    this.events.fire(event);
+  }
+
+  private end(engine: Engine, sentence: string): void {
+    this.gone(engine, sentence);
+    engine.process.kill('SIGKILL');
+  }
+
+  private gone(engine: Engine, sentence: string): void {
+    if (this.engine === engine) {
+      this.engine = undefined;
+      this.log.info(sentence);
+    }
+    engine.channel.fail(new WeftError('internal', sentence));
+  }
+}

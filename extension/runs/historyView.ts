@@ -1,0 +1,39 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { type HistoryEntry } from './history';
+import { type HistoryStore } from './historyStore';
+import { formatSeconds } from './progressText';
+
+/** The Run History view, newest first; a click opens the result. */
+export class HistoryView implements vscode.TreeDataProvider<HistoryEntry> {
+  readonly onDidChangeTreeData: vscode.Event<void>;
+
+  constructor(private readonly history: HistoryStore) {
+    this.onDidChangeTreeData = history.onDidChange;
+  }
+
+  getChildren(parent?: HistoryEntry): HistoryEntry[] {
+    return parent ? [] : this.history.list();
+  }
+
+  getTreeItem(entry: HistoryEntry): vscode.TreeItem {
+    const item = new vscode.TreeItem(entry.title);
+    const when = new Date(entry.when);
+    item.id = entry.id;
+    item.description = `${formatSeconds(entry.seconds)} · ${entry.provider} · ${when.toLocaleTimeString()}`;
+    item.iconPath = this.history.thumbnail(entry);
+    item.contextValue = 'run';
+    item.tooltip = [
+      entry.title,
+      when.toLocaleString(),
+      `${formatSeconds(entry.seconds)} on ${entry.provider}`,
+      entry.graphPath,
+      ...entry.files.map((file) => path.basename(file)),
+    ].join('\n');
+    item.command = { command: 'weft.history.open', title: 'Open Result', arguments: [entry] };
+    item.accessibilityInformation = {
+      label: `${entry.title}, ${formatSeconds(entry.seconds)}, ${when.toLocaleString()}`,
+    };
+    return item;
+  }
+}

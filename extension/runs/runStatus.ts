@@ -1,0 +1,39 @@
+import * as vscode from 'vscode';
+import { describeProgress } from './progressText';
+import { type RunService } from './runService';
+
+/** The run in the status bar: which node, how far, how much longer. A click shows the log; the tooltip can stop it. */
+export class RunStatus implements vscode.Disposable {
+  private readonly item = vscode.window.createStatusBarItem('weft.run', vscode.StatusBarAlignment.Left, 10);
+  private readonly subscription: vscode.Disposable;
+
+  constructor(private readonly runs: RunService) {
+    this.item.name = 'Weft run';
+    this.item.command = 'weft.showOutput';
+    this.subscription = runs.onDidChange(() => this.update());
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.item.dispose();
+  }
+
+  private update(): void {
+    const run = this.runs.current;
+    void vscode.commands.executeCommand('setContext', 'weft.running', run !== undefined);
+    if (!run) {
+      this.item.hide();
+      return;
+    }
+    const text = describeProgress(run.record.state);
+    const waiting = this.runs.waiting;
+    this.item.text = `$(sync~spin) Weft: ${text}${waiting > 0 ? ` · ${waiting} waiting` : ''}`;
+    const tooltip = new vscode.MarkdownString(
+      `${run.title}\n\n[Stop](command:weft.stop) · [Show Output](command:weft.showOutput)`,
+    );
+    tooltip.isTrusted = { enabledCommands: ['weft.stop', 'weft.showOutput'] };
+    this.item.tooltip = tooltip;
+    this.item.accessibilityInformation = { label: `Weft run: ${text}`, role: 'progressbar' };
+    this.item.show();
+  }
+}
