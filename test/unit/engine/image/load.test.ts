@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadMask, loadPicture } from '../../../../extension/engine/image/load';
 
@@ -95,7 +95,7 @@ describe('a picture', () => {
     const upright = pixels(16, 16, (x, y) =>
       y < 8 ? (x < 8 ? [255, 0, 0] : [0, 255, 0]) : x < 8 ? [0, 0, 255] : [255, 255, 255],
     );
-    const inverse: Record<number, (image: sharp.Sharp) => sharp.Sharp> = {
+    const inverse: Record<number, (image: Sharp) => Sharp> = {
       1: (image) => image,
       2: (image) => image.flop(),
       3: (image) => image.rotate(180),
