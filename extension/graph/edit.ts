@@ -1,5 +1,5 @@
 /** Every way to change a graph, as minimal changes of its text. */
-import { nodeOf } from './analyse';
+import { listed, nearest, nodeOf } from './analyse';
 import { specOf } from './catalogue';
 import { type ParamValues } from './catalogue/types';
 import { checkConnection } from './connect';
@@ -36,9 +36,10 @@ export type GraphEdit =
   | { kind: 'renameNode'; id: string; to: string }
   /**
    * Undefined, or the default, takes the parameter out of the file. `overrides` are the checkpoint's own defaults for this type of
-   * node: leave them out only when there are none, or a value equal to the catalogue's default is lost.
+   * node: leave them out only when there are none, or a value equal to the catalogue's default is lost. With `keepDefault` whatever is
+   * not undefined is written, for callers that do not know the checkpoint.
    */
-  | { kind: 'setParam'; id: string; param: string; value: unknown; overrides?: ParamValues }
+  | { kind: 'setParam'; id: string; param: string; value: unknown; overrides?: ParamValues; keepDefault?: boolean }
   | { kind: 'setMuted'; ids: readonly string[]; muted: boolean }
   /**
    * Replaces the wire at the input, or adds to those of a list port. `replaces` names the wire of a list port whose place is taken.
@@ -103,6 +104,37 @@ export function editText(text: string, edit: GraphEdit): string {
   return applyChanges(text, applyEdit(text, edit));
 }
 
+/**
+ * The text of a graph with parameters set as said, each `[node, parameter, value]`, whatever their defaults: the command line's
+ * `--set`.
+ * @throws GraphEditError also for a parameter that the node's type does not have, where an edit would keep it
+ */
+export function overrideParams(text: string, overrides: readonly (readonly [string, string, unknown])[]): string {
+  for (const [id, param] of overrides) {
+    const document = parseGraph(text).document;
+    const node = document && nodeOf(document, id);
+    if (document && !node) {
+      const ids = Object.keys(document.nodes);
+      const like = nearest(id, ids);
+      const hint = like === undefined ? `The graph has ${listed(ids.slice(0, 20))}.` : `Did you mean ${like}?`;
+      throw new GraphEditError(`There is no node ${id} to set ${param} of. ${hint}`);
+    }
+    const spec = specOf(node?.type ?? '');
+    if (!spec || paramOf(spec, param)) continue;
+    const names = spec.params.map(({ name }) => name);
+    const has = names.length === 0 ? 'It has none.' : `It has ${listed(names)}.`;
+    throw new GraphEditError(`${id} has no parameter ${param}. ${has}`);
+  }
+  const edits = overrides.map(([id, param, value]): GraphEdit => ({
+    kind: 'setParam',
+    id,
+    param,
+    value,
+    keepDefault: true,
+  }));
+  return editText(text, { kind: 'batch', edits });
+}
+
 function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdit, { kind: 'batch' }>): JsonPatch {
   switch (edit.kind) {
     case 'addNode': {
@@ -122,7 +154,9 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       const node = need(document, edit.id);
       const known = paramOf(specOf(node.type), edit.param);
       const standard = known && defaultOf(node.type, edit.param, node.params, edit.overrides);
-      const gone = edit.value === undefined || (standard !== undefined && sameValue(edit.value, standard));
+      const gone =
+        edit.value === undefined ||
+        (edit.keepDefault !== true && standard !== undefined && sameValue(edit.value, standard));
       return nodePatch(edit.id, inside('params', edit.param, gone ? { remove: true } : { set: edit.value }));
     }
     case 'setMuted':

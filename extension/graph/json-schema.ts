@@ -109,11 +109,11 @@ function paramSchema(param: ParamSpec): Json {
 }
 
 const muteWords: Record<NodeSpec['mute'], string> = {
-  never: "can't be muted",
-  'pass-through': 'passes its input on',
-  reconstruct: "gives the structure's reconstruction",
-  'no-mask': 'gives no mask',
-  skip: 'does not run',
+  never: "It can't be muted.",
+  'pass-through': 'Muted, it passes its input on.',
+  reconstruct: "Muted, it gives the structure's reconstruction.",
+  'no-mask': 'Muted, it gives no mask.',
+  skip: 'Muted, it does not run.',
 };
 
 /** The reference of all node types as Markdown. */
@@ -137,7 +137,7 @@ export function catalogueMarkdown(): string {
     return [
       `## \`${type}\``,
       '',
-      `**${spec.title}.** ${spec.help} Muted: ${muteWords[spec.mute]}.`,
+      `**${spec.title}.** ${spec.help} ${muteWords[spec.mute]}`,
       '',
       ...table(['Port', 'Type', '', 'Meaning'], ports),
       ...(params.length > 0 ? ['', ...table(['Parameter', 'Kind', 'Default', 'Limits', 'Meaning'], params)] : []),

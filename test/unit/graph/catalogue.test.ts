@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   catalogue,
+  catalogueMarkdown,
   checkValue,
   graphJsonSchema,
   isNodeType,
@@ -72,6 +73,7 @@ describe('what is made from the catalogue', () => {
   it('is up to date', () => {
     const published = JSON.parse(readFileSync(path.join(root, 'schemas/weft-graph.schema.json'), 'utf8')) as unknown;
     expect(published).toEqual(JSON.parse(JSON.stringify(graphJsonSchema())));
+    expect(readFileSync(path.join(root, 'docs/nodes.md'), 'utf8')).toBe(catalogueMarkdown());
   });
 
   it('describes every parameter with its limits', () => {

@@ -7,6 +7,7 @@ import {
   freshId,
   type GraphEdit,
   GraphEditError,
+  overrideParams,
   parseFragment,
   pasteIds,
   writeGraph,
@@ -81,6 +82,29 @@ describe('a parameter', () => {
     const result = edited(strangeText, set('x', 'mood', 'dream'), set(1, 'gloss'));
     canonical(result);
     expect(diff(strangeText, result)).toEqual(['- }', '+ },', '+ "mood": "x"', '+ "gloss": 1,']);
+  });
+});
+
+describe('overrides from a command line', () => {
+  it('are written whatever the default, because a checkpoint may have another', () => {
+    const result = overrideParams(text, [
+      ['schedule', 'steps', 100],
+      ['swap', 'contrast', 1.67],
+      ['swap', 'contrast', 2],
+    ]);
+    canonical(result);
+    expect(documentOf(result).nodes['schedule']?.params).toEqual({ steps: 100 });
+    expect(documentOf(result).nodes['swap']?.params).toEqual({ contrast: 2 });
+    expect(overrideParams(text, [])).toBe(text);
+  });
+
+  it('are refused where there is nothing of that name', () => {
+    expect(() => overrideParams(text, [['swp', 'contrast', 2]])).toThrow(
+      'There is no node swp to set contrast of. Did you mean swap?',
+    );
+    expect(() => overrideParams(text, [['guidance', 'end', 2]])).toThrow(
+      'guidance has no parameter end. It has scale and endScale.',
+    );
   });
 });
 
