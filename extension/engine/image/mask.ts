@@ -1,0 +1,19 @@
+/** Masks as pictures for people to look at. */
+import { encodePng } from './png';
+
+/** Side, in pixels, up to which a mask is enlarged. */
+const SIDE = 256;
+
+/** A mask [height · width] of 0 … 1 as a black and white PNG, each cell a block of pixels. */
+export async function maskPicture(mask: Float32Array, height: number, width: number): Promise<Uint8Array> {
+  const block = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+  const rgb = new Uint8Array(height * width * block * block * 3);
+  const rowLength = width * block * 3;
+  for (let y = 0; y < height * block; y++) {
+    for (let x = 0; x < width * block; x++) {
+      const value = Math.round(255 * mask[Math.floor(y / block) * width + Math.floor(x / block)]!);
+      rgb.fill(value, y * rowLength + x * 3, y * rowLength + x * 3 + 3);
+    }
+  }
+  return encodePng({ width: width * block, height: height * block, rgb });
+}

@@ -1,0 +1,34 @@
+/** PNG out. The same pixels and texts give the same bytes. */
+import { insertPngText } from './pngText';
+import { loadSharp } from './sharp';
+
+export { isPng, readPngText } from './pngText';
+
+/** Interleaved bytes, rows from the top: RGB or RGBA. */
+export type Pixels =
+  | { width: number; height: number; rgb: Uint8Array; rgba?: undefined }
+  | { width: number; height: number; rgba: Uint8Array; rgb?: undefined };
+
+/** What sharp needs to know of raw bytes. Throws a RangeError when they don't fill the picture. */
+export function rawInput(pixels: Pixels): {
+  data: Uint8Array;
+  raw: { width: number; height: number; channels: 3 | 4 };
+} {
+  const { width, height } = pixels;
+  const data = pixels.rgb ?? pixels.rgba;
+  const channels = pixels.rgb ? 3 : 4;
+  if (data.length !== width * height * channels) {
+    throw new RangeError(`${data.length} bytes for ${width} × ${height} pixels of ${channels} channels`);
+  }
+  return { data, raw: { width, height, channels } };
+}
+
+/** Encodes a picture as PNG, with `texts` as iTXt chunks (`weft.graph`, `weft.run`). */
+export async function encodePng(pixels: Pixels, texts: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const { data, raw } = rawInput(pixels);
+  const png = await sharp(data, { raw })
+    .png({ compressionLevel: 6, adaptiveFiltering: true, palette: false })
+    .toBuffer();
+  return Object.keys(texts).length > 0 ? insertPngText(png, texts) : png;
+}

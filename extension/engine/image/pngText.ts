@@ -1,0 +1,84 @@
+/**
+ * The iTXt chunks of PNG files (PNG specification, third edition, §11.3.3.4), in which a picture carries its graph. What is
+ * read comes from strangers: every length is checked against the file, and every text has a limit, also once inflated.
+ */
+import { crc32, inflateSync } from 'node:zlib';
+import { WeftError } from '../../protocol/errors';
+
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+/** Length, type and CRC around a chunk's data. */
+const AROUND = 12;
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+const MAX_TEXTS = 64;
+/** Latin-1 letters of a keyword without control characters (§11.3.3.1 allows 1 to 79). */
+const KEYWORD = /^[\x20-\x7e\xa1-\xff]{1,79}$/;
+
+export function isPng(bytes: Uint8Array): boolean {
+  return SIGNATURE.every((byte, i) => bytes[i] === byte);
+}
+
+/**
+ * The texts of a PNG's iTXt chunks by keyword; of two with one keyword, the first. Chunks that are damaged, too large or
+ * in doubt are passed over, and a file that stops halfway gives what it has. Throws a graph error when it is no PNG.
+ */
+export function readPngText(bytes: Uint8Array): Map<string, string> {
+  if (!isPng(bytes)) throw new WeftError('graph', 'The file is not a PNG picture.');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const texts = new Map<string, string>();
+  let at = SIGNATURE.length;
+  while (at + AROUND <= bytes.length && texts.size < MAX_TEXTS) {
+    const length = view.getUint32(at);
+    const end = at + AROUND + length;
+    if (end > bytes.length) break;
+    const type = typeAt(bytes, at + 4);
+    if (type === 'IEND') break;
+    if (type === 'iTXt' && crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4)) {
+      const found = parseText(bytes.subarray(at + 8, end - 4));
+      if (found && !texts.has(found.keyword)) texts.set(found.keyword, found.text);
+    }
+    at = end;
+  }
+  return texts;
+}
+
+/** A PNG with these texts as uncompressed iTXt chunks right after its header, before the pixels. */
+export function insertPngText(png: Uint8Array, texts: Readonly<Record<string, string>>): Uint8Array {
+  if (!isPng(png)) throw new RangeError('not a PNG');
+  const headerEnd = SIGNATURE.length + AROUND + new DataView(png.buffer, png.byteOffset).getUint32(SIGNATURE.length);
+  const chunks = Object.entries(texts).map(([keyword, text]) => {
+    if (!KEYWORD.test(keyword)) throw new RangeError(`"${keyword}" can't be a keyword of a PNG text`);
+    // Keyword, NUL, not compressed, method 0, no language, no translated keyword, text.
+    const data = Buffer.concat([Buffer.from(`${keyword}\0\0\0\0\0`, 'latin1'), Buffer.from(text, 'utf8')]);
+    const chunk = Buffer.alloc(AROUND + data.length);
+    chunk.writeUInt32BE(data.length, 0);
+    chunk.write('iTXt', 4, 'latin1');
+    data.copy(chunk, 8);
+    chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
+    return chunk;
+  });
+  return Buffer.concat([png.subarray(0, headerEnd), ...chunks, png.subarray(headerEnd)]);
+}
+
+function typeAt(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!);
+}
+
+function parseText(data: Uint8Array): { keyword: string; text: string } | undefined {
+  const keywordEnd = data.indexOf(0);
+  if (keywordEnd < 1 || keywordEnd + 3 > data.length) return undefined;
+  const keyword = Buffer.from(data.subarray(0, keywordEnd)).toString('latin1');
+  if (!KEYWORD.test(keyword)) return undefined;
+  const compressed = data[keywordEnd + 1];
+  const languageEnd = data.indexOf(0, keywordEnd + 3);
+  if (languageEnd < 0) return undefined;
+  const translatedEnd = data.indexOf(0, languageEnd + 1);
+  if (translatedEnd < 0) return undefined;
+  const stored = data.subarray(translatedEnd + 1);
+  if (stored.length > MAX_TEXT_BYTES) return undefined;
+  try {
+    const plain = compressed === 1 ? inflateSync(stored, { maxOutputLength: MAX_TEXT_BYTES }) : stored;
+    return { keyword, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain) };
+  } catch {
+    return undefined; // not zlib, larger than the limit once inflated, or not UTF-8
+  }
+}
