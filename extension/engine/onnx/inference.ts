@@ -264,7 +264,9 @@ export class Inference {
     if (node.opType === 'ConstantOfShape') {
       if (value === undefined || tensorValue(value)?.data[0] === 0) this.zeros.add(out);
     } else if (node.opType === 'Mul' && reads.some(zero)) this.zeros.add(out);
-    else if (['Cast', 'Reshape', 'Expand', 'Unsqueeze', 'Squeeze', 'Transpose', 'Identity', 'Slice'].includes(node.opType)) {
+    else if (
+      ['Cast', 'Reshape', 'Expand', 'Unsqueeze', 'Squeeze', 'Transpose', 'Identity', 'Slice'].includes(node.opType)
+    ) {
       if (reads[0] !== undefined && zero(reads[0])) this.zeros.add(out);
     } else if (['Add', 'Sub'].includes(node.opType) && reads.every(zero)) this.zeros.add(out);
   }
@@ -315,13 +317,17 @@ export class Inference {
       const data = parts.flatMap((part) => part!.data);
       return { dims: [data.length], data };
     }
-    if (op === 'Unsqueeze' && a === undefined && this.isIntegerScalar(node.input[0])) return { dims: [1], data: [undefined] };
+    if (op === 'Unsqueeze' && a === undefined && this.isIntegerScalar(node.input[0]))
+      return { dims: [1], data: [undefined] };
     if (op === 'Where') {
       const [c, x, y] = [get(0), get(1), get(2)];
       if (c?.data.length !== 1 || x === undefined || y === undefined) {
         if (c === undefined || x === undefined || y === undefined) return undefined;
         if (c.data.length !== x.data.length || x.data.length !== y.data.length) return undefined;
-        return { dims: x.dims, data: x.data.map((v, i) => (c.data[i] === undefined ? undefined : c.data[i] ? v : y.data[i])) };
+        return {
+          dims: x.dims,
+          data: x.data.map((v, i) => (c.data[i] === undefined ? undefined : c.data[i] ? v : y.data[i])),
+        };
       }
       return c.data[0] === undefined ? undefined : c.data[0] ? x : y;
     }
@@ -450,7 +456,9 @@ export class Inference {
         const scales = this.values.get(node.input[op === 'Upsample' ? 1 : 2] ?? '')?.data;
         if (sizes?.length === x.length) return [sizes.map((size, i) => size ?? (i < 2 ? x[i] : undefined))];
         if (scales?.length === x.length)
-          return [x.map((dim, i) => (dim === undefined || scales[i] === undefined ? undefined : Math.floor(dim * scales[i])))];
+          return [
+            x.map((dim, i) => (dim === undefined || scales[i] === undefined ? undefined : Math.floor(dim * scales[i]))),
+          ];
         return [[x[0], x[1], ...x.slice(2).map(() => undefined)]];
       }
       case 'Reshape': {
@@ -526,7 +534,9 @@ export class Inference {
         const parts = this.ints(node, 1, 'split');
         const dim = x[axis];
         return node.output.map((_, i) =>
-          x.map((d, j) => (j !== axis ? d : (parts?.[i] ?? (dim === undefined ? undefined : dim / node.output.length)))),
+          x.map((d, j) =>
+            j !== axis ? d : (parts?.[i] ?? (dim === undefined ? undefined : dim / node.output.length)),
+          ),
         );
       }
       case 'Gather': {

@@ -191,7 +191,8 @@ class Pieces {
   add(bytes: Uint8Array): void {
     this.parts.push(bytes);
     this.length += bytes.length;
-    if (this.length > MAX_GRAPH_BYTES) throw refuse('The graph without its weights exceeds 512 MB: no Stable Diffusion part.');
+    if (this.length > MAX_GRAPH_BYTES)
+      throw refuse('The graph without its weights exceeds 512 MB: no Stable Diffusion part.');
   }
   addMessage(field: number, message: Pieces): void {
     this.add(varintBytes(field * 8 + 2));
@@ -407,7 +408,9 @@ function refuseForeignDomains(proto: ModelProto, name: string): void {
         const tensors = [attribute.t, ...attribute.tensors, ...graphs.flatMap((graph) => graph.initializer)];
         for (const tensor of tensors)
           if (tensor?.dataLocation === TensorProto_DataLocation.EXTERNAL && referenceOf(tensor) === undefined)
-            throw refuse(`${name} keeps a constant inside a node in another file. Export it with such constants inline.`);
+            throw refuse(
+              `${name} keeps a constant inside a node in another file. Export it with such constants inline.`,
+            );
         for (const graph of graphs) visit(graph.node);
       }
     }
@@ -477,7 +480,10 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
       } else {
         let linked = linkedAs.get(reference.file);
         if (linked === undefined) {
-          linked = freeName(path.basename(reference.file), new Set([...linkedAs.values(), streamName, path.basename(target)]));
+          linked = freeName(
+            path.basename(reference.file),
+            new Set([...linkedAs.values(), streamName, path.basename(target)]),
+          );
           linkedAs.set(reference.file, linked);
           await linkOrCopy(reference.file, path.join(folder, linked), options.onCopy);
           files.push(path.join(folder, linked));

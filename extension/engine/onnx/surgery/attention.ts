@@ -199,8 +199,10 @@ class Matcher {
     if (v.factor !== 1) obstacle ??= 'scales its values';
     const width = q.projection.width;
     const headWidth = this.headWidth(dot, width);
-    if (headWidth === undefined || width % headWidth !== 0) obstacle ??= 'splits its heads in a way that was not understood';
-    if (k.projection.width !== width || v.projection.width !== width) obstacle ??= 'has keys or values of another width';
+    if (headWidth === undefined || width % headWidth !== 0)
+      obstacle ??= 'splits its heads in a way that was not understood';
+    if (k.projection.width !== width || v.projection.width !== width)
+      obstacle ??= 'has keys or values of another width';
     const output = this.merged(product.output[0]!, width);
     if (output === undefined) return undefined;
     const found = scale * q.factor * k.factor;

@@ -75,7 +75,7 @@ export function findRegions(graph: Graph, known: Inference, sample: string): Reg
     .filter((join) => decoder.has(join))
     .map((node) => {
       const backbone =
-        node === first ? middle : node.input.find((name) => decoder.has(graph.producer(name)!)) ?? node.input[0]!;
+        node === first ? middle : (node.input.find((name) => decoder.has(graph.producer(name)!)) ?? node.input[0]!);
       return { node, backbone, skip: node.input.find((name) => name !== backbone) ?? node.input[1]! };
     });
   return { order, joins, middle, decoder, halvings: (tensor) => halved.get(tensor) };

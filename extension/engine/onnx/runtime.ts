@@ -1,0 +1,127 @@
+/** onnxruntime itself, loaded when first needed: only the worker thread (or a test) that calls this pays for it. */
+import type * as Ort from 'onnxruntime-node';
+import { createRequire } from 'node:module';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { WeftError } from '../../protocol/errors';
+import { type SessionOptions, type SessionTimes, type TensorData } from './types';
+
+type Runtime = typeof Ort;
+let runtime: Runtime | undefined;
+
+// In the bundle `require` is webpack's, with onnxruntime-node external; in tests the module is ESM and has none.
+declare const require: NodeJS.Require | undefined;
+
+function onnxruntime(): Runtime {
+  if (runtime === undefined) {
+    try {
+      runtime =
+        typeof require === 'function'
+          ? (require('onnxruntime-node') as Runtime)
+          : (createRequire(path.join(process.cwd(), 'package.json'))('onnxruntime-node') as Runtime);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      throw new WeftError(
+        'internal',
+        `onnxruntime, which does the computing, can't be loaded on ${process.platform}-${process.arch}: ${reason}`,
+      );
+    }
+  }
+  return runtime;
+}
+
+/**
+ * Intra-op threads by default. One a physical core: hyper-threads compete for the same vector units, and matrix products
+ * get slower, not faster, with them. A process that is confined to fewer cores (a container, taskset) uses those.
+ */
+export function defaultThreads(): number {
+  const logical = os.availableParallelism();
+  // Without a way to ask, more than four logical processors of x64 are taken as two a core.
+  const physical = process.arch === 'x64' && logical > 4 ? Math.ceil(logical / 2) : logical;
+  return Math.max(1, Math.min(physical, 16));
+}
+
+interface Opened {
+  session: Ort.InferenceSession;
+  signature: string;
+}
+
+/** Sessions of the calling thread. */
+export class LocalSessions {
+  private readonly sessions = new Map<string, Opened>();
+  private counted: SessionTimes = { runMs: 0, loadMs: 0, runs: 0 };
+
+  async load(key: string, modelPath: string, options: SessionOptions): Promise<void> {
+    const threads = options.threads ?? defaultThreads();
+    const signature = JSON.stringify([modelPath, options.provider, threads]);
+    const opened = this.sessions.get(key);
+    if (opened?.signature === signature) return;
+    if (opened !== undefined) await this.release(key);
+    const ort = onnxruntime();
+    const started = performance.now();
+    let session: Ort.InferenceSession;
+    try {
+      session = await ort.InferenceSession.create(modelPath, {
+        executionProviders: [options.provider],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+        // Denormals in the tails of softmax cost a hundred times a normal number and change nothing.
+        extra: { session: { set_denormal_as_zero: '1' } },
+      });
+    } catch (error) {
+      throw refusal(error, modelPath, options.provider);
+    } finally {
+      this.counted.loadMs += performance.now() - started;
+    }
+    this.sessions.set(key, { session, signature });
+  }
+
+  async run(key: string, feeds: Record<string, TensorData>, fetches: string[]): Promise<Record<string, TensorData>> {
+    const opened = this.sessions.get(key);
+    if (opened === undefined) throw new WeftError('internal', `No onnxruntime session is open as "${key}".`);
+    const ort = onnxruntime();
+    const inputs: Record<string, Ort.Tensor> = {};
+    for (const [name, { type, dims, data }] of Object.entries(feeds))
+      inputs[name] = new ort.Tensor(type, data as never, dims);
+    const started = performance.now();
+    let outputs: Ort.InferenceSession.OnnxValueMapType;
+    try {
+      outputs = await opened.session.run(inputs, fetches);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new WeftError('checkpoint', `onnxruntime could not run the model: ${reason}`);
+    } finally {
+      this.counted.runMs += performance.now() - started;
+      this.counted.runs += 1;
+    }
+    const answer: Record<string, TensorData> = {};
+    for (const name of fetches) {
+      const tensor = outputs[name] as Ort.Tensor;
+      answer[name] = { type: tensor.type, dims: [...tensor.dims], data: tensor.data } as TensorData;
+    }
+    return answer;
+  }
+
+  async release(key: string): Promise<void> {
+    const opened = this.sessions.get(key);
+    this.sessions.delete(key);
+    await opened?.session.release();
+  }
+
+  times(): SessionTimes {
+    return { ...this.counted };
+  }
+}
+
+function refusal(error: unknown, modelPath: string, provider: string): WeftError {
+  const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+  const model = path.join(path.basename(path.dirname(modelPath)), path.basename(modelPath));
+  if (provider !== 'cpu')
+    return new WeftError(
+      'checkpoint',
+      `onnxruntime refused the provider "${provider}" for ${model}: ${reason} Choose the provider "cpu", which always works.`,
+    );
+  return new WeftError('checkpoint', `onnxruntime refused ${model}: ${reason}`);
+}

@@ -1,0 +1,15 @@
+import { type ErrorReport } from '../../protocol/errors';
+import { type SessionOptions, type SessionTimes, type TensorData } from './types';
+
+export type ToWorker =
+  | { method: 'load'; key: string; modelPath: string; options: SessionOptions }
+  | { method: 'run'; key: string; feeds: Record<string, TensorData>; fetches: string[] }
+  | { method: 'release'; key: string };
+
+/** The answer to one message, with the counters as they now stand. */
+export interface FromWorker {
+  id: number;
+  times: SessionTimes;
+  result?: unknown;
+  error?: ErrorReport;
+}
