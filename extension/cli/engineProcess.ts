@@ -26,9 +26,16 @@ export class EngineProcess {
     });
     const channel = new EngineChannel({ send: (message) => void child.send(message as object) }, { onEvent });
     child.on('message', (message) => channel.receive(message));
-    child.on('error', (error) => channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)));
+    child.on('error', (error) =>
+      channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)),
+    );
     child.on('exit', (code, signal) =>
-      channel.fail(new WeftError('internal', `The engine ended unexpectedly (${signal ?? `exit code ${code}`}). What was computed before is kept; run again.`)),
+      channel.fail(
+        new WeftError(
+          'internal',
+          `The engine ended unexpectedly (${signal ?? `exit code ${code}`}). What was computed before is kept; run again.`,
+        ),
+      ),
     );
     const engine = new EngineProcess(child, channel);
     await engine.request('hello', { protocol: PROTOCOL_VERSION });

@@ -14,7 +14,9 @@ const whole = (text: string): number => {
 };
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
-const program = new Command('weft').version(version).description('Appearance transfer by cross-image attention, from a graph file.');
+const program = new Command('weft')
+  .version(version)
+  .description('Appearance transfer by cross-image attention, from a graph file.');
 program.exitOverride().showHelpAfterError();
 
 program
@@ -26,7 +28,7 @@ program
   .option('--provider <name>', 'what to compute on')
   .option('--no-cache', 'compute everything, keep nothing')
   .option('--timeline', 'also write every timestep, as an animated picture and a strip')
-  .option('--allow-outside', "let the graph read pictures outside its own folder")
+  .option('--allow-outside', 'let the graph read pictures outside its own folder')
   .action((graph: string, flags: RunFlags) => run(graph, flags));
 
 program

@@ -43,7 +43,8 @@ export class Progress {
     }
     // Nodes that only put a record together say nothing; the others are told when they are done, and at every quarter.
     if (finished) this.line(`${node}: ${state}`);
-    else if (step && total && step < total && step % Math.max(1, Math.ceil(total / 4)) === 0) this.line(`${node}: step ${step}/${total}`);
+    else if (step && total && step < total && step % Math.max(1, Math.ceil(total / 4)) === 0)
+      this.line(`${node}: step ${step}/${total}`);
   }
 
   private startBar(): cliProgress.SingleBar {

@@ -15,7 +15,11 @@ export interface RunFlags {
 /** `NODE.PARAM=VALUE`; the value is JSON where it reads as JSON, else text. */
 export function parseOverride(text: string): [node: string, param: string, value: unknown] {
   const match = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(text);
-  if (!match) throw new WeftError('graph', `--set ${text} is not understood: write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`);
+  if (!match)
+    throw new WeftError(
+      'graph',
+      `--set ${text} is not understood: write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`,
+    );
   const [, node, param, value] = match as unknown as [string, string, string, string];
   try {
     return [node, param, JSON.parse(value)];
@@ -28,7 +32,10 @@ export function parseOverride(text: string): [node: string, param: string, value
 export async function run(graph: string, flags: RunFlags): Promise<void> {
   const graphPath = path.resolve(graph);
   const graphText = await fs.readFile(graphPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new WeftError('graph', `${graph} can't be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`);
+    throw new WeftError(
+      'graph',
+      `${graph} can't be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`,
+    );
   });
   const set = flags.set.map(parseOverride);
   await withEngine((engine) =>

@@ -23,7 +23,9 @@ export interface TransferFlags {
 export async function transfer(flags: TransferFlags): Promise<void> {
   const { domain, checkpoint, masks, steps, skip, seed } = flags;
   const stem = (file: string): string => path.basename(file, path.extname(file));
-  const out = path.resolve(flags.out ?? path.join('weft-out', `${stem(flags.structure)}-${stem(flags.appearance)}.png`));
+  const out = path.resolve(
+    flags.out ?? path.join('weft-out', `${stem(flags.structure)}-${stem(flags.appearance)}.png`),
+  );
   const graphPath = path.resolve(flags.keepGraph ?? 'transfer.weft.json');
   const picked = await Promise.all([flags.structure, flags.appearance].map(pictureFile));
   const relative = (file: string): string => path.relative(path.dirname(graphPath), file).split(path.sep).join('/');
@@ -33,7 +35,10 @@ export async function transfer(flags: TransferFlags): Promise<void> {
     const info = known.find(({ id }) => id === checkpoint);
     if (!info) {
       const ids = known.map(({ id }) => id).join(', ') || 'none';
-      throw new WeftError('checkpoint', `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add DIR".`);
+      throw new WeftError(
+        'checkpoint',
+        `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add DIR".`,
+      );
     }
     const document = standardGraph({
       structure: relative(picked[0]!),

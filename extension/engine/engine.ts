@@ -1,6 +1,12 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { type EngineEvent, type EngineMethod, type EngineRequests, runOptionsSchema } from '../protocol/engine';
+import {
+  type CheckpointInfo,
+  type EngineEvent,
+  type EngineMethod,
+  type EngineRequests,
+  runOptionsSchema,
+} from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { ContentStore } from './cache/store';
 import { openLibrary } from './checkpoints/library';
@@ -66,15 +72,7 @@ export class Engine {
       controller?.abort(new WeftError('interrupted', 'Stopped.'));
       return { cancelled: controller !== undefined };
     },
-    'models.list': async () => {
-      const checkpoints = await this.library.list();
-      // Manifests name parameters in their own words; everyone else speaks the catalogue's.
-      return checkpoints.map((info) => ({
-        ...info,
-        freeu: (info.defaults as Record<string, unknown>)['freeu'] !== false,
-        defaults: checkpointDefaults(info.defaults, info.domains),
-      }));
-    },
+    'models.list': () => this.checkpoints(),
     'models.add': async ({ folder, id }) =>
       this.library.add(folder, id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message })),
     'models.verify': async ({ id }) => this.library.verify(id),
@@ -83,13 +81,17 @@ export class Engine {
     'timeline.frame': async ({ runId, node, index, kind, size }) => {
       const timeline = this.remembered.get(runId)?.timelines.get(node);
       const frame = timeline?.frames[index];
-      if (!timeline || !frame) throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
+      if (!timeline || !frame)
+        throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
       const { width, height, rgba } = await drawFrame(timeline.checkpoint, frame, kind, size, this.store);
       return { png: await encodePng({ width, height, rgba }) };
     },
-    devices: async () => [{ provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` }],
+    devices: async () => [
+      { provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` },
+    ],
     shutdown: async () => {
-      for (const controller of this.running.values()) controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
+      for (const controller of this.running.values())
+        controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
       await this.queue.catch(() => {});
       await this.store.flush();
       return {};
@@ -99,18 +101,20 @@ export class Engine {
   /** Runs a graph when those before it are done. `ingredients` replace or observe what is computed. */
   run(request: EngineRequests['run']['params'], ingredients?: Ingredients): Promise<GraphRun> {
     const parsed = runOptionsSchema.safeParse(request);
-    if (!parsed.success) return Promise.reject(new WeftError('graph', `The run's options are not understood: ${parsed.error.message}`));
+    if (!parsed.success)
+      return Promise.reject(new WeftError('graph', `The run's options are not understood: ${parsed.error.message}`));
     const options = parsed.data;
     const controller = new AbortController();
     this.running.set(options.runId, controller);
     const execute = async (): Promise<GraphRun> => {
-      const store = options.useCache ? this.store : new ContentStore(undefined, this.limits());
+      const store = options.useCache ? this.store : this.scratch();
       const run = await runGraph(options, {
         version: this.options.version,
         store,
         signal: controller.signal,
         emit: this.options.emit,
-        openCheckpoint: (id, provider) => this.open(id, provider),
+        checkpoints: () => this.checkpoints(),
+        openCheckpoint: (id, provider) => this.checkpoint(id, provider),
         ingredients,
       });
       this.remember(options.runId, run.previews);
@@ -122,14 +126,33 @@ export class Engine {
     return result;
   }
 
-  private async open(id: string, provider: string): Promise<LoadedCheckpoint> {
-    const prepared = await this.library.open(id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message }));
+  private async checkpoints(): Promise<CheckpointInfo[]> {
+    const checkpoints = await this.library.list();
+    // Manifests name parameters in their own words; everyone else speaks the catalogue's.
+    return checkpoints.map((info) => ({
+      ...info,
+      freeu: (info.defaults as Record<string, unknown>)['freeu'] !== false,
+      defaults: checkpointDefaults(info.defaults, info.domains),
+    }));
+  }
+
+  /** A checkpoint with its sessions, kept open between runs. */
+  async checkpoint(id: string, provider: string): Promise<LoadedCheckpoint> {
+    const prepared = await this.library.open(id, ({ message }) =>
+      this.options.emit({ event: 'log', level: 'info', message }),
+    );
     const key = `${prepared.sha256}/${provider}`;
-    const loaded = this.loaded.get(key) ?? new LoadedCheckpoint(prepared, this.options.sessions, provider, this.options.threads);
+    const loaded =
+      this.loaded.get(key) ?? new LoadedCheckpoint(prepared, this.options.sessions, provider, this.options.threads);
     this.loaded.set(key, loaded);
     // What an interrupted run counted belongs to nobody.
     loaded.takeCounts();
     return loaded;
+  }
+
+  /** A store that keeps nothing beyond its own life. */
+  scratch(): ContentStore {
+    return new ContentStore(undefined, this.limits());
   }
 
   private remember(runId: string, previews: PreviewSink): void {

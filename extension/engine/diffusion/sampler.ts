@@ -95,7 +95,10 @@ export class Sampler {
     for (let step = 0; step < this.total; step++) {
       const lagged = laggedStep(step);
       const source =
-        swap && swap.structureEvery > 0 && lagged % swap.structureEvery === 0 && 100 * lagged < swap.structureUntil * steps
+        swap &&
+        swap.structureEvery > 0 &&
+        lagged % swap.structureEvery === 0 &&
+        100 * lagged < swap.structureUntil * steps
           ? 'structure'
           : 'appearance';
       const at: StepPlan['swap'] = {};

@@ -26,6 +26,8 @@ export interface InversionSource {
   freeu: FreeuGains;
   /** Digest of the checkpoint, provider and precision: what else decides the numbers. */
   computedBy: string;
+  /** A finished inversion made elsewhere, in place of one made here. */
+  given?: { start: Latents; noiseMaps: Latents[] };
 }
 
 /** What consumers of a trajectory need of it: steps count the denoising loop from 0. */
@@ -92,9 +94,20 @@ export class Trajectory {
   ) {
     const { imageDigest, prompt, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
-    this.key = keyOf('inversion', INVERSION_VERSION, { imageDigest, prompt, seed, steps, guidanceScale, freeu, computedBy });
+    this.key = keyOf('inversion', INVERSION_VERSION, {
+      imageDigest,
+      prompt,
+      seed,
+      steps,
+      guidanceScale,
+      freeu,
+      computedBy,
+    });
     // With equal guidance the denoising retraces the inverted path exactly, whatever step it starts at.
-    this.referenceKey = keyOf('reference', REFERENCE_VERSION, { inversion: this.key, skip: this.retraces ? 'any' : skip });
+    this.referenceKey = keyOf('reference', REFERENCE_VERSION, {
+      inversion: this.key,
+      skip: this.retraces ? 'any' : skip,
+    });
   }
 
   /** Steps of the denoising loop: n = T − s. */
@@ -104,7 +117,7 @@ export class Trajectory {
 
   /** The denoising runs at guidance 1: an inversion at guidance 1 predicts the same noise, so its path is the reference pass. */
   private get retraces(): boolean {
-    return this.source.guidanceScale === 1;
+    return this.source.guidanceScale === 1 && !this.source.given;
   }
 
   timestepAt(step: number): number {
@@ -118,6 +131,7 @@ export class Trajectory {
 
   /** x_t of the inversion: noised independently at each step, not a chain. Step n is the picture itself. */
   private inverted(step: number): Latents {
+    if (step === 0 && this.source.given) return this.source.given.start;
     const index = this.indexOf(step);
     if (index >= this.source.steps) return this.source.x0;
     return this.scheduler.addNoise(this.source.x0, this.source.noise(this.scheduler.timesteps[index]!), index);
@@ -125,9 +139,12 @@ export class Trajectory {
 
   /** z of a loop step, read by whoever walks along this trajectory. The last one is 0. */
   async noiseMap(step: number, store: ContentStore): Promise<Latents> {
-    const known = this.noiseMaps.get(step);
+    const known = this.source.given?.noiseMaps[step] ?? this.noiseMaps.get(step);
     if (known) return known;
-    const z = step === this.length - 1 ? new Float32Array(this.source.x0.length) : (await store.get(this.noiseKey(step)))?.z?.data;
+    const z =
+      step === this.length - 1
+        ? new Float32Array(this.source.x0.length)
+        : (await store.get(this.noiseKey(step)))?.z?.data;
     if (!z) throw new Error(`Noise map of step ${step} was not computed.`);
     this.noiseMaps.set(step, z);
     return z;
@@ -237,7 +254,9 @@ export class Trajectory {
       store.put(
         this.probeKey(step),
         Object.fromEntries(
-          Object.entries(kept).flatMap(([name, data]) => (data === undefined ? [] : [[name, flat(data as Float32Array)]])),
+          Object.entries(kept).flatMap(([name, data]) =>
+            data === undefined ? [] : [[name, flat(data as Float32Array)]],
+          ),
         ),
       );
     }
@@ -246,6 +265,7 @@ export class Trajectory {
   /** Steps whose noise map is missing. */
   private async missingNoiseMaps(store: ContentStore): Promise<number[]> {
     const missing: number[] = [];
+    if (this.source.given) return missing;
     for (let step = 0; step < this.length - 1; step++) {
       if (!this.noiseMaps.has(step) && !(await store.has(this.noiseKey(step)))) missing.push(step);
     }
@@ -286,7 +306,9 @@ export class Trajectory {
       });
       batch.forEach((step, index) => {
         const conditional = answer.epsilons[index]!;
-        const epsilon = this.retraces ? conditional : guide(answer.epsilons[batch.length + index]!, conditional, guidanceScale);
+        const epsilon = this.retraces
+          ? conditional
+          : guide(answer.epsilons[batch.length + index]!, conditional, guidanceScale);
         work.trace?.('conditional', this, step, conditional);
         if (!this.retraces) work.trace?.('unconditional', this, step, answer.epsilons[batch.length + index]!);
         if (step < last) {

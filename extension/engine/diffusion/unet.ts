@@ -69,19 +69,23 @@ const int64 = (values: number[]): TensorData => ({
 });
 const float32 = (dims: number[], data: Float32Array): TensorData => ({ type: 'float32', dims, data });
 
-/** Concatenates arrays of equal length; a single one is passed on as it is. */
+/** Concatenates arrays of equal length; a single one is passed on as it is, or a view alone: messages copy whole buffers. */
 function stack(arrays: Float32Array[]): Float32Array {
-  if (arrays.length === 1) return arrays[0]!;
+  if (arrays.length === 1) return compact(arrays[0]!);
   const length = arrays[0]?.length ?? 0;
   const all = new Float32Array(length * arrays.length);
   arrays.forEach((array, index) => all.set(array, index * length));
   return all;
 }
 
-/** The rows of a batch, as views. */
+const compact = (array: Float32Array): Float32Array =>
+  array.byteLength === array.buffer.byteLength ? array : array.slice();
+
+/** The rows of a batch, each with a buffer of its own: one row is often kept when the others are not. */
 function unstack(data: Float32Array, rows: number): Float32Array[] {
+  if (rows === 1) return [data];
   const length = data.length / rows;
-  return Array.from({ length: rows }, (_, row) => data.subarray(row * length, (row + 1) * length));
+  return Array.from({ length: rows }, (_, row) => data.slice(row * length, (row + 1) * length));
 }
 
 /** Calls a rewritten UNet with rows instead of tensors, and counts them. */
@@ -107,8 +111,14 @@ export class Unet {
     const count = decoderRows.length;
     const context = call.rows[0]!.context;
     const feeds: Record<string, TensorData> = {
-      [graph.sample.name]: float32([rows, graph.latentChannels, ...latentSize], stack(call.rows.map((row) => row.latents))),
-      [graph.timestep.name]: timesteps(graph.timestep.type, call.rows.map((row) => row.timestep)),
+      [graph.sample.name]: float32(
+        [rows, graph.latentChannels, ...latentSize],
+        stack(call.rows.map((row) => row.latents)),
+      ),
+      [graph.timestep.name]: timesteps(
+        graph.timestep.type,
+        call.rows.map((row) => row.timestep),
+      ),
       [graph.encoderHiddenStates.name]: float32(
         [rows, context.length / graph.contextWidth, graph.contextWidth],
         stack(call.rows.map((row) => row.context)),
@@ -185,7 +195,10 @@ export class Unet {
       const tokens = this.tokensAt(layer.halvings);
       const dims = [external.length, tokens, layer.width];
       feeds[unetNames.externalKey(layer.index)] = float32(dims, stack(external.map((row) => row.keys[layer.index]!)));
-      feeds[unetNames.externalValue(layer.index)] = float32(dims, stack(external.map((row) => row.values[layer.index]!)));
+      feeds[unetNames.externalValue(layer.index)] = float32(
+        dims,
+        stack(external.map((row) => row.values[layer.index]!)),
+      );
     }
   }
 

@@ -16,6 +16,8 @@ export interface Ingredients {
   x0?: (imageNode: string) => Float32Array | undefined;
   noise?: (imageNode: string, timestep: number) => Float32Array | undefined;
   context?: (prompt: string) => Float32Array | undefined;
+  /** A finished inversion in place of one: latents of the first loop step and the noise maps of all. */
+  inversion?: (imageNode: string) => { start: Float32Array; noiseMaps: Float32Array[] } | undefined;
   trace?: Trace;
   trajectoryTrace?: TrajectoryTrace;
   /** Run both reference passes to their end, although nothing reads it. */

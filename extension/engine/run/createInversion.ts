@@ -26,7 +26,8 @@ export async function createInversion(execution: Execution): Promise<InversionVa
   });
   const digest = createHash('sha256').update(rgb).digest();
   const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, size, store));
-  const embed = async (text: string): Promise<Float32Array> => ingredients.context?.(text) ?? (await checkpoint.embed(text, store));
+  const embed = async (text: string): Promise<Float32Array> =>
+    ingredients.context?.(text) ?? (await checkpoint.embed(text, store));
   const trajectory = new Trajectory(
     {
       x0,
@@ -43,6 +44,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       guidanceScale: node.params['guidanceScale'] as number,
       freeu,
       computedBy: checkpoint.computedBy,
+      given: ingredients.inversion?.(imageNode),
     },
     checkpoint.scheduler(schedule.steps),
   );
@@ -54,7 +56,11 @@ function impliedPrompt(node: PlannedNode): PromptValue {
   const params = node.implied['prompt'] ?? {};
   const text = promptText(params);
   if (!text) {
-    throw new WeftError('graph', `${node.id} has no prompt, and its checkpoint has no default one: wire a prompt node to it.`, node.id);
+    throw new WeftError(
+      'graph',
+      `${node.id} has no prompt, and its checkpoint has no default one: wire a prompt node to it.`,
+      node.id,
+    );
   }
   return { kind: 'prompt', text, domain: String(params['domain'] ?? '') };
 }

@@ -19,7 +19,11 @@ export function mergeDemand(into: Map<Trajectory, Demand>, from: Map<Trajectory,
  * What all nodes of a plan will read of each inversion, known before anything is computed: the denoise nodes' latents, keys and
  * values, and the segment nodes' attention. So a cold run computes the reference passes once and side by side.
  */
-export function planDemands(plan: Plan, inversion: (node: string) => InversionValue, complete: boolean): Map<Trajectory, Demand> {
+export function planDemands(
+  plan: Plan,
+  inversion: (node: string) => InversionValue,
+  complete: boolean,
+): Map<Trajectory, Demand> {
   const demands = new Map<Trajectory, Demand>();
   const nodes = new Map(plan.nodes.map((node) => [node.id, node]));
   for (const node of plan.nodes) {

@@ -54,7 +54,10 @@ export class LoadedCheckpoint {
     if (!opening) {
       const key = `${this.prepared.sha256}/${this.provider}/${part}`;
       opening = this.sessions
-        .load(key, path.join(this.prepared.folder, this.prepared[part].path), { provider: this.provider, threads: this.threads })
+        .load(key, path.join(this.prepared.folder, this.prepared[part].path), {
+          provider: this.provider,
+          threads: this.threads,
+        })
         .then(() => key);
       opening.catch(() => this.opened.delete(part));
       this.opened.set(part, opening);
@@ -133,7 +136,11 @@ export class LoadedCheckpoint {
   }
 
   /** The picture of latents [C, h, w], as float [3, H, W] in about [-1, 1]; `latentsKey` names the latents. */
-  async decode(latents: Float32Array, latentsKey: string, store: ContentStore): Promise<{ pixels: Float32Array; cached: boolean }> {
+  async decode(
+    latents: Float32Array,
+    latentsKey: string,
+    store: ContentStore,
+  ): Promise<{ pixels: Float32Array; cached: boolean }> {
     const key = keyOf('decoded', VAE_VERSION, [this.computedBy, latentsKey]);
     const kept = (await store.get(key))?.pixels;
     if (kept) return { pixels: kept.data, cached: true };
@@ -168,13 +175,24 @@ export class LoadedCheckpoint {
     const key = keyOf('preview-map', PREVIEW_VERSION, this.computedBy);
     const kept = await store.get(key);
     if (kept?.weight && kept.bias && kept.patch) {
-      return { patch: kept.patch.data[0]!, channels: this.prepared.latentChannels, weight: kept.weight.data, bias: kept.bias.data };
+      return {
+        patch: kept.patch.data[0]!,
+        channels: this.prepared.latentChannels,
+        weight: kept.weight.data,
+        bias: kept.bias.data,
+      };
     }
     const size = this.prepared.pictureSize;
     const pictures = previewSamples(size);
     const latents: Float32Array[] = [];
     for (const rgb of pictures) latents.push(await this.encodePixels(toModelInput(rgb), size));
-    const map = fitPreview({ latents, pictures, channels: this.prepared.latentChannels, latentSize: this.latentSize, pictureSize: size });
+    const map = fitPreview({
+      latents,
+      pictures,
+      channels: this.prepared.latentChannels,
+      latentSize: this.latentSize,
+      pictureSize: size,
+    });
     if (!map.weight.every(Number.isFinite)) {
       throw new WeftError('checkpoint', `${this.prepared.id}: its VAE encoder gives numbers that are not finite.`);
     }

@@ -5,7 +5,10 @@ import { WeftError } from '../../protocol/errors';
 
 /** Writes a file so that whoever looks sees the old one or the whole new one, never a half. */
 export async function writeWhole(file: string, bytes: Uint8Array | string, node?: string): Promise<void> {
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  const temporary = path.join(
+    path.dirname(file),
+    `.${path.basename(file)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
+  );
   try {
     await fs.mkdir(path.dirname(file), { recursive: true });
     await fs.writeFile(temporary, bytes, { flag: 'wx' });

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import {
+  blockingProblems,
   formatProblem,
   type GraphDocument,
-  hasErrors,
   parseGraph,
   type Plan,
   PlanError,
@@ -14,7 +14,13 @@ import {
   validateGraph,
   writeGraph,
 } from '../../graph';
-import { type EngineEvent, type RunOptions, type RunReport, type RunResult } from '../../protocol/engine';
+import {
+  type CheckpointInfo,
+  type EngineEvent,
+  type RunOptions,
+  type RunReport,
+  type RunResult,
+} from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { type ContentStore } from '../cache/store';
 import { type Demand, noDemand, Trajectory } from '../diffusion/trajectory';
@@ -35,6 +41,8 @@ export interface RunServices {
   store: ContentStore;
   signal: AbortSignal;
   emit(event: EngineEvent): void;
+  /** What the library has: for sentences about checkpoints and domains it lacks. */
+  checkpoints(): Promise<CheckpointInfo[]>;
   /** The checkpoint with its sessions, kept open between runs. */
   openCheckpoint(id: string, provider: string): Promise<LoadedCheckpoint>;
   ingredients?: Ingredients;
@@ -57,7 +65,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const { runId } = options;
   const provider = options.provider ?? 'cpu';
   const graphFolder = path.dirname(options.graphPath);
-  const { document, text } = prepare(options);
+  const { document, text } = prepare(options, await services.checkpoints());
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
   const openCheckpoint = (id: string): Promise<LoadedCheckpoint> => {
@@ -122,7 +130,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       weft: services.version,
       graph: digestOf(text),
       provider,
-      checkpoints: [...inversions.values()].map(({ checkpoint }) => `${checkpoint.prepared.id}@${checkpoint.prepared.sha256}`)
+      checkpoints: [...inversions.values()]
+        .map(({ checkpoint }) => `${checkpoint.prepared.id}@${checkpoint.prepared.sha256}`)
         .filter((value, index, all) => all.indexOf(value) === index),
     }),
   };
@@ -197,22 +206,31 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
 const firstOf = async <T>(opened: Map<string, Promise<T>>): Promise<T | undefined> => [...opened.values()][0];
 
 /** The graph as it will run: parsed, overridden, validated, in canonical text. */
-function prepare(options: RunOptions): { document: GraphDocument; text: string } {
+function prepare(options: RunOptions, checkpoints: CheckpointInfo[]): { document: GraphDocument; text: string } {
   const graphFolder = path.dirname(options.graphPath);
   const text = applyOverrides(options.graphText, options.set);
   const fileExists = (relative: string): boolean => fs.existsSync(path.resolve(graphFolder, relative));
-  const problems = validateGraph(text, { fileExists });
+  const problems = validateGraph(text, { fileExists, checkpoints });
   const { document } = parseGraph(text);
-  if (!document || hasErrors(problems)) throw new WeftError('graph', sentences(options.graphPath, problems), firstNode(problems));
+  const errors = document ? blocking(problems, document, options.target) : problems;
+  const missing = errors.every(({ code }) => code === 'unknown-checkpoint');
+  if (!document || errors.length > 0) {
+    const sentences = errors.map((problem) => formatProblem(options.graphPath, problem)).join('\n');
+    throw new WeftError(document && missing ? 'checkpoint' : 'graph', sentences, errors[0]?.node);
+  }
   return { document, text: writeGraph(document) };
 }
 
-function sentences(graphPath: string, problems: Problem[]): string {
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  return errors.map((problem) => formatProblem(graphPath, problem)).join('\n');
+/** Errors that forbid this run: with a target, only those of what it needs. */
+function blocking(problems: Problem[], document: GraphDocument, target: string | undefined): Problem[] {
+  let plan: Plan | undefined;
+  try {
+    plan = target === undefined ? undefined : planGraph(document, { target });
+  } catch {
+    // What can't be planned is among the problems already.
+  }
+  return blockingProblems(problems, plan);
 }
-
-const firstNode = (problems: Problem[]): string | undefined => problems.find(({ severity }) => severity === 'error')?.node;
 
 /** Plans twice: once to learn which checkpoints take part, then with their own parameter defaults. */
 async function planWithDefaults(
@@ -249,7 +267,12 @@ function refuseSameOutput(nodes: PlannedNode[]): void {
     if (node.type !== 'save') continue;
     const target = path.posix.normalize(String(node.params['path']));
     const other = paths.get(target);
-    if (other) throw new WeftError('graph', `${other} and ${node.id} both write ${target}: give one of them another path.`, node.id);
+    if (other)
+      throw new WeftError(
+        'graph',
+        `${other} and ${node.id} both write ${target}: give one of them another path.`,
+        node.id,
+      );
     paths.set(target, node.id);
   }
 }

@@ -40,7 +40,11 @@ export const segmentStep = (params: Params, steps: number, length: number): numb
 export function scheduleSettings(params: Params, node: string): { steps: number; skip: number; seed: number } {
   const [steps, skip, seed] = [number(params, 'steps'), number(params, 'skip'), number(params, 'seed')];
   if (skip >= steps) {
-    throw new WeftError('graph', `${node} skips ${skip} of ${steps} steps, so none would run: skip fewer than ${steps}.`, node);
+    throw new WeftError(
+      'graph',
+      `${node} skips ${skip} of ${steps} steps, so none would run: skip fewer than ${steps}.`,
+      node,
+    );
   }
   return { steps, skip, seed };
 }
