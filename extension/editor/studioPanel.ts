@@ -224,7 +224,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     for (const [name, { uri, mtime }] of files) {
       uris[name] = this.panel.webview
         .asWebviewUri(uri)
-        .with({ query: `t=${mtime}` })
+        .with({ query: String(mtime) })
         .toString();
     }
     this.post({ type: 'resolved', uris });

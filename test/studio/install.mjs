@@ -6,9 +6,11 @@
  * install scripts are skipped and only the four native modules that the server needs are built.
  */
 import { spawnSync } from 'node:child_process';
+import console from 'node:console';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const CODE_SERVER = '4.139.1';

@@ -1,0 +1,184 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
+import { environment } from './environment';
+import { type Workspace } from './workspace';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** A window of the workbench, driven as a person would: keys, clicks, and what shows. */
+export class Workbench {
+  /** Violations of the webview's content security policy, as the browser reports them. */
+  readonly violations: string[] = [];
+
+  private constructor(
+    private readonly browser: Browser,
+    readonly page: Page,
+  ) {}
+
+  static async open(url: string, workspace: Workspace): Promise<Workbench> {
+    const browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
+    const context = await browser.newContext({ viewport: { width: 1600, height: 940 } });
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    const workbench = new Workbench(browser, page);
+    page.on('console', (message) => {
+      if (
+        /Content Security Policy/i.test(message.text()) &&
+        /webview|fake\.html|vscode-resource/i.test(message.text() + message.location().url)
+      ) {
+        workbench.violations.push(message.text());
+      }
+    });
+    await page.goto(`${url}/?folder=${encodeURIComponent(workspace.folder)}`);
+    await page.locator('.monaco-workbench .explorer-folders-view').waitFor({ timeout: 90_000 });
+    await workbench.waitForExtension();
+    return workbench;
+  }
+
+  /** A file opened before the extension is registered opens as text and stays so. */
+  private async waitForExtension(): Promise<void> {
+    for (const until = Date.now() + 90_000; Date.now() < until;) {
+      await this.page.keyboard.press('F1');
+      await this.palette.fill('>Weft: Show Output');
+      const row = this.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Weft: Show Output' });
+      const there = await row
+        .first()
+        .waitFor({ timeout: 3_000 })
+        .then(
+          () => true,
+          () => false,
+        );
+      await this.page.keyboard.press('Escape');
+      await this.palette.waitFor({ state: 'hidden' });
+      if (there) return;
+    }
+    throw new Error('The extension did not register its commands.');
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+  }
+
+  get palette(): Locator {
+    return this.page.locator('.quick-input-widget .quick-input-filter input');
+  }
+
+  row(text: string | RegExp): Locator {
+    return this.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
+  }
+
+  /** Runs a command by its title in the palette. */
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.palette.waitFor();
+    await this.palette.fill(`>${title}`);
+    await this.row(title).click();
+  }
+
+  /** Chooses a row of the quick pick that is open. */
+  async pick(text: string | RegExp): Promise<void> {
+    await this.row(text).click();
+  }
+
+  /** Types into the input box that is open and accepts. */
+  async answer(text: string): Promise<void> {
+    await this.palette.waitFor();
+    await this.palette.fill(text);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Opens a file of the workspace by name. */
+  async openFile(name: string): Promise<void> {
+    await this.page.keyboard.press('Control+P');
+    await this.palette.waitFor();
+    await this.palette.fill(name);
+    await this.row(path.basename(name)).click();
+    await this.tab(path.basename(name)).waitFor();
+  }
+
+  tab(name: string): Locator {
+    return this.page.locator('.tabs-container .tab', { hasText: name }).first();
+  }
+
+  get dirtyTab(): Locator {
+    return this.page.locator('.editor-group-container.active .tab.active.dirty');
+  }
+
+  /** The page inside the active studio. */
+  get studio(): FrameLocator {
+    return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
+  }
+
+  /** The pages of all studios that show, in the order VS Code made them. */
+  studios(): Locator {
+    return this.page.locator('iframe.webview.ready');
+  }
+
+  studioAt(index: number): FrameLocator {
+    return this.page.frameLocator('iframe.webview.ready').nth(index).frameLocator('iframe#active-frame');
+  }
+
+  node(id: string): Locator {
+    return this.studio.locator(`.react-flow__node[data-id="${id}"]`);
+  }
+
+  async openStudio(name: string): Promise<void> {
+    await this.openFile(name);
+    await this.studio.locator('.react-flow__node').first().waitFor({ timeout: 60_000 });
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notification-list-item', { hasText: text }).first();
+  }
+
+  async clearNotifications(): Promise<void> {
+    await this.command('Notifications: Clear All Notifications');
+  }
+
+  async save(): Promise<void> {
+    await this.page.keyboard.press('Control+S');
+    await this.dirtyTab.waitFor({ state: 'detached' });
+  }
+
+  async closeAll(): Promise<void> {
+    await this.command('File: Revert and Close Editor').catch(() => undefined);
+    await this.command('View: Close All Editors');
+  }
+
+  async screenshot(name: string): Promise<string> {
+    const file = path.join(environment.artifacts(), `${name}.png`);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    await this.page.screenshot({ path: file });
+    return file;
+  }
+}
+
+/** Waits until a check of something outside the page holds, and gives what it gave. */
+export async function eventually<T>(
+  check: () => T | Promise<T>,
+  message: string,
+  timeoutMs = 30_000,
+): Promise<NonNullable<T>> {
+  let last: unknown;
+  for (const until = Date.now() + timeoutMs; Date.now() < until;) {
+    try {
+      const value = await check();
+      if (value) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${message} (last: ${String(last)})`);
+}

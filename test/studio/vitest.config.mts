@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/studio/**/*.test.ts'],
+    globalSetup: ['test/studio/support/globalSetup.ts'],
+    // One window at a time: a software-rendered browser and a workbench share few cores.
+    fileParallelism: false,
+    pool: 'forks',
+    testTimeout: 90_000,
+    hookTimeout: 180_000,
+    // A file's tests share one window and build on each other's opened editors.
+    sequence: { concurrent: false, shuffle: false },
+  },
+});
