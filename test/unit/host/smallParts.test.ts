@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { guessDomain } from '../../../extension/commands/guessDomain';
+import { SerialQueue } from '../../../extension/editor/serialQueue';
+import { dispatch, parseStudioMessage, type StudioHandlers } from '../../../extension/editor/studioMessages';
+import { ignoreLine, isIgnored } from '../../../extension/runs/gitignore';
+
+describe("the studio's messages", () => {
+  it('lets a whole message through', () => {
+    const edit = {
+      type: 'edit',
+      edits: [{ kind: 'removeNodes', ids: ['a'] }],
+      label: 'Delete',
+      baseVersion: 3,
+      seq: 1,
+    };
+    expect(parseStudioMessage(edit)).toBe(edit);
+    expect(parseStudioMessage({ type: 'run' })).toEqual({ type: 'run' });
+    expect(parseStudioMessage({ type: 'openPng', name: 'x', png: new Uint8Array(1) })).toBeDefined();
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['a text', 'edit'],
+    ['an unknown kind', { type: 'format-disk' }],
+    ['a name of an object’s own', { type: 'constructor' }],
+    ['a missing field', { type: 'edit', edits: [], label: 'x' }],
+    ['a field of the wrong type', { type: 'run', target: 7 }],
+    ['bytes that are none', { type: 'openPng', name: 'x', png: [1, 2] }],
+    ['a place of three numbers', { type: 'dropped', uris: [], position: [1, 2, 3] }],
+    ['a URI that is no text', { type: 'dropped', uris: [1], position: [1, 2] }],
+  ])('refuses %s', (_what, message) => expect(parseStudioMessage(message)).toBeUndefined());
+
+  it('hands a message to the function of its kind', () => {
+    const seen: unknown[] = [];
+    const handlers = new Proxy({} as StudioHandlers, {
+      get: (_target, kind) => (message: unknown) => seen.push([kind, message]),
+    });
+    dispatch({ type: 'stop' }, handlers);
+    expect(seen).toEqual([['stop', { type: 'stop' }]]);
+  });
+});
+
+describe('a queue of edits', () => {
+  it('does one after another in their order, and goes on after one that failed', async () => {
+    const queue = new SerialQueue();
+    const log: string[] = [];
+    let release: () => void = () => undefined;
+    const first = queue.add(async () => {
+      await new Promise<void>((resolve) => (release = resolve));
+      log.push('first');
+      throw new Error('refused');
+    });
+    const second = queue.add(async () => log.push('second'));
+    await Promise.resolve();
+    expect(log).toEqual([]);
+    release();
+    await expect(first).rejects.toThrow('refused');
+    await second;
+    expect(log).toEqual(['first', 'second']);
+  });
+});
+
+describe('keeping results out of git', () => {
+  it.each(['weft-out', 'weft-out/', '/weft-out', '/weft-out/'])('sees %s as ignoring the folder', (line) =>
+    expect(isIgnored(`node_modules/\n${line}\n`, 'weft-out')).toBe(true),
+  );
+
+  it('sees a folder ignored through the one above it or by its name anywhere', () => {
+    expect(isIgnored('graphs/\n', 'graphs/weft-out')).toBe(true);
+    expect(isIgnored('weft-out/\r\n', 'graphs/weft-out')).toBe(true);
+    expect(isIgnored('weft-outer/\n', 'weft-out')).toBe(false);
+    expect(isIgnored('', 'weft-out')).toBe(false);
+  });
+
+  it('adds one line at the end in the line endings of the file', () => {
+    expect(ignoreLine('', 'weft-out')).toBe('weft-out/\n');
+    expect(ignoreLine('a\nb', 'weft-out')).toBe('a\nb\nweft-out/\n');
+    expect(ignoreLine('a\r\n', 'x/weft-out')).toBe('a\r\nx/weft-out/\r\n');
+  });
+});
+
+describe('guessing the domain', () => {
+  const domains = [
+    { noun: 'animal', kinds: ['giraffe', 'zebra'] },
+    { noun: 'cake', kinds: ['cake', 'berry cake'] },
+  ];
+  it('takes the domain whose kinds the file names speak of', () => {
+    expect(guessDomain(domains, ['Giraffe_2', 'zebra'])).toBe('animal');
+    expect(guessDomain(domains, ['berry-cake', 'cake'])).toBe('cake');
+  });
+
+  it('guesses nothing from names that say nothing', () => {
+    expect(guessDomain(domains, ['IMG_0001', 'IMG_0002'])).toBeUndefined();
+    expect(guessDomain([], ['giraffe'])).toBeUndefined();
+  });
+});
