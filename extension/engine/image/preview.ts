@@ -177,15 +177,21 @@ export function previewRgba(
     const left = (cell % width) * patch;
     let row = 0;
     for (let target = 0; target < patch * patch; target++) {
-      const at = ((top + Math.floor(target / patch)) * rowLength + left + (target % patch)) * 4;
+      const pixel = ((top + Math.floor(target / patch)) * rowLength + left + (target % patch)) * 4;
       for (let colour = 0; colour < 3; colour++, row++) {
         let sum = bias[row]!;
-        const from = row * channels;
-        for (let c = 0; c < channels; c++) sum += weight[from + c]! * values[c]!;
-        const byte = sum * 255 + 0.5;
-        rgba[at + colour] = byte >= 255 ? 255 : byte > 0 ? byte : 0;
+        let odd = 0;
+        let at = row * channels;
+        let c = 0;
+        for (; c + 3 < channels; c += 4, at += 4) {
+          sum += weight[at]! * values[c]! + weight[at + 2]! * values[c + 2]!;
+          odd += weight[at + 1]! * values[c + 1]! + weight[at + 3]! * values[c + 3]!;
+        }
+        for (; c < channels; c++, at++) sum += weight[at]! * values[c]!;
+        const byte = (sum + odd) * 255 + 0.5;
+        rgba[pixel + colour] = byte >= 255 ? 255 : byte > 0 ? byte : 0;
       }
-      rgba[at + 3] = 255;
+      rgba[pixel + 3] = 255;
     }
   }
   return { width: rowLength, height: height * patch, rgba };
