@@ -1,0 +1,89 @@
+import { type KeyboardEvent } from 'react';
+import { Canvas } from '../canvas/Canvas';
+import { Inspector } from '../inspector/Inspector';
+import { setPage } from '../state/page';
+import { INSPECTOR_WIDTH, TIMELINE_HEIGHT } from '../state/pageState';
+import { useStudio } from '../state/store';
+import { Timeline } from '../timeline/Timeline';
+import { Banners } from './Banners';
+import { InvalidDocument } from './InvalidDocument';
+import { Splitter } from './Splitter';
+import { Toasts } from './Toasts';
+import { Toolbar } from './Toolbar';
+import { useClipboardEvents } from './useClipboardEvents';
+
+/** The studio: one graph, in VS Code's colours. */
+export function App() {
+  const waiting = useStudio((state) => state.synced === undefined);
+  const invalid = useStudio((state) => state.synced !== undefined && state.graph === undefined);
+  const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
+  const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
+  const timelineOpen = useStudio((state) => state.page.timelineOpen);
+  const timelineHeight = useStudio((state) => state.page.timelineHeight);
+  useClipboardEvents();
+  if (waiting) return <Announcer />;
+  if (invalid) {
+    return (
+      <div className="studio">
+        <InvalidDocument />
+        <Announcer />
+      </div>
+    );
+  }
+  return (
+    <div className="studio" onKeyDown={keepUndoOfFields}>
+      <Toolbar />
+      <Banners />
+      <main className="panes">
+        <div className="canvas-pane">
+          <Canvas />
+          <Toasts />
+        </div>
+        {inspectorOpen && (
+          <>
+            <Splitter
+              orientation="vertical"
+              label="Width of the inspector"
+              controls="inspector"
+              size={inspectorWidth}
+              {...INSPECTOR_WIDTH}
+              onSize={(size) => setPage({ inspectorWidth: size })}
+            />
+            <Inspector />
+          </>
+        )}
+      </main>
+      {timelineOpen && (
+        <>
+          <Splitter
+            orientation="horizontal"
+            label="Height of the timeline"
+            controls="timeline"
+            size={timelineHeight}
+            {...TIMELINE_HEIGHT}
+            onSize={(size) => setPage({ timelineHeight: size })}
+          />
+          <Timeline />
+        </>
+      )}
+      <Announcer />
+    </div>
+  );
+}
+
+/** Undo and redo in a text field are the field's own; anywhere else they go on to VS Code, which undoes in the document. */
+function keepUndoOfFields(event: KeyboardEvent): void {
+  if (!(event.ctrlKey || event.metaKey) || !['z', 'y'].includes(event.key.toLowerCase())) return;
+  const { target } = event;
+  if (target instanceof HTMLTextAreaElement) event.stopPropagation();
+  if (target instanceof HTMLInputElement && ['text', 'number', 'search'].includes(target.type)) event.stopPropagation();
+}
+
+function Announcer() {
+  const announcement = useStudio((state) => state.announcement);
+  return (
+    <div className="visually-hidden" role="status" aria-live="polite" data-testid="announcer">
+      {announcement}
+    </div>
+  );
+}

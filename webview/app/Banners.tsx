@@ -1,0 +1,32 @@
+import { postToHost } from '../state/host';
+import { useStudio } from '../state/store';
+import { Icon } from './Icon';
+
+/** Sentences about the whole file: that it is not trusted, or can't be changed. */
+export function Banners() {
+  const trusted = useStudio((state) => state.trusted);
+  const readOnly = useStudio((state) => state.readOnly);
+  const reason = useStudio((state) => state.reason);
+  return (
+    <>
+      {!trusted && (
+        <div className="banner" role="note" data-testid="untrusted">
+          <Icon name="shield" />
+          <span>This folder is not trusted. Looking and editing work; running a graph needs your trust first.</span>
+          <button type="button" className="button" onClick={() => postToHost({ type: 'requestTrust' })}>
+            Trust this folder…
+          </button>
+        </div>
+      )}
+      {readOnly && (
+        <div className="banner" role="note" data-testid="read-only">
+          <Icon name="lock" />
+          <span>{reason ?? 'This file can be looked at, not changed.'}</span>
+          <button type="button" className="button secondary" onClick={() => postToHost({ type: 'openAsText' })}>
+            Open as text
+          </button>
+        </div>
+      )}
+    </>
+  );
+}

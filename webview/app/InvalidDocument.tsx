@@ -1,0 +1,43 @@
+import { postToHost } from '../state/host';
+import { useStudio } from '../state/store';
+import { excerpt } from './excerpt';
+import { Icon } from './Icon';
+
+/** The file can't be shown as a graph: where it breaks, and the way to mend it. */
+export function InvalidDocument() {
+  const text = useStudio((state) => state.text);
+  const problem = useStudio((state) => state.parseProblems[0]);
+  const lines = problem ? excerpt(text, problem.line, problem.column) : [];
+  return (
+    <main className="state-page" data-testid="invalid">
+      <h1>This file is not a graph</h1>
+      {problem && (
+        <p>
+          Line {problem.line}, column {problem.column}: {problem.message}
+        </p>
+      )}
+      {lines.length > 0 && (
+        <pre aria-label="Where the file breaks" tabIndex={0}>
+          {lines.map((line) => (
+            <div key={line.key} className={line.number === undefined ? 'caret-line' : ''}>
+              <span className="line-number">{line.number ?? ''}</span>
+              {line.text}
+            </div>
+          ))}
+        </pre>
+      )}
+      <div className="actions">
+        <button
+          type="button"
+          className="button"
+          data-testid="open-as-text"
+          onClick={() => postToHost({ type: 'openAsText', offset: problem?.offset ?? 0 })}
+        >
+          <Icon name="go-to-file" />
+          Open as Text
+        </button>
+      </div>
+      <p className="muted-text">The graph comes back as soon as the text is right again. Undo works here too.</p>
+    </main>
+  );
+}

@@ -1,0 +1,17 @@
+import { dismissToast, useStudio } from '../state/store';
+import { Icon, Tool } from './Icon';
+
+export function Toasts() {
+  const toasts = useStudio((state) => state.toasts);
+  return (
+    <div className="toasts">
+      {toasts.map((toast) => (
+        <div key={toast.id} className="toast" data-testid="toast">
+          <Icon name={toast.tone === 'error' ? 'error' : 'info'} />
+          <span>{toast.text}</span>
+          <Tool icon="close" label="Dismiss" onClick={() => dismissToast(toast.id)} />
+        </div>
+      ))}
+    </div>
+  );
+}

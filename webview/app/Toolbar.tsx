@@ -1,0 +1,112 @@
+import { addFrame, tidy } from '../state/actions';
+import { setPage } from '../state/page';
+import { run, stop } from '../state/running';
+import { canvasControl } from '../canvas/control';
+import { studio, useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { duration, timeLeft } from '../timeline/maths';
+import { Tool } from './Icon';
+
+/** Above the canvas: what one does most, and what the run is doing. */
+export function Toolbar() {
+  const readOnly = useStudio((state) => state.readOnly);
+  const canRun = useStudio((state) => state.canRun);
+  const trusted = useStudio((state) => state.trusted);
+  const running = useStudio((state) => state.running);
+  const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
+  const timelineOpen = useStudio((state) => state.page.timelineOpen);
+  return (
+    <div className="toolbar" role="toolbar" aria-label="Graph">
+      <Tool
+        className="run"
+        icon="play"
+        label={trusted ? 'Run the graph' : 'Run the graph (trust this folder first)'}
+        text="Run"
+        disabled={!canRun}
+        data-testid="run"
+        onClick={() => run()}
+      />
+      <Tool
+        className="stop"
+        icon="debug-stop"
+        label="Stop the run"
+        text="Stop"
+        disabled={!running}
+        data-testid="stop"
+        onClick={stop}
+      />
+      <span className="separator" />
+      <Tool
+        icon="add"
+        label="Add a node"
+        keys="N"
+        text="Add"
+        disabled={readOnly}
+        data-testid="add"
+        onClick={() => canvasControl().openAddMenu()}
+      />
+      <Tool
+        icon="comment"
+        label="Add a comment frame"
+        keys="G"
+        disabled={readOnly}
+        data-testid="add-frame"
+        onClick={addFrame}
+      />
+      <Tool
+        icon="type-hierarchy"
+        label="Tidy: lay the graph out"
+        keys="T"
+        text="Tidy"
+        disabled={readOnly}
+        data-testid="tidy"
+        onClick={tidy}
+      />
+      <Tool
+        icon="screen-full"
+        label="Fit the graph into the view"
+        keys="F"
+        text="Fit"
+        data-testid="fit"
+        onClick={() => canvasControl().fit()}
+      />
+      <RunState />
+      <Tool
+        icon="layout-panel"
+        label={timelineOpen ? 'Hide the timeline' : 'Show the timeline'}
+        aria-pressed={timelineOpen}
+        data-testid="toggle-timeline"
+        onClick={() => setPage({ timelineOpen: !studio().page.timelineOpen })}
+      />
+      <Tool
+        icon="layout-sidebar-right"
+        label={inspectorOpen ? 'Hide the inspector' : 'Show the inspector'}
+        aria-pressed={inspectorOpen}
+        data-testid="toggle-inspector"
+        onClick={() => setPage({ inspectorOpen: !studio().page.inspectorOpen })}
+      />
+    </div>
+  );
+}
+
+function RunState() {
+  const words = useStudio((state) => {
+    const { run: last } = state;
+    if (!last) return '';
+    if (last.state === 'queued') return 'Waiting for another run';
+    if (last.state === 'done') return last.seconds === undefined ? 'Done' : `Done in ${duration(last.seconds)}`;
+    if (last.state === 'failed') return last.message ?? 'Failed';
+    if (last.state === 'cancelled') return 'Stopped';
+    const at = Object.entries(last.nodes).find(([, node]) => node.state === 'running');
+    if (!at) return 'Running';
+    const [id, { step, total, secondsLeft }] = at;
+    const steps = step === undefined || !total ? '' : ` ${step} / ${total}`;
+    return `${readable(id)}${steps}${secondsLeft === undefined ? '' : ` · ${timeLeft(secondsLeft)}`}`;
+  });
+  const failed = useStudio((state) => state.run?.state === 'failed');
+  return (
+    <span className={failed ? 'run-state failed' : 'run-state'} title={words} data-testid="run-state">
+      {words}
+    </span>
+  );
+}

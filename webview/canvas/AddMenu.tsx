@@ -1,0 +1,62 @@
+import { catalogue, inputsAccepting, nodeTypes, outputsFitting, specOf, type PortType } from '../../extension/graph';
+import { tintOf } from '../nodes/tint';
+import { addNode } from '../state/actions';
+import { type Popup, useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { canvasControl } from './control';
+import { SearchList, type SearchOption } from './SearchList';
+import { typeOfPort } from './connecting';
+
+/** The list of node types; when it comes from a wire's loose end, only those that fit there. */
+export function AddMenu({ popup }: { popup: Extract<Popup, { kind: 'add' }> }) {
+  const graph = useStudio((state) => state.graph);
+  const { from } = popup;
+  const type = from && graph ? typeOfPort(graph, from) : undefined;
+  const choices = from ? fitting(from, type) : nodeTypes.map((name) => ({ type: name as string, port: undefined }));
+  const options = choices.map(({ type: name, port }): SearchOption => {
+    const spec = specOf(name);
+    const label =
+      port === undefined
+        ? undefined
+        : [...(spec?.inputs ?? []), ...(spec?.outputs ?? [])].find((one) => one.name === port)?.label;
+    return {
+      key: port === undefined ? name : `${name}.${port}`,
+      name: spec?.title ?? name,
+      hint: label ?? spec?.category ?? '',
+      detail: spec?.help ?? '',
+      colour: tintOf(spec),
+    };
+  });
+  const close = () => useStudio.setState({ popup: undefined });
+  return (
+    <SearchList
+      at={popup.at}
+      label={from ? 'Nodes that fit this wire' : 'Nodes to add'}
+      placeholder="Search nodes…"
+      lead={from ? `Fits ${readable(from.node)}, ${from.port} (${type ?? 'unknown'})` : undefined}
+      options={options}
+      nothing="No type of node fits here."
+      testId="add-menu"
+      onClose={() => {
+        close();
+        canvasControl().focusCanvas();
+      }}
+      onChoose={(key) => {
+        close();
+        const [name = '', port] = key.split('.');
+        addNode(name, popup.flow, from, port);
+      }}
+    />
+  );
+}
+
+function fitting(from: { node: string; port: string; side: 'left' | 'right' }, type: PortType | undefined) {
+  if (from.side === 'right') {
+    return type ? inputsAccepting(type).map(({ spec, input }) => ({ type: spec.type, port: input.name })) : [];
+  }
+  const graph = useStudio.getState().graph;
+  const input = specOf(graph?.nodes[from.node]?.type ?? '')?.inputs.find((one) => one.name === from.port);
+  return outputsFitting(input?.types ?? [])
+    .filter(({ spec }) => spec.type in catalogue)
+    .map(({ spec, output }) => ({ type: spec.type, port: output.name }));
+}

@@ -1,0 +1,53 @@
+import { specOf } from '../../extension/graph';
+import { tintOf } from '../nodes/tint';
+import { connect } from '../state/actions';
+import { type Popup, type PortRef, useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { canvasControl } from './control';
+import { targetsOf } from './connecting';
+import { SearchList, type SearchOption } from './SearchList';
+
+/** "Connect to…": wiring without a pointer. */
+export function ConnectMenu({ popup }: { popup: Extract<Popup, { kind: 'connect' }> }) {
+  const graph = useStudio((state) => state.graph);
+  const { from } = popup;
+  const targets = graph ? targetsOf(graph, from) : [];
+  const options = targets.map((target): SearchOption => {
+    const spec = specOf(graph?.nodes[target.node]?.type ?? '');
+    const port = [...(spec?.inputs ?? []), ...(spec?.outputs ?? [])].find((one) => one.name === target.port);
+    return {
+      key: `${target.node}.${target.port}`,
+      name: readable(target.node),
+      hint: port?.label ?? target.port,
+      detail: target.taken ? 'Has a wire, which this one replaces.' : undefined,
+      colour: tintOf(spec),
+    };
+  });
+  const close = () => useStudio.setState({ popup: undefined });
+  return (
+    <SearchList
+      at={popup.at}
+      label={`Connect ${readable(from.node)}, ${from.port}, to`}
+      placeholder="Connect to…"
+      lead={`${from.side === 'right' ? 'From' : 'To'} ${readable(from.node)}, ${from.port}`}
+      options={options}
+      nothing="No port of the graph fits."
+      testId="connect-menu"
+      onClose={() => {
+        close();
+        canvasControl().focusNode(from.node);
+      }}
+      onChoose={(key) => {
+        close();
+        const target = targets.find((one) => `${one.node}.${one.port}` === key);
+        if (target) wire(from, target);
+        canvasControl().focusNode(from.node);
+      }}
+    />
+  );
+}
+
+function wire(from: PortRef, to: PortRef): void {
+  const [source, target] = from.side === 'right' ? [from, to] : [to, from];
+  connect({ node: source.node, port: source.port }, { node: target.node, port: target.port });
+}

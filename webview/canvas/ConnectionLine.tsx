@@ -1,0 +1,59 @@
+import { type CSSProperties } from 'react';
+import { type ConnectionLineComponentProps, getBezierPath, useConnection, useStore } from '@xyflow/react';
+import { typeColour } from '../nodes/tint';
+import { type StudioNode } from '../state/flow';
+import { refusal } from '../state/actions';
+import { useStudio } from '../state/store';
+
+/** The wire in the hand. */
+export function ConnectionLine(props: ConnectionLineComponentProps<StudioNode>) {
+  const type = useStudio((state) => state.draggedType);
+  const [path] = getBezierPath({
+    sourceX: props.fromX,
+    sourceY: props.fromY,
+    sourcePosition: props.fromPosition,
+    targetX: props.toX,
+    targetY: props.toY,
+    targetPosition: props.toPosition,
+  });
+  return (
+    <path
+      d={path}
+      className={props.connectionStatus === 'invalid' ? 'connection-path refused' : 'connection-path'}
+      style={{ '--wire': typeColour(type) } as CSSProperties}
+    />
+  );
+}
+
+/** Says at the pointer why the port under it refuses the wire, while it hangs there. */
+export function RefusalNote() {
+  const [x, y, zoom] = useStore((state) => state.transform);
+  const hover = useConnection((connection) => {
+    if (!connection.inProgress || !connection.toHandle || connection.isValid) return undefined;
+    const { fromHandle, toHandle, to } = connection;
+    if (fromHandle.nodeId === toHandle.nodeId && fromHandle.id === toHandle.id) return undefined;
+    const [source, target] = fromHandle.type === 'source' ? [fromHandle, toHandle] : [toHandle, fromHandle];
+    return {
+      to,
+      sameSide: fromHandle.type === toHandle.type,
+      isInput: fromHandle.type === 'target',
+      from: { node: source.nodeId, port: source.id ?? '' },
+      end: { node: target.nodeId, port: target.id ?? '' },
+    };
+  });
+  if (!hover) return null;
+  const reason = hover.sameSide
+    ? `${hover.isInput ? 'An input is fed by an output' : 'An output feeds an input'}; these are two ${hover.isInput ? 'inputs' : 'outputs'}.`
+    : refusal(hover.from, hover.end);
+  if (reason === undefined) return null;
+  return (
+    <div
+      className="refusal"
+      role="status"
+      data-testid="refusal"
+      style={{ left: hover.to.x * zoom + x + 16, top: hover.to.y * zoom + y + 16 }}
+    >
+      {reason}
+    </div>
+  );
+}

@@ -1,0 +1,188 @@
+import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { Icon } from '../app/Icon';
+import {
+  addFrame,
+  alignSelection,
+  copySelection,
+  cutSelection,
+  deleteSelection,
+  duplicateSelection,
+  focusField,
+  openNodePicture,
+  requestPaste,
+  selectAll,
+  selected,
+  startRename,
+  tidy,
+  toggleMute,
+} from '../state/actions';
+import { run } from '../state/running';
+import { type Popup, studio, useStudio } from '../state/store';
+import { canvasControl } from './control';
+
+interface Item {
+  label: string;
+  icon: string;
+  keys?: string;
+  disabled?: boolean;
+  act: () => void;
+}
+
+type Entry = Item | 'line';
+
+/** The menu of the canvas, of nodes, of a wire. */
+export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }> }) {
+  const menu = useRef<HTMLDivElement>(null);
+  const readOnly = useStudio((state) => state.readOnly);
+  const canRun = useStudio((state) => state.canRun);
+  const entries =
+    popup.target === 'canvas'
+      ? canvasEntries(popup, readOnly)
+      : popup.target === 'wire'
+        ? wireEntries(readOnly)
+        : nodeEntries(popup, readOnly, canRun);
+  useEffect(() => menu.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus(), []);
+  const close = () => useStudio.setState((state) => (state.popup === popup ? { popup: undefined } : {}));
+  const onKeyDown = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    const items = [...(menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (step !== 0) {
+      event.preventDefault();
+      items[(at + step + items.length) % items.length]?.focus();
+    } else if (event.key === 'Home' || event.key === 'End') {
+      event.preventDefault();
+      items[event.key === 'Home' ? 0 : items.length - 1]?.focus();
+    } else if (event.key === 'Escape' || event.key === 'Tab') {
+      event.preventDefault();
+      close();
+      canvasControl().focusCanvas();
+    }
+  };
+  return (
+    <div
+      className="menu"
+      role="menu"
+      aria-label="Actions"
+      ref={menu}
+      style={{ left: popup.at.x, top: popup.at.y }}
+      data-testid="context-menu"
+      onKeyDown={onKeyDown}
+      onContextMenu={(event) => event.preventDefault()}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) close();
+      }}
+    >
+      {entries.map((entry, index) =>
+        entry === 'line' ? (
+          <div key={index} role="separator" />
+        ) : (
+          <button
+            key={entry.label}
+            type="button"
+            role="menuitem"
+            tabIndex={-1}
+            aria-disabled={entry.disabled === true}
+            onClick={() => {
+              if (entry.disabled) return;
+              close();
+              canvasControl().focusCanvas();
+              entry.act();
+            }}
+          >
+            <Icon name={entry.icon} />
+            {entry.label}
+            {entry.keys !== undefined && <span className="keys">{entry.keys}</span>}
+          </button>
+        ),
+      )}
+    </div>
+  );
+}
+
+type MenuPopup = Extract<Popup, { kind: 'menu' }>;
+
+function canvasEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
+  return [
+    {
+      label: 'Add node…',
+      icon: 'add',
+      keys: 'N',
+      disabled: readOnly,
+      act: () => useStudio.setState({ popup: { kind: 'add', at: popup.at, flow: popup.flow } }),
+    },
+    { label: 'Paste', icon: 'clippy', keys: 'Ctrl+V', disabled: readOnly, act: () => requestPaste(popup.flow) },
+    { label: 'Add comment frame', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
+    'line',
+    { label: 'Select all', icon: 'list-selection', keys: 'Ctrl+A', act: selectAll },
+    { label: 'Tidy', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy },
+    { label: 'Fit', icon: 'screen-full', keys: 'F', act: () => canvasControl().fit() },
+  ];
+}
+
+function wireEntries(readOnly: boolean): Entry[] {
+  return [{ label: 'Delete wire', icon: 'trash', keys: 'Delete', disabled: readOnly, act: deleteSelection }];
+}
+
+function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entry[] {
+  const { nodes } = selected();
+  const only = nodes.length === 1 ? nodes[0] : undefined;
+  const many: Entry[] =
+    nodes.length > 1
+      ? [
+          'line',
+          { label: 'Align left', icon: 'layout-sidebar-left', disabled: readOnly, act: () => alignSelection('left') },
+          { label: 'Align top', icon: 'layout-panel-justify', disabled: readOnly, act: () => alignSelection('top') },
+          { label: 'Align centres', icon: 'layout-centered', disabled: readOnly, act: () => alignSelection('centre') },
+          {
+            label: 'Distribute across',
+            icon: 'split-horizontal',
+            disabled: readOnly || nodes.length < 3,
+            act: () => alignSelection('distribute-x'),
+          },
+          {
+            label: 'Distribute down',
+            icon: 'split-vertical',
+            disabled: readOnly || nodes.length < 3,
+            act: () => alignSelection('distribute-y'),
+          },
+          { label: 'Tidy these', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy },
+        ]
+      : [];
+  const one: Entry[] =
+    only === undefined
+      ? []
+      : [
+          { label: 'Run to here', icon: 'run-above', disabled: !canRun, act: () => run(only) },
+          { label: 'Connect to…', icon: 'plug', keys: 'C', disabled: readOnly, act: () => openConnect(only, popup.at) },
+          { label: 'Edit in the inspector', icon: 'settings', keys: 'Enter', act: () => focusField() },
+          { label: 'Open its picture', icon: 'go-to-file', act: () => openNodePicture(only) },
+          { label: 'Rename', icon: 'edit', keys: 'F2', disabled: readOnly, act: () => startRename(only) },
+          'line',
+        ];
+  return [
+    ...one,
+    { label: 'Mute or unmute', icon: 'eye', keys: 'M', disabled: readOnly, act: () => toggleMute() },
+    { label: 'Duplicate', icon: 'files', keys: 'Ctrl+D', disabled: readOnly, act: duplicateSelection },
+    { label: 'Copy', icon: 'copy', keys: 'Ctrl+C', act: copySelection },
+    { label: 'Cut', icon: 'remove', keys: 'Ctrl+X', disabled: readOnly, act: cutSelection },
+    { label: 'Frame around', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
+    { label: 'Zoom to selection', icon: 'search', keys: 'Z', act: () => canvasControl().zoomToSelection() },
+    ...many,
+    'line',
+    { label: 'Delete', icon: 'trash', keys: 'Delete', disabled: readOnly, act: deleteSelection },
+  ];
+}
+
+/** "Connect to…" for the first port that is worth it: an output, or else an input without a wire. */
+export function openConnect(id: string, at: { x: number; y: number }): void {
+  const node = studio().nodes.find((other) => other.id === id);
+  if (node?.type !== 'weft') return;
+  const port =
+    node.data.face.ports.find((place) => place.side === 'left' && !node.data.wired.includes(place.name)) ??
+    node.data.face.ports.find((place) => place.side === 'right') ??
+    node.data.face.ports[0];
+  if (!port) return;
+  useStudio.setState({ popup: { kind: 'connect', at, from: { node: id, port: port.name, side: port.side } } });
+}

@@ -1,0 +1,33 @@
+import { Icon } from '../app/Icon';
+import { insertStandardGraph } from '../state/starter';
+import { useStudio } from '../state/store';
+import { canvasControl } from './control';
+
+/** What to do with an empty graph. */
+export function EmptyHint() {
+  const empty = useStudio((state) => state.graph !== undefined && Object.keys(state.graph.nodes).length === 0);
+  const busy = useStudio((state) => state.popup !== undefined);
+  const readOnly = useStudio((state) => state.readOnly);
+  if (!empty || busy) return null;
+  return (
+    <div className="empty-hint" data-testid="empty-hint">
+      <h2>An empty graph</h2>
+      <p>
+        Begin with the whole method and choose two pictures, or build your own: double-click the canvas, press{' '}
+        <kbd>N</kbd>, or drop pictures from the Explorer (hold <kbd>Shift</kbd> while you drop).
+      </p>
+      {!readOnly && (
+        <div className="actions">
+          <button type="button" className="button" onClick={insertStandardGraph}>
+            <Icon name="type-hierarchy" />
+            Insert the standard graph
+          </button>
+          <button type="button" className="button secondary" onClick={() => canvasControl().openAddMenu()}>
+            <Icon name="add" />
+            Add a node
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

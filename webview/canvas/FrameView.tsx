@@ -1,0 +1,51 @@
+import { memo, useState } from 'react';
+import { NodeResizer, type NodeProps } from '@xyflow/react';
+import { setFrameText } from '../state/actions';
+import { FRAME_PREFIX, type FrameFlowNode } from '../state/flow';
+import { useStudio } from '../state/store';
+import { commitFrameSize } from './frameSize';
+
+/** A comment around nodes: dragged by its title, it takes along what is inside. */
+export const FrameView = memo(function FrameView({ id, data, selected }: NodeProps<FrameFlowNode>) {
+  const far = useStudio((state) => state.levelOfDetail === 'far');
+  const readOnly = useStudio((state) => state.readOnly);
+  const renaming = useStudio((state) => state.renaming === id);
+  return (
+    <div
+      className={`frame ${selected ? 'selected' : ''} ${far ? 'far' : ''}`}
+      data-testid={`frame-${id.slice(FRAME_PREFIX.length)}`}
+    >
+      {selected && !readOnly && (
+        <NodeResizer minWidth={120} minHeight={80} onResizeEnd={(_event, size) => commitFrameSize(id, size)} />
+      )}
+      <div className="frame-title" onDoubleClick={() => !readOnly && useStudio.setState({ renaming: id })}>
+        {renaming ? <TitleField id={id} text={data.text} /> : data.text}
+      </div>
+    </div>
+  );
+});
+
+function TitleField({ id, text }: { id: string; text: string }) {
+  const [value, setValue] = useState(text);
+  const stop = () => useStudio.setState({ renaming: undefined });
+  return (
+    <input
+      className="field nodrag nopan"
+      aria-label="Text of the frame"
+      data-testid="frame-text"
+      value={value}
+      autoFocus
+      onFocus={(event) => event.target.select()}
+      onChange={(event) => setValue(event.target.value)}
+      onBlur={() => {
+        stop();
+        setFrameText(id.slice(FRAME_PREFIX.length), value);
+      }}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === 'Enter') event.currentTarget.blur();
+        if (event.key === 'Escape') stop();
+      }}
+    />
+  );
+}

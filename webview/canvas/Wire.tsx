@@ -1,0 +1,20 @@
+import { memo, type CSSProperties } from 'react';
+import { BaseEdge, type EdgeProps, getBezierPath } from '@xyflow/react';
+import { typeColour } from '../nodes/tint';
+import { type StudioEdge } from '../state/flow';
+import { useStudio } from '../state/store';
+
+/** A wire in the colour of what it carries. */
+export const WireView = memo(function WireView(props: EdgeProps<StudioEdge>) {
+  const far = useStudio((state) => state.levelOfDetail === 'far');
+  const [path] = getBezierPath(props);
+  return (
+    <BaseEdge
+      path={path}
+      className={props.data?.muted ? 'wire muted' : 'wire'}
+      style={{ '--wire': typeColour(props.data?.portType) } as CSSProperties}
+      // Far away nothing is thin enough to miss, and a second, wide path for each wire costs as much as the first.
+      interactionWidth={far ? 0 : 18}
+    />
+  );
+});

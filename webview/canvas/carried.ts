@@ -1,0 +1,22 @@
+import { type StudioNode } from '../state/flow';
+import { contains } from './geometry';
+
+/** What each dragged frame takes along: nodes that lie wholly inside it and are not dragged themselves; no node twice. */
+export function carriedBy(dragged: readonly StudioNode[], all: readonly StudioNode[]): Map<string, string[]> {
+  const taken = new Set(dragged.map((node) => node.id));
+  const carried = new Map<string, string[]>();
+  for (const frame of dragged) {
+    if (frame.type !== 'frame') continue;
+    const inside = all.filter((node) => !taken.has(node.id) && contains(rectOf(frame), rectOf(node)));
+    for (const node of inside) taken.add(node.id);
+    carried.set(
+      frame.id,
+      inside.map((node) => node.id),
+    );
+  }
+  return carried;
+}
+
+function rectOf(node: StudioNode) {
+  return { ...node.position, width: node.width ?? 0, height: node.height ?? 0 };
+}

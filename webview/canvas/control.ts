@@ -1,0 +1,37 @@
+import { type Rect } from './geometry';
+
+/** What the rest of the page may ask of the canvas; the canvas registers itself when it is there. */
+export interface CanvasControl {
+  fit(): void;
+  zoomToSelection(): void;
+  /** `atFull`: also zooms in, so that a text field on the node can be read. */
+  bringIntoView(id: string, atFull?: boolean): void;
+  focusNode(id: string): void;
+  focusCanvas(): void;
+  openAddMenu(): void;
+  zoom(factor: number): void;
+  /** The part of the canvas in view, in flow coordinates. */
+  visibleRect(): Rect;
+}
+
+const nothing = () => undefined;
+const absent: CanvasControl = {
+  fit: nothing,
+  zoomToSelection: nothing,
+  bringIntoView: nothing,
+  focusNode: nothing,
+  focusCanvas: nothing,
+  openAddMenu: nothing,
+  zoom: nothing,
+  visibleRect: () => ({ x: 0, y: 0, width: 0, height: 0 }),
+};
+
+let present = absent;
+
+export function canvasControl(): CanvasControl {
+  return present;
+}
+
+export function setCanvasControl(control: CanvasControl | undefined): void {
+  present = control ?? absent;
+}

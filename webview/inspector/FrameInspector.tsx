@@ -1,0 +1,39 @@
+import { useId } from 'react';
+import { Tool } from '../app/Icon';
+import { deleteSelection, setFrameText } from '../state/actions';
+import { type FrameData } from '../state/flow';
+import { useStudio } from '../state/store';
+import { useDraft } from './useDraft';
+
+export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
+  const inputId = useId();
+  const readOnly = useStudio((state) => state.readOnly);
+  const draft = useDraft(data.text);
+  return (
+    <>
+      <div className="inspector-head">
+        <h2 data-testid="inspector-title">Comment frame</h2>
+        <Tool icon="trash" label="Delete" keys="Delete" disabled={readOnly} onClick={deleteSelection} />
+      </div>
+      <p className="subtitle">Drag it by its title: the nodes inside come along. Deleting it keeps them.</p>
+      <div className="param" data-param="text">
+        <div className="param-head">
+          <label htmlFor={inputId}>Text</label>
+        </div>
+        <input
+          id={inputId}
+          className="field"
+          value={draft.text}
+          disabled={readOnly}
+          onFocus={draft.focus}
+          onChange={(event) => draft.setText(event.target.value)}
+          onBlur={(event) => {
+            draft.blur();
+            setFrameText(id, event.target.value);
+          }}
+          onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
+        />
+      </div>
+    </>
+  );
+}

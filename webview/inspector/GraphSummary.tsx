@@ -1,0 +1,163 @@
+import { type ReactNode } from 'react';
+import { Icon } from '../app/Icon';
+import { revealNode } from '../state/actions';
+import { run } from '../state/running';
+import { postToHost } from '../state/host';
+import { type StudioState, useStudio } from '../state/store';
+import { baseName, plural, readable } from '../state/words';
+import { duration } from '../timeline/maths';
+import { nextStep } from './nextStep';
+
+/** Nothing is selected: the graph as a whole, its last run, what is wrong with it, what to do next. */
+export function GraphSummary() {
+  const fileName = useStudio((state) => state.fileName);
+  const nodeCount = useStudio((state) => Object.keys(state.graph?.nodes ?? {}).length);
+  const wireCount = useStudio((state) => state.edges.length);
+  const checkpoints = useStudio((state) => state.checkpoints);
+  return (
+    <>
+      <div className="inspector-head">
+        <h2 data-testid="inspector-title">{baseName(fileName).replace(/\.weft\.json$/, '') || 'Graph'}</h2>
+      </div>
+      <p className="subtitle">
+        {plural(nodeCount, 'node')}, {plural(wireCount, 'wire')}
+        {checkpoints.length > 0 && ` · ${plural(checkpoints.length, 'checkpoint')} in the library`}
+      </p>
+      <Next />
+      <LastRun />
+      <GraphProblems />
+      <h3>Keys</h3>
+      <dl className="facts keys-table">
+        {KEYS.map(([keys, what]) => (
+          <div key={keys} style={{ display: 'contents' }}>
+            <dt>
+              <kbd>{keys}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}
+
+const KEYS: [string, string][] = [
+  ['N', 'add a node (or double-click)'],
+  ['C', 'connect the selected node'],
+  ['Enter', 'edit its parameters'],
+  ['F2', 'rename'],
+  ['M', 'mute'],
+  ['G', 'frame around the selection'],
+  ['T', 'tidy'],
+  ['F', 'fit the graph'],
+  ['Shift+drag', 'select with a box'],
+  ['Shift+arrows', 'nudge'],
+];
+
+function Next() {
+  const next = useStudio(nextStepOf);
+  const canRun = useStudio((state) => state.canRun);
+  const node = useStudio((state) => {
+    const step = nextStep(state);
+    return step.node;
+  });
+  return (
+    <div className="next" data-testid="next-step">
+      <p>{next}</p>
+      {node !== undefined ? (
+        <button type="button" className="button secondary" onClick={() => revealNode(node)}>
+          <Icon name="target" />
+          Go to {readable(node)}
+        </button>
+      ) : (
+        <button type="button" className="button" disabled={!canRun} onClick={() => run()}>
+          <Icon name="play" />
+          Run
+        </button>
+      )}
+    </div>
+  );
+}
+
+function nextStepOf(state: StudioState): string {
+  return nextStep(state).sentence;
+}
+
+function LastRun() {
+  const last = useStudio((state) => state.run);
+  const pictures = useStudio((state) => state.nodePictures);
+  if (!last) return null;
+  const cached = Object.values(last.nodes).filter((node) => node.state === 'cached').length;
+  const facts: [string, ReactNode][] = [['State', last.state === 'cancelled' ? 'stopped' : last.state]];
+  if (last.seconds !== undefined) facts.push(['Time', duration(last.seconds)]);
+  if (last.provider) facts.push(['Ran on', last.provider === 'cpu' ? 'processor (CPU)' : last.provider]);
+  if (last.unet) facts.push(['UNet rows', `${last.unet.encoder} encoder, ${last.unet.decoder} decoder`]);
+  if (cached > 0) facts.push(['From the cache', plural(cached, 'node')]);
+  const outputs = Object.entries(pictures).filter(([, picture]) => picture.runId === last.runId);
+  if (outputs.length > 0) {
+    facts.push([
+      'Pictures',
+      outputs.map(([id], index) => (
+        <span key={id}>
+          {index > 0 && ', '}
+          <button type="button" className="link" onClick={() => revealNode(id)}>
+            {readable(id)}
+          </button>
+        </span>
+      )),
+    ]);
+  }
+  return (
+    <>
+      <h3>{last.state === 'running' || last.state === 'queued' ? 'This run' : 'Last run'}</h3>
+      <dl className="facts" data-testid="last-run">
+        {facts.map(([name, value]) => (
+          <div key={name} style={{ display: 'contents' }}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {last.message && <p className={last.state === 'failed' ? 'param-error' : 'param-help'}>{last.message}</p>}
+      {last.state === 'failed' && (
+        <button type="button" className="link" onClick={() => postToHost({ type: 'fix', action: 'showOutput' })}>
+          Show the log
+        </button>
+      )}
+    </>
+  );
+}
+
+function GraphProblems() {
+  const problems = useStudio((state) => state.problems);
+  if (problems.length === 0) return null;
+  return (
+    <>
+      <h3>{plural(problems.length, 'problem')}</h3>
+      {problems.slice(0, 12).map((problem) => {
+        const { node, param } = problem;
+        return (
+          <p key={`${problem.offset}${problem.code}${problem.message}`} className="problem">
+            <Icon name={problem.severity === 'error' ? 'error' : 'warning'} />
+            <span>
+              {problem.message}{' '}
+              {node !== undefined ? (
+                <button type="button" className="link" onClick={() => revealNode(node, param)}>
+                  Go to {readable(node)}
+                </button>
+              ) : (
+                <button
+                  type="button"
+                  className="link"
+                  onClick={() => postToHost({ type: 'openAsText', offset: problem.offset })}
+                >
+                  Open as text
+                </button>
+              )}
+            </span>
+          </p>
+        );
+      })}
+    </>
+  );
+}

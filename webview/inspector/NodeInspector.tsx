@@ -1,0 +1,89 @@
+import { Tool } from '../app/Icon';
+import { deleteSelection, startRename, toggleMute } from '../state/actions';
+import { type NodeData } from '../state/flow';
+import { run } from '../state/running';
+import { useStudio } from '../state/store';
+import { duration } from '../timeline/maths';
+import { statusWords } from '../nodes/NodeStatusLine';
+import { readable } from '../state/words';
+import { ParamField } from './ParamField';
+import { Problems } from './Problems';
+import { WireList } from './WireList';
+
+const MUTE_HELP = {
+  'pass-through': 'Muted, its input goes on unchanged.',
+  reconstruct: "Muted, the structure's reconstruction takes its place.",
+  'no-mask': 'Muted, as if no mask were wired.',
+  skip: 'Muted, it does not run.',
+  never: '',
+};
+
+/** A node: what it is, its parameters, its wires, what is wrong with it. */
+export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
+  const readOnly = useStudio((state) => state.readOnly);
+  const canRun = useStudio((state) => state.canRun);
+  const status = useStudio((state) => state.run?.nodes[id]);
+  const seconds = useStudio((state) => state.run?.seconds);
+  const { spec, node } = data;
+  const words = statusWords(status);
+  const known = new Set(spec?.params.map((param) => param.name));
+  const others = Object.entries(node.params ?? {}).filter(([name]) => !known.has(name));
+  const canMute = spec !== undefined && spec.mute !== 'never';
+  return (
+    <>
+      <div className="inspector-head">
+        <h2 data-testid="inspector-title">{readable(id)}</h2>
+        <Tool
+          icon="run-above"
+          label={`Run to ${readable(id)}`}
+          disabled={!canRun}
+          onClick={() => run(id)}
+          data-testid="run-to"
+        />
+        <Tool icon="edit" label="Rename" keys="F2" disabled={readOnly} onClick={() => startRename(id)} />
+        {canMute && (
+          <Tool
+            icon={node.muted ? 'eye-closed' : 'eye'}
+            label={node.muted ? 'Unmute' : 'Mute'}
+            keys="M"
+            aria-pressed={node.muted === true}
+            disabled={readOnly}
+            onClick={() => toggleMute([id])}
+          />
+        )}
+        <Tool icon="trash" label="Delete" keys="Delete" disabled={readOnly} onClick={deleteSelection} />
+      </div>
+      <p className="subtitle">
+        {spec
+          ? `${spec.title} · ${spec.help}`
+          : `This version of Weft does not know the type “${node.type}”. It is kept as it is.`}
+        {node.muted && spec ? ` ${MUTE_HELP[spec.mute]}` : ''}
+      </p>
+      <Problems node={id} onlyGeneral />
+      {words && (
+        <p className="subtitle" data-testid="inspector-status">
+          {status?.state === 'failed' ? `Failed: ${status.message ?? ''}` : `Last run: ${words}`}
+          {status?.state === 'done' && status.message ? ` · ${status.message}` : ''}
+          {seconds !== undefined && status?.state === 'done' ? ` · whole run ${duration(seconds)}` : ''}
+        </p>
+      )}
+      {spec?.params.map((param) => (
+        <ParamField key={param.name} id={id} data={data} param={param} />
+      ))}
+      {others.length > 0 && (
+        <>
+          <h3>Kept as they are</h3>
+          <dl className="facts">
+            {others.map(([name, value]) => (
+              <div key={name} style={{ display: 'contents' }}>
+                <dt>{name}</dt>
+                <dd>{JSON.stringify(value)}</dd>
+              </div>
+            ))}
+          </dl>
+        </>
+      )}
+      <WireList id={id} data={data} />
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import { type ReactNode, useId } from 'react';
+import { checkValue, type ParamSpec, sameValue } from '../../extension/graph';
+import { Icon, Tool } from '../app/Icon';
+import { inputParam, resetParam } from '../state/actions';
+import { type NodeData } from '../state/flow';
+import { useStudio } from '../state/store';
+import { rangeSentence } from '../timeline/maths';
+import { asRange } from '../nodes/Rows';
+import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
+import { DomainControl } from './DomainControl';
+import { NumberControl } from './NumberControl';
+import { PathControl } from './PathControl';
+import { RangeControl } from './RangeControl';
+import { TextControl } from './TextControl';
+import { defaultOfParam, defaultWords } from './defaultWords';
+
+/** What every control gets. `onChange` may be called for each keystroke: it is put together into edits elsewhere. */
+export interface ControlProps<P extends ParamSpec = ParamSpec> {
+  /** Node id. */
+  node: string;
+  param: P;
+  value: unknown;
+  data: NodeData;
+  inputId: string;
+  describedBy: string;
+  invalid: boolean;
+  disabled: boolean;
+  onChange: (value: unknown) => void;
+}
+
+/** One parameter: its name, the control for its kind, what it does, and what is wrong with it. */
+export function ParamField({ id, data, param }: { id: string; data: NodeData; param: ParamSpec }) {
+  const inputId = useId();
+  const helpId = `${inputId}-help`;
+  const readOnly = useStudio((state) => state.readOnly);
+  const reported = useStudio(
+    (state) => state.problemsByNode[id]?.find((problem) => problem.param === param.name)?.message,
+  );
+  const written = data.node.params !== undefined && param.name in data.node.params;
+  const value = data.params[param.name];
+  const wrong = written ? (checkValue(param, value) ?? reported) : reported;
+  const fallback = defaultOfParam(data, param);
+  const differs = written && !sameValue(value, fallback);
+  const props: ControlProps = {
+    node: id,
+    param,
+    value,
+    data,
+    inputId,
+    describedBy: helpId,
+    invalid: wrong !== undefined,
+    disabled: readOnly,
+    onChange: (next) => inputParam(id, param.name, next),
+  };
+  return (
+    <div className="param" data-testid={`param-${param.name}`} data-param={param.name}>
+      <div className="param-head">
+        {param.kind === 'range' ? (
+          <span className="param-label" id={inputId}>
+            {param.label}
+          </span>
+        ) : (
+          <label htmlFor={inputId}>{param.label}</label>
+        )}
+        <span className="note">{noteOf(param, value, data)}</span>
+        {(differs || (written && fallback === undefined)) && !param.required && (
+          <Tool
+            icon="discard"
+            className="reset"
+            label={`Reset ${param.label} to its default, ${defaultWords(data, param)}`}
+            disabled={readOnly}
+            data-testid={`reset-${param.name}`}
+            onClick={() => resetParam(id, param.name)}
+          />
+        )}
+      </div>
+      {controlOf(props)}
+      {wrong !== undefined && (
+        <p className="param-error" role="alert" data-testid={`error-${param.name}`}>
+          <Icon name="error" />
+          <span>{wrong}</span>
+        </p>
+      )}
+      <p className="param-help" id={helpId}>
+        {param.help}
+        {!param.required && ` Default: ${defaultWords(data, param)}.`}
+      </p>
+    </div>
+  );
+}
+
+function controlOf(props: ControlProps): ReactNode {
+  const { param } = props;
+  switch (param.kind) {
+    case 'number':
+    case 'integer':
+      return <NumberControl {...props} param={param} />;
+    case 'range':
+      return <RangeControl {...props} param={param} />;
+    case 'boolean':
+      return <CheckControl {...props} param={param} />;
+    case 'choice':
+      return <ChoiceControl {...props} param={param} />;
+    case 'checkpoint':
+      return <CheckpointControl {...props} param={param} />;
+    case 'path':
+      return <PathControl {...props} param={param} />;
+    case 'domain':
+      return <DomainControl {...props} param={param} />;
+    case 'text':
+      return <TextControl {...props} param={param} />;
+  }
+}
+
+function noteOf(param: ParamSpec, value: unknown, data: NodeData): string {
+  if (param.kind !== 'range') return '';
+  const range = asRange(value);
+  return range ? rangeSentence(range, data.schedule) : '';
+}

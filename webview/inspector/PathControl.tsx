@@ -1,0 +1,85 @@
+import { useEffect } from 'react';
+import { type PathParam } from '../../extension/graph';
+import { Tool } from '../app/Icon';
+import { flushParams } from '../state/actions';
+import { droppedUris, hasUris } from '../state/drops';
+import { postToHost } from '../state/host';
+import { useStudio } from '../state/store';
+import { type ControlProps } from './ParamField';
+import { useDraft } from './useDraft';
+import { useDropTarget } from './useDropTarget';
+
+/** A file: its path, VS Code's picker, the pictures of the workspace, and a place to drop one from the Explorer. */
+export function PathControl(props: ControlProps<PathParam>) {
+  const { node, param, value, inputId, describedBy, invalid, disabled, onChange } = props;
+  const draft = useDraft(typeof value === 'string' ? value : '');
+  const drop = useDropTarget(!disabled && param.access === 'read', hasUris, (data) =>
+    postToHost({ type: 'dropped', uris: droppedUris(data), position: [0, 0], node, param: param.name }),
+  );
+  return (
+    <div className={`drop-target ${drop.over ? 'over' : ''}`} {...drop.handlers}>
+      <div className="path-control">
+        <input
+          id={inputId}
+          className="field"
+          type="text"
+          value={draft.text}
+          placeholder={param.access === 'read' ? 'images/zebra.png' : 'result.png'}
+          spellCheck={false}
+          disabled={disabled}
+          aria-invalid={invalid}
+          aria-describedby={describedBy}
+          onFocus={draft.focus}
+          onChange={(event) => {
+            draft.setText(event.target.value);
+            if (event.target.value.trim() !== '') onChange(event.target.value);
+          }}
+          onBlur={() => {
+            draft.blur();
+            flushParams();
+          }}
+        />
+        {param.access === 'read' && (
+          <Tool
+            icon="folder-opened"
+            label={`Choose ${param.label.toLowerCase()}…`}
+            disabled={disabled}
+            data-testid="pick-file"
+            onClick={() => postToHost({ type: 'pickFile', node, param: param.name })}
+          />
+        )}
+      </div>
+      {param.access === 'read' && <Thumbnails value={value} disabled={disabled} onPick={onChange} />}
+    </div>
+  );
+}
+
+function Thumbnails(props: { value: unknown; disabled: boolean; onPick: (path: string) => void }) {
+  const pictures = useStudio((state) => state.pictures);
+  const asked = pictures !== undefined;
+  useEffect(() => {
+    if (!asked) postToHost({ type: 'requestPictures' });
+  }, [asked]);
+  if (!pictures?.length) return null;
+  return (
+    <div className="thumbnails" role="group" aria-label="Pictures of the workspace" data-testid="thumbnails">
+      {pictures.slice(0, 200).map((picture) => (
+        <button
+          key={picture.path}
+          type="button"
+          className="thumbnail"
+          title={picture.path}
+          aria-pressed={picture.path === props.value}
+          disabled={props.disabled}
+          onClick={() => {
+            props.onPick(picture.path);
+            flushParams();
+          }}
+        >
+          <img src={picture.uri} alt="" loading="lazy" decoding="async" draggable={false} />
+          <span>{picture.name}</span>
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+import { Tool } from '../app/Icon';
+import { disconnect, revealNode } from '../state/actions';
+import { type StudioEdge } from '../state/flow';
+import { useStudio } from '../state/store';
+import { readable } from '../state/words';
+
+export function WireInspector({ wire }: { wire: StudioEdge }) {
+  const readOnly = useStudio((state) => state.readOnly);
+  const data = wire.data;
+  if (!data) return null;
+  const { source, sourcePort, target, targetPort } = data.wire;
+  return (
+    <>
+      <div className="inspector-head">
+        <h2 data-testid="inspector-title">Wire</h2>
+        <Tool
+          icon="trash"
+          label="Delete wire"
+          keys="Delete"
+          disabled={readOnly}
+          onClick={() => disconnect([data.wire])}
+        />
+      </div>
+      <p className="subtitle">Drag either end to another port, or into the open to take the wire away.</p>
+      <dl className="facts">
+        <dt>Carries</dt>
+        <dd>{data.portType ?? 'something this version does not know'}</dd>
+        <dt>From</dt>
+        <dd>
+          <button type="button" className="link" onClick={() => revealNode(source)}>
+            {readable(source)}
+          </button>
+          , {sourcePort}
+        </dd>
+        <dt>To</dt>
+        <dd>
+          <button type="button" className="link" onClick={() => revealNode(target)}>
+            {readable(target)}
+          </button>
+          , {targetPort}
+        </dd>
+      </dl>
+    </>
+  );
+}

@@ -1,0 +1,29 @@
+import { specOf, type GraphDocument, type Problem } from '../../extension/graph';
+import { readable } from '../state/words';
+
+/** What a person would do next with this graph, and the node it concerns. */
+export function nextStep(state: {
+  graph: GraphDocument | undefined;
+  problems: readonly Problem[];
+  trusted: boolean;
+  running: boolean;
+  run: { state: string } | undefined;
+}): { sentence: string; node?: string } {
+  const { graph, problems, trusted, running, run } = state;
+  if (!graph || Object.keys(graph.nodes).length === 0) {
+    return { sentence: 'Add the first node: double-click the canvas or press N.' };
+  }
+  for (const [id, node] of Object.entries(graph.nodes)) {
+    const missing = specOf(node.type)?.params.find(
+      (param) => param.required && node.params?.[param.name] === undefined,
+    );
+    if (missing?.kind === 'path') return { sentence: `Choose a picture for ${readable(id)}.`, node: id };
+    if (missing) return { sentence: `Say the ${missing.label.toLowerCase()} of ${readable(id)}.`, node: id };
+  }
+  const problem = problems.find(({ severity, node }) => severity === 'error' && node !== undefined);
+  if (problem) return { sentence: problem.message, ...(problem.node === undefined ? {} : { node: problem.node }) };
+  if (!trusted) return { sentence: 'To run graphs of this folder, trust it first.' };
+  if (running) return { sentence: 'It is running: watch the steps in the nodes and in the timeline below.' };
+  if (!run) return { sentence: 'Ready. Run it and watch every step appear in the node that makes it.' };
+  return { sentence: 'Change a number and run again: what did not change is taken from the cache.' };
+}

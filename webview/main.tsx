@@ -1,0 +1,23 @@
+import { createRoot } from 'react-dom/client';
+import '@vscode/codicons/dist/codicon.css';
+import '@xyflow/react/dist/base.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/canvas.css';
+import './styles/inspector.css';
+import './styles/timeline.css';
+import { App } from './app/App';
+import { onHostMessage, postToHost } from './state/host';
+import { onMessage } from './state/messages';
+import { watchMilestones } from './state/milestones';
+import { restorePageState } from './state/pageState';
+import { useStudio } from './state/store';
+
+const root = document.getElementById('root');
+if (!root) throw new Error('The page has no root element.');
+
+useStudio.setState({ page: restorePageState() });
+onHostMessage(onMessage);
+watchMilestones();
+createRoot(root).render(<App />);
+postToHost({ type: 'ready' });

@@ -1,0 +1,151 @@
+import { memo, type ReactNode } from 'react';
+import { type NodeData } from '../state/flow';
+import { newest } from '../state/frames';
+import { postToHost } from '../state/host';
+import { openNodePicture } from '../state/actions';
+import { useStudio } from '../state/store';
+import { baseName, readable } from '../state/words';
+import { CompareSlider } from './CompareSlider';
+import { type PictureKind } from './face';
+import { StepImage } from './StepImage';
+
+/** The picture on a node's face: its file, its newest step, its result, or what it compares. */
+export const NodePicture = memo(function NodePicture(props: {
+  id: string;
+  data: NodeData;
+  kind: PictureKind;
+  selected: boolean;
+}) {
+  const { id, data, kind, selected } = props;
+  if (kind === 'compare') return <ComparePicture data={data} />;
+  if (kind === 'file') return <FilePicture id={id} data={data} selected={selected} />;
+  return <RunPicture id={id} kind={kind} selected={selected} />;
+});
+
+function FilePicture({ id, data, selected }: { id: string; data: NodeData; selected: boolean }) {
+  const param = data.spec?.params.find((candidate) => candidate.kind === 'path');
+  const path = param ? data.params[param.name] : undefined;
+  const uri = useStudio((state) => (typeof path === 'string' ? state.resolved[path] : undefined));
+  const known = useStudio((state) => typeof path === 'string' && path in state.resolved);
+  const pick = () => param && postToHost({ type: 'pickFile', node: id, param: param.name });
+  if (typeof path !== 'string' || path === '') {
+    return (
+      <Placeholder icon="file-media">
+        <button type="button" className="link nodrag" tabIndex={selected ? 0 : -1} onClick={pick}>
+          Choose a picture…
+        </button>
+        <span>or drop one here</span>
+      </Placeholder>
+    );
+  }
+  if (!uri) {
+    return (
+      <Placeholder icon={known ? 'warning' : 'loading'}>
+        {known && <span>not found: {baseName(path)}</span>}
+        {known && (
+          <button type="button" className="link nodrag" tabIndex={selected ? 0 : -1} onClick={pick}>
+            Choose another…
+          </button>
+        )}
+      </Placeholder>
+    );
+  }
+  return (
+    <Opener id={id} label={`Open ${baseName(path)} in VS Code`} selected={selected}>
+      <img src={uri} alt={baseName(path)} draggable={false} decoding="async" />
+    </Opener>
+  );
+}
+
+const WAITING: Record<'inversion' | 'mask' | 'result', { icon: string; text: string }> = {
+  inversion: { icon: 'sparkle', text: 'noise appears when run' },
+  mask: { icon: 'symbol-color', text: 'mask appears when run' },
+  result: { icon: 'play-circle', text: 'run to see the picture appear' },
+};
+
+function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'mask' | 'result'; selected: boolean }) {
+  const content = usePictureOf(id);
+  if (!content) {
+    return (
+      <Placeholder icon={WAITING[kind].icon}>
+        <span>{WAITING[kind].text}</span>
+      </Placeholder>
+    );
+  }
+  return (
+    <Opener id={id} label={`Open the picture of ${readable(id)} in VS Code`} selected={selected}>
+      {content}
+    </Opener>
+  );
+}
+
+function ComparePicture({ data }: { data: NodeData }) {
+  const [a, b] = data.spec?.inputs.map((input) => data.sources[input.name]) ?? [];
+  const first = usePictureOf(nodeOf(a));
+  const second = usePictureOf(nodeOf(b));
+  if (!a || !b) {
+    return (
+      <Placeholder icon="split-horizontal">
+        <span>wire two pictures to compare</span>
+      </Placeholder>
+    );
+  }
+  if (!first || !second) {
+    return (
+      <Placeholder icon="split-horizontal">
+        <span>run to compare</span>
+      </Placeholder>
+    );
+  }
+  const names: [string, string] = [readable(nodeOf(a) ?? ''), readable(nodeOf(b) ?? '')];
+  return <CompareSlider first={first} second={second} label={`Compare ${names[0]} with ${names[1]}`} names={names} />;
+}
+
+function nodeOf(source: string | undefined): string | undefined {
+  return source?.slice(0, source.lastIndexOf('.'));
+}
+
+/** What a node has to show: while it runs its newest step, then its picture; for a file the file. */
+export function usePictureOf(id: string | undefined): ReactNode {
+  const running = useStudio((state) => id !== undefined && state.run?.nodes[id]?.state === 'running');
+  const picture = useStudio((state) => (id === undefined ? undefined : state.nodePictures[id]));
+  const step = useStudio((state) => (id === undefined ? undefined : newest(state.timelines[id])));
+  const file = useStudio((state) => {
+    const node = id === undefined ? undefined : state.graph?.nodes[id];
+    const path = node?.params?.['path'];
+    return typeof path === 'string' ? state.resolved[path] : undefined;
+  });
+  const label = `Picture of ${readable(id ?? '')}`;
+  if (running && step) return <StepImage step={step} label={label} />;
+  if (picture) return <img src={picture.url} alt={picture.caption ?? label} draggable={false} decoding="async" />;
+  if (step) return <StepImage step={step} label={label} />;
+  return file ? <img src={file} alt={label} draggable={false} decoding="async" /> : undefined;
+}
+
+function Opener(props: { id: string; label: string; selected: boolean; children: ReactNode }) {
+  return (
+    <div className="picture">
+      {props.children}
+      <button
+        type="button"
+        className="picture-open nodrag"
+        tabIndex={props.selected ? 0 : -1}
+        aria-label={props.label}
+        title={props.label}
+        data-testid={`open-picture-${props.id}`}
+        onClick={() => openNodePicture(props.id)}
+      >
+        <span className="codicon codicon-go-to-file" aria-hidden="true" />
+      </button>
+    </div>
+  );
+}
+
+function Placeholder({ icon, children }: { icon: string; children: ReactNode }) {
+  return (
+    <div className="picture placeholder">
+      <span className={`codicon codicon-${icon}`} aria-hidden="true" />
+      {children}
+    </div>
+  );
+}

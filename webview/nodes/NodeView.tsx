@@ -1,0 +1,58 @@
+import { memo, type CSSProperties } from 'react';
+import { type NodeProps } from '@xyflow/react';
+import { type GraphFlowNode } from '../state/flow';
+import { useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { FACE } from './face';
+import { FailureNote } from './FailureNote';
+import { NodeBadge } from './NodeBadge';
+import { NodeStatusLine, useNodeState } from './NodeStatusLine';
+import { Ports } from './Ports';
+import { RenameField } from './RenameField';
+import { Rows } from './Rows';
+import { tintOf } from './tint';
+
+/** A node on the canvas: its name and state, its ports, and what its catalogue entry puts on its face. */
+export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps<GraphFlowNode>) {
+  const far = useStudio((state) => state.levelOfDetail === 'far');
+  const state = useNodeState(id);
+  const { spec, node } = data;
+  const style = { '--tint': tintOf(spec) } as CSSProperties;
+  const classes = ['node', `is-${state}`, selected ? 'selected' : '', node.muted ? 'muted' : '', far ? 'far' : ''];
+  if (far) {
+    return (
+      <div className={classes.join(' ')} style={style}>
+        <div className="far-name">{readable(id)}</div>
+        <Ports id={id} data={data} far />
+      </div>
+    );
+  }
+  return (
+    <div className={classes.join(' ')} style={style} data-testid={`node-${id}`}>
+      <header className="node-header" style={{ height: FACE.header }}>
+        <span className="status-dot" aria-hidden="true" />
+        <NodeTitle id={id} />
+        <NodeBadge id={id} />
+        <NodeStatusLine
+          id={id}
+          title={spec?.title ?? node.type}
+          known={spec !== undefined}
+          muted={node.muted === true}
+        />
+      </header>
+      <Ports id={id} data={data} />
+      <Rows id={id} data={data} selected={selected} />
+      {state === 'failed' && <FailureNote id={id} data={data} />}
+    </div>
+  );
+});
+
+function NodeTitle({ id }: { id: string }) {
+  const renaming = useStudio((state) => state.renaming === id);
+  if (renaming) return <RenameField id={id} />;
+  return (
+    <span className="node-name" title={id}>
+      {readable(id)}
+    </span>
+  );
+}

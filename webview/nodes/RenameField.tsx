@@ -1,0 +1,32 @@
+import { useState } from 'react';
+import { renameNode } from '../state/actions';
+import { useStudio } from '../state/store';
+import { toId } from '../state/words';
+
+/** The name as a field, in place. Enter takes it, Escape leaves it; what is typed becomes an id of the file. */
+export function RenameField({ id }: { id: string }) {
+  const [name, setName] = useState(id);
+  const stop = () => useStudio.setState({ renaming: undefined });
+  const take = () => {
+    stop();
+    renameNode(id, toId(name));
+  };
+  return (
+    <input
+      className="node-rename field nodrag nopan"
+      aria-label={`New name of ${id}`}
+      data-testid="rename"
+      value={name}
+      autoFocus
+      spellCheck={false}
+      onFocus={(event) => event.target.select()}
+      onChange={(event) => setName(event.target.value)}
+      onBlur={take}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === 'Enter') event.currentTarget.blur();
+        if (event.key === 'Escape') stop();
+      }}
+    />
+  );
+}

@@ -1,0 +1,127 @@
+import { memo } from 'react';
+import { type NodeData } from '../state/flow';
+import { useStudio } from '../state/store';
+import { valueWords } from '../inspector/valueWords';
+import { rangeSentence, reachedPercent, reachedSteps, scheduleValue, stepPercent } from '../timeline/maths';
+import { type FaceRow } from './face';
+import { NodePicture } from './NodePicture';
+import { shortNumber } from '../state/words';
+
+/** What a node shows below its ports. */
+export const Rows = memo(function Rows({ id, data, selected }: { id: string; data: NodeData; selected: boolean }) {
+  return data.face.rows.map((row) => (
+    <div key={rowKey(row)} className={`row row-${row.kind}`} style={{ height: row.height }}>
+      <Row id={id} data={data} row={row} selected={selected} />
+    </div>
+  ));
+});
+
+function rowKey(row: FaceRow): string {
+  return row.kind === 'value' || row.kind === 'range' ? row.param.name : row.kind;
+}
+
+function Row({ id, data, row, selected }: { id: string; data: NodeData; row: FaceRow; selected: boolean }) {
+  switch (row.kind) {
+    case 'picture':
+      return <NodePicture id={id} data={data} kind={row.picture} selected={selected} />;
+    case 'range':
+      return <RangeRow data={data} label={row.param.label} value={data.params[row.param.name]} />;
+    case 'curve':
+      return (
+        <CurveRow
+          data={data}
+          start={data.params[row.start.name]}
+          end={data.params[row.end.name]}
+          label={row.start.label}
+        />
+      );
+    case 'value': {
+      const written = data.node.params && row.param.name in data.node.params;
+      return (
+        <>
+          <span className="label">{row.param.label}</span>
+          <span className={written ? 'value' : 'value default'} title={String(data.params[row.param.name] ?? '')}>
+            {valueWords(row.param, data.params[row.param.name])}
+          </span>
+        </>
+      );
+    }
+  }
+}
+
+/** The step that the run has come to, for the ticks on bars and curves. */
+function useStep(): number | undefined {
+  return useStudio((state) => state.loopStep);
+}
+
+function RangeRow({ data, label, value }: { data: NodeData; label: string; value: unknown }) {
+  const step = useStep();
+  const range = asRange(value);
+  if (!range) return <span className="label">{label}</span>;
+  return (
+    <>
+      <span className="label">{label}</span>
+      <span className="value" title={rangeSentence(range, data.schedule)}>
+        {range[0]} – {range[1]} %
+      </span>
+      <RangeBar
+        range={range}
+        reached={reachedPercent(data.schedule)}
+        at={step === undefined ? undefined : stepPercent(step, data.schedule)}
+      />
+    </>
+  );
+}
+
+export function RangeBar({ range, reached, at }: { range: readonly [number, number]; reached: number; at?: number }) {
+  return (
+    <span className="range-bar" aria-hidden="true">
+      <span className="range-fill" style={{ left: `${range[0]}%`, width: `${Math.max(0, range[1] - range[0])}%` }} />
+      <span className="range-beyond" style={{ left: `${reached}%` }} />
+      {at !== undefined && <span className="range-tick" style={{ left: `${at}%` }} />}
+    </span>
+  );
+}
+
+const CURVE = { width: 100, height: 30 };
+
+function CurveRow({ data, start, end, label }: { data: NodeData; start: unknown; end: unknown; label: string }) {
+  const step = useStep();
+  if (typeof start !== 'number' || typeof end !== 'number') return <span className="label">{label}</span>;
+  const top = Math.max(start, end, 1);
+  const n = reachedSteps(data.schedule);
+  const y = (value: number) => CURVE.height - (Math.max(0, value) / top) * CURVE.height;
+  const present = step === undefined || n < 1 ? undefined : scheduleValue(start, end, step, n);
+  return (
+    <>
+      <span className="label">{label}</span>
+      <span className="value">
+        {shortNumber(start)} → {shortNumber(end)}
+      </span>
+      <svg
+        className="curve"
+        viewBox={`-4 -4 ${CURVE.width + 8} ${CURVE.height + 8}`}
+        preserveAspectRatio="none"
+        aria-hidden="true"
+      >
+        <line className="curve-base" x1={0} x2={CURVE.width} y1={CURVE.height} y2={CURVE.height} />
+        <line className="curve-line" x1={0} y1={y(start)} x2={CURVE.width} y2={y(end)} />
+        {present !== undefined && (
+          <line
+            className="curve-tick"
+            x1={(Math.min(step ?? 0, n - 1) / Math.max(1, n - 1)) * CURVE.width}
+            x2={(Math.min(step ?? 0, n - 1) / Math.max(1, n - 1)) * CURVE.width}
+            y1={y(present) - 5}
+            y2={y(present) + 5}
+          />
+        )}
+      </svg>
+    </>
+  );
+}
+
+export function asRange(value: unknown): [number, number] | undefined {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [from, to] = value as unknown[];
+  return typeof from === 'number' && typeof to === 'number' ? [from, to] : undefined;
+}

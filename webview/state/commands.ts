@@ -1,0 +1,47 @@
+import { type StudioCommand } from '../../extension/protocol/studio';
+import { canvasControl } from '../canvas/control';
+import {
+  addFrame,
+  alignSelection,
+  copySelection,
+  cutSelection,
+  deleteSelection,
+  duplicateSelection,
+  focusField,
+  requestPaste,
+  selectAll,
+  startRename,
+  tidy,
+  toggleMute,
+} from './actions';
+import { setPage } from './page';
+
+/** What a command of VS Code does here. */
+const commands: Record<StudioCommand, () => void> = {
+  fit: () => canvasControl().fit(),
+  zoomToSelection: () => canvasControl().zoomToSelection(),
+  autoLayout: tidy,
+  addNode: () => canvasControl().openAddMenu(),
+  selectAll,
+  duplicate: duplicateSelection,
+  copy: copySelection,
+  cut: cutSelection,
+  paste: () => requestPaste(),
+  delete: deleteSelection,
+  mute: () => toggleMute(),
+  rename: () => startRename(),
+  frame: addFrame,
+  alignLeft: () => alignSelection('left'),
+  alignTop: () => alignSelection('top'),
+  focusInspector: () => focusField(),
+  focusTimeline: () => {
+    setPage({ timelineOpen: true });
+    window.requestAnimationFrame(() =>
+      document.querySelector<HTMLElement>('#timeline [tabindex="0"], #timeline button')?.focus(),
+    );
+  },
+};
+
+export function onCommand(command: StudioCommand): void {
+  commands[command]();
+}

@@ -1,0 +1,85 @@
+import { editText, type GraphEdit, parseGraph } from '../../extension/graph';
+import { type HostToStudio } from '../../extension/protocol/studio';
+import { flowOf } from './flow';
+import { postToHost } from './host';
+import { setPage } from './page';
+import { received, shownText } from './sync';
+import { studio, toast, useStudio } from './store';
+
+let lastSeq = 0;
+
+/** The host's view of the document arrived. */
+export function onDocument(message: Extract<HostToStudio, { type: 'document' }>): void {
+  const { text, version, acknowledged, readOnly, reason, fileName, trusted } = message;
+  const first = studio().synced === undefined;
+  const before = studio().synced ?? { text: '', version: -1, pending: [] };
+  useStudio.setState({
+    synced: received(before, text, version, acknowledged),
+    readOnly,
+    reason,
+    fileName,
+    trusted,
+  });
+  // A page that was hidden comes back with what was selected.
+  show(first ? studio().page.selection : undefined);
+}
+
+/** Sends one undoable change to the host and shows it at once. */
+export function edit(edits: GraphEdit[], label: string): boolean {
+  const { synced, readOnly, reason } = studio();
+  if (!synced || edits.length === 0) return false;
+  if (readOnly) {
+    toast(reason ?? 'This file can only be looked at.', 'info');
+    return false;
+  }
+  const seq = ++lastSeq;
+  const pending = [...synced.pending, { seq, edits }];
+  let changed: string;
+  try {
+    changed = editText(studio().text, { kind: 'batch', edits });
+  } catch (error) {
+    toast(error instanceof Error ? error.message : String(error));
+    show();
+    return false;
+  }
+  if (changed === studio().text) {
+    // Nothing to say, but the canvas may have been dragged by less than a pixel.
+    show();
+    return false;
+  }
+  useStudio.setState({ synced: { ...synced, pending } });
+  postToHost({ type: 'edit', edits, label, baseVersion: synced.version, seq });
+  show();
+  return true;
+}
+
+/** Redraws the canvas from the text as it stands. `select` chooses what is selected afterwards, by canvas ids. */
+export function show(select?: readonly string[]): void {
+  const state = studio();
+  if (!state.synced) return;
+  const text = shownText(state.synced);
+  const parsed = text === state.text && state.graph ? undefined : parseGraph(text);
+  const graph = parsed ? parsed.document : state.graph;
+  if (!graph) {
+    useStudio.setState({ text, graph: undefined, parseProblems: parsed?.problems ?? [], canRun: false });
+    return;
+  }
+  const flow = flowOf({ graph, checkpoints: state.checkpoints }, state, select ? new Set(select) : undefined);
+  useStudio.setState({
+    text,
+    graph,
+    ...(parsed ? { parseProblems: parsed.problems } : {}),
+    ...flow,
+    canRun: state.trusted && Object.keys(graph.nodes).length > 0,
+  });
+  keepSelection();
+}
+
+/** The page's selection is what the canvas has selected; what was deleted is selected no longer. */
+export function keepSelection(): void {
+  const { nodes, page } = studio();
+  const selection = nodes.filter((node) => node.selected).map((node) => node.id);
+  if (selection.length === page.selection.length && selection.every((id, i) => id === page.selection[i])) return;
+  setPage({ selection });
+  postToHost({ type: 'selection', nodes: selection });
+}

@@ -1,0 +1,257 @@
+import { Position, type Edge, type Node } from '@xyflow/react';
+import {
+  effectiveParams,
+  type GraphDocument,
+  type GraphNode,
+  type NodeSpec,
+  type PortType,
+  specOf,
+} from '../../extension/graph';
+import { type CheckpointInfo } from '../../extension/protocol/engine';
+import { type Face, faceOf } from '../nodes/face';
+import { type Schedule } from '../timeline/maths';
+import { checkpointOf, scheduleOf } from './defaults';
+import { readable } from './words';
+import { type Wire, wireId, wiresOfGraph } from './wires';
+
+/** What a node on the canvas is drawn from. The same object as long as nothing of it changed, so that only changed nodes redraw. */
+export interface NodeData extends Record<string, unknown> {
+  node: GraphNode;
+  spec: NodeSpec | undefined;
+  face: Face;
+  params: Record<string, unknown>;
+  schedule: Schedule;
+  checkpoint: CheckpointInfo | undefined;
+  /** Inputs with at least one wire. */
+  wired: readonly string[];
+  /** For a node that shows its inputs' pictures: the node and port at each input. */
+  sources: Readonly<Record<string, string>>;
+}
+
+export interface FrameData extends Record<string, unknown> {
+  text: string;
+}
+
+export type GraphFlowNode = Node<NodeData, 'weft'>;
+export type FrameFlowNode = Node<FrameData, 'frame'>;
+export type StudioNode = GraphFlowNode | FrameFlowNode;
+export type StudioEdge = Edge<{ wire: Wire; portType: PortType | undefined; muted: boolean }, 'weft'>;
+
+/** Frames and nodes share the canvas; a frame's id there cannot be a node's. */
+export const FRAME_PREFIX = 'frame:';
+const HANDLE = 12;
+
+export interface FlowInput {
+  graph: GraphDocument;
+  checkpoints: readonly CheckpointInfo[];
+}
+
+/** The canvas of a graph. Nodes and wires of `before` that did not change are taken over as they are (selection included). */
+export function flowOf(
+  { graph, checkpoints }: FlowInput,
+  before: { nodes: readonly StudioNode[]; edges: readonly StudioEdge[] },
+  selected?: ReadonlySet<string>,
+): { nodes: StudioNode[]; edges: StudioEdge[] } {
+  const wires = wiresOfGraph(graph).filter((wire) => graph.nodes[wire.source]);
+  const outputsUsed = new Map<string, Set<string>>();
+  for (const wire of wires) {
+    const used = outputsUsed.get(wire.source) ?? new Set<string>();
+    outputsUsed.set(wire.source, used.add(wire.sourcePort));
+  }
+  const old = new Map(before.nodes.map((node) => [node.id, node]));
+  const places = placesOf(graph);
+  const nodes: StudioNode[] = [];
+  for (const [id, frame] of Object.entries(graph.frames ?? {})) {
+    nodes.push(frameNode(id, frame.text, frame.rect, old.get(FRAME_PREFIX + id), selected));
+  }
+  const shared = { checkpoints, checkpointsByNode: new Map<string, CheckpointInfo | undefined>() };
+  for (const [id, node] of Object.entries(graph.nodes)) {
+    const used = [...(outputsUsed.get(id) ?? [])];
+    const data = nodeData(graph, id, node, used, shared.checkpoints);
+    nodes.push(graphNode(id, data, places[id] ?? { x: 0, y: 0 }, old.get(id), selected));
+  }
+  return { nodes: sameList(before.nodes, nodes), edges: edgesOf(graph, wires, before.edges) };
+}
+
+function sameList<T>(before: readonly T[], after: T[]): T[] {
+  return before.length === after.length && before.every((item, i) => item === after[i]) ? (before as T[]) : after;
+}
+
+function nodeData(
+  graph: GraphDocument,
+  id: string,
+  node: GraphNode,
+  outputsUsed: readonly string[],
+  checkpoints: readonly CheckpointInfo[],
+): NodeData {
+  const spec = specOf(node.type);
+  const checkpoint = checkpointOf(graph, id, checkpoints);
+  const inputs = Object.keys(node.inputs ?? {});
+  const known = new Set(spec?.inputs.map((input) => input.name));
+  const knownOutputs = new Set(spec?.outputs.map((output) => output.name));
+  const face = faceOf(
+    spec,
+    new Set(Object.keys(node.params ?? {})),
+    inputs.filter((name) => !known.has(name)),
+    outputsUsed.filter((name) => !knownOutputs.has(name)),
+  );
+  return {
+    node,
+    spec,
+    face,
+    params: effectiveParams(node.type, node.params, checkpoint?.defaults[node.type]),
+    schedule: scheduleOf(graph, id, checkpoint),
+    checkpoint,
+    wired: inputs,
+    sources: Object.fromEntries(
+      Object.entries(node.inputs ?? {}).flatMap(([name, input]) => {
+        const first = Array.isArray(input) ? input[0] : input;
+        return first === undefined ? [] : [[name, first]];
+      }),
+    ),
+  };
+}
+
+function graphNode(
+  id: string,
+  data: NodeData,
+  position: { x: number; y: number },
+  old: StudioNode | undefined,
+  selected: ReadonlySet<string> | undefined,
+): GraphFlowNode {
+  const before = old?.type === 'weft' ? old : undefined;
+  // What is in the hand stays in the hand, whatever arrives meanwhile.
+  if (before?.dragging) position = before.position;
+  const sameData = before && equalData(before.data, data);
+  const isSelected = selected ? selected.has(id) : (before?.selected ?? false);
+  if (
+    before &&
+    sameData &&
+    before.position.x === position.x &&
+    before.position.y === position.y &&
+    (before.selected ?? false) === isSelected
+  ) {
+    return before;
+  }
+  const { width, height, ports } = data.face;
+  const title = data.spec?.title ?? data.node.type;
+  return {
+    ...(before ?? {}),
+    id,
+    type: 'weft',
+    position,
+    selected: isSelected,
+    data: sameData ? before.data : data,
+    width,
+    height,
+    // Wires are drawn from these places at once, without waiting for the page to measure three hundred nodes.
+    handles: ports.map((port) => ({
+      id: port.name,
+      type: port.side === 'left' ? 'target' : 'source',
+      position: port.side === 'left' ? Position.Left : Position.Right,
+      x: (port.side === 'left' ? 0 : width) - HANDLE / 2,
+      y: port.y - HANDLE / 2,
+      width: HANDLE,
+      height: HANDLE,
+    })),
+    // One tab stop for the whole canvas; arrow keys go from node to node.
+    domAttributes: { tabIndex: -1 },
+    ariaLabel: `${readable(id)}, ${title}${data.node.muted ? ', muted' : ''}`,
+  };
+}
+
+function frameNode(
+  id: string,
+  text: string,
+  [x, y, width, height]: readonly [number, number, number, number],
+  old: StudioNode | undefined,
+  selected: ReadonlySet<string> | undefined,
+): FrameFlowNode {
+  const before = old?.type === 'frame' ? old : undefined;
+  const isSelected = selected ? selected.has(FRAME_PREFIX + id) : (before?.selected ?? false);
+  if (
+    before &&
+    before.data.text === text &&
+    before.position.x === x &&
+    before.position.y === y &&
+    before.width === width &&
+    before.height === height &&
+    (before.selected ?? false) === isSelected
+  ) {
+    return before;
+  }
+  return {
+    ...(before ?? {}),
+    id: FRAME_PREFIX + id,
+    type: 'frame',
+    position: { x, y },
+    width,
+    height,
+    selected: isSelected,
+    data: before?.data.text === text ? before.data : { text },
+    // Below nodes also when it is selected, which lifts it by a thousand.
+    zIndex: -2000,
+    dragHandle: '.frame-title',
+    domAttributes: { tabIndex: -1 },
+    ariaLabel: `Frame: ${text}`,
+  };
+}
+
+function edgesOf(graph: GraphDocument, wires: readonly Wire[], before: readonly StudioEdge[]): StudioEdge[] {
+  const old = new Map(before.map((edge) => [edge.id, edge]));
+  const edges = wires.map((wire): StudioEdge => {
+    const id = wireId(wire);
+    const source = graph.nodes[wire.source];
+    const portType = source && specOf(source.type)?.outputs.find((output) => output.name === wire.sourcePort)?.type;
+    const muted = Boolean(source?.muted ?? graph.nodes[wire.target]?.muted);
+    const same = old.get(id);
+    if (same?.data && same.data.portType === portType && same.data.muted === muted) return same;
+    return {
+      id,
+      type: 'weft',
+      source: wire.source,
+      sourceHandle: wire.sourcePort,
+      target: wire.target,
+      targetHandle: wire.targetPort,
+      selected: same?.selected ?? false,
+      data: { wire, portType, muted },
+      ariaLabel: `Wire from ${wire.source}, ${wire.sourcePort}, to ${wire.target}, ${wire.targetPort}`,
+    };
+  });
+  return sameList(before, edges);
+}
+
+/** Positions from the file; nodes without one stand in a row below the rest, so that none hides another. */
+export function placesOf(graph: GraphDocument): Record<string, { x: number; y: number }> {
+  const places: Record<string, { x: number; y: number }> = {};
+  let bottom = -Infinity;
+  let left = Infinity;
+  for (const [id, [x, y]] of Object.entries(graph.layout ?? {})) {
+    if (!graph.nodes[id]) continue;
+    places[id] = { x, y };
+    bottom = Math.max(bottom, y + 300);
+    left = Math.min(left, x);
+  }
+  let column = 0;
+  for (const id of Object.keys(graph.nodes)) {
+    if (places[id]) continue;
+    places[id] = {
+      x: (Number.isFinite(left) ? left : 0) + (column % 6) * 300,
+      y: (Number.isFinite(bottom) ? bottom : 0) + Math.floor(column / 6) * 300,
+    };
+    column += 1;
+  }
+  return places;
+}
+
+/** Whether two nodes draw the same. Parsed values are new objects after every change of the text, so this looks inside. */
+export function equalData(a: NodeData, b: NodeData): boolean {
+  return (
+    a.spec === b.spec &&
+    a.checkpoint === b.checkpoint &&
+    a.schedule.steps === b.schedule.steps &&
+    a.schedule.skip === b.schedule.skip &&
+    JSON.stringify([a.node, a.params, a.sources, a.face.height]) ===
+      JSON.stringify([b.node, b.params, b.sources, b.face.height])
+  );
+}

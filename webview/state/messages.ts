@@ -1,0 +1,99 @@
+import { type HostToStudio, type NodeStatus } from '../../extension/protocol/studio';
+import { onCommand } from './commands';
+import { onDocument, show } from './document';
+import { withFrame, withPicture } from './frames';
+import { onClipboard, revealNode } from './actions';
+import { setTimeline } from './page';
+import { readable } from './words';
+import { announce, studio, toast, useStudio } from './store';
+
+/** What the host says. One function a message; the compiler asks for each. */
+type Handlers = { [K in HostToStudio['type']]: (message: Extract<HostToStudio, { type: K }>) => void };
+
+const handlers: Handlers = {
+  document: onDocument,
+  problems: ({ problems }) => {
+    const byNode: Record<string, typeof problems> = {};
+    for (const problem of problems) if (problem.node !== undefined) (byNode[problem.node] ??= []).push(problem);
+    useStudio.setState({ problems, problemsByNode: byNode });
+  },
+  checkpoints: ({ checkpoints }) => {
+    useStudio.setState({ checkpoints });
+    show();
+  },
+  pictures: ({ pictures }) => useStudio.setState({ pictures }),
+  resolved: ({ uris }) => useStudio.setState((state) => ({ resolved: { ...state.resolved, ...keepHoles(uris) } })),
+  run: onRun,
+  node: ({ runId, node, status }) => onNode(runId, node, status),
+  frame: ({ frame }) => {
+    const { run, timelines } = studio();
+    // A frame that was under way when the next run began is no longer wanted.
+    if (run && frame.runId !== run.runId) return;
+    useStudio.setState({ timelines: { ...timelines, [frame.node]: withFrame(timelines[frame.node], frame) } });
+  },
+  timelinePicture: ({ runId, node, index, kind, png }) => {
+    const { timelines } = studio();
+    const timeline = timelines[node];
+    if (timeline?.runId !== runId) return;
+    const url = pngUrl(png);
+    useStudio.setState({ timelines: { ...timelines, [node]: withPicture(timeline, { index, kind, url }) } });
+  },
+  picture: ({ runId, node, port, png, caption }) => {
+    const { nodePictures } = studio();
+    const old = nodePictures[node];
+    if (old) URL.revokeObjectURL(old.url);
+    const picture = { runId, port, png, url: pngUrl(png), ...(caption === undefined ? {} : { caption }) };
+    useStudio.setState({ nodePictures: { ...nodePictures, [node]: picture } });
+  },
+  reveal: ({ node, param }) => revealNode(node, param),
+  command: ({ command }) => onCommand(command),
+  settings: ({ settings }) => useStudio.setState({ settings }),
+  clipboard: ({ text }) => onClipboard(text),
+  error: ({ message }) => toast(message),
+};
+
+export function onMessage(message: HostToStudio): void {
+  const handler = handlers[message.type] as ((message: HostToStudio) => void) | undefined;
+  handler?.(message);
+}
+
+/** `{path: undefined}` does not survive JSON; null does, and means the same. */
+function keepHoles(uris: Record<string, string | undefined | null>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(uris).map(([path, uri]) => [path, uri ?? undefined]));
+}
+
+function pngUrl(png: Uint8Array): string {
+  return URL.createObjectURL(new Blob([new Uint8Array(png)], { type: 'image/png' }));
+}
+
+function onRun({ run }: Extract<HostToStudio, { type: 'run' }>): void {
+  const before = studio().run;
+  const running = run?.state === 'running' || run?.state === 'queued';
+  const another = run?.runId !== before?.runId;
+  useStudio.setState({ run, running, ...(another ? { loopStep: undefined } : {}) });
+  // The strip follows a new run, wherever it stood in the last.
+  if (another && running) setTimeline({ index: undefined, compareWith: undefined });
+  if (!run || (run.runId === before?.runId && run.state === before.state)) return;
+  const words = {
+    queued: 'The run waits for another to end.',
+    running: 'The run has started.',
+    done: run.message ?? 'The run is done.',
+    failed: run.message ?? 'The run failed.',
+    cancelled: 'The run was stopped.',
+  };
+  // On opening, the state of a past run is shown and not read out.
+  if (before || running) announce(words[run.state]);
+}
+
+function onNode(runId: string, node: string, status: NodeStatus): void {
+  const { run, graph, timelines } = studio();
+  if (!run || run.runId !== runId) return;
+  const before = run.nodes[node]?.state;
+  useStudio.setState({ run: { ...run, nodes: { ...run.nodes, [node]: status } } });
+  // Ticks on ranges follow the node that makes the result: the one that takes a transfer.
+  const isLoop = graph?.nodes[node]?.inputs?.['transfer'] !== undefined && timelines[node] !== undefined;
+  if (isLoop && status.step !== undefined) useStudio.setState({ loopStep: status.step });
+  if (status.state !== before && (status.state === 'running' || status.state === 'failed')) {
+    announce(`${readable(node)}: ${status.state}${status.message ? `. ${status.message}` : ''}`);
+  }
+}

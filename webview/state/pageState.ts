@@ -1,0 +1,73 @@
+import { type PreviewKind } from '../../extension/protocol/engine';
+import { loadPageState, savePageState } from './host';
+
+/** What a hidden and restored webview comes back to; never part of the graph file. */
+export interface PageState {
+  viewport?: { x: number; y: number; zoom: number };
+  selection: string[];
+  inspectorWidth: number;
+  inspectorOpen: boolean;
+  timelineHeight: number;
+  timelineOpen: boolean;
+  timeline: { node?: string; index?: number; kind: PreviewKind; compareWith?: number };
+}
+
+export const initialPageState: PageState = {
+  selection: [],
+  inspectorWidth: 300,
+  inspectorOpen: true,
+  timelineHeight: 150,
+  timelineOpen: true,
+  timeline: { kind: 'x0' },
+};
+
+export const INSPECTOR_WIDTH = { min: 220, max: 640 } as const;
+export const TIMELINE_HEIGHT = { min: 110, max: 520 } as const;
+
+export function clamp(value: number, { min, max }: { min: number; max: number }): number {
+  return Math.min(max, Math.max(min, value));
+}
+
+/** Reads a stored state, keeping what is sound: it may come from an older version of the extension. */
+export function readPageState(stored: unknown): PageState {
+  if (typeof stored !== 'object' || stored === null) return initialPageState;
+  const given = stored as Partial<Record<keyof PageState, unknown>>;
+  const state: PageState = { ...initialPageState };
+  if (isViewport(given.viewport)) state.viewport = given.viewport;
+  if (Array.isArray(given.selection)) state.selection = given.selection.filter((id) => typeof id === 'string');
+  if (typeof given.inspectorWidth === 'number') state.inspectorWidth = clamp(given.inspectorWidth, INSPECTOR_WIDTH);
+  if (typeof given.timelineHeight === 'number') state.timelineHeight = clamp(given.timelineHeight, TIMELINE_HEIGHT);
+  if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
+  if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;
+  if (typeof given.timeline === 'object' && given.timeline !== null) {
+    const { node, index, kind, compareWith } = given.timeline as Record<string, unknown>;
+    state.timeline = {
+      kind: kind === 'xt' ? 'xt' : 'x0',
+      ...(typeof node === 'string' ? { node } : {}),
+      ...(typeof index === 'number' ? { index } : {}),
+      ...(typeof compareWith === 'number' ? { compareWith } : {}),
+    };
+  }
+  return state;
+}
+
+function isViewport(value: unknown): value is { x: number; y: number; zoom: number } {
+  if (typeof value !== 'object' || value === null) return false;
+  const { x, y, zoom } = value as Record<string, unknown>;
+  return [x, y, zoom].every((part) => typeof part === 'number' && Number.isFinite(part)) && (zoom as number) > 0;
+}
+
+export function restorePageState(): PageState {
+  return readPageState(loadPageState());
+}
+
+let saving: number | undefined;
+
+/** Stores soon; many changes in a row (a pan, a resize) are stored once. */
+export function storePageState(state: PageState): void {
+  if (saving !== undefined) window.clearTimeout(saving);
+  saving = window.setTimeout(() => {
+    saving = undefined;
+    savePageState(state);
+  }, 150);
+}

@@ -1,0 +1,139 @@
+import { create } from 'zustand';
+import { type GraphDocument, type PortType, type Problem } from '../../extension/graph';
+import { type CheckpointInfo } from '../../extension/protocol/engine';
+import { type RunState, type StudioSettings, type WorkspacePicture } from '../../extension/protocol/studio';
+import { type LevelOfDetail } from '../canvas/levelOfDetail';
+import { type StudioEdge, type StudioNode } from './flow';
+import { type NodeTimeline } from './frames';
+import { initialPageState, type PageState } from './pageState';
+import { type Synced } from './sync';
+
+/** Which end of a node a wire is dragged from, or is to be connected to. */
+export interface PortRef {
+  node: string;
+  port: string;
+  side: 'left' | 'right';
+}
+
+export type Popup =
+  /** The search list of node types; `from` limits it to what fits and wires it up. */
+  | { kind: 'add'; at: { x: number; y: number }; flow: { x: number; y: number }; from?: PortRef }
+  /** "Connect to…": the list of ports that fit one port. */
+  | { kind: 'connect'; at: { x: number; y: number }; from: PortRef }
+  | { kind: 'menu'; at: { x: number; y: number }; flow: { x: number; y: number }; target: 'canvas' | 'nodes' | 'wire' };
+
+export interface Toast {
+  id: number;
+  tone: 'error' | 'info';
+  text: string;
+}
+
+export interface NodePictureState {
+  runId: string;
+  port: string;
+  url: string;
+  png: Uint8Array;
+  caption?: string;
+}
+
+export interface StudioState {
+  /** Undefined until the host has sent the document. */
+  synced: Synced | undefined;
+  fileName: string;
+  trusted: boolean;
+  /** Set when the host says that the file can't be changed; `reason` is a sentence. */
+  readOnly: boolean;
+  reason: string | undefined;
+  /** The text as shown, parsed; undefined when it can't be shown as a graph. */
+  text: string;
+  graph: GraphDocument | undefined;
+  parseProblems: readonly Problem[];
+  problems: readonly Problem[];
+  problemsByNode: Readonly<Record<string, readonly Problem[]>>;
+  checkpoints: readonly CheckpointInfo[];
+  /** Undefined until asked for. */
+  pictures: readonly WorkspacePicture[] | undefined;
+  /** Webview URIs by path; a path that is there with undefined was not found. */
+  resolved: Readonly<Record<string, string | undefined>>;
+  settings: StudioSettings;
+
+  run: RunState | undefined;
+  /** A run is queued or under way. */
+  running: boolean;
+  /** The step the last or present denoising has come to, for ticks on ranges. */
+  loopStep: number | undefined;
+  canRun: boolean;
+  nodePictures: Readonly<Record<string, NodePictureState>>;
+  timelines: Readonly<Record<string, NodeTimeline>>;
+
+  nodes: StudioNode[];
+  edges: StudioEdge[];
+  levelOfDetail: LevelOfDetail;
+  /** Ports a dragged wire fits on, as `node.side.port` → whether it does; undefined when none is dragged. */
+  fittingPorts: ReadonlyMap<string, boolean> | undefined;
+  draggedType: PortType | undefined;
+  renaming: string | undefined;
+  popup: Popup | undefined;
+  toasts: readonly Toast[];
+  /** Read out by a screen reader. */
+  announcement: string;
+  page: PageState;
+}
+
+export const useStudio = create<StudioState>()(() => ({
+  synced: undefined,
+  fileName: '',
+  trusted: true,
+  readOnly: false,
+  reason: undefined,
+  text: '',
+  graph: undefined,
+  parseProblems: [],
+  problems: [],
+  problemsByNode: {},
+  checkpoints: [],
+  pictures: undefined,
+  resolved: {},
+  settings: { snapToGrid: true, showMinimap: true, previewEvery: 1, previewSize: 256 },
+  run: undefined,
+  running: false,
+  loopStep: undefined,
+  canRun: false,
+  nodePictures: {},
+  timelines: {},
+  nodes: [],
+  edges: [],
+  levelOfDetail: 'near',
+  fittingPorts: undefined,
+  draggedType: undefined,
+  renaming: undefined,
+  popup: undefined,
+  toasts: [],
+  announcement: '',
+  page: initialPageState,
+}));
+
+export function studio(): StudioState {
+  return useStudio.getState();
+}
+
+export function announce(text: string): void {
+  // The same sentence twice would not be read again.
+  useStudio.setState((state) => ({ announcement: state.announcement === text ? `${text}\u00a0` : text }));
+}
+
+let toastCount = 0;
+
+/** A sentence at the foot of the canvas; it goes away by itself, after time enough to read it. */
+export function toast(text: string, tone: Toast['tone'] = 'error'): void {
+  const id = ++toastCount;
+  useStudio.setState((state) => ({
+    toasts: [...state.toasts.filter((other) => other.text !== text), { id, tone, text }].slice(-3),
+  }));
+  announce(text);
+  window.setTimeout(dismissToast, Math.max(5000, text.length * 70), id);
+}
+
+export function dismissToast(id: number): void {
+  useStudio.setState((state) => ({ toasts: state.toasts.filter((other) => other.id !== id) }));
+}

@@ -1,0 +1,280 @@
+import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { type PreviewKind } from '../../extension/protocol/engine';
+import { Tool } from '../app/Icon';
+import { CompareSlider } from '../nodes/CompareSlider';
+import { StepImage } from '../nodes/StepImage';
+import { openStep } from '../state/actions';
+import { heldIndices, type NodeTimeline, stepAt } from '../state/frames';
+import { postToHost } from '../state/host';
+import { setPage, setTimeline } from '../state/page';
+import { useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { nearestIndex, stepBy, thinned } from './maths';
+import { timelineNode } from './timelineNode';
+
+const PLAY_EVERY_MS = 90;
+const HEAD = 34;
+const NUMBER = 17;
+const GAP = 6;
+
+/** The lower pane: every step of one node, to scrub, play and compare. */
+export function Timeline() {
+  const height = useStudio((state) => state.page.timelineHeight);
+  const node = useStudio(timelineNode);
+  const timeline = useStudio((state) => (node === undefined ? undefined : state.timelines[node]));
+  return (
+    <section className="timeline" id="timeline" aria-label="Timeline" style={{ height }} data-testid="timeline">
+      {node !== undefined && timeline ? (
+        <Steps key={`${node} ${timeline.runId}`} node={node} timeline={timeline} />
+      ) : (
+        <NoSteps />
+      )}
+    </section>
+  );
+}
+
+function NoSteps() {
+  const running = useStudio((state) => state.running);
+  return (
+    <>
+      <div className="timeline-head">
+        <h2>Timeline</h2>
+        <span className="where" />
+        <Tool icon="chevron-down" label="Hide the timeline" onClick={() => setPage({ timelineOpen: false })} />
+      </div>
+      <p className="timeline-empty">
+        {running
+          ? 'The steps appear here as soon as a node makes its first.'
+          : 'Run the graph: every step of the inversion and of the denoising appears here, to scrub, play and compare.'}
+      </p>
+    </>
+  );
+}
+
+function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
+  const { kind, index: wanted, compareWith } = useStudio((state) => state.page.timeline);
+  const nodes = useStudio((state) => state.timelines);
+  const indices = heldIndices(timeline);
+  const last = indices[indices.length - 1] ?? 0;
+  // Without a choice of one's own the strip follows the run.
+  const current = wanted === undefined ? last : (nearestIndex(indices, wanted) ?? last);
+  const [playing, setPlaying] = useState(false);
+  usePlay(playing, indices, current, () => setPlaying(false));
+  const step = useStep(node, timeline, kind, current);
+  const other = useStep(
+    node,
+    timeline,
+    kind,
+    compareWith === undefined ? undefined : nearestIndex(indices, compareWith),
+  );
+  const go = (index: number | undefined) => {
+    if (index !== undefined) setTimeline({ node, index });
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const steps: Record<string, number> = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      PageUp: -10,
+      PageDown: 10,
+      Home: -Infinity,
+      End: Infinity,
+    };
+    const by = steps[event.key];
+    if (by !== undefined)
+      go(stepBy(indices, current, Number.isFinite(by) ? by : by < 0 ? -indices.length : indices.length));
+    else if (event.key === 'Enter' && step) void openStep(node, step);
+    else if (event.key === ' ') setPlaying(!playing);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <>
+      <div className="timeline-head">
+        <h2>Timeline</h2>
+        {Object.keys(nodes).length > 1 ? (
+          <select
+            className="field"
+            aria-label="Node of the timeline"
+            value={node}
+            data-testid="timeline-node"
+            onChange={(event) => setTimeline({ node: event.target.value, index: undefined, compareWith: undefined })}
+          >
+            {Object.keys(nodes).map((id) => (
+              <option key={id} value={id}>
+                {readable(id)}
+              </option>
+            ))}
+          </select>
+        ) : (
+          <span>— {readable(node)}</span>
+        )}
+        <span className="where" data-testid="timeline-where">
+          step {current + 1} of {timeline.total}
+          {step && step.timestep >= 0 ? ` · t = ${step.timestep}` : ''}
+          {compareWith !== undefined && ` · compared with step ${compareWith + 1}`}
+        </span>
+        <KindChoice kind={kind} />
+        <Tool
+          icon="split-horizontal"
+          label={compareWith === undefined ? 'Compare: keep this step beside others' : 'Stop comparing'}
+          aria-pressed={compareWith !== undefined}
+          data-testid="timeline-compare"
+          onClick={() =>
+            setTimeline({ compareWith: compareWith === undefined ? current : undefined, index: current, node })
+          }
+        />
+        <Tool
+          icon={playing ? 'debug-pause' : 'play'}
+          label={playing ? 'Pause' : 'Play the steps'}
+          aria-pressed={playing}
+          data-testid="timeline-play"
+          onClick={() => {
+            if (!playing && current === last) go(indices[0]);
+            setPlaying(!playing);
+          }}
+        />
+        <Tool
+          icon="go-to-file"
+          label="Open this step in VS Code"
+          disabled={!step}
+          data-testid="timeline-open"
+          onClick={() => step && void openStep(node, step)}
+        />
+        <Tool icon="chevron-down" label="Hide the timeline" onClick={() => setPage({ timelineOpen: false })} />
+      </div>
+      <div className="timeline-body">
+        <Strip
+          timeline={timeline}
+          kind={kind}
+          indices={indices}
+          current={current}
+          other={compareWith}
+          onGo={go}
+          onKeyDown={onKeyDown}
+          onOpen={() => step && void openStep(node, step)}
+        />
+        {other && step && (
+          <div className="stage">
+            <CompareSlider
+              first={<StepImage step={other} label={`Step ${other.index + 1}`} />}
+              second={<StepImage step={step} label={`Step ${step.index + 1}`} />}
+              label={`Compare step ${other.index + 1} with step ${step.index + 1}`}
+              names={[`${other.index + 1}`, `${step.index + 1}`]}
+            />
+          </div>
+        )}
+      </div>
+    </>
+  );
+}
+
+function KindChoice({ kind }: { kind: PreviewKind }) {
+  return (
+    <select
+      className="field"
+      aria-label="What the steps show"
+      value={kind}
+      data-testid="timeline-kind"
+      onChange={(event) => setTimeline({ kind: event.target.value === 'xt' ? 'xt' : 'x0' })}
+    >
+      <option value="x0">x̂0, the guess</option>
+      <option value="xt">x_t, the noisy picture</option>
+    </select>
+  );
+}
+
+function Strip(props: {
+  timeline: NodeTimeline;
+  kind: PreviewKind;
+  indices: readonly number[];
+  current: number;
+  other: number | undefined;
+  onGo: (index: number | undefined) => void;
+  onKeyDown: (event: KeyboardEvent) => void;
+  onOpen: () => void;
+}) {
+  const { timeline, kind, indices, current } = props;
+  const strip = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(800);
+  const height = useStudio((state) => state.page.timelineHeight);
+  const [scrubbing, setScrubbing] = useState(false);
+  useEffect(() => {
+    if (!strip.current) return;
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
+    observer.observe(strip.current);
+    return () => observer.disconnect();
+  }, []);
+  const cell = Math.max(40, height - HEAD - NUMBER - 16);
+  const shown = thinned(indices, width + GAP, cell + GAP);
+  const scrub = (clientX: number) => {
+    const box = strip.current?.getBoundingClientRect();
+    if (!box) return;
+    const span = Math.max(1, shown.length * (cell + GAP) - GAP);
+    const share = Math.min(1, Math.max(0, (clientX - box.left) / Math.min(span, box.width)));
+    props.onGo(indices[Math.round(share * (indices.length - 1))]);
+  };
+  return (
+    <div
+      className="strip"
+      ref={strip}
+      role="slider"
+      tabIndex={0}
+      aria-label="Step"
+      aria-valuemin={1}
+      aria-valuemax={timeline.total}
+      aria-valuenow={current + 1}
+      aria-valuetext={`step ${current + 1} of ${timeline.total}`}
+      data-testid="timeline-strip"
+      onKeyDown={props.onKeyDown}
+      onDoubleClick={props.onOpen}
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        setScrubbing(true);
+        scrub(event.clientX);
+      }}
+      onPointerMove={(event) => scrubbing && scrub(event.clientX)}
+      onPointerUp={() => setScrubbing(false)}
+      onPointerCancel={() => setScrubbing(false)}
+    >
+      {shown.map((index) => {
+        const step = stepAt(timeline, kind, index) ?? stepAt(timeline, kind === 'x0' ? 'xt' : 'x0', index);
+        const isCurrent = index === nearestIndex(shown, current);
+        return (
+          <div
+            key={index}
+            className={`cell ${isCurrent ? 'current' : ''} ${index === props.other ? 'other' : ''}`}
+            data-index={index}
+            style={{ width: cell }}
+          >
+            <div className="thumb">{step && <StepImage step={step} label={`Step ${index + 1}`} />}</div>
+            <span className="number">{isCurrent ? current + 1 : index + 1}</span>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+/** A step's picture in the kind that is wanted; what the page lacks is asked for, and the other kind stands in meanwhile. */
+function useStep(node: string, timeline: NodeTimeline, kind: PreviewKind, index: number | undefined) {
+  const held = index === undefined ? undefined : stepAt(timeline, kind, index);
+  const missing = index !== undefined && held === undefined;
+  const { runId } = timeline;
+  useEffect(() => {
+    if (missing) postToHost({ type: 'timelineFrame', runId, node, index, kind });
+  }, [missing, runId, node, index, kind]);
+  return held ?? (index === undefined ? undefined : stepAt(timeline, kind === 'x0' ? 'xt' : 'x0', index));
+}
+
+function usePlay(playing: boolean, indices: readonly number[], current: number, stop: () => void): void {
+  useEffect(() => {
+    if (!playing) return;
+    const timer = window.setTimeout(() => {
+      const next = stepBy(indices, current, 1);
+      if (next === undefined || next === current) stop();
+      else setTimeline({ index: next });
+    }, PLAY_EVERY_MS);
+    return () => window.clearTimeout(timer);
+  });
+}
