@@ -37,6 +37,8 @@ export interface OnnxModel {
 export interface WrittenModel {
   /** All files the model now consists of, absolute, the graph first. */
   files: string[];
+  /** Of those, the weight files that are links to (or copies of) other files: [file, source]. */
+  linked: [string, string][];
 }
 
 /** Tensors above this many bytes stay on disk; shapes, scales and other small constants are decoded. */
@@ -448,6 +450,7 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
   const source = fs.realpathSync(model.path);
   const out = fromBinary(ModelProtoSchema, toBinary(ModelProtoSchema, model.proto));
   const files: string[] = [target];
+  const links: [string, string][] = [];
   const linkedAs = new Map<string, string>();
   const streamName = `${stem}.weights`;
   let stream: fs.promises.FileHandle | undefined;
@@ -487,6 +490,7 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
           linkedAs.set(reference.file, linked);
           await linkOrCopy(reference.file, path.join(folder, linked), options.onCopy);
           files.push(path.join(folder, linked));
+          links.push([path.join(folder, linked), reference.file]);
         }
         location = linked;
         offset = reference.offset;
@@ -503,7 +507,7 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
     await stream?.close();
   }
   await fs.promises.writeFile(target, toBinary(ModelProtoSchema, out));
-  return { files };
+  return { files, linked: links };
 }
 
 function freeName(name: string, taken: Set<string>): string {

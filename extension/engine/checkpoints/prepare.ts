@@ -1,0 +1,315 @@
+/** An ordinary ONNX folder becomes a checkpoint ready to run: rewritten graphs, linked weights, one manifest. */
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { WeftError } from '../../protocol/errors';
+import { linkOrCopy, type OnnxModel, readModel, writeModel, type WriteOptions } from '../onnx/modelFile';
+import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
+import { rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
+import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, textEncoder } from '../onnx/vae';
+import { type FileStamp, sha256Of, stampOf } from './digests';
+import { type CheckpointLayout, type PartName, PARTS, readLayout } from './layout';
+import { loadTokenizer, statedContextLength } from './tokenizer';
+import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
+
+/** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
+export const CHECKPOINT_FORMAT = 1;
+export const CHECKPOINT_FILE = 'checkpoint.json';
+/** Stamps of the prepared files and of the files they were made from; not part of the checkpoint's identity. */
+export const STAMPS_FILE = 'stamps.json';
+
+export interface Stamps {
+  surgery: number;
+  /** By path relative to the prepared folder. */
+  files: Record<string, FileStamp>;
+  /** By absolute path. */
+  sources: Record<string, FileStamp>;
+}
+
+export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn'>;
+
+export interface PrepareOptions {
+  /** Id of the checkpoint; default: its manifest's, else the folder's name. */
+  id?: string;
+  builtIn?: boolean;
+  onProgress?: (progress: PrepareProgress) => void;
+}
+
+export function checkpointId(wanted: string): string {
+  const id = wanted
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '');
+  if (id === '' || id.length > 80)
+    throw new WeftError('checkpoint', `"${wanted}" makes no id: use letters, digits and hyphens.`);
+  return id;
+}
+
+/** One part: its graph as read, and what becomes of it. */
+interface Part {
+  name: PartName;
+  model: OnnxModel;
+  /** Files it consists of: the graph and its external data, links resolved. */
+  sources: string[];
+}
+
+function readPart(name: PartName, file: string, root: string): Part {
+  const model = readModel(file, root);
+  return { name, model, sources: [...new Set([fs.realpathSync(file), ...model.weights.map((weight) => weight.file)])] };
+}
+
+/** The part's error with the digest of the file, so that a damaged download can be told from a wrong one. */
+async function withDigest<T>(file: string, task: () => T): Promise<T> {
+  try {
+    return task();
+  } catch (error) {
+    if (!(error instanceof WeftError) || !fs.existsSync(file)) throw error;
+    throw new WeftError(error.kind, `${error.message} (SHA-256 of ${nameOf(file)}: ${await sha256Of(file)})`);
+  }
+}
+
+const nameOf = (file: string): string => `${path.basename(path.dirname(file))}/${path.basename(file)}`;
+
+/** Weight precision: of the bytes in floating point tensors. */
+function precisionOf(models: OnnxModel[]): PreparedCheckpoint['precision'] {
+  let half = 0;
+  let single = 0;
+  for (const model of models)
+    for (const tensor of model.proto.graph?.initializer ?? []) {
+      const count = tensor.dims.reduce((product, dim) => product * Number(dim), 1);
+      if (tensor.dataType === TensorProto_DataType.FLOAT16) half += count;
+      else if (tensor.dataType === TensorProto_DataType.FLOAT) single += count;
+    }
+  if (half === 0) return 'fp32';
+  return single < half / 1000 ? 'fp16' : 'mixed';
+}
+
+async function digestSources(
+  layout: CheckpointLayout,
+  parts: Part[],
+  onProgress: PrepareOptions['onProgress'],
+): Promise<Map<string, string>> {
+  const files = [
+    ...new Set([...parts.flatMap((part) => part.sources), ...layout.tokenizer.map((file) => fs.realpathSync(file))]),
+  ];
+  const bytes = files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
+  onProgress?.({ message: `Reading ${files.length} files (${megabytes(bytes)}) for their digests.` });
+  const digests = new Map<string, string>();
+  for (const file of files) digests.set(file, await sha256Of(file));
+  for (const [relative, expected] of Object.entries(layout.manifest.files ?? {})) {
+    const file = path.join(layout.folder, relative);
+    const real = fs.existsSync(file) ? fs.realpathSync(file) : undefined;
+    if (real === undefined)
+      throw new WeftError('checkpoint', `${relative}, which weft.json lists, is missing. Download it again.`);
+    const found = digests.get(real) ?? (await sha256Of(real));
+    if (found !== expected)
+      throw new WeftError(
+        'checkpoint',
+        `${relative} is damaged: its SHA-256 is ${found} instead of ${expected}. Download or check out the file again.`,
+      );
+  }
+  return digests;
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+/**
+ * Prepares the ONNX folder `sourceFolder` as `targetFolder`. The work is done in a temporary folder beside the target, which
+ * takes the target's place at the end: a killed process leaves no half checkpoint, and of two processes one wins.
+ * @throws WeftError `checkpoint` if a part is missing, damaged or of another architecture.
+ */
+export async function prepareCheckpoint(
+  sourceFolder: string,
+  targetFolder: string,
+  options: PrepareOptions = {},
+): Promise<PreparedCheckpoint> {
+  const { onProgress } = options;
+  const layout = readLayout(sourceFolder);
+  const root = fs.realpathSync(sourceFolder);
+  const parts: Part[] = [];
+  for (const name of PARTS) {
+    const file = layout.models[name];
+    parts.push(await withDigest(file, () => readPart(name, file, root)));
+  }
+  const digests = await digestSources(layout, parts, onProgress);
+  const parent = path.dirname(targetFolder);
+  const work = path.join(
+    parent,
+    `.${path.basename(targetFolder)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
+  );
+  await fs.promises.mkdir(work, { recursive: true });
+  try {
+    const prepared = await build(layout, parts, digests, work, options);
+    await takePlace(work, targetFolder);
+    return { ...prepared, folder: targetFolder, builtIn: options.builtIn ?? false };
+  } catch (error) {
+    await fs.promises.rm(work, { recursive: true, force: true });
+    throw asWeftError(error, sourceFolder);
+  }
+}
+
+function asWeftError(error: unknown, folder: string): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === 'ENOSPC')
+    return new WeftError(
+      'checkpoint',
+      `There is no space left on the disk for the checkpoint ${path.basename(folder)}.`,
+    );
+  return error;
+}
+
+/** Moves a finished folder to its place; what was there is put aside first and removed after. */
+async function takePlace(work: string, target: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await fs.promises.rename(work, target);
+      return;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      if (!['ENOTEMPTY', 'EEXIST', 'EPERM', 'EACCES'].includes(code) || attempt >= 5) throw error;
+    }
+    const aside = `${work}.old`;
+    await fs.promises.rename(target, aside).catch(() => undefined);
+    await fs.promises.rm(aside, { recursive: true, force: true });
+  }
+}
+
+async function build(
+  layout: CheckpointLayout,
+  parts: Part[],
+  digests: Map<string, string>,
+  work: string,
+  options: PrepareOptions,
+): Promise<StoredCheckpoint> {
+  const { onProgress } = options;
+  const { manifest } = layout;
+  const model = (name: PartName): OnnxModel => parts.find((part) => part.name === name)!.model;
+  const precision = precisionOf(parts.map((part) => part.model));
+  const scale = layout.vaeScale ?? encoderScale(model('vae_encoder')) ?? 8;
+  const say = (message: string): void => onProgress?.({ message });
+
+  say('Rewriting the UNet.');
+  const unetFile = layout.models.unet;
+  const unet = await withDigest(unetFile, () => rewriteUnetGraph(model('unet')));
+  const encoder = await withDigest(layout.models.vae_encoder, () =>
+    deterministicEncoder(model('vae_encoder'), unet.latentChannels),
+  );
+  const decoder = await withDigest(layout.models.vae_decoder, () => plainDecoder(model('vae_decoder')));
+  const text = await withDigest(layout.models.text_encoder, () => textEncoder(model('text_encoder')));
+  if (text.width !== undefined && text.width !== unet.contextWidth)
+    throw new WeftError(
+      'checkpoint',
+      `The text encoder gives vectors of ${text.width} numbers where the UNet reads ${unet.contextWidth}: they are not of one checkpoint.`,
+    );
+  if (unet.latentSize !== undefined && unet.latentSize[0] !== unet.latentSize[1])
+    throw new WeftError(
+      'checkpoint',
+      `The UNet was exported for ${unet.latentSize.join('×')} latents; Weft needs square or dynamic ones.`,
+    );
+
+  /** Digests of the prepared files that are the source files themselves, so that they need not be read again. */
+  const linked = new Map<string, string>();
+  const write: WriteOptions = {
+    onCopy: (file, bytes) =>
+      onProgress?.({
+        message: `Copying ${path.basename(file)} (${megabytes(bytes)}): it lies on another file system, where no link can reach it.`,
+        copyBytes: bytes,
+      }),
+  };
+  const place = async (part: Part, changed: boolean): Promise<string> => {
+    const relative = `${part.name}/model.onnx`;
+    const target = path.join(work, relative);
+    if (changed || part.sources.length > 1) {
+      const written = await writeModel(part.model, target, write);
+      for (const [file, from] of written.linked) linked.set(path.relative(work, file), digests.get(from)!);
+    } else {
+      await fs.promises.mkdir(path.dirname(target), { recursive: true });
+      await linkOrCopy(part.sources[0]!, target, write.onCopy);
+      linked.set(path.relative(work, target), digests.get(part.sources[0]!)!);
+    }
+    return relative;
+  };
+  const changed: Record<PartName, boolean> = {
+    unet: true,
+    text_encoder: text.changed,
+    vae_encoder: encoder.changed,
+    vae_decoder: decoder.changed,
+  };
+  const paths = {} as Record<PartName, string>;
+  for (const part of parts) paths[part.name] = await place(part, changed[part.name]);
+
+  await fs.promises.mkdir(path.join(work, 'tokenizer'));
+  for (const file of layout.tokenizer)
+    await fs.promises.copyFile(file, path.join(work, 'tokenizer', path.basename(file)));
+  const contextLength =
+    unet.contextLength ??
+    text.contextLength ??
+    layout.contextLength ??
+    (await statedContextLength(path.join(work, 'tokenizer'))) ??
+    77;
+  await loadTokenizer(path.join(work, 'tokenizer'), contextLength);
+
+  const latentSize =
+    unet.latentSize?.[0] ??
+    layout.sampleSize ??
+    (manifest.pictureSize === undefined ? 64 : Math.round(manifest.pictureSize / scale));
+  const pictureSize = manifest.pictureSize ?? latentSize * scale;
+
+  const files: CheckpointFile[] = [];
+  for (const relative of await listFiles(work)) {
+    const file = path.join(work, relative);
+    files.push({
+      path: relative.split(path.sep).join('/'),
+      size: (await fs.promises.stat(file)).size,
+      sha256: linked.get(relative) ?? (await sha256Of(file)),
+    });
+  }
+  const identity = createHash('sha256').update(`weft ${CHECKPOINT_FORMAT} ${SURGERY_VERSION}\n`);
+  for (const part of parts) for (const file of part.sources) identity.update(`${part.name} ${digests.get(file)!}\n`);
+  for (const file of layout.tokenizer) identity.update(`tokenizer ${digests.get(fs.realpathSync(file))!}\n`);
+  identity.update(JSON.stringify([layout.scheduler, layout.scalingFactor, latentSize, pictureSize, contextLength]));
+
+  const border = ({ input, output }: PartInterface) => ({ input, output });
+  const stored: StoredCheckpoint = {
+    format: CHECKPOINT_FORMAT,
+    id: checkpointId(options.id ?? manifest.id ?? path.basename(layout.folder)),
+    title: manifest.title ?? path.basename(layout.folder),
+    ...(manifest.licence === undefined ? {} : { licence: manifest.licence }),
+    sha256: identity.digest('hex'),
+    files,
+    precision,
+    pictureSize,
+    latentSize,
+    latentChannels: unet.latentChannels,
+    vaeScale: Math.round(pictureSize / latentSize),
+    scalingFactor: layout.scalingFactor,
+    scheduler: layout.scheduler,
+    unet: { path: paths.unet, interface: unet },
+    textEncoder: { path: paths.text_encoder, ...border(text), contextLength },
+    vaeEncoder: { path: paths.vae_encoder, ...border(encoder) },
+    vaeDecoder: { path: paths.vae_decoder, ...border(decoder) },
+    tokenizer: { path: 'tokenizer' },
+    promptTemplate: manifest.promptTemplate ?? 'a photo of a {domain}',
+    domains: manifest.domains ?? [],
+    defaults: manifest.defaults ?? {},
+    ...(manifest.previewRgb === undefined ? {} : { previewRgb: manifest.previewRgb }),
+  };
+  const stamps: Stamps = { surgery: SURGERY_VERSION, files: {}, sources: {} };
+  for (const { path: relative, sha256 } of files)
+    stamps.files[relative] = await stampOf(path.join(work, relative), sha256);
+  for (const [file, sha256] of digests) stamps.sources[file] = await stampOf(file, sha256);
+  const manifestFile = path.join(layout.folder, 'weft.json');
+  if (fs.existsSync(manifestFile))
+    stamps.sources[manifestFile] = await stampOf(manifestFile, await sha256Of(manifestFile));
+  await fs.promises.writeFile(path.join(work, STAMPS_FILE), JSON.stringify(stamps, undefined, 1));
+  await fs.promises.writeFile(path.join(work, CHECKPOINT_FILE), JSON.stringify(stored, undefined, 2) + '\n');
+  return stored;
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  const entries = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
