@@ -67,8 +67,14 @@ export class LocalSessions {
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
-        // Denormals in the tails of softmax cost a hundred times a normal number and change nothing.
-        extra: { session: { set_denormal_as_zero: '1' } },
+        extra: {
+          session: {
+            // Denormals in the tails of softmax cost a hundred times a normal number and change nothing.
+            set_denormal_as_zero: '1',
+            // Threads that wait by spinning take the cores from the engine's own thread and from whatever else runs here.
+            intra_op: { allow_spinning: '0' },
+          },
+        },
       });
     } catch (error) {
       throw refusal(error, modelPath, options.provider);
