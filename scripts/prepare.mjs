@@ -29,13 +29,16 @@ export function fail(sentence) {
 /** Installs the locked dependencies where they are missing or older than the lock. */
 export function install() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) fail(`Weft needs Node 20.19 or later; this is ${process.versions.node}.`);
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(`Weft needs Node 20.19 or later; this is ${process.versions.node}.`);
   const installed = path.join(root, 'node_modules', '.package-lock.json');
   const lock = path.join(root, 'package-lock.json');
   if (fs.existsSync(installed) && fs.statSync(installed).mtimeMs >= fs.statSync(lock).mtimeMs) return;
   console.log('Installing dependencies …');
   // Nothing is fetched from outside the registry: onnxruntime's own download of CUDA is skipped by .npmrc, and here for older npm.
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { env: { npm_config_onnxruntime_node_install: 'skip' } });
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    env: { npm_config_onnxruntime_node_install: 'skip' },
+  });
   fs.utimesSync(installed, new Date(), new Date());
 }
 
@@ -54,5 +57,9 @@ export function build() {
   );
   if (Math.min(...built) > Math.max(...sources.map((name) => newest(path.join(root, name))))) return;
   console.log('Building …');
-  run(process.execPath, [path.join(root, 'node_modules', 'webpack', 'bin', 'webpack.js'), '--config', 'webpack.config.mjs']);
+  run(process.execPath, [
+    path.join(root, 'node_modules', 'webpack', 'bin', 'webpack.js'),
+    '--config',
+    'webpack.config.mjs',
+  ]);
 }

@@ -9,5 +9,7 @@ install();
 build();
 const example = path.join(root, 'examples', 'giraffe-zebra.weft.json');
 console.log('Giving a giraffe a zebra’s coat …');
-const files = run(process.execPath, [path.join(root, 'dist', 'weft.js'), 'run', example], { capture: true }).trim().split('\n');
+const files = run(process.execPath, [path.join(root, 'dist', 'weft.js'), 'run', example], { capture: true })
+  .trim()
+  .split('\n');
 console.log(`The picture is here:\n${path.resolve(files.at(-1))}`);

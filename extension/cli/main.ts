@@ -1,6 +1,6 @@
 /** `weft`: the engine without an editor. Results go to stdout, progress and errors to stderr; see exitCodes for how it ends. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { version } from '../../package.json';
+import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
 import { addModel, listModels, removeModel, verifyModel } from './models';
 import { run, type RunFlags } from './run';
@@ -15,7 +15,7 @@ const whole = (text: string): number => {
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 const program = new Command('weft')
-  .version(version)
+  .version(manifest.version)
   .description('Appearance transfer by cross-image attention, from a graph file.');
 program.exitOverride().showHelpAfterError();
 

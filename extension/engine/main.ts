@@ -3,8 +3,14 @@
  * thread owns onnxruntime, whose run() blocks. It ends when whoever started it is gone.
  */
 import * as path from 'node:path';
-import { version } from '../../package.json';
-import { type EngineEvent, type EngineMethod, type FromEngine, PROTOCOL_VERSION, type ToEngine } from '../protocol/engine';
+import manifest from '../../package.json';
+import {
+  type EngineEvent,
+  type EngineMethod,
+  type FromEngine,
+  PROTOCOL_VERSION,
+  type ToEngine,
+} from '../protocol/engine';
 import { reportError, WeftError } from '../protocol/errors';
 import { Engine } from './engine';
 import { workerSessions } from './onnx/session';
@@ -15,7 +21,7 @@ function post(message: FromEngine): void {
 
 const emit = (event: EngineEvent): void => post({ type: 'event', ...event });
 const engine = new Engine({
-  version,
+  version: manifest.version,
   sessions: workerSessions(),
   builtInModels: path.join(__dirname, '..', 'models'),
   emit,
@@ -25,7 +31,10 @@ const engine = new Engine({
 async function answer({ id, method, params }: ToEngine): Promise<void> {
   try {
     if (method === 'hello' && params.protocol !== PROTOCOL_VERSION) {
-      throw new WeftError('internal', `The engine speaks version ${PROTOCOL_VERSION} of its messages, not ${params.protocol}: reload the window.`);
+      throw new WeftError(
+        'internal',
+        `The engine speaks version ${PROTOCOL_VERSION} of its messages, not ${params.protocol}: reload the window.`,
+      );
     }
     const handler = engine.handlers[method] as ((params: unknown) => Promise<unknown>) | undefined;
     if (!handler) throw new WeftError('internal', `The engine does not know the request '${String(method)}'.`);
@@ -40,4 +49,6 @@ process.on('message', (message) => void answer(message as ToEngine));
 // The process that started the engine decides what an interrupt means and asks for a cancel.
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit(0));
-process.on('unhandledRejection', (reason) => emit({ event: 'log', level: 'error', message: reportError(reason).message }));
+process.on('unhandledRejection', (reason) =>
+  emit({ event: 'log', level: 'error', message: reportError(reason).message }),
+);

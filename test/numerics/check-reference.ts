@@ -6,27 +6,31 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareRun, runsOf, unetsOf } from '../support/reference';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { run: { type: 'string' }, unet: { type: 'string' } },
-});
-const folder = positionals[0];
-if (!folder) {
-  console.error('usage: npm run check:reference -- DIR [--run NAME] [--unet FILE]');
-  process.exit(2);
-}
-const runs = values.run ? [values.run.replace(/\.json$/, '').replace(/^(?!run)/, 'run')] : runsOf(folder);
-const unets = values.unet ? [path.resolve(values.unet)] : unetsOf(folder);
-let failed = 0;
-for (const unet of unets) {
-  for (const run of runs) {
-    console.log(`# ${run} with ${path.basename(unet)}`);
-    for (const { key, difference, tolerance } of await compareRun(folder, run, unet)) {
-      const bad = !(difference <= tolerance);
-      if (bad) failed++;
-      console.log(`${key} ${difference.toExponential(2)}${bad ? `  above ${tolerance}` : ''}`);
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { run: { type: 'string' }, unet: { type: 'string' } },
+  });
+  const folder = positionals[0];
+  if (!folder) {
+    console.error('usage: npm run check:reference -- DIR [--run NAME] [--unet FILE]');
+    process.exit(2);
+  }
+  const runs = values.run ? [values.run.replace(/\.json$/, '').replace(/^(?!run)/, 'run')] : runsOf(folder);
+  const unets = values.unet ? [path.resolve(values.unet)] : unetsOf(folder);
+  let failed = 0;
+  for (const unet of unets) {
+    for (const run of runs) {
+      console.log(`# ${run} with ${path.basename(unet)}`);
+      for (const { key, difference, tolerance } of await compareRun(folder, run, unet)) {
+        const bad = !(difference <= tolerance);
+        if (bad) failed++;
+        console.log(`${key} ${difference.toExponential(2)}${bad ? `  above ${tolerance}` : ''}`);
+      }
     }
   }
+  console.log(failed > 0 ? `${failed} tensors differ` : 'all tensors agree');
+  process.exit(failed > 0 ? 1 : 0);
 }
-console.log(failed > 0 ? `${failed} tensors differ` : 'all tensors agree');
-process.exit(failed > 0 ? 1 : 0);
+
+void main();

@@ -10,6 +10,7 @@ import sharp from 'sharp';
 import { Engine } from '../../extension/engine/engine';
 import { type Trajectory } from '../../extension/engine/diffusion/trajectory';
 import { createScheduler } from '../../extension/engine/diffusion/scheduler';
+import { loadPicture } from '../../extension/engine/image/load';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { type Ingredients } from '../../extension/engine/run/context';
 import { type GraphDocument, writeGraph } from '../../extension/graph';
@@ -399,7 +400,6 @@ class Replay {
     ] as const) {
       const file = path.join(this.folder, 'images', image);
       if (!inversionFile?.has(key) || !fs.existsSync(file)) continue;
-      const { loadPicture } = await import('../../extension/engine/image/load');
       const size = checkpoint.prepared.pictureSize;
       const { rgb } = await loadPicture(file, size);
       this.add(key, await checkpoint.encode(rgb, size, store), inversionFile.floats(key), 1e-3);

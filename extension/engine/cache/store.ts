@@ -9,7 +9,9 @@ export type Key = string;
 
 /** The key of a product: its kind, the version of the algorithm that makes it, and everything it is computed from. */
 export function keyOf(kind: string, version: number, parts: unknown): Key {
-  return createHash('sha256').update(JSON.stringify([kind, version, parts], sortedKeys)).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([kind, version, parts], sortedKeys))
+    .digest('hex');
 }
 
 const sortedKeys = (_name: string, value: unknown): unknown =>
@@ -86,7 +88,9 @@ export class ContentStore {
       .catch((error: unknown) => {
         if (this.writeProblem) return;
         this.writeProblem = error instanceof Error ? error.message : String(error);
-        this.warn(`The cache folder ${this.folder} can't be written (${this.writeProblem}): later runs will compute again what this one did.`);
+        this.warn(
+          `The cache folder ${this.folder} can't be written (${this.writeProblem}): later runs will compute again what this one did.`,
+        );
       })
       .finally(() => this.writing.delete(key));
     this.writing.set(key, write);

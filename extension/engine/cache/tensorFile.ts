@@ -17,7 +17,8 @@ export function encodeTensors(tensors: Tensors): Uint8Array[] {
   const header: Record<string, { dtype: 'F32'; shape: number[]; data_offsets: [number, number] }> = {};
   let offset = 0;
   for (const [name, { dims, data }] of Object.entries(tensors)) {
-    if (sizeOf(dims) !== data.length) throw new Error(`Tensor ${name}: ${data.length} values do not fill [${dims.join(', ')}].`);
+    if (sizeOf(dims) !== data.length)
+      throw new Error(`Tensor ${name}: ${data.length} values do not fill [${dims.join(', ')}].`);
     header[name] = { dtype: 'F32', shape: dims, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }

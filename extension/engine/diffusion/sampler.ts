@@ -65,8 +65,11 @@ export interface SamplerNews {
 export type Trace = (name: 'swap' | 'noswap' | 'ddpm' | 'adain', step: number, values: Float32Array) => void;
 
 interface Work {
+  /** C of the latents. */
+  channels: number;
   store: ContentStore;
-  unet: Unet;
+  /** Opened when the first row has to be computed. */
+  unet: () => Promise<Unet>;
   signal: AbortSignal;
   onStep?: (news: SamplerNews) => void | Promise<void>;
   trace?: Trace;
@@ -227,7 +230,7 @@ export class Sampler {
       const style = await appearance.latentsAt(step + 1, store);
       const { structureMask, appearanceMask } = adainSettings!;
       next = adain(next, style, {
-        channels: work.unet.graph.latentChannels,
+        channels: work.channels,
         contentMask: structureMask,
         styleMask: appearanceMask,
       }).latents;
@@ -243,7 +246,7 @@ export class Sampler {
     const row = { latents, timestep: structure.timestepAt(step), context: structure.source.context };
     const { freeu } = structure.source;
     if (!swaps(plan)) {
-      const answer = await unet.run({ rows: [row], freeu });
+      const answer = await (await unet()).run({ rows: [row], freeu });
       trace?.('swap', step, answer.epsilons[0]!);
       trace?.('noswap', step, answer.epsilons[0]!);
       return answer.epsilons[0]!;
@@ -258,7 +261,7 @@ export class Sampler {
       if (plan.contrast !== 1) swapped.contrast![level] = plan.contrast;
     }
     const plain = plan.guidance === 1 && !trace ? [] : [{ from: 0 }];
-    const answer = await unet.run({ rows: [row], decoderRows: [swapped, ...plain], freeu });
+    const answer = await (await unet()).run({ rows: [row], decoderRows: [swapped, ...plain], freeu });
     const [withSwap, without] = answer.epsilons;
     trace?.('swap', step, withSwap!);
     if (!without) return withSwap!;

@@ -59,7 +59,8 @@ export type TrajectoryTrace = (
 
 interface Work {
   store: ContentStore;
-  unet: Unet;
+  /** Opened when the first row has to be computed. */
+  unet: () => Promise<Unet>;
   signal: AbortSignal;
   onStep?: (trajectory: Trajectory, news: StepNews) => void;
   trace?: TrajectoryTrace;
@@ -290,7 +291,9 @@ export class Trajectory {
     const last = this.length - 1;
     if (this.retraces && steps.length > 0 && (await this.needs(last, demand, store))) steps.push(last);
     const perStep = this.retraces ? 1 : 2;
-    const size = Math.max(1, Math.floor(unet.batchRows() / perStep));
+    if (steps.length === 0) return;
+    const model = await unet();
+    const size = Math.max(1, Math.floor(model.batchRows() / perStep));
     for (let start = 0; start < steps.length; start += size) {
       signal.throwIfAborted();
       this.computed = true;
@@ -299,7 +302,7 @@ export class Trajectory {
       const rows = batch.map((step, index) => ({ latents: latents[index]!, timestep: this.timestepAt(step), context }));
       const empty = this.retraces ? [] : rows.map((row) => ({ ...row, context: emptyContext }));
       const wants = (steps: Set<number>): boolean => this.retraces && batch.some((step) => steps.has(step));
-      const answer = await unet.run({
+      const answer = await model.run({
         rows: [...rows, ...empty],
         freeu,
         keep: { keyValues: wants(demand.keyValueSteps), probe: wants(demand.probeSteps) },
@@ -374,7 +377,9 @@ export class Trajectory {
       }
       const wants = (steps: (demand: Demand) => Set<number>): boolean =>
         tasks.some(({ trajectory, step }) => steps(demands.get(trajectory)!).has(step));
-      const answer = await unet.run({
+      const answer = await (
+        await unet()
+      ).run({
         rows,
         freeu: tasks[0]!.trajectory.source.freeu,
         keep: { keyValues: wants((demand) => demand.keyValueSteps), probe: wants((demand) => demand.probeSteps) },
@@ -396,7 +401,7 @@ export class Trajectory {
       for (const group of groupBy(together, ({ trajectory }) => trajectory.source.freeu.join())) await run(group);
     }
     for (const group of groupBy(known, ({ trajectory }) => trajectory.source.freeu.join())) {
-      const size = unet.batchRows();
+      const size = (await unet()).batchRows();
       for (let start = 0; start < group.length; start += size) await run(group.slice(start, start + size));
     }
   }

@@ -7,5 +7,8 @@ export const adain: Executor = async (execution) => {
   const structureMask = optionalInput(execution, 'structureMask', 'mask');
   const appearanceMask = optionalInput(execution, 'appearanceMask', 'mask');
   const range = adainRange(execution.node.params);
-  return { outputs: { transfer: { ...transfer, adain: { range, structureMask, appearanceMask } } }, computed: 'inherit' };
+  return {
+    outputs: { transfer: { ...transfer, adain: { range, structureMask, appearanceMask } } },
+    computed: 'inherit',
+  };
 };

@@ -8,7 +8,11 @@ export const attentionSwap: Executor = async (execution) => {
   const structure = requiredInput(execution, 'structure', 'inversion');
   const appearances = inputsOf(execution, 'appearance', 'inversion');
   if (appearances.length > 1) {
-    throw new WeftError('graph', `${node.id} has ${appearances.length} appearances wired, but takes its look from one: unwire the others.`, node.id);
+    throw new WeftError(
+      'graph',
+      `${node.id} has ${appearances.length} appearances wired, but takes its look from one: unwire the others.`,
+      node.id,
+    );
   }
   for (const appearance of appearances) {
     for (const field of ['steps', 'skip', 'seed'] as const) {

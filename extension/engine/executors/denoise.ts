@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AdainSettings, Sampler } from '../diffusion/sampler';
+import { encodePng } from '../image/png';
 import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
 import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../run/values';
@@ -16,13 +17,15 @@ export const denoise: Executor = async (execution) => {
     adain: await adainSettings(transfer),
     guidance: transfer.guidance ?? { scale: 1, endScale: 1 },
   });
-  await context.referencePass(await sampler.missing(store));
-  // The decoder's session opens while the last steps run.
-  checkpoint.warm('vaeDecoder');
+  const missing = await sampler.missing(store);
+  if (missing.size > 0) await context.referencePass(missing);
+  // The decoder's session opens while the steps run.
+  if (missing.size > 0) checkpoint.warm('vaeDecoder');
   const frames: TimelineFrameValue[] = [];
   const { latents, computed } = await sampler.run({
     store,
-    unet: await checkpoint.unet(),
+    channels: checkpoint.prepared.latentChannels,
+    unet: () => checkpoint.unet(),
     signal: context.signal,
     trace: context.ingredients.trace,
     onStep: async (news) => {
@@ -46,6 +49,9 @@ export const denoise: Executor = async (execution) => {
 
 async function adainSettings({ adain, structure }: TransferValue): Promise<AdainSettings | undefined> {
   if (!adain) return undefined;
+  const masks = [adain.structureMask, adain.appearanceMask];
+  // An object that was not found on one side leaves nothing to match on the other.
+  if (masks.some((mask) => mask?.found === false)) return { range: adain.range, maskDigests: [undefined, undefined] };
   const grid = structure.checkpoint.latentSize;
   const onGrid = async (mask: MaskValue | undefined): Promise<Float32Array | undefined> => {
     const data = await mask?.onGrid(...grid);
@@ -60,7 +66,6 @@ async function adainSettings({ adain, structure }: TransferValue): Promise<Adain
 }
 
 async function showPicture(node: string, rgb: Uint8Array, side: number, context: RunContext): Promise<void> {
-  const { encodePng } = await import('../image/png');
   const png = await encodePng({ width: side, height: side, rgb });
   context.emit({ event: 'picture', runId: context.options.runId, node, port: 'image', png });
 }

@@ -4,5 +4,8 @@ import { guidanceSettings } from '../run/settings';
 
 export const guidance: Executor = async (execution) => {
   const transfer = requiredInput(execution, 'transfer', 'transfer');
-  return { outputs: { transfer: { ...transfer, guidance: guidanceSettings(execution.node.params) } }, computed: 'inherit' };
+  return {
+    outputs: { transfer: { ...transfer, guidance: guidanceSettings(execution.node.params) } },
+    computed: 'inherit',
+  };
 };

@@ -6,7 +6,7 @@ export const invert: Executor = async ({ node, context }) => {
   let done = 0;
   await trajectory.invert(context.demandOf(trajectory), {
     store: context.store,
-    unet: await checkpoint.unet(),
+    unet: () => checkpoint.unet(),
     signal: context.signal,
     trace: context.ingredients.trajectoryTrace,
     onStep: (_trajectory, frame) => {

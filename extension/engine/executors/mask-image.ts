@@ -25,11 +25,13 @@ export const maskImage: Executor = async ({ node, context }) => {
       mask: {
         kind: 'mask',
         digest,
+        found: true,
         onGrid: async (height, width) => {
           const mask = await loadMask(bytes, height, width, threshold, path.basename(file)).catch((error: unknown) => {
             throw error instanceof WeftError ? error.at(node.id) : error;
           });
-          if (!mask.includes(1)) context.warn(node.id, `${file} has nothing brighter than ${threshold}: AdaIN will use the whole picture.`);
+          if (!mask.includes(1))
+            context.warn(node.id, `${file} has nothing brighter than ${threshold}: AdaIN will use the whole picture.`);
           return mask;
         },
       },

@@ -5,7 +5,8 @@ import { firstSeen } from '../run/firstSeen';
 
 export const prompt: Executor = async ({ node, context }) => {
   const text = promptText(node.params);
-  if (!text?.trim()) throw new WeftError('graph', `${node.id} has no words: set its domain to the noun that names the object.`);
+  if (!text?.trim())
+    throw new WeftError('graph', `${node.id} has no words: set its domain to the noun that names the object.`);
   const domain = String(node.params['domain'] ?? '');
   return {
     outputs: { prompt: { kind: 'prompt', text, domain } },

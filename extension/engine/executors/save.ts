@@ -15,7 +15,10 @@ export const save: Executor = async (execution) => {
   const relative = String(node.params['path']);
   const target = await resolveOutput(relative, context.options.outDir);
   const extension = path.extname(target).toLowerCase();
-  const bytes = value.kind === 'image' ? await pictureBytes(value, extension, context) : await timelineBytes(value, extension, context);
+  const bytes =
+    value.kind === 'image'
+      ? await pictureBytes(value, extension, context)
+      : await timelineBytes(value, extension, context);
   context.addOutput({ node: node.id, path: target, bytes });
   return { outputs: {}, computed: 'inherit' };
 };

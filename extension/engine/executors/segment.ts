@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { WeftError } from '../../protocol/errors';
 import { keyOf } from '../cache/store';
 import { noDemand } from '../diffusion/trajectory';
 import { segment as segmentAttention } from '../diffusion/segmentation';
 import { maskPicture } from '../image/mask';
-import { type Executor, type Product, type RunContext } from '../run/context';
+import { type Executor, type RunContext } from '../run/context';
 import { mergeDemand } from '../run/demands';
 import { requiredInput } from '../run/inputs';
 import { segmentStep } from '../run/settings';
@@ -14,7 +13,7 @@ const SEGMENT_VERSION = 1;
 /** The authors' program seeds its K-means once; so does this one, whatever the noise's seed. */
 const KMEANS_SEED = 42;
 
-export const segment: Executor = async (execution): Promise<Product> => {
+export const segment: Executor = async (execution) => {
   const { node, context } = execution;
   const { store } = context;
   const inversion = requiredInput(execution, 'inversion', 'inversion');
@@ -25,49 +24,45 @@ export const segment: Executor = async (execution): Promise<Product> => {
   const [height, width] = checkpoint.latentSize;
 
   const key = keyOf('mask', SEGMENT_VERSION, [trajectory.referenceKey, step, noun, clusters, KMEANS_SEED]);
-  const kept = (await store.get(key))?.mask;
-  let mask = kept?.data;
-  if (!mask) {
-    const demands = new Map([[trajectory, { ...noDemand(), until: step, probeSteps: new Set([step]) }]]);
-    // Nothing of this picture is known: compute what the rest of the run will read along with it, side by side.
-    mergeDemand(demands, context.demands);
-    await context.referencePass(demands);
-    const found = await findObject(inversion, step, noun, clusters, context);
-    mask = found.mask;
-    if (found.problem) {
-      context.warn(node.id, `${found.problem} AdaIN will use the whole picture instead.`);
-      return { outputs: {}, computed: true };
-    }
-    store.put(key, { mask: { dims: [height, width], data: mask } });
+  const kept = (await store.get(key))?.mask?.data;
+  const mask = kept ?? (await findObject(inversion, step, noun, clusters, context));
+  if (!kept) store.put(key, { mask: { dims: [height, width], data: mask } });
+  const share = mask.reduce((sum, value) => sum + value, 0) / mask.length;
+  if (share === 0) {
+    context.warn(
+      node.id,
+      `No part of the picture stands out as "${noun}", so AdaIN will use both whole pictures. Try another noun, another number of clusters, or a mask-image node.`,
+    );
   }
-  const data = mask;
-  const share = data.reduce((sum, value) => sum + value, 0) / data.length;
   context.emit({
     event: 'picture',
     runId: context.options.runId,
     node: node.id,
     port: 'mask',
-    png: await maskPicture(data, height, width),
-    caption: `${Math.round(100 * share)} % of the picture`,
+    png: await maskPicture(mask, height, width),
+    caption: share === 0 ? `no ${noun} found` : `${Math.round(100 * share)} % of the picture`,
   });
   return {
-    outputs: {
-      mask: { kind: 'mask', digest: createHash('sha256').update(key).digest('hex'), onGrid: async () => data },
-    },
-    computed: !kept,
+    outputs: { mask: { kind: 'mask', digest: key, found: share > 0, onGrid: async () => mask } },
+    computed: kept === undefined,
   };
 };
 
+/** Where the noun is, [h·w] of 0 and 1; all 0 when it is not found. */
 async function findObject(
   inversion: InversionValue,
   step: number,
   noun: string,
   clusters: number,
   context: RunContext,
-): Promise<{ mask: Float32Array; problem?: string }> {
+): Promise<Float32Array> {
   const { checkpoint, trajectory, prompt } = inversion;
   const [height, width] = checkpoint.latentSize;
   const { selfProbe, crossProbe } = checkpoint.prepared.unet.interface;
+  const demands = new Map([[trajectory, { ...noDemand(), until: step, probeSteps: new Set([step]) }]]);
+  // Nothing of this picture is known: compute what the rest of the run will read along with it, side by side.
+  mergeDemand(demands, context.demands);
+  await context.referencePass(demands);
   const probe = await trajectory.probeAt(step, context.store);
   if (!crossProbe || !probe.crossQuery || !probe.crossKey) {
     throw new WeftError(
@@ -76,7 +71,7 @@ async function findObject(
     );
   }
   const positions = (await checkpoint.tokenizer()).positionsOf(prompt.text, noun);
-  return segmentAttention({
+  const { mask } = segmentAttention({
     selfQuery: probe.selfQuery,
     selfKey: probe.selfKey,
     selfHeads: selfProbe.heads,
@@ -90,4 +85,5 @@ async function findObject(
     clusters,
     seed: KMEANS_SEED,
   });
+  return mask;
 }

@@ -108,8 +108,12 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     async referencePass(wanted) {
       if (context.ingredients.complete) wanted = context.demands;
       for (const [checkpoint, group] of byCheckpoint(wanted, inversions)) {
-        const unet = await checkpoint.unet();
-        await Trajectory.referencePass(group, { store, unet, signal, trace: context.ingredients.trajectoryTrace });
+        await Trajectory.referencePass(group, {
+          store,
+          unet: () => checkpoint.unet(),
+          signal,
+          trace: context.ingredients.trajectoryTrace,
+        });
       }
     },
     emit,

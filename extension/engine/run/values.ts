@@ -44,6 +44,8 @@ export interface InversionValue {
 export interface MaskValue {
   kind: 'mask';
   digest: string;
+  /** False when the object was looked for and not found: AdaIN then acts on both whole pictures. */
+  found: boolean;
   /** The mask on a latent grid [h·w] of 0 and 1. */
   onGrid(height: number, width: number): Promise<Float32Array>;
 }

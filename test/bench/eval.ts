@@ -1,0 +1,157 @@
+/**
+ * `npm run eval -- [DIR] [--masks given|self|both] [--seeds N] [--sheet FILE]`: transfers every pair of a folder of drawn pairs
+ * (NN_structure.png, NN_appearance.png, NN_ground_truth.png, NN_*_parts.png, examples.json) through Weft and scores the results against
+ * the truth: PSNR, object PSNR, part-colour error and object IoU, beside the baselines.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { type GraphDocument, standardGraph, writeGraph } from '../../extension/graph';
+import { Engine } from '../../extension/engine/engine';
+import { inProcessSessions } from '../../extension/engine/onnx/session';
+import { root } from '../support/mini';
+import { contactSheet } from './sheet';
+import { meanScore, readIndices, score, type Score } from './metrics';
+
+/** The drawn pairs' side in pixels. */
+const SIDE = 128;
+
+interface Pair {
+  id: string;
+  domain: string;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    masks: { type: 'string', default: 'both' },
+    seeds: { type: 'string', default: '1' },
+    sheet: { type: 'string' },
+    limit: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+const folder = path.resolve(positionals[0] ?? path.join(root, '..', 'shared', 'mini', 'eval'));
+if (!fs.existsSync(path.join(folder, 'examples.json'))) {
+  console.error(`${folder} has no examples.json: name a folder of drawn pairs.`);
+  process.exit(2);
+}
+const rows = JSON.parse(fs.readFileSync(path.join(folder, 'examples.json'), 'utf8')) as {
+  id: number;
+  domain: string;
+}[];
+const pairs: Pair[] = rows
+  .map(({ id, domain }) => ({ id: String(id).padStart(2, '0'), domain }))
+  .slice(0, values.limit ? Number(values.limit) : undefined);
+
+const file = (pair: Pair, what: string): string => path.join(folder, `${pair.id}_${what}.png`);
+const rgbOf = async (source: string): Promise<Uint8Array> =>
+  new Uint8Array(await sharp(source).removeAlpha().toColourspace('srgb').raw().toBuffer());
+/** Part labels are palette indices. */
+const partsOf = (source: string): Uint8Array => readIndices(fs.readFileSync(source)).indices;
+
+const scorePair = async (pair: Pair, result: Uint8Array): Promise<Score> =>
+  score(result, await rgbOf(file(pair, 'ground_truth')), partsOf(file(pair, 'structure_parts')), SIDE, SIDE);
+
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-eval-'));
+const engine = new Engine({
+  version: 'eval',
+  sessions: inProcessSessions(),
+  builtInModels: path.join(root, 'models'),
+  home: path.join(work, 'home'),
+  emit: () => {},
+});
+
+/** The standard graph of a pair, with its object masks given or found. */
+function graphOf(pair: Pair, given: boolean, seed: number): GraphDocument {
+  const graph = standardGraph({
+    structure: `${pair.id}_structure.png`,
+    appearance: `${pair.id}_appearance.png`,
+    domain: pair.domain,
+    seed,
+    output: `${pair.id}.png`,
+  });
+  // The checkpoint was trained with the right article.
+  const article = /^[aeiou]/.test(pair.domain) ? 'an' : 'a';
+  graph.nodes['prompt']!.params = { domain: pair.domain, text: `a photo of ${article} {domain}` };
+  if (given) {
+    for (const side of ['structure', 'appearance']) {
+      graph.nodes[`mask-${side}`] = { type: 'mask-image', params: { path: `${pair.id}_${side}_mask.png` } };
+    }
+  }
+  return graph;
+}
+
+async function transfer(pair: Pair, given: boolean, seed: number): Promise<Uint8Array> {
+  const run = await engine.run({
+    runId: `${pair.id}-${given}-${seed}`,
+    graphText: writeGraph(graphOf(pair, given, seed)),
+    graphPath: path.join(folder, 'eval.weft.json'),
+    outDir: path.join(work, given ? 'given' : 'self', String(seed)),
+    useCache: false,
+    set: values.set.map((text) => {
+      const [, node, param, value] = /^([^.]+)\.([^=]+)=(.*)$/.exec(text)!;
+      return [node!, param!, JSON.parse(value!)];
+    }),
+  });
+  return rgbOf(run.result.files[0]!);
+}
+
+const line = (name: string, { psnr, objectPsnr, partColour, objectIou }: Score): string =>
+  `${name.padEnd(34)} ${psnr.toFixed(2).padStart(7)} ${objectPsnr.toFixed(2).padStart(12)} ${partColour.toFixed(1).padStart(12)} ${objectIou.toFixed(3).padStart(8)}`;
+
+async function main(): Promise<void> {
+  console.log(`${pairs.length} pairs of ${folder}`);
+  console.log(
+    `${''.padEnd(34)} ${'PSNR'.padStart(7)} ${'object PSNR'.padStart(12)} ${'part colour'.padStart(12)} ${'IoU'.padStart(8)}`,
+  );
+  const baseline = async (picture: string): Promise<Score> => {
+    const scores = [];
+    for (const pair of pairs) {
+      scores.push(await scorePair(pair, await rgbOf(file(pair, picture))));
+    }
+    return meanScore(scores);
+  };
+  console.log(line('structure unchanged', await baseline('structure')));
+  console.log(line('the truth itself', await baseline('ground_truth')));
+
+  const results = new Map<string, Uint8Array>();
+  for (const kind of values.masks === 'both' ? ['given', 'self'] : [values.masks]) {
+    const perSeed: Score[] = [];
+    for (let seed = 42; seed < 42 + Number(values.seeds); seed++) {
+      const scores: Score[] = [];
+      for (const pair of pairs) {
+        const result = await transfer(pair, kind === 'given', seed);
+        results.set(`${pair.id} ${kind}`, result);
+        scores.push(await scorePair(pair, result));
+      }
+      perSeed.push(meanScore(scores));
+    }
+    console.log(line(`Weft, ${kind === 'given' ? 'given masks' : 'self-segmented'}`, meanScore(perSeed)));
+  }
+  console.log(
+    line('Python, given masks (first mini)', { psnr: 21.05, objectPsnr: 15.41, partColour: 40.3, objectIou: 0.753 }),
+  );
+
+  if (values.sheet) {
+    const kind = values.masks === 'self' ? 'self' : 'given';
+    await contactSheet(
+      await Promise.all(
+        pairs.map(async (pair) => [
+          await rgbOf(file(pair, 'structure')),
+          await rgbOf(file(pair, 'appearance')),
+          results.get(`${pair.id} ${kind}`)!,
+          await rgbOf(file(pair, 'ground_truth')),
+        ]),
+      ),
+      values.sheet,
+    );
+    console.log(values.sheet);
+  }
+  fs.rmSync(work, { recursive: true, force: true });
+  process.exit(0);
+}
+
+void main();

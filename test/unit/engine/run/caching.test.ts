@@ -1,0 +1,119 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { makeEngine, ran, resultOf, shortGraph, withParam } from '../../../support/mini';
+
+describe('what a run computes and what it takes from the cache', () => {
+  it('computes everything once, then nothing, in the same process and in another', async () => {
+    const first = makeEngine();
+    const cold = await first.run(shortGraph());
+    expect(ran(cold)).toEqual(
+      expect.arrayContaining(['structure', 'invert-structure', 'mask-appearance', 'denoise', 'save']),
+    );
+    expect(cold.result.report.unet.encoder).toBeGreaterThan(0);
+
+    const again = await first.run(shortGraph());
+    expect(ran(again)).toEqual([]);
+    expect(again.result.report.unet).toEqual({ encoder: 0, decoder: 0 });
+    expect(resultOf(again)).toEqual(resultOf(cold));
+
+    const elsewhere = await makeEngine(first.home).run(shortGraph());
+    expect(ran(elsewhere)).toEqual([]);
+    expect(resultOf(elsewhere)).toEqual(resultOf(cold));
+  });
+
+  it('runs denoise and what follows after a change of contrast, and nothing else', async () => {
+    const bench = makeEngine();
+    await bench.run(shortGraph());
+    const warm = await bench.run(withParam(shortGraph(), 'swap', 'contrast', 1.2));
+    expect(ran(warm)).toEqual(['denoise', 'save']);
+  });
+
+  it('gives the same picture warm as cold', async () => {
+    const bench = makeEngine();
+    await bench.run(shortGraph());
+    const changed = withParam(withParam(shortGraph(), 'swap', 'contrast', 1.2), 'adain', 'range', [50, 100]);
+    const warm = await bench.run(changed);
+    const cold = await makeEngine().run(changed);
+    expect(resultOf(warm)).toEqual(resultOf(cold));
+    expect(ran(warm)).toEqual(['denoise', 'save']);
+  });
+
+  it('resumes at the first step that a change touches', async () => {
+    const bench = makeEngine();
+    const graph = withParam(shortGraph(), 'adain', 'range', [20, 60]);
+    await bench.run(graph);
+    const longer = await bench.run(withParam(graph, 'adain', 'range', [20, 100]));
+    // 60 % of 12 steps is 7.2: only the last of the eight steps that run knows of the change, and AdaIN follows it.
+    expect(longer.result.report.unet.encoder).toBe(0);
+    expect(ran(longer)).toEqual(['denoise', 'save']);
+  });
+
+  it('computes only the inversion steps that a smaller skip adds', async () => {
+    const bench = makeEngine();
+    const graph = withParam(shortGraph(), 'invert-structure', 'guidanceScale', 2);
+    await bench.run(graph, { target: 'invert-structure' });
+    const more = await bench.run(withParam(graph, 'schedule', 'skip', 2), { target: 'invert-structure' });
+    // Two more steps, with prompt and empty prompt each.
+    expect(more.result.report.unet.encoder).toBe(4);
+  });
+
+  it('does not invert again when only the other picture changes', async () => {
+    const bench = makeEngine();
+    await bench.run(shortGraph());
+    const other = await bench.run(withParam(shortGraph(), 'appearance', 'path', 'cow.png'));
+    expect(ran(other)).not.toContain('invert-structure');
+    expect(ran(other)).not.toContain('mask-structure');
+    expect(ran(other)).toContain('invert-appearance');
+  });
+
+  it('knows nothing of ids, layout and frames', async () => {
+    const bench = makeEngine();
+    const graph = shortGraph();
+    await bench.run(graph);
+    const renamed = structuredClone(graph);
+    renamed.layout = { denoise: [7, 7] };
+    renamed.nodes['picture'] = renamed.nodes['structure']!;
+    delete renamed.nodes['structure'];
+    renamed.nodes['invert-structure']!.inputs!['image'] = 'picture.image';
+    expect(ran(await bench.run(renamed))).toEqual([]);
+  });
+
+  it('keeps nothing and reads nothing without cache', async () => {
+    const bench = makeEngine();
+    await bench.run(shortGraph(), { useCache: false });
+    const files = fs.existsSync(path.join(bench.home, 'cache')) ? fs.readdirSync(path.join(bench.home, 'cache')) : [];
+    expect(files).toEqual([]);
+    expect((await bench.run(shortGraph(), { useCache: false })).result.report.unet.encoder).toBeGreaterThan(0);
+  });
+
+  it('computes anew what lies damaged in the cache', async () => {
+    const bench = makeEngine();
+    const whole = await bench.run(shortGraph());
+    for (const folder of fs.readdirSync(path.join(bench.home, 'cache'))) {
+      for (const name of fs.readdirSync(path.join(bench.home, 'cache', folder))) {
+        fs.truncateSync(path.join(bench.home, 'cache', folder, name), 20);
+      }
+    }
+    const mended = await makeEngine(bench.home).run(shortGraph());
+    expect(resultOf(mended)).toEqual(resultOf(whole));
+  });
+});
+
+describe('the number of UNet rows, at the settings of the paper', () => {
+  it('is at most what method and cache allow, cold and after a change of contrast', async () => {
+    const bench = makeEngine();
+    let graph = shortGraph({ steps: 100, skip: 32 });
+    for (const side of ['structure', 'appearance']) graph = withParam(graph, `invert-${side}`, 'guidanceScale', 3.5);
+    // The paper's ranges, whatever the checkpoint's own defaults are.
+    graph = withParam(withParam(graph, 'swap', 'higherRange', [10, 90]), 'swap', 'lowerRange', [10, 70]);
+    graph = withParam(withParam(graph, 'swap', 'structureUntil', 40), 'swap', 'structureEvery', 5);
+    graph = withParam(withParam(graph, 'swap', 'contrast', 1.67), 'adain', 'range', [20, 100]);
+    graph = withParam(withParam(graph, 'guidance', 'scale', 3.5), 'guidance', 'endScale', 1.75);
+    const cold = (await bench.run(graph)).result.report.unet;
+    // 268 for the inversions; A to the end and S to its last use; O from the first change on.
+    expect(cold).toEqual({ encoder: 268 + 68 + 37 + 57, decoder: 268 + 68 + 37 + 2 * 57 });
+    const warm = (await bench.run(withParam(graph, 'swap', 'contrast', 1.3))).result.report.unet;
+    expect(warm).toEqual({ encoder: 57, decoder: 114 });
+  });
+});
