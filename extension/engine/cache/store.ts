@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { decodeTensors, encodeTensors, type Tensors } from './tensorFile';
+import { decodeTensors, encodeTensors, isWholeFile, type Tensors } from './tensorFile';
 
 /** A cache key: the SHA-256 of what a product depends on, and of nothing else. */
 export type Key = string;
@@ -69,10 +68,7 @@ export class ContentStore {
   async has(key: Key): Promise<boolean> {
     if (this.memory.has(key)) return true;
     if (!this.folder) return false;
-    return fs.access(this.fileOf(key), constants.R_OK).then(
-      () => true,
-      () => false,
-    );
+    return isWholeFile(this.fileOf(key));
   }
 
   /** Keeps tensors under a key. Returns at once; {@link flush} waits for the disk. */

@@ -1,4 +1,5 @@
 /** Named float32 tensors in one file, in the safetensors format: a JSON header with dtypes, shapes and offsets, then raw little-endian data. */
+import * as fs from 'node:fs/promises';
 
 export interface Tensor {
   dims: number[];
@@ -29,6 +30,27 @@ export function encodeTensors(tensors: Tensors): Uint8Array[] {
   head.write(json, 8);
   const body = Object.values(tensors).map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return [head, ...body];
+}
+
+/** Whether a file is there and as long as its header says: enough to plan with, without reading it. */
+export async function isWholeFile(file: string): Promise<boolean> {
+  let handle: fs.FileHandle | undefined;
+  try {
+    handle = await fs.open(file, 'r');
+    const { size } = await handle.stat();
+    const head = Buffer.alloc(Math.min(size, 64 * 1024));
+    await handle.read(head, 0, head.length, 0);
+    const length = Number(head.readBigUInt64LE(0));
+    const header = JSON.parse(head.toString('utf8', 8, 8 + length)) as Record<
+      string,
+      { data_offsets: [number, number] }
+    >;
+    return size === 8 + length + Math.max(0, ...Object.values(header).map(({ data_offsets }) => data_offsets[1]));
+  } catch {
+    return false;
+  } finally {
+    await handle?.close();
+  }
 }
 
 /** Tensors of a file's bytes, or undefined when the file is damaged (cut short, overwritten): the caller computes them anew. */

@@ -137,6 +137,7 @@ export async function prepareCheckpoint(
     parent,
     `.${path.basename(targetFolder)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
   );
+  await removeAbandoned(parent);
   await fs.promises.mkdir(work, { recursive: true });
   try {
     const prepared = await build(layout, parts, digests, work, options);
@@ -145,6 +146,24 @@ export async function prepareCheckpoint(
   } catch (error) {
     await fs.promises.rm(work, { recursive: true, force: true });
     throw asWeftError(error, sourceFolder);
+  }
+}
+
+/** Removes temporary folders of processes that were killed. */
+async function removeAbandoned(parent: string): Promise<void> {
+  for (const name of await fs.promises.readdir(parent).catch(() => [])) {
+    const pid = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp(\.old)?$/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    await fs.promises.rm(path.join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

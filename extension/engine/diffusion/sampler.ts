@@ -159,7 +159,9 @@ export class Sampler {
         // The structure's latents are where O starts once something acts on it.
         if (plan.untouched) of(structure).until = Math.max(of(structure).until, step);
         const source = plan.swap.high ?? plan.swap.low;
-        of(source === 'structure' ? structure : appearance).keyValueSteps.add(step);
+        const demand = of(source === 'structure' ? structure : appearance);
+        demand.keyValueSteps.add(step);
+        demand.until = Math.max(demand.until, step);
       }
       if (plan.adain) of(appearance).until = Math.max(of(appearance).until, step + 1);
     }

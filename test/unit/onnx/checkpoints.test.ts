@@ -1,0 +1,312 @@
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Of } from '../../../extension/engine/checkpoints/digests';
+import { readLayout } from '../../../extension/engine/checkpoints/layout';
+import { openLibrary } from '../../../extension/engine/checkpoints/library';
+import { readModel } from '../../../extension/engine/onnx/modelFile';
+import { inProcessSessions } from '../../../extension/engine/onnx/session';
+import { fixtures, modelPath } from '../../fixtures/onnx/open';
+
+const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'weft-library-')));
+afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
+let count = 0;
+const fresh = (): string => {
+  const folder = path.join(root, String(count++));
+  fs.mkdirSync(folder);
+  return folder;
+};
+
+/** The reference checkpoint as an ordinary folder with external weights; parts as folders or flat. */
+function referenceCheckpoint(flat = false, folder = fresh()): string {
+  const parts = {
+    unet: 'unet_legacy',
+    text_encoder: 'text_encoder',
+    vae_encoder: 'vae_encoder_sample',
+    vae_decoder: 'vae_decoder',
+  };
+  for (const [part, model] of Object.entries(parts)) {
+    const target = flat ? path.join(folder, `${part}.onnx`) : path.join(folder, part, 'model.onnx');
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.copyFileSync(modelPath(model), target);
+    const weights = path.join(path.dirname(target), 'weights.bin');
+    if (!fs.existsSync(weights)) fs.copyFileSync(path.join(fixtures, 'weights.bin'), weights);
+  }
+  const tokenizer = flat ? folder : path.join(folder, 'tokenizer');
+  fs.mkdirSync(tokenizer, { recursive: true });
+  for (const name of flat ? ['vocab.json', 'merges.txt'] : fs.readdirSync(path.join(fixtures, 'tokenizer')))
+    fs.copyFileSync(path.join(fixtures, 'tokenizer', name), path.join(tokenizer, name));
+  return folder;
+}
+
+function miniFolder(): string {
+  const models = fresh();
+  fs.cpSync(path.resolve('models/mini'), path.join(models, 'mini'), { recursive: true });
+  return models;
+}
+
+const write = (file: string, json: unknown): void => {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, JSON.stringify(json));
+};
+
+/** Turns one byte of a file into another. */
+function flip(file: string, at: number): void {
+  const fd = fs.openSync(file, 'r+');
+  const byte = Buffer.alloc(1);
+  fs.readSync(fd, byte, 0, 1, at);
+  fs.writeSync(fd, Buffer.from([byte[0]! ^ 0x55]), 0, 1, at);
+  fs.closeSync(fd);
+}
+
+describe('reading a folder', () => {
+  it('takes what configurations say and defaults of Stable Diffusion where there are none', () => {
+    const folder = referenceCheckpoint();
+    expect(readLayout(folder)).toMatchObject({
+      scalingFactor: 0.18215,
+      scheduler: { trainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear' },
+    });
+    write(path.join(folder, 'vae_decoder/config.json'), { scaling_factor: 0.5, block_out_channels: [1, 2, 3] });
+    write(path.join(folder, 'scheduler/scheduler_config.json'), { beta_schedule: 'linear', beta_start: 0.1 });
+    expect(readLayout(folder)).toMatchObject({
+      scalingFactor: 0.5,
+      vaeScale: 4,
+      scheduler: { betaSchedule: 'linear', betaStart: 0.1 },
+    });
+  });
+
+  it.each([
+    ['v_prediction', /predicts velocity.*2\.x/],
+    ['sample', /predicts "sample"/],
+  ])('refuses %s by name', (prediction_type, message) => {
+    const folder = referenceCheckpoint(true);
+    write(path.join(folder, 'scheduler/scheduler_config.json'), { prediction_type });
+    expect(() => readLayout(folder)).toThrow(message);
+  });
+
+  it('refuses Stable Diffusion XL and inpainting by name', () => {
+    const folder = referenceCheckpoint(true);
+    write(path.join(folder, 'model_index.json'), { _class_name: 'ORTStableDiffusionXLPipeline' });
+    expect(() => readLayout(folder)).toThrow(/Stable Diffusion XL/);
+    write(path.join(folder, 'model_index.json'), { _class_name: 'OnnxStableDiffusionInpaintPipeline' });
+    expect(() => readLayout(folder)).toThrow(/inpainting/);
+  });
+
+  it('names the parts that are missing', () => {
+    const folder = referenceCheckpoint();
+    fs.rmSync(path.join(folder, 'vae_encoder'), { recursive: true });
+    expect(() => readLayout(folder)).toThrow(/lacks vae_encoder\/model.onnx/);
+    expect(() => readLayout(path.join(folder, 'nowhere'))).toThrow(/is no folder/);
+  });
+
+  it('asks which model to take where there are two', () => {
+    const folder = referenceCheckpoint();
+    fs.renameSync(path.join(folder, 'unet/model.onnx'), path.join(folder, 'unet/a.onnx'));
+    expect(readLayout(folder).models.unet).toBe(path.join(folder, 'unet/a.onnx'));
+    fs.writeFileSync(path.join(folder, 'unet/b.onnx'), '');
+    expect(() => readLayout(folder)).toThrow(/a\.onnx, b\.onnx/);
+  });
+});
+
+describe('the library', () => {
+  const home = path.join(root, 'home');
+  let source: string;
+  beforeAll(async () => {
+    source = referenceCheckpoint();
+    await openLibrary({ home }).add(source, 'Reference 64');
+  });
+
+  it('imports a folder: shapes, names and types come from the graphs', async () => {
+    const checkpoint = await openLibrary({ home }).open('reference-64');
+    expect(checkpoint).toMatchObject({
+      id: 'reference-64',
+      builtIn: false,
+      pictureSize: 512,
+      latentSize: 64,
+      latentChannels: 4,
+      vaeScale: 8,
+      precision: 'fp32',
+      scalingFactor: 0.18215,
+      textEncoder: {
+        contextLength: 77,
+        input: { name: 'input_ids', type: 'int64' },
+        output: { name: 'last_hidden_state' },
+      },
+      vaeEncoder: { input: { name: 'sample' }, output: { name: 'latent_sample' } },
+      vaeDecoder: { input: { name: 'latent_sample' }, output: { name: 'sample' } },
+    });
+    expect(checkpoint.unet.interface.swapLayers).toHaveLength(6);
+    const sessions = inProcessSessions();
+    for (const part of [checkpoint.unet, checkpoint.textEncoder, checkpoint.vaeEncoder, checkpoint.vaeDecoder])
+      await sessions.load(part.path, path.join(checkpoint.folder, part.path), { provider: 'cpu', threads: 1 });
+  });
+
+  it('shares weight files with the source by hard links', () => {
+    const linked = path.join(home, 'checkpoints/reference-64/unet/weights.bin');
+    expect(fs.statSync(linked).ino).toBe(fs.statSync(path.join(source, 'unet/weights.bin')).ino);
+  });
+
+  it('reads flat files beside each other as well', async () => {
+    const flat = referenceCheckpoint(true);
+    const library = openLibrary({ home: fresh() });
+    const info = await library.add(flat);
+    expect(info.id).toBe(path.basename(flat));
+    expect((await library.open(info.id)).unet.interface).toEqual(
+      (await openLibrary({ home }).open('reference-64')).unet.interface,
+    );
+  });
+
+  it('verifies what it holds, and says which file is damaged and by which digest', async () => {
+    const library = openLibrary({ home: fresh() });
+    await library.add(referenceCheckpoint(), 'damaged');
+    const { folder } = await library.open('damaged');
+    expect((await library.verify('damaged')).files).toBeGreaterThan(5);
+    const weights = path.join(folder, 'unet/weights.bin');
+    flip(weights, 100_000);
+    const found = await sha256Of(weights);
+    await expect(library.verify('damaged')).rejects.toThrow(new RegExp(`unet/weights.bin.*damaged.*${found}`));
+    // Opening is cheap, but size, time and inode tell that the file was touched.
+    await expect(library.open('damaged')).rejects.toThrow(found);
+    fs.truncateSync(path.join(folder, 'vae_decoder/model.onnx'), 1000);
+    await expect(library.open('damaged')).rejects.toThrow(/is damaged/);
+    fs.rmSync(weights);
+    await expect(library.verify('damaged')).rejects.toThrow(/unet\/weights.bin.*missing/);
+  });
+
+  it('does not mind a file that was only touched', async () => {
+    const { folder } = await openLibrary({ home }).open('reference-64');
+    const now = new Date();
+    fs.utimesSync(path.join(folder, 'unet/model.onnx'), now, now);
+    await openLibrary({ home }).open('reference-64');
+  });
+
+  it.each(['unet', 'vae_encoder', 'vae_decoder', 'text_encoder'])(
+    'names the digest of a %s that was cut short before it was imported',
+    async (part) => {
+      const folder = referenceCheckpoint();
+      const file = path.join(folder, part, 'model.onnx');
+      fs.truncateSync(file, Math.floor(fs.statSync(file).size / 2));
+      const home = fresh();
+      await expect(openLibrary({ home }).add(folder, 'cut')).rejects.toThrow(
+        new RegExp(`cut short.*${await sha256Of(file)}`),
+      );
+      expect(fs.readdirSync(path.join(home, 'checkpoints'))).toEqual([]);
+    },
+  );
+
+  it('checks the digests that a manifest lists', async () => {
+    const folder = referenceCheckpoint();
+    write(path.join(folder, 'weft.json'), {
+      id: 'listed',
+      files: { 'unet/model.onnx': await sha256Of(path.join(folder, 'unet/model.onnx')) },
+    });
+    expect((await openLibrary({ home: fresh() }).add(folder)).id).toBe('listed');
+    write(path.join(folder, 'weft.json'), { files: { 'unet/model.onnx': '0'.repeat(64) } });
+    await expect(openLibrary({ home: fresh() }).add(folder)).rejects.toThrow(
+      /unet\/model.onnx is damaged: its SHA-256 is [0-9a-f]{64} instead of 0{64}/,
+    );
+  });
+
+  it('lists, and forgets what is removed; what comes with Weft stays', async () => {
+    const library = openLibrary({ home: fresh(), builtInModels: path.resolve('models') });
+    await library.add(referenceCheckpoint(), 'gone');
+    expect((await library.list()).map(({ id, builtIn, problem }) => [id, builtIn, problem])).toEqual([
+      ['mini', true, undefined],
+      ['gone', false, undefined],
+    ]);
+    await library.remove('gone');
+    await expect(library.open('gone')).rejects.toThrow(/There is no checkpoint "gone". Known: mini/);
+    await expect(library.remove('mini')).rejects.toThrow(/comes with Weft/);
+    await expect(library.add(referenceCheckpoint(), 'mini')).rejects.toThrow(/built-in/);
+  });
+
+  it.each(['../x', '..', '/etc', '', 'a/../../b'])('makes no path of the id "%s"', async (id) => {
+    const home = fresh();
+    const library = openLibrary({ home });
+    await expect(library.open(id)).rejects.toThrow(/There is no checkpoint/);
+    const added = await library.add(referenceCheckpoint(true), id || '///').catch((error: Error) => error);
+    if (!(added instanceof Error)) expect(added.id).toMatch(/^[a-z0-9][a-z0-9.-]*$/);
+    expect(fs.readdirSync(root)).not.toContain('x');
+  });
+
+  it('keeps weights out of anything beyond the checkpoint: an export that reads a stranger’s file is refused', async () => {
+    const folder = referenceCheckpoint();
+    fs.rmSync(path.join(folder, 'unet/weights.bin'));
+    fs.symlinkSync(path.join(fixtures, 'weights.bin'), path.join(folder, 'unet/weights.bin'));
+    await expect(openLibrary({ home: fresh() }).add(folder, 'linked')).rejects.toThrow(
+      /outside the checkpoint's folder/,
+    );
+  });
+});
+
+describe('a built-in checkpoint', () => {
+  it('is prepared on first use, by two at once without harm, and then found ready', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const said: string[] = [];
+    const opened = await Promise.all(
+      [1, 2, 3].map(() => openLibrary({ home, builtInModels }).open('mini', ({ message }) => said.push(message))),
+    );
+    expect(new Set(opened.map(({ sha256 }) => sha256)).size).toBe(1);
+    expect(said.length).toBeGreaterThan(0);
+    said.length = 0;
+    const again = await openLibrary({ home, builtInModels }).open('mini', ({ message }) => said.push(message));
+    expect(said).toEqual([]);
+    expect(again.folder).toBe(opened[0]!.folder);
+    expect(fs.readdirSync(path.dirname(again.folder))).toEqual([path.basename(again.folder)]);
+    readModel(path.join(again.folder, again.unet.path));
+  });
+
+  it('is prepared anew when its files change, with another digest', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const library = openLibrary({ home, builtInModels });
+    const before = await library.open('mini');
+    const decoder = path.join(builtInModels, 'mini/vae_decoder/model.onnx');
+    flip(decoder, fs.statSync(decoder).size >> 1);
+    const after = await library.open('mini');
+    expect(after.sha256).not.toBe(before.sha256);
+  });
+
+  it('that is damaged says so with its digest, in the list as well', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const library = openLibrary({ home, builtInModels });
+    await library.open('mini');
+    const unet = path.join(builtInModels, 'mini/unet/model.onnx');
+    fs.truncateSync(unet, 5_000_000);
+    await expect(library.open('mini')).rejects.toThrow(await sha256Of(unet));
+    expect((await openLibrary({ home: fresh(), builtInModels }).list())[0]!.problem).toContain('cut short');
+  });
+
+  it('whose prepared files are damaged is prepared again', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const library = openLibrary({ home, builtInModels });
+    const { folder, unet } = await library.open('mini');
+    fs.truncateSync(path.join(folder, unet.path), 1000);
+    const again = await library.open('mini');
+    readModel(path.join(again.folder, again.unet.path));
+  });
+
+  it('leaves no half checkpoint behind when its process is killed', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const script = `
+      import { openLibrary } from ${JSON.stringify(path.resolve('extension/engine/checkpoints/library.ts'))};
+      void openLibrary({ home: ${JSON.stringify(home)}, builtInModels: ${JSON.stringify(builtInModels)} })
+        .open('mini', ({ message }) => console.log(message));`;
+    const file = path.join(fresh(), 'prepare.ts');
+    fs.writeFileSync(file, script);
+    const child = spawn(process.execPath, [path.resolve('node_modules/tsx/dist/cli.mjs'), file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (data: Buffer) => {
+        if (data.includes('Rewriting')) child.kill('SIGKILL');
+      });
+      child.on('exit', () => resolve());
+    });
+    const library = openLibrary({ home, builtInModels });
+    expect((await library.open('mini')).id).toBe('mini');
+    await library.verify('mini');
+    expect(fs.readdirSync(path.join(home, 'checkpoints/.built-in')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
