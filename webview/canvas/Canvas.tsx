@@ -32,7 +32,7 @@ import { ConnectMenu } from './ConnectMenu';
 import { ConnectionLine, RefusalNote } from './ConnectionLine';
 import { fittingPorts, portKey, typeOfPort } from './connecting';
 import { ContextMenu } from './ContextMenu';
-import { setCanvasControl } from './control';
+import { canvasControl, setCanvasControl } from './control';
 import { carriedBy } from './carried';
 import { EmptyHint } from './EmptyHint';
 import { FrameView } from './FrameView';
@@ -47,8 +47,9 @@ const edgeTypes = { weft: WireView };
 const snapGrid: [number, number] = [20, 20];
 const panButtons = [0, 1];
 const multiSelection = ['Control', 'Meta', 'Shift'];
-const fitOptions = { padding: 0.08, maxZoom: 1 };
-const hideAttribution = { hideAttribution: true };
+// Room below for the zoom buttons.
+const minimapSize = { width: 150, height: 100 };
+const fitOptions = { padding: { top: '24px', right: '28px', bottom: '60px', left: '28px' }, maxZoom: 1 } as const;
 
 /** The graph on its canvas. */
 export function Canvas() {
@@ -71,6 +72,8 @@ function Flow() {
   useCanvasControl(container, flow);
   const carried = useRef(new Map<string, string[]>());
   const [stored] = useState(() => studio().page.viewport);
+  const follows = useRef(stored === undefined);
+  useFitWhileUntouched(container, follows);
 
   const place = (event: { clientX: number; clientY: number }) => {
     const box = container.current?.getBoundingClientRect();
@@ -160,7 +163,11 @@ function Flow() {
           openMenu(event, 'wire');
         }}
         onPaneClick={() => useStudio.setState({ popup: undefined })}
-        onMoveStart={() => setMoving(true)}
+        onMoveStart={(event) => {
+          // Moves without an event are our own.
+          if (event) follows.current = false;
+          setMoving(true);
+        }}
         onMoveEnd={(_event, viewport) => {
           setMoving(false);
           setPage({ viewport });
@@ -181,7 +188,6 @@ function Flow() {
         edgesFocusable={false}
         disableKeyboardA11y
         onlyRenderVisibleElements={drawOnlyVisible(level, count)}
-        proOptions={hideAttribution}
       >
         <ZoomWatcher />
         <Background variant={BackgroundVariant.Dots} gap={20} size={1} />
@@ -189,6 +195,7 @@ function Flow() {
           <MiniMap<StudioNode>
             pannable
             zoomable
+            style={minimapSize}
             nodeColor={minimapColour}
             nodeStrokeWidth={0}
             ariaLabel="Overview of the graph"
@@ -274,6 +281,16 @@ function useCanvasControl(
     });
     return () => setCanvasControl(undefined);
   }, [container, flow]);
+}
+
+/** The first view stays a whole view when panes open and close, until somebody moves it. */
+function useFitWhileUntouched(container: React.RefObject<HTMLDivElement | null>, follows: React.RefObject<boolean>) {
+  useEffect(() => {
+    if (!container.current) return;
+    const observer = new ResizeObserver(() => follows.current && canvasControl().fit());
+    observer.observe(container.current);
+    return () => observer.disconnect();
+  }, [container, follows]);
 }
 
 /** A place for a menu that was called by key: the selected node, or the middle of the canvas. */

@@ -1,5 +1,6 @@
 import { Panel, useReactFlow, useStore } from '@xyflow/react';
 import { Tool } from '../app/Icon';
+import { canvasControl } from './control';
 
 /** Zoom in words and buttons, at the canvas's lower left. */
 export function ZoomControls() {
@@ -22,7 +23,7 @@ export function ZoomControls() {
         icon="screen-full"
         label="Fit the graph"
         keys="F"
-        onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })}
+        onClick={() => canvasControl().fit()}
       />
     </Panel>
   );
