@@ -21,6 +21,11 @@ export class Workspace {
     return fs.readFileSync(this.path(name), 'utf8');
   }
 
+  /** A file of the repository. */
+  readRoot(name: string): string {
+    return fs.readFileSync(path.join(environment.root(), name), 'utf8');
+  }
+
   write(name: string, text: string): void {
     fs.mkdirSync(path.dirname(this.path(name)), { recursive: true });
     fs.writeFileSync(this.path(name), text);
