@@ -120,7 +120,7 @@ const SAME_SHAPE = new Set(
     'Sigmoid Erf Cast CastLike Softmax LayerNormalization InstanceNormalization GroupNormalization BatchNormalization Tanh Relu ' +
     'Gelu FastGelu BiasGelu QuickGelu Silu Swish HardSigmoid LeakyRelu Elu Sin Cos Clip Dropout Round Sign LogSoftmax Softplus Mish ' +
     'RandomNormalLike RandomUniformLike SkipLayerNormalization SimplifiedLayerNormalization RMSNormalization ' +
-    'DequantizeLinear QuantizeLinear Trilu IsNaN'
+    'Attention DequantizeLinear QuantizeLinear Trilu IsNaN'
   ).split(' '),
 );
 const INTEGER = new Set<number>([
@@ -234,7 +234,8 @@ export class Inference {
   private visitOrigin(node: NodeProto, reads: string[]): void {
     let origin: Origin = 'const';
     const fromShape = node.opType === 'Shape' || node.opType === 'Size';
-    for (const name of reads) {
+    // CastLike takes from its second input nothing but the type.
+    for (const name of node.opType === 'CastLike' ? reads.slice(0, 1) : reads) {
       const other = this.origin(name);
       if (other === 'data' && !fromShape) origin = 'data';
       else if (other !== 'const' && origin === 'const') origin = 'shape';
@@ -362,8 +363,9 @@ export class Inference {
     const unary = UNARY[op];
     if (unary !== undefined) return { dims: a.dims, data: a.data.map((v) => (v === undefined ? v : unary(v))) };
     switch (op) {
+      case 'CastLike':
       case 'Cast': {
-        const integer = INTEGER.has(intOf(node, 'to') ?? 0);
+        const integer = INTEGER.has(op === 'Cast' ? (intOf(node, 'to') ?? 0) : this.type(node.input[1] ?? ''));
         return { dims: a.dims, data: a.data.map((v) => (v === undefined ? v : integer ? Math.trunc(v) : v)) };
       }
       case 'Gather': {

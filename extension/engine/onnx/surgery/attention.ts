@@ -14,7 +14,8 @@ export interface Projection {
 }
 
 export interface Attention {
-  softmax: NodeProto;
+  /** The Softmax, or the one operator that is the whole attention: tells where it is. */
+  core: NodeProto;
   query: Projection;
   key: Projection;
   value: Projection;
@@ -32,7 +33,7 @@ export interface Attention {
 }
 
 const PASSING = new Set(['Reshape', 'Transpose', 'Cast', 'Identity', 'Squeeze', 'Unsqueeze', 'Dropout', 'Flatten']);
-const PRODUCT = new Set(['MatMul', 'Einsum']);
+const PRODUCT = new Set(['MatMul', 'Einsum', 'FusedMatMul']);
 
 interface Trace {
   projection?: Projection;
@@ -192,27 +193,64 @@ class Matcher {
       } else return undefined;
     }
     if (dot === undefined) return undefined;
-    const q = this.trace(dot.input[0]!);
-    const k = this.trace(dot.input[1]!);
-    const v = this.trace(product.input[1]!);
+    if (dot.opType === 'FusedMatMul') scale *= attributeOf(dot, 'alpha')?.f ?? 1;
+    if (product.opType === 'FusedMatMul' && (attributeOf(product, 'alpha')?.f ?? 1) !== 1)
+      obstacle ??= 'scales its values';
+    const headWidth = (width: number): number | undefined => this.headWidth(dot, width);
+    return this.assemble(
+      softmax,
+      [dot.input[0]!, dot.input[1]!, product.input[1]!],
+      product.output[0]!,
+      scale,
+      headWidth,
+      obstacle,
+    );
+  }
+
+  /** ONNX's own attention operator (operator set 23), which newer exporters write. */
+  matchOperator(node: NodeProto): Attention | undefined {
+    const [query, key, value] = node.input;
+    const extra = node.input.slice(3).some((name) => name !== '');
+    const more = node.output.slice(1).some((name) => name !== '');
+    const plain = !intOf(node, 'is_causal') && !attributeOf(node, 'softcap')?.f;
+    const rank = this.known.shape(query!)?.length;
+    const heads = intOf(node, 'q_num_heads');
+    const obstacle = extra || more || !plain ? 'uses a mask, a cache or a softcap' : undefined;
+    if (query === undefined || key === undefined || value === undefined || (rank !== 3 && rank !== 4)) return undefined;
+    const stated = attributeOf(node, 'scale')?.f;
+    const headWidth = (width: number): number | undefined =>
+      rank === 3 ? (heads === undefined ? undefined : width / heads) : this.known.shape(query)?.[3];
+    return this.assemble(node, [query, key, value], node.output[0]!, stated ?? NaN, headWidth, obstacle);
+  }
+
+  private assemble(
+    core: NodeProto,
+    operands: [string, string, string],
+    product: string,
+    scale: number,
+    headWidthOf: (width: number) => number | undefined,
+    found: string | undefined,
+  ): Attention | undefined {
+    let obstacle = found;
+    const [q, k, v] = operands.map((operand) => this.trace(operand)) as [Trace, Trace, Trace];
     if (q.projection === undefined || k.projection === undefined || v.projection === undefined) return undefined;
     if (v.factor !== 1) obstacle ??= 'scales its values';
     const width = q.projection.width;
-    const headWidth = this.headWidth(dot, width);
+    const headWidth = headWidthOf(width);
     if (headWidth === undefined || width % headWidth !== 0)
       obstacle ??= 'splits its heads in a way that was not understood';
     if (k.projection.width !== width || v.projection.width !== width)
       obstacle ??= 'has keys or values of another width';
-    const output = this.merged(product.output[0]!, width);
+    const output = this.merged(product, width);
     if (output === undefined) return undefined;
-    const found = scale * q.factor * k.factor;
+    const factor = scale * q.factor * k.factor;
     return {
-      softmax,
+      core,
       query: q.projection,
       key: k.projection,
       value: v.projection,
       heads: headWidth === undefined ? 1 : width / headWidth,
-      scale: Number.isFinite(found) ? found : 1 / Math.sqrt(headWidth ?? width),
+      scale: Number.isFinite(factor) ? factor : 1 / Math.sqrt(headWidth ?? width),
       output: output.tensor,
       outputRank: output.rank,
       self: q.projection.source === k.projection.source,
@@ -224,7 +262,7 @@ class Matcher {
   private headWidth(dot: NodeProto, width: number): number | undefined {
     const q = this.known.shape(dot.input[0]!);
     const k = this.known.shape(dot.input[1]!);
-    const fromQuery = q?.at(-1);
+    const fromQuery = q?.at(intOf(dot, 'transA') ? -2 : -1);
     if (dot.opType === 'Einsum') {
       const equation = new TextDecoder().decode(attributeOf(dot, 'equation')?.s).replace(/\s/g, '');
       const [left, right] = equation.split('->');
@@ -234,7 +272,7 @@ class Matcher {
       return axis < 0 ? undefined : q?.[axis];
     }
     if (fromQuery !== undefined) return fromQuery;
-    const fromKey = k?.at(-2);
+    const fromKey = k?.at(intOf(dot, 'transB') ? -1 : -2);
     if (fromKey !== undefined) return fromKey;
     // [B, N, heads, d] with only the number of heads known.
     const heads = q?.length === 4 ? q[1] : undefined;
@@ -248,8 +286,10 @@ class Matcher {
     for (let step = 0; step < 16; step++) {
       const shape = this.known.shape(name);
       const next = this.onward(name);
-      const wide = shape?.at(-1) === width || shape?.at(-1) === undefined;
-      if (step > 0 && wide && (shape === undefined || shape.length === 3 || shape.length === 2))
+      const last = shape?.at(-1);
+      // The product itself is the merged tensor only where that is certain: one head, or an operator that merges.
+      const wide = last === width || (step > 0 && last === undefined);
+      if (wide && (shape === undefined || shape.length === 3 || shape.length === 2))
         best = { tensor: name, rank: shape?.length ?? 3 };
       if (next.length !== 1 || !PASSING.has(next[0]!.opType)) {
         const reader = next[0];
@@ -262,12 +302,17 @@ class Matcher {
   }
 }
 
+const isStandardAttention = (node: NodeProto): boolean =>
+  node.opType === 'Attention' && node.domain !== 'com.microsoft';
+
 /** All attentions of a graph, in an order in which each follows those it depends on. */
 export function findAttentions(graph: Graph, known: Inference, order: NodeProto[]): Attention[] {
   const matcher = new Matcher(graph, known);
   return order
-    .filter((node) => node.opType === 'Softmax')
-    .map((node) => matcher.match(node))
+    .map((node) => {
+      if (node.opType === 'Softmax') return matcher.match(node);
+      return isStandardAttention(node) ? matcher.matchOperator(node) : undefined;
+    })
     .filter((attention) => attention !== undefined);
 }
 
@@ -284,5 +329,6 @@ const FUSED = new Set([
 
 /** Operator names of attention that an optimiser has fused. */
 export function fusedAttention(graph: Graph): string[] {
-  return [...new Set(graph.nodes.filter((node) => FUSED.has(node.opType)).map((node) => node.opType))];
+  const fused = graph.nodes.filter((node) => FUSED.has(node.opType) && !isStandardAttention(node));
+  return [...new Set(fused.map((node) => node.opType))];
 }

@@ -43,6 +43,7 @@ export function fanOut(graph: Graph, known: Inference, decoder: Set<NodeProto>, 
   const clone = (tensor: string): string => {
     const origin = known.origin(tensor);
     const producer = graph.producer(tensor);
+    if (origin === 'data') return gathered(tensor);
     if (origin === 'const' || producer === undefined || decoder.has(producer)) return tensor;
     const made = crossed.get(tensor);
     if (made !== undefined) return made;

@@ -5,7 +5,7 @@
 import * as path from 'node:path';
 import { WeftError } from '../../../protocol/errors';
 import { floatBorders, redeclare, tensorType } from '../borders';
-import { declaredOf, Graph, intsOf, renameReads } from '../graph';
+import { declaredOf, Graph, renameReads } from '../graph';
 import { Inference } from '../inference';
 import { type OnnxModel, readModel, writeModel, type WriteOptions, type WrittenModel } from '../modelFile';
 import { type NodeProto, TensorProto_DataType, type ValueInfoProto } from '../proto/onnx_pb';
@@ -138,8 +138,8 @@ function chooseLayers(
   low: number | undefined;
   inDecoder: Attention[];
 } {
-  const inDecoder = attentions.filter((attention) => regions.decoder.has(attention.softmax));
-  const at = (attention: Attention): number => regions.halvings(attention.softmax.output[0]!) ?? 0;
+  const inDecoder = attentions.filter((attention) => regions.decoder.has(attention.core));
+  const at = (attention: Attention): number => regions.halvings(attention.core.output[0]!) ?? 0;
   const self = inDecoder.filter((attention) => attention.self);
   const levels = [...new Set(self.map(at))].sort((a, b) => a - b);
   const [high, low] = levels;
@@ -165,10 +165,10 @@ function chooseLayers(
 
 /** Checks that a decoder softmax was not overlooked: half a swap would be a wrong picture instead of an error. */
 function refuseOverlooked(regions: Regions, attentions: Attention[], known: Inference): void {
-  const matched = new Set(attentions.map((attention) => attention.softmax));
+  const matched = new Set(attentions.map((attention) => attention.core));
   const missed = regions.order.filter(
     (node) =>
-      node.opType === 'Softmax' &&
+      (node.opType === 'Softmax' || node.opType === 'Attention') &&
       regions.decoder.has(node) &&
       !matched.has(node) &&
       known.origin(node.output[0]!) === 'data',
@@ -176,7 +176,7 @@ function refuseOverlooked(regions: Regions, attentions: Attention[], known: Infe
   if (missed.length > 0)
     throw refuse(
       `${missed.length} softmax ${missed.length === 1 ? 'operator' : 'operators'} of the UNet's decoder ` +
-        `(first: ${missed[0]!.name || missed[0]!.output[0]}) did not look like attention between projections. ${WHICH_EXPORT}`,
+        `(first: ${missed[0]!.name || missed[0]!.output[0]}) did not look like attention between projections (attention slicing must be off). ${WHICH_EXPORT}`,
     );
 }
 
@@ -193,7 +193,7 @@ export function rewriteUnetGraph(model: OnnxModel): UnetInterface {
   const attentions = findAttentions(graph, known, regions.order);
   refuseOverlooked(regions, attentions, known);
   const { layers, low, inDecoder } = chooseLayers(attentions, regions);
-  const at = (attention: Attention): number => regions.halvings(attention.softmax.output[0]!) ?? 0;
+  const at = (attention: Attention): number => regions.halvings(attention.core.output[0]!) ?? 0;
   const lastSelf = layers.filter((layer) => layer.level === 'high').at(-1)!;
   const lastCross = inDecoder.filter((attention) => !attention.self && at(attention) === low).at(-1);
   const middleChannels = channelsOf(known, regions.middle);
@@ -342,18 +342,23 @@ function insertFreeu(graph: Graph, known: Inference, regions: Regions, middle: n
   return channels;
 }
 
+/** What reads a graph input, also behind a Cast. */
+function readersOf(graph: Graph, tensor: string): NodeProto[] {
+  return graph
+    .consumers(tensor)
+    .flatMap((node) =>
+      node.opType === 'Cast' || node.opType === 'Gather' ? readersOf(graph, node.output[0]!) : [node],
+    );
+}
+
 function firstConvChannels(graph: Graph, known: Inference, sample: string): number | undefined {
-  const conv = graph.consumers(sample).find((node: NodeProto) => node.opType === 'Conv');
-  const group = conv === undefined ? undefined : intsOf(conv, 'group')?.[0];
-  const weight = conv === undefined ? undefined : known.shape(conv.input[1]!);
-  return weight?.[1] === undefined ? undefined : weight[1] * (group ?? 1);
+  const conv = readersOf(graph, sample).find((node) => node.opType === 'Conv');
+  return conv === undefined ? undefined : known.shape(conv.input[1]!)?.[1];
 }
 
 function contextWidthOf(graph: Graph, known: Inference, context: string): number | undefined {
-  for (const node of graph.nodes)
-    if (node.opType === 'MatMul' && (node.input[0] === context || node.input[0]!.startsWith(`${context}_decoder`)))
-      return known.shape(node.input[1]!)?.[0];
-  return undefined;
+  const product = readersOf(graph, context).find((node) => node.opType === 'MatMul');
+  return product === undefined ? undefined : known.shape(product.input[1]!)?.[0];
 }
 
 export interface RewrittenUnet extends WrittenModel {
