@@ -106,7 +106,7 @@ export async function resolveOutput(relativePath: string, outDir: string): Promi
       stat = await lstat(current);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') break; // nothing below it exists either
-      throw refuse(`can't be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+      throw refuse(`can't be written below ${outDir} (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
     }
     if (!stat.isSymbolicLink()) continue;
     const real = await realOrNothing(current);

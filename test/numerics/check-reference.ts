@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareRun, runsOf, unetsOf } from '../support/reference';
+import { compareRuns, runsOf, unetsOf } from '../support/reference';
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -20,9 +20,9 @@ async function main(): Promise<void> {
   const unets = values.unet ? [path.resolve(values.unet)] : unetsOf(folder);
   let failed = 0;
   for (const unet of unets) {
-    for (const run of runs) {
+    for (const [run, differences] of await compareRuns(folder!, runs, unet)) {
       console.log(`# ${run} with ${path.basename(unet)}`);
-      for (const { key, difference, tolerance } of await compareRun(folder, run, unet)) {
+      for (const { key, difference, tolerance } of differences) {
         const bad = !(difference <= tolerance);
         if (bad) failed++;
         console.log(`${key} ${difference.toExponential(2)}${bad ? `  above ${tolerance}` : ''}`);

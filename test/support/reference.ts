@@ -83,15 +83,18 @@ function stage(folder: string, unet: string, target: string): void {
     if (!found) throw new Error(`${onnx} has no file like ${pattern.source}.`);
     return path.join(onnx, found);
   };
-  link(unet, 'unet/model.onnx');
-  // Weights beside the UNet (external data) travel with it.
-  for (const name of fs.readdirSync(path.dirname(unet))) {
-    if (!name.endsWith('.onnx') && fs.statSync(path.join(path.dirname(unet), name)).isFile())
-      link(path.join(path.dirname(unet), name), `unet/${name}`);
-  }
-  link(part(/^vae_encoder.*\.onnx$/), 'vae_encoder/model.onnx');
-  link(part(/^vae_decoder.*\.onnx$/), 'vae_decoder/model.onnx');
-  link(part(/^text_encoder.*\.onnx$/), 'text_encoder/model.onnx');
+  /** A model with the files of weights that lie beside it (external data). */
+  const linkModel = (model: string, name: string): void => {
+    link(model, `${name}/model.onnx`);
+    for (const entry of fs.readdirSync(path.dirname(model), { withFileTypes: true })) {
+      if (entry.isFile() && !entry.name.endsWith('.onnx'))
+        link(path.join(path.dirname(model), entry.name), `${name}/${entry.name}`);
+    }
+  };
+  linkModel(unet, 'unet');
+  linkModel(part(/^vae_encoder.*\.onnx$/), 'vae_encoder');
+  linkModel(part(/^vae_decoder.*\.onnx$/), 'vae_decoder');
+  linkModel(part(/^text_encoder.*\.onnx$/), 'text_encoder');
   for (const name of fs.readdirSync(path.join(folder, 'tokenizer')))
     link(path.join(folder, 'tokenizer', name), `tokenizer/${name}`);
   link(path.join(folder, 'scheduler', 'scheduler_config.json'), 'scheduler/scheduler_config.json');
@@ -99,11 +102,33 @@ function stage(folder: string, unet: string, target: string): void {
     link(path.join(folder, 'unet_config.json'), 'unet/config.json');
 }
 
-/** Replays one run with one UNet and compares everything the folder holds of it. */
-export async function compareRun(folder: string, runName: string, unet: string): Promise<Difference[]> {
+/**
+ * Replays runs with one UNet and compares everything the folder holds of them. Runs that start from the same inversions share them.
+ */
+export async function compareRuns(
+  folder: string,
+  runNames: string[],
+  unet: string,
+): Promise<Map<string, Difference[]>> {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-reference-'));
   try {
-    return await new Replay(folder, runName, unet, work).compare();
+    const checkpoint = path.join(work, 'checkpoint');
+    stage(folder, unet, checkpoint);
+    const engine = new Engine({
+      version: 'check',
+      sessions: inProcessSessions(),
+      builtInModels: path.join(work, 'none'),
+      home: path.join(work, 'home'),
+      emit: () => {},
+    });
+    await engine.handlers['models.add']({ folder: checkpoint, id: 'reference' });
+    const traced = new Traced();
+    const results = new Map<string, Difference[]>();
+    for (const runName of runNames) {
+      traced.output.clear();
+      results.set(runName, await new Replay(folder, runName, work, engine, traced).compare());
+    }
+    return results;
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
@@ -119,8 +144,9 @@ class Replay {
   constructor(
     private readonly folder: string,
     runName: string,
-    private readonly unet: string,
     private readonly work: string,
+    private readonly engine: Engine,
+    private readonly traced: Traced,
   ) {
     const configOf = (name: string): ReferenceConfig =>
       (parsePythonJson(fs.readFileSync(path.join(folder, `${name}.json`), 'utf8')) as { config: ReferenceConfig })
@@ -140,29 +166,16 @@ class Replay {
   }
 
   async compare(): Promise<Difference[]> {
-    const checkpoint = path.join(this.work, 'checkpoint');
-    stage(this.folder, this.unet, checkpoint);
-    const sessions = inProcessSessions();
-    const engine = new Engine({
-      version: 'check',
-      sessions,
-      builtInModels: path.join(this.work, 'none'),
-      home: path.join(this.work, 'home'),
-      emit: () => {},
-    });
-    await engine.handlers['models.add']({ folder: checkpoint, id: 'reference' });
-
+    const { engine, traced } = this;
     const graph = this.graph();
     const graphPath = path.join(this.work, 'reference.weft.json');
     await this.writePictures();
-    const traced = new Traced();
     const run = await engine.run(
       {
         runId: 'reference',
         graphText: writeGraph(graph),
         graphPath,
         outDir: path.join(this.work, 'out'),
-        useCache: false,
       },
       { ...this.ingredients(), complete: true, trace: traced.ofOutput, trajectoryTrace: traced.ofTrajectory },
     );
@@ -335,7 +348,7 @@ class Replay {
   private compareInversion(role: 'app' | 'struct', trajectory: Trajectory, traced: Traced): void {
     const { config } = this;
     const of = (name: string, index: number): Float32Array | undefined =>
-      traced.trajectories.get(trajectory)?.get(`${name} ${index - config.skip_steps}`);
+      traced.trajectories.get(trajectory.referenceKey)?.get(`${name} ${index - config.skip_steps}`);
     const zs = this.floats(`inv_${role}_zs`) ?? undefined;
     const size = trajectory.source.x0.length;
     for (let index = config.skip_steps; zs && index < config.num_timesteps - 1; index++) {
@@ -355,7 +368,7 @@ class Replay {
   private compareIterations(traced: Traced, appearance: Trajectory, structure: Trajectory): void {
     const { config } = this;
     const own = (trajectory: Trajectory, name: string, step: number): Float32Array | undefined =>
-      traced.trajectories.get(trajectory)?.get(`${name} ${step}`);
+      traced.trajectories.get(trajectory.referenceKey)?.get(`${name} ${step}`);
     const compare = (key: string, parts: (Float32Array | undefined)[]): void => {
       const theirs = this.floats(key);
       if (!theirs) return;
@@ -428,13 +441,14 @@ function schedulerConfig(folder: string): Parameters<typeof createScheduler>[0] 
 /** Everything the executors say while they run. */
 class Traced {
   readonly output = new Map<string, Float32Array>();
-  readonly trajectories = new Map<Trajectory, Map<string, Float32Array>>();
+  /** By the key of the trajectory's reference pass: runs that share it compute it once. */
+  readonly trajectories = new Map<string, Map<string, Float32Array>>();
 
   readonly ofOutput: NonNullable<Ingredients['trace']> = (name, step, values) =>
     void this.output.set(`${name} ${step}`, values.slice());
 
   readonly ofTrajectory: NonNullable<Ingredients['trajectoryTrace']> = (name, trajectory, step, values) => {
-    const known = this.trajectories.get(trajectory) ?? new Map<string, Float32Array>();
-    this.trajectories.set(trajectory, known.set(`${name} ${step}`, values.slice()));
+    const known = this.trajectories.get(trajectory.referenceKey) ?? new Map<string, Float32Array>();
+    this.trajectories.set(trajectory.referenceKey, known.set(`${name} ${step}`, values.slice()));
   };
 }
