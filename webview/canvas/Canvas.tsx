@@ -44,7 +44,12 @@ import { ZoomControls } from './ZoomControls';
 
 const nodeTypes = { weft: NodeView, frame: FrameView };
 const edgeTypes = { weft: WireView };
-const snapGrid: [number, number] = [20, 20];
+const GRID = 20;
+/** From afar the dots of the grid would be a grey mist that takes longer to paint than the nodes. */
+const FAR_GAP = 240;
+/** From afar a large graph is its own overview. */
+const OVERVIEW_UP_TO = 100;
+const snapGrid: [number, number] = [GRID, GRID];
 const panButtons = [0, 1];
 const multiSelection = ['Control', 'Meta', 'Shift'];
 // Room below for the zoom buttons.
@@ -190,8 +195,12 @@ function Flow() {
         onlyRenderVisibleElements={drawOnlyVisible(level, count)}
       >
         <ZoomWatcher />
-        <Background variant={BackgroundVariant.Dots} gap={20} size={1} />
-        {settings.showMinimap && (
+        <Background
+          variant={BackgroundVariant.Dots}
+          gap={level === 'far' ? FAR_GAP : GRID}
+          size={level === 'far' ? 4 : 1}
+        />
+        {settings.showMinimap && (level === 'near' || count <= OVERVIEW_UP_TO) && (
           <MiniMap<StudioNode>
             pannable
             zoomable

@@ -27,7 +27,6 @@ export function ConnectionLine(props: ConnectionLineComponentProps<StudioNode>) 
 
 /** Says at the pointer why the port under it refuses the wire, while it hangs there. */
 export function RefusalNote() {
-  const [x, y, zoom] = useStore((state) => state.transform);
   const hover = useConnection((connection) => {
     if (!connection.inProgress || !connection.toHandle || connection.isValid) return undefined;
     const { fromHandle, toHandle, to } = connection;
@@ -45,15 +44,20 @@ export function RefusalNote() {
   const reason = hover.sameSide
     ? `${hover.isInput ? 'An input is fed by an output' : 'An output feeds an input'}; these are two ${hover.isInput ? 'inputs' : 'outputs'}.`
     : refusal(hover.from, hover.end);
-  if (reason === undefined) return null;
+  return reason === undefined ? null : <AtPlace at={hover.to} text={reason} />;
+}
+
+/** Follows the canvas only while it is shown. */
+function AtPlace({ at, text }: { at: { x: number; y: number }; text: string }) {
+  const [x, y, zoom] = useStore((state) => state.transform);
   return (
     <div
       className="refusal"
       role="status"
       data-testid="refusal"
-      style={{ left: hover.to.x * zoom + x + 16, top: hover.to.y * zoom + y + 16 }}
+      style={{ left: at.x * zoom + x + 16, top: at.y * zoom + y + 16 }}
     >
-      {reason}
+      {text}
     </div>
   );
 }

@@ -19,12 +19,7 @@ export function ZoomControls() {
         {percent} %
       </button>
       <Tool icon="zoom-in" label="Zoom in" keys="+" onClick={() => void flow.zoomIn()} />
-      <Tool
-        icon="screen-full"
-        label="Fit the graph"
-        keys="F"
-        onClick={() => canvasControl().fit()}
-      />
+      <Tool icon="screen-full" label="Fit the graph" keys="F" onClick={() => canvasControl().fit()} />
     </Panel>
   );
 }

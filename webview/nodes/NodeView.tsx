@@ -7,7 +7,7 @@ import { FACE } from './face';
 import { FailureNote } from './FailureNote';
 import { NodeBadge } from './NodeBadge';
 import { NodeStatusLine, useNodeState } from './NodeStatusLine';
-import { Ports } from './Ports';
+import { FarPorts, Ports } from './Ports';
 import { RenameField } from './RenameField';
 import { Rows } from './Rows';
 import { tintOf } from './tint';
@@ -23,7 +23,7 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
     return (
       <div className={classes.join(' ')} style={style}>
         <div className="far-name">{readable(id)}</div>
-        <Ports id={id} data={data} far />
+        <FarPorts places={data.face.ports} width={data.face.width} />
       </div>
     );
   }

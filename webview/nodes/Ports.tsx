@@ -7,13 +7,13 @@ import { FACE, type PortPlace } from './face';
 import { typeColour } from './tint';
 
 /** The ports of a node, inputs at its left edge and outputs at its right, each in the colour of what it carries. */
-export const Ports = memo(function Ports({ id, data, far = false }: { id: string; data: NodeData; far?: boolean }) {
+export const Ports = memo(function Ports({ id, data }: { id: string; data: NodeData }) {
   return (
     <>
       {data.face.ports.map((port) => (
-        <Port key={port.side + port.name} node={id} data={data} place={port} far={far} />
+        <Port key={port.side + port.name} node={id} data={data} place={port} />
       ))}
-      {!far && <div style={{ height: portsHeight(data) }} />}
+      <div style={{ height: portsHeight(data) }} />
     </>
   );
 });
@@ -24,7 +24,7 @@ function portsHeight(data: NodeData): number {
   return count > 0 ? count * FACE.portRow + 2 * FACE.portPadding : FACE.portPadding;
 }
 
-function Port({ node, data, place, far }: { node: string; data: NodeData; place: PortPlace; far: boolean }) {
+function Port({ node, data, place }: { node: string; data: NodeData; place: PortPlace }) {
   const isInput = place.side === 'left';
   const spec: InputSpec | OutputSpec | undefined = isInput
     ? data.spec?.inputs.find((input) => input.name === place.name)
@@ -50,13 +50,29 @@ function Port({ node, data, place, far }: { node: string; data: NodeData; place:
         className={classes.join(' ')}
         style={style}
         data-testid={`port-${node}-${place.name}`}
-        title={spec && !far ? `${spec.label}: ${spec.help}${required ? ' Needed.' : ''}` : undefined}
+        title={spec ? `${spec.label}: ${spec.help}${required ? ' Needed.' : ''}` : undefined}
       />
-      {!far && (
-        <span className={`port-label ${place.side}`} style={{ top: place.y }} aria-hidden="true">
-          {spec?.label ?? place.name}
-        </span>
-      )}
+      <span className={`port-label ${place.side}`} style={{ top: place.y }} aria-hidden="true">
+        {spec?.label ?? place.name}
+      </span>
     </>
   );
 }
+
+/**
+ * Where the ports are, for a node drawn from afar. React Flow measures whatever stands in a node when it first appears and lets
+ * go of wires whose ends it does not find; these say where they are, without what makes a port listen to a pointer.
+ */
+export function FarPorts({ places, width }: { places: readonly PortPlace[]; width: number }) {
+  return places.map((place) => (
+    <span
+      key={place.side + place.name}
+      className={`far-port ${place.side === 'left' ? 'target' : 'source'}`}
+      data-handleid={place.name}
+      data-handlepos={place.side}
+      style={{ left: (place.side === 'left' ? 0 : width) - FAR_PORT / 2, top: place.y - FAR_PORT / 2 }}
+    />
+  ));
+}
+
+const FAR_PORT = 12;

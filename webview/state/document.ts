@@ -1,4 +1,6 @@
 import { editText, type GraphEdit, parseGraph } from '../../extension/graph';
+import { boundsOf } from '../canvas/geometry';
+import { levelOfDetail } from '../canvas/levelOfDetail';
 import { type HostToStudio } from '../../extension/protocol/studio';
 import { flowOf } from './flow';
 import { postToHost } from './host';
@@ -22,6 +24,18 @@ export function onDocument(message: Extract<HostToStudio, { type: 'document' }>)
   });
   // A page that was hidden comes back with what was selected.
   show(first ? studio().page.selection : undefined);
+  if (first) beginFarAway();
+}
+
+/** A large graph is first seen from afar: drawing every face only to throw it away would double the time to see it. */
+function beginFarAway(): void {
+  const { nodes, page } = studio();
+  const bounds = boundsOf(
+    nodes.map((node) => ({ ...node.position, width: node.width ?? 0, height: node.height ?? 0 })),
+  );
+  if (!bounds) return;
+  const zoom = page.viewport?.zoom ?? Math.min(window.innerWidth / bounds.width, window.innerHeight / bounds.height);
+  useStudio.setState({ levelOfDetail: levelOfDetail(zoom, 'near') });
 }
 
 /** Sends one undoable change to the host and shows it at once. */

@@ -144,6 +144,8 @@ function graphNode(
     data: sameData ? before.data : data,
     width,
     height,
+    // Known beforehand, so that the first view fits nodes that are not drawn yet.
+    measured: { width, height },
     // Wires are drawn from these places at once, without waiting for the page to measure three hundred nodes.
     handles: ports.map((port) => ({
       id: port.name,
@@ -187,6 +189,7 @@ function frameNode(
     position: { x, y },
     width,
     height,
+    measured: { width, height },
     selected: isSelected,
     data: before?.data.text === text ? before.data : { text },
     // Below nodes also when it is selected, which lifts it by a thousand.

@@ -23,7 +23,13 @@ export function Timeline() {
   const node = useStudio(timelineNode);
   const timeline = useStudio((state) => (node === undefined ? undefined : state.timelines[node]));
   return (
-    <section className="timeline" id="timeline" aria-label="Timeline" style={timeline ? { height } : undefined} data-testid="timeline">
+    <section
+      className="timeline"
+      id="timeline"
+      aria-label="Timeline"
+      style={timeline ? { height } : undefined}
+      data-testid="timeline"
+    >
       {node !== undefined && timeline ? (
         <Steps key={`${node} ${timeline.runId}`} node={node} timeline={timeline} />
       ) : (
