@@ -88,7 +88,8 @@ export interface GraphTensor {
  *   weft_contrast_rows_{level} int64 [R], P + R = Bd: decoder rows without and with contrast; weft_restore_{level} int64
  *   [Bd]: position of each decoder row in Concat(plain, contrast); weft_contrast_{level} float [R]: β of each contrast row
  *   (1 = none, but costs what contrast costs); weft_query_slices_{level} int64 [1], ≥ 1: number of query slices the contrast
- *   maps are computed in (memory ∝ R · heads · N² / slices; see querySlices of unetFeeds.ts);
+ *   maps are computed in (4 · R · heads · N² / slices bytes, twice; slices of about 4 MB fit a cache and
+ *   take 0.6 of the time of a whole map at 4096 tokens);
  * - weft_k_{i}, weft_v_{i} float [E,N,W]: external keys and values of swapped layer i, before the head split; E ≥ 0;
  * - weft_freeu float [4] = b1, s1, b2, s2; 1, 1, 1, 1 = off;
  * and the outputs weft_query_{i}, weft_key_{i}, weft_value_{i} [Bd,N,W] (of the layer's own projections) and

@@ -1,0 +1,112 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultThreads, inProcessSessions, workerSessions } from '../../../extension/engine/onnx/session';
+import { type SessionHost } from '../../../extension/engine/onnx/types';
+import { WeftError } from '../../../extension/protocol/errors';
+import { productModel, saveModel } from '../../fixtures/onnx/build';
+import { difference, float32, noise } from '../../fixtures/onnx/feeds';
+import { fixtures } from '../../fixtures/onnx/open';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-session-'));
+const model = path.join(folder, 'model.onnx');
+const weights = noise(64, 4);
+beforeAll(() => saveModel(model, productModel(8, 8, weights)));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const x = noise(16, 9);
+const expected = Float32Array.from({ length: 16 }, (_, at) => {
+  const [row, column] = [at >> 3, at & 7];
+  let sum = 0;
+  for (let k = 0; k < 8; k++) sum += x[row * 8 + k]! * weights[k * 8 + column]!;
+  return sum;
+});
+const cpu = { provider: 'cpu', threads: 1 };
+
+describe.each([
+  ['on the calling thread', () => inProcessSessions()],
+  ['on a worker thread', () => workerSessions(path.join(fixtures, 'worker.cjs'))],
+])('onnxruntime %s', (_, make) => {
+  let sessions: SessionHost;
+  beforeAll(async () => {
+    sessions = make();
+    await sessions.load('m', model, cpu);
+  });
+  afterAll(() => sessions.release('m'));
+
+  it('computes', async () => {
+    const { y } = await sessions.run('m', { x: float32([2, 8], x) }, ['y']);
+    expect(y!.dims).toEqual([2, 8]);
+    expect(difference(y!.data as Float32Array, expected)).toBeLessThan(1e-6);
+  });
+
+  it('takes and gives tensors without rows', async () => {
+    const { y } = await sessions.run('m', { x: float32([0, 8], []) }, ['y']);
+    expect(y!.dims).toEqual([0, 8]);
+  });
+
+  it('answers in the order of the calls, and counts what it spends inside', async () => {
+    sessions.times(true);
+    const answers = await Promise.all(
+      [1, 2, 3].map((rows) => sessions.run('m', { x: float32([rows, 8], noise(rows * 8)) }, ['y'])),
+    );
+    expect(answers.map(({ y }) => y!.dims[0])).toEqual([1, 2, 3]);
+    const { runs, runMs } = sessions.times(true);
+    expect(runs).toBe(3);
+    expect(runMs).toBeGreaterThan(0);
+    expect(sessions.times().runs).toBe(0);
+  });
+
+  it('leaves the feeds usable unless they are handed over', async () => {
+    const feed = float32([2, 8], x.slice());
+    await sessions.run('m', { x: feed }, ['y']);
+    expect(feed.data.length).toBe(16);
+    const { y } = await sessions.run('m', { x: feed }, ['y'], { transfer: true });
+    expect(difference(y!.data as Float32Array, expected)).toBeLessThan(1e-6);
+  });
+
+  it('says in a sentence that a provider is not there, and does not fall back by itself', async () => {
+    const refused = sessions.load('gpu', model, { provider: 'no-such-provider' });
+    await expect(refused).rejects.toThrow(/refused the provider "no-such-provider".*"cpu", which always works/);
+    await expect(refused).rejects.toBeInstanceOf(WeftError);
+    await expect(sessions.run('gpu', { x: float32([2, 8], x) }, ['y'])).rejects.toThrow(/No onnxruntime session/);
+  });
+
+  it('says of a damaged model, a missing input and a wrong shape what onnxruntime says, and lives on', async () => {
+    const damaged = path.join(folder, 'damaged.onnx');
+    fs.writeFileSync(damaged, 'no model');
+    await expect(sessions.load('damaged', damaged, cpu)).rejects.toThrow(/onnxruntime refused/);
+    await expect(sessions.run('m', {}, ['y'])).rejects.toThrow(WeftError);
+    await expect(sessions.run('m', { x: float32([2, 7], noise(14)) }, ['y'])).rejects.toThrow(/could not run/);
+    await sessions.run('m', { x: float32([2, 8], x) }, ['y']);
+  });
+
+  it('replaces a session when another model takes its key', async () => {
+    const other = path.join(folder, 'other.onnx');
+    saveModel(
+      other,
+      productModel(
+        8,
+        8,
+        weights.map((value) => 2 * value),
+      ),
+    );
+    await sessions.load('k', model, cpu);
+    await sessions.load('k', other, cpu);
+    const { y } = await sessions.run('k', { x: float32([2, 8], x) }, ['y']);
+    expect(
+      difference(
+        y!.data as Float32Array,
+        expected.map((value) => 2 * value),
+      ),
+    ).toBeLessThan(1e-6);
+    await sessions.release('k');
+    await expect(sessions.run('k', { x: float32([2, 8], x) }, ['y'])).rejects.toThrow(/No onnxruntime session/);
+  });
+});
+
+it('uses no more threads than the machine has', () => {
+  expect(defaultThreads()).toBeGreaterThanOrEqual(1);
+  expect(defaultThreads()).toBeLessThanOrEqual(os.availableParallelism());
+});
