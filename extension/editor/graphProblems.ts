@@ -78,7 +78,8 @@ export class GraphProblems implements vscode.Disposable {
         const start = document.positionAt(problem.offset);
         const end = document.positionAt(problem.offset + Math.max(problem.length, 1));
         const part = problem.port ?? problem.param;
-        const subject = problem.node === undefined ? '' : `${problem.node}${part === undefined ? '' : `.${part}`}: `;
+        const name = problem.node === undefined ? '' : `${problem.node}${part === undefined ? '' : `.${part}`}`;
+        const subject = name === '' || problem.message.startsWith(name) ? '' : `${name}: `;
         const diagnostic = new vscode.Diagnostic(
           new vscode.Range(start, end),
           subject + problem.message,

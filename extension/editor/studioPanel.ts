@@ -218,8 +218,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   private async postResolved(): Promise<void> {
     if (!this.ready) return;
     const { files, missing } = await findPictures(this.document, this.services.picked);
-    const uris: Record<string, string | undefined> = {};
-    for (const name of missing) uris[name] = undefined;
+    const uris: Record<string, string | null> = {};
+    for (const name of missing) uris[name] = null;
     // The time of change makes the webview fetch a picture again that was written anew under its old name.
     for (const [name, { uri, mtime }] of files) {
       uris[name] = this.panel.webview

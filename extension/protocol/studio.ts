@@ -73,8 +73,8 @@ export type HostToStudio =
   | { type: 'checkpoints'; checkpoints: CheckpointInfo[] }
   /** Pictures of the workspace, for the picker; sent on request and when they change. */
   | { type: 'pictures'; pictures: WorkspacePicture[] }
-  /** Webview URIs of pictures that the graph names (by their path in the graph); undefined: not found. */
-  | { type: 'resolved'; uris: Record<string, string | undefined> }
+  /** Webview URIs of pictures that the graph names (by their path in the graph); null: not found (undefined would be lost on the way). */
+  | { type: 'resolved'; uris: Record<string, string | null | undefined> }
   /** The last run of this document; also on opening, so that a reopened editor shows its state. */
   | { type: 'run'; run: RunState | undefined }
   | { type: 'node'; runId: string; node: string; status: NodeStatus }

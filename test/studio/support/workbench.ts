@@ -155,6 +155,12 @@ export class Workbench {
     await this.command('View: Close All Editors');
   }
 
+  /** After a failed test: a picture of it, and no dialog left in the way of the tests behind it. */
+  async failed(test: string): Promise<void> {
+    await this.screenshot(`failed-${test.replaceAll(/\W+/g, '-')}`);
+    for (let count = 0; count < 2; count++) await this.page.keyboard.press('Escape');
+  }
+
   async screenshot(name: string): Promise<string> {
     const file = path.join(environment.artifacts(), `${name}.png`);
     fs.mkdirSync(path.dirname(file), { recursive: true });

@@ -1,0 +1,223 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { readPngTexts } from '../../extension/editor/pngText';
+import { environment } from './support/environment';
+import { eventually, Workbench } from './support/workbench';
+import { Workspace } from './support/workspace';
+
+let workbench: Workbench;
+const workspace = new Workspace('running');
+/** On a busy machine a run of the mini checkpoint may take this long. */
+const RUN_MS = 120_000;
+
+beforeAll(async () => {
+  workbench = await Workbench.open(inject('url'), workspace);
+});
+afterAll(() => workbench?.close());
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await workbench.failed(task.name);
+});
+
+const status = (node: string) => workbench.studio.getByTestId(`status-${node}`);
+const stateOf = (node: string) => status(node).getAttribute('data-state');
+const runState = () => workbench.studio.getByTestId('run-state');
+const run = () => workbench.studio.getByTestId('run').click();
+const waitForState = (node: string, state: string | RegExp, timeout = RUN_MS) =>
+  expect.poll(() => stateOf(node), { timeout, interval: 50 }).toMatch(state);
+/** The step a node says it is at; undefined before and after. */
+const stepOf = async (node: string) => /step (\d+) \/ \d+/.exec(await status(node).innerText())?.[1];
+const waitForStep = (node: string) =>
+  eventually(
+    async () => {
+      const step = await stepOf(node);
+      return step === undefined ? undefined : Number(step);
+    },
+    `${node} never said at which step it is`,
+    RUN_MS,
+  );
+
+/** Engines of this suite's own workbench: other engines may run on this machine. */
+function engines(): number[] {
+  const lines = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
+  return lines
+    .filter((line) => line.includes(`${environment.scratch()}/server/ext/`) && line.includes('dist/engine.js'))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+describe('a run', () => {
+  test(
+    'goes through the nodes, shows every step as it is made, and ends with the picture',
+    { timeout: RUN_MS * 2 },
+    async () => {
+      await workbench.openStudio('quick.weft.json');
+      expect(workspace.exists('weft-out')).toBe(false);
+      await run();
+      const first = await waitForStep('invert-structure');
+      await expect
+        .poll(() => stepOf('invert-structure').then(Number), { timeout: RUN_MS, interval: 20 })
+        .toBeGreaterThan(first);
+      await expect
+        .poll(() => workbench.page.locator('.statusbar-item', { hasText: 'Weft:' }).count(), { timeout: RUN_MS })
+        .toBeGreaterThan(0);
+      await waitForStep('denoise');
+      const picture = workbench.node('denoise').locator('.picture img, .picture canvas').first();
+      await picture.waitFor();
+      const early = await picture.screenshot();
+      await expect.poll(async () => (await picture.screenshot()).equals(early), { timeout: RUN_MS }).toBe(false);
+      await workbench.screenshot('running');
+      await waitForState('save', /^done$/);
+      await expect.poll(() => runState().innerText()).toMatch(/Done in/);
+      const file = workspace.path('weft-out/quick.png');
+      expect(readPngTexts(fs.readFileSync(file)).get('weft.graph')).toContain('"attention-swap"');
+      await expect.poll(() => workbench.page.locator('.statusbar-item', { hasText: 'Weft:' }).count()).toBe(0);
+      await workbench.screenshot('done');
+      expect(await workbench.dirtyTab.count()).toBe(0);
+    },
+  );
+
+  test('the timeline keeps the steps of the run', async () => {
+    await workbench.node('denoise').locator('header').click();
+    const timeline = workbench.studio.getByTestId('timeline');
+    await expect.poll(() => timeline.locator('img, canvas').count()).toBeGreaterThan(3);
+    await workbench.screenshot('timeline');
+  });
+
+  test('again takes the inversions from the cache', { timeout: RUN_MS }, async () => {
+    await run();
+    await waitForState('invert-structure', /^cached$/);
+    await waitForState('save', /^(done|cached)$/);
+  });
+
+  test('to a node computes what that node needs and no more', { timeout: RUN_MS }, async () => {
+    await workbench.openStudio('cake-berry-cake.weft.json');
+    await workbench.node('invert-structure').locator('header').click();
+    await workbench.studio.getByTestId('run-to').click();
+    await waitForState('invert-structure', /^done$/);
+    await expect.poll(() => runState().innerText()).toMatch(/Done/);
+    for (const node of ['invert-appearance', 'denoise', 'save']) expect(await stateOf(node)).toBe('idle');
+    expect(workspace.exists('weft-out/cake-berry-cake.png')).toBe(false);
+  });
+});
+
+describe('a run that does not reach its end', () => {
+  test('is stopped within a step, and its engine lives on', { timeout: RUN_MS }, async () => {
+    await workbench.openStudio('long.weft.json');
+    await run();
+    await waitForStep('invert-structure');
+    const [engine] = engines();
+    await workbench.studio.getByTestId('stop').click();
+    await expect.poll(() => runState().innerText(), { timeout: 8_000 }).toBe('Stopped');
+    expect(engines()).toEqual([engine]);
+    expect(workspace.exists('weft-out/long.png')).toBe(false);
+  });
+
+  test(
+    'says at the node that its engine died, and the next run starts a new one',
+    { timeout: RUN_MS * 2 },
+    async () => {
+      await run();
+      await waitForStep('invert-structure');
+      const [engine] = engines();
+      if (engine === undefined) throw new Error('no engine runs');
+      process.kill(engine, 'SIGKILL');
+      await waitForState('invert-structure', /^failed$/);
+      const note = workbench.studio.getByTestId('failure-invert-structure');
+      expect(await note.innerText()).toMatch(/engine ended unexpectedly/i);
+      await workbench.screenshot('engine-died');
+      await run();
+      await waitForStep('invert-structure');
+      expect(engines()).toHaveLength(1);
+      expect(engines()).not.toContain(engine);
+    },
+  );
+
+  test(
+    'shows its state in an editor that is closed and opened again, and stops from there',
+    { timeout: RUN_MS },
+    async () => {
+      const before = await waitForStep('invert-structure');
+      await workbench.command('View: Close Editor');
+      await expect.poll(() => workbench.tab('long.weft.json').count()).toBe(0);
+      await workbench.openStudio('long.weft.json');
+      await expect.poll(() => stepOf('invert-structure').then(Number), { timeout: RUN_MS }).toBeGreaterThan(before);
+      await workbench.node('invert-structure').locator('.picture img, .picture canvas').first().waitFor();
+      await workbench.command('Weft: Stop');
+      await expect.poll(() => runState().innerText(), { timeout: 8_000 }).toBe('Stopped');
+    },
+  );
+
+  test('waits its turn while another runs', { timeout: RUN_MS * 2 }, async () => {
+    await run();
+    await waitForStep('invert-structure');
+    await workbench.openStudio('fish-reef-fish.weft.json');
+    await run();
+    await expect.poll(() => runState().innerText()).toMatch(/Waiting/);
+    await workbench.openStudio('long.weft.json');
+    await workbench.studio.getByTestId('stop').click();
+    await expect.poll(() => runState().innerText()).toBe('Stopped');
+    await workbench.openStudio('fish-reef-fish.weft.json');
+    await waitForState('save', /^done$/);
+    expect(workspace.exists('weft-out/fish-reef-fish.png')).toBe(true);
+  });
+});
+
+describe('without a graph', () => {
+  test('two pictures and the palette give a result, which opens', { timeout: RUN_MS * 2 }, async () => {
+    await workbench.command('View: Close All Editors');
+    await workbench.command('Weft: Run Transfer');
+    await workbench.pick('giraffe.png');
+    await workbench.pick('cow.png');
+    await workbench.pick(/^animal/);
+    await workbench.notification('Weft: giraffe-cow').waitFor();
+    await workbench.tab('giraffe-cow.png').waitFor({ timeout: RUN_MS });
+    expect(workspace.exists('weft-out/giraffe-cow.png')).toBe(true);
+    await workbench.notification(/giraffe-cow\.png is done/).waitFor();
+    await workbench.screenshot('transfer');
+  });
+
+  test('a picture made by Weft opens as the graph that made it', async () => {
+    await workbench.command('Weft: Open Graph of This Picture');
+    await workbench.tab('giraffe-cow.weft.json').waitFor();
+    await workbench.node('denoise').waitFor();
+    const picture = workbench.node('appearance').locator('img');
+    await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+    // It is no file yet: nothing was written by opening it.
+    expect(workspace.exists('giraffe-cow.weft.json')).toBe(false);
+    await workbench.save();
+    expect(workspace.exists('giraffe-cow.weft.json')).toBe(true);
+  });
+
+  test('a picture without a graph says so', async () => {
+    await workbench.openFile('zebra.png');
+    await workbench.command('Weft: Open Graph of This Picture');
+    await workbench.notification(/zebra\.png carries no graph/).waitFor();
+  });
+});
+
+describe('the run history', () => {
+  test('lists the runs with their results; one opens, one is forgotten, one gives back its graph', async () => {
+    await workbench.command('View: Close All Editors');
+    await workbench.command('View: Show Weft');
+    const history = workbench.page.locator('.pane', {
+      has: workbench.page.locator('.pane-header', { hasText: 'Run History' }),
+    });
+    const row = (text: string) => history.locator('.monaco-list-row', { hasText: text }).first();
+    await row('giraffe-cow').click();
+    await workbench.tab('giraffe-cow.png').waitFor();
+    await workbench.screenshot('history');
+    await row('giraffe-cow').hover();
+    await row('giraffe-cow').locator('.action-label[aria-label*="Restore Graph"]').click();
+    await workbench.tab('giraffe-cow-restored.weft.json').waitFor();
+    await workbench.node('denoise').waitFor();
+    const count = await history.locator('.monaco-list-row').count();
+    await row('giraffe-cow').hover();
+    await row('giraffe-cow').locator('.action-label[aria-label*="Delete from History"]').click();
+    await expect.poll(() => history.locator('.monaco-list-row').count()).toBe(count - 1);
+    expect(workspace.exists('weft-out/giraffe-cow.png')).toBe(true);
+  });
+
+  test('nothing of it all broke the content security policy', () => {
+    expect(workbench.violations).toEqual([]);
+  });
+});
