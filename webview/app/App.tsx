@@ -2,7 +2,7 @@ import { type KeyboardEvent } from 'react';
 import { Canvas } from '../canvas/Canvas';
 import { Inspector } from '../inspector/Inspector';
 import { setPage } from '../state/page';
-import { INSPECTOR_WIDTH, TIMELINE_HEIGHT } from '../state/pageState';
+import { INSPECTOR_WIDTH } from '../state/pageState';
 import { useStudio } from '../state/store';
 import { Timeline } from '../timeline/Timeline';
 import { Banners } from './Banners';
@@ -19,7 +19,7 @@ export function App() {
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
-  const timelineHeight = useStudio((state) => state.page.timelineHeight);
+  const fileName = useStudio((state) => state.fileName);
   useClipboardEvents();
   if (waiting) return <Announcer />;
   if (invalid) {
@@ -32,7 +32,10 @@ export function App() {
   }
   return (
     <div className="studio" onKeyDown={keepUndoOfFields}>
-      <Toolbar />
+      <header>
+        <h1 className="visually-hidden">{fileName}</h1>
+        <Toolbar />
+      </header>
       <Banners />
       <main className="panes">
         <div className="canvas-pane">
@@ -53,19 +56,7 @@ export function App() {
           </>
         )}
       </main>
-      {timelineOpen && (
-        <>
-          <Splitter
-            orientation="horizontal"
-            label="Height of the timeline"
-            controls="timeline"
-            size={timelineHeight}
-            {...TIMELINE_HEIGHT}
-            onSize={(size) => setPage({ timelineHeight: size })}
-          />
-          <Timeline />
-        </>
-      )}
+      {timelineOpen && <Timeline />}
       <Announcer />
     </div>
   );

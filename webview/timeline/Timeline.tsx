@@ -1,12 +1,14 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { type PreviewKind } from '../../extension/protocol/engine';
 import { Tool } from '../app/Icon';
+import { Splitter } from '../app/Splitter';
 import { CompareSlider } from '../nodes/CompareSlider';
 import { StepImage } from '../nodes/StepImage';
 import { openStep } from '../state/actions';
 import { heldIndices, type NodeTimeline, stepAt } from '../state/frames';
 import { postToHost } from '../state/host';
 import { setPage, setTimeline } from '../state/page';
+import { TIMELINE_HEIGHT } from '../state/pageState';
 import { useStudio } from '../state/store';
 import { readable } from '../state/words';
 import { nearestIndex, stepBy, thinned } from './maths';
@@ -30,6 +32,14 @@ export function Timeline() {
       style={timeline ? { height } : undefined}
       data-testid="timeline"
     >
+      <Splitter
+        orientation="horizontal"
+        label="Height of the timeline"
+        controls="timeline"
+        size={height}
+        {...TIMELINE_HEIGHT}
+        onSize={(size) => setPage({ timelineHeight: size })}
+      />
       {node !== undefined && timeline ? (
         <Steps key={`${node} ${timeline.runId}`} node={node} timeline={timeline} />
       ) : (

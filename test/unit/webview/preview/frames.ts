@@ -125,7 +125,8 @@ async function main(): Promise<void> {
   }
 }
 
-if (process.argv[1]?.endsWith('frames.ts')) main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+if (process.argv[1]?.endsWith('frames.ts'))
+  main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
