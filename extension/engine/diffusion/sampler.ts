@@ -71,7 +71,7 @@ interface Work {
   /** Opened when the first row has to be computed. */
   unet: () => Promise<Unet>;
   signal: AbortSignal;
-  onStep?: (news: SamplerNews) => void | Promise<void>;
+  onStep?: (news: SamplerNews) => void;
   trace?: Trace;
 }
 
@@ -190,7 +190,7 @@ export class Sampler {
         if (step === start - 1) throw new Error('A kept step vanished while the run began; run again.');
         continue;
       }
-      await work.onStep?.(this.news(step, latents, kept.original.data, true));
+      work.onStep?.(this.news(step, latents, kept.original.data, true));
       latents = kept.latents.data;
     }
     for (let step = start; step < this.total; step++) {
@@ -200,7 +200,7 @@ export class Sampler {
         latents: { dims: [next.length], data: next },
         original: { dims: [original.length], data: original },
       });
-      await work.onStep?.(this.news(step, latents, original, false));
+      work.onStep?.(this.news(step, latents, original, false));
       latents = next;
     }
     return { latents, computed: start < this.total };

@@ -28,12 +28,13 @@ export const denoise: Executor = async (execution) => {
     unet: () => checkpoint.unet(),
     signal: context.signal,
     trace: context.ingredients.trace,
-    onStep: async (news) => {
+    onStep: (news) => {
       frames.push(news);
       context.progress(node.id, news.step + 1, sampler.total);
-      await context.previews.push(node.id, checkpoint, sampler.total, news);
+      context.previews.push(node.id, checkpoint, sampler.total, news);
     },
   });
+  await context.previews.drawn();
   const decoded = await checkpoint.decode(latents, sampler.key, store);
   const { rgb, side } = checkpoint.toRgb(decoded.pixels);
   await showPicture(node.id, rgb, side, context);

@@ -11,8 +11,9 @@ export const invert: Executor = async ({ node, context }) => {
     trace: context.ingredients.trajectoryTrace,
     onStep: (_trajectory, frame) => {
       context.progress(node.id, ++done, trajectory.length);
-      void context.previews.push(node.id, checkpoint, trajectory.length, frame);
+      context.previews.push(node.id, checkpoint, trajectory.length, frame);
     },
   });
+  await context.previews.drawn();
   return { outputs: { inversion }, computed: trajectory.computed };
 };

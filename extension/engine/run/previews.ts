@@ -1,6 +1,6 @@
 import { type EngineEvent, type PreviewKind } from '../../protocol/engine';
 import { type ContentStore } from '../cache/store';
-import { previewRgba } from '../image/preview';
+import { type PreviewMap, previewRgba } from '../image/preview';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type TimelineFrameValue } from './values';
 
@@ -13,14 +13,24 @@ export async function drawFrame(
   store: ContentStore,
 ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
   const map = await checkpoint.preview(store);
+  return drawLatents(checkpoint, map, kind === 'x0' ? frame.original : frame.latents, size);
+}
+
+function drawLatents(
+  checkpoint: LoadedCheckpoint,
+  map: PreviewMap,
+  latents: Float32Array,
+  size: number,
+): { width: number; height: number; rgba: Uint8Array } {
   const [height, width] = checkpoint.latentSize;
-  return previewRgba(kind === 'x0' ? frame.original : frame.latents, height, width, map, size);
+  return previewRgba(latents, height, width, map, size);
 }
 
 /** Sends the newest picture of nodes that work in steps, every so many steps, and keeps their timelines for later questions. */
 export class PreviewSink {
-  /** Milliseconds spent drawing. */
+  /** Milliseconds of the main thread spent drawing. */
   spentMs = 0;
+  private pending: Promise<void> = Promise.resolve();
   readonly timelines = new Map<string, { checkpoint: LoadedCheckpoint; frames: TimelineFrameValue[] }>();
 
   constructor(
@@ -29,14 +39,40 @@ export class PreviewSink {
     private readonly emit: (event: EngineEvent) => void,
   ) {}
 
-  async push(node: string, checkpoint: LoadedCheckpoint, total: number, frame: TimelineFrameValue): Promise<void> {
+  /**
+   * Takes a node's newest frame. It is drawn after the caller has handed its next step to onnxruntime's thread, so that drawing and
+   * computing overlap; {@link drawn} waits for what is left.
+   */
+  push(node: string, checkpoint: LoadedCheckpoint, total: number, frame: TimelineFrameValue): void {
     const timeline = this.timelines.get(node) ?? { checkpoint, frames: [] };
     this.timelines.set(node, timeline);
     timeline.frames[frame.step] = frame;
-    const { every, size, runId } = this.options;
+    const { every } = this.options;
     if (every === 0 || (frame.step % every !== 0 && frame.step !== total - 1)) return;
+    this.pending = this.pending
+      .then(() => new Promise((resolve) => setImmediate(resolve)))
+      .then(() => this.draw(node, checkpoint, total, frame));
+  }
+
+  /** Waits until all frames are drawn and sent. A failed drawing costs the preview, not the run. */
+  async drawn(): Promise<void> {
+    await this.pending.catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.emit({ event: 'log', level: 'warn', message: `Previews could not be drawn: ${reason}` });
+    });
+    this.pending = Promise.resolve();
+  }
+
+  private async draw(
+    node: string,
+    checkpoint: LoadedCheckpoint,
+    total: number,
+    frame: TimelineFrameValue,
+  ): Promise<void> {
+    const { size, runId } = this.options;
+    const map = await checkpoint.preview(this.store);
     const start = performance.now();
-    const picture = await drawFrame(checkpoint, frame, 'x0', size, this.store);
+    const picture = drawLatents(checkpoint, map, frame.original, size);
     this.spentMs += performance.now() - start;
     const { step: index, timestep } = frame;
     this.emit({ event: 'preview', runId, node, index, total, timestep, kind: 'x0', ...picture });
