@@ -37,12 +37,12 @@ async function dragPort(
   const start = await page.getByTestId(from).boundingBox();
   if (!start) throw new Error(`${from} is not there`);
   const a = { x: start.x + start.width / 2, y: start.y + start.height / 2 };
-  let b = { x: a.x, y: a.y };
-  if ('testId' in to) {
-    const end = await page.getByTestId(to.testId).boundingBox();
-    if (!end) throw new Error(`${to.testId} is not there`);
-    b = { x: end.x + end.width / 2, y: end.y + end.height / 2 };
-  } else b = { x: a.x + to.dx, y: a.y + to.dy };
+  const end = 'testId' in to ? await page.getByTestId(to.testId).boundingBox() : null;
+  if ('testId' in to && !end) throw new Error(`${to.testId} is not there`);
+  const b =
+    'dx' in to
+      ? { x: a.x + to.dx, y: a.y + to.dy }
+      : { x: (end?.x ?? 0) + (end?.width ?? 0) / 2, y: (end?.y ?? 0) + (end?.height ?? 0) / 2 };
   await page.mouse.move(a.x, a.y);
   await page.mouse.down();
   await page.mouse.move((a.x + b.x) / 2, (a.y + b.y) / 2, { steps: 4 });
