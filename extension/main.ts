@@ -26,7 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = own(vscode.window.createOutputChannel('Weft', { log: true }));
   const engine = own(new EngineHandle(context.asAbsolutePath('dist/engine.js'), context.extensionPath, log));
   const picked = new PickedFiles(context.workspaceState);
-  const runs = own(new RunService(engine, picked));
+  const runs = own(new RunService(engine, picked, log));
   const sessions = own(new StudioSessions());
   const checkpoints = own(new Checkpoints(engine, log));
   const pictures = own(new WorkspacePictures());

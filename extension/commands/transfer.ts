@@ -9,6 +9,7 @@ import { WeftError } from '../protocol/errors';
 import { offerGitignore, outputFolderOf } from '../runs/outputFolder';
 import { describeProgress, formatSeconds, fractionDone } from '../runs/progressText';
 import { type Run } from '../runs/runQueue';
+import { Throttle } from '../runs/throttle';
 import { ensureTrusted } from '../runs/trust';
 import { selectedUris } from './arguments';
 import { type Command } from './command';
@@ -142,14 +143,17 @@ function withNotification({ runs }: Services, run: Run, title: string): Thenable
     { location: vscode.ProgressLocation.Notification, title: `Weft: ${title}`, cancellable: true },
     async (progress, token) => {
       let reported = 0;
+      const updates = new Throttle(() => {
+        const percent = fractionDone(run.record.state) * 100;
+        progress.report({ message: describeProgress(run.record.state), increment: Math.max(percent - reported, 0) });
+        reported = Math.max(percent, reported);
+      }, 200);
       const subscriptions = [
         token.onCancellationRequested(() => void runs.stopRun(run)),
         runs.onDidChange((change) => {
-          if (change.run !== run) return;
-          const percent = fractionDone(run.record.state) * 100;
-          progress.report({ message: describeProgress(run.record.state), increment: Math.max(percent - reported, 0) });
-          reported = Math.max(percent, reported);
+          if (change.run === run && change.event?.event === 'node') updates.request();
         }),
+        updates,
       ];
       try {
         return await run.done;

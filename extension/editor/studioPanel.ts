@@ -10,6 +10,7 @@ import { fileOfGraph, pathInGraph, PICTURE_EXTENSIONS } from './graphFiles';
 import { droppedEdits } from './droppedPictures';
 import { offerGraphOf } from './offerGraph';
 import { openPng } from './pictureViewer';
+import { RunOutbox } from './runOutbox';
 import { studioRoots } from './studioRoots';
 import { dispatch, parseStudioMessage, type StudioHandlers } from './studioMessages';
 import { type OpenStudio } from './studioSessions';
@@ -25,6 +26,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   /** While an edit is on its way its change events are not told: the text goes out once, with the acknowledgement. */
   private editing = 0;
   private picturesWanted = false;
+  private readonly outbox = new RunOutbox((message) => this.panel.webview.postMessage(message));
 
   constructor(
     readonly document: vscode.TextDocument,
@@ -35,7 +37,11 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     const mine = (uri: vscode.Uri): boolean => uri.toString() === document.uri.toString();
     this.subscriptions.push(
       panel.webview.onDidReceiveMessage((value: unknown) => this.receive(value)),
-      panel.onDidChangeViewState(() => sessions.update()),
+      panel.onDidChangeViewState(() => {
+        // A hidden page is gone; when it shows again it says that it is ready.
+        if (!panel.visible) this.rest();
+        sessions.update();
+      }),
       vscode.workspace.onDidChangeTextDocument((event) => {
         if (mine(event.document.uri) && event.contentChanges.length > 0 && this.editing === 0) this.postDocument();
       }),
@@ -51,23 +57,27 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       }),
       runs.onDidChange(({ run, event }) => {
         const record = runs.recordOf(this.key);
-        if (run.record !== record) return;
-        if (!event) this.post({ type: 'run', run: record.state });
-        else if (event.event === 'preview') this.post({ type: 'frame', frame: event });
-        else if (event.event === 'picture') this.post({ ...event, type: 'picture' });
-        else if (event.event === 'node' || event.event === 'warning') {
+        if (!this.ready || run.record !== record) return;
+        if (event?.event === 'preview') this.outbox.frame({ type: 'frame', frame: event });
+        else if (event?.event === 'picture') this.post({ ...event, type: 'picture' });
+        else if (event?.event === 'node' || event?.event === 'warning') {
           const status = record.state.nodes[event.node];
-          if (status) this.post({ type: 'node', runId: event.runId, node: event.node, status });
-        } else this.post({ type: 'run', run: record.state });
+          if (status) this.outbox.status({ type: 'node', runId: event.runId, node: event.node, status });
+        } else this.outbox.run({ type: 'run', run: record.state });
       }),
     );
     sessions.add(this);
   }
 
   dispose(): void {
-    this.ready = false;
+    this.rest();
     for (const subscription of this.subscriptions.splice(0)) subscription.dispose();
     this.services.sessions.remove(this);
+  }
+
+  private rest(): void {
+    this.ready = false;
+    this.outbox.reset();
   }
 
   post(message: HostToStudio): void {
@@ -156,15 +166,16 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   /** The webview has loaded, for the first time or again: it gets all there is to know. */
   private async begin(): Promise<void> {
     const { runs } = this.services;
+    this.outbox.reset();
     this.ready = true;
     this.acknowledged = 0;
     this.post({ type: 'settings', settings: settings.studio() });
     this.postDocument();
     this.postProblems();
     const record = runs.recordOf(this.key);
-    this.post({ type: 'run', run: record?.state });
+    this.outbox.run({ type: 'run', run: record?.state });
     for (const picture of record?.pictures.values() ?? []) this.post({ ...picture, type: 'picture' });
-    for (const frame of record?.frames ?? []) this.post({ type: 'frame', frame });
+    for (const frame of record?.frames ?? []) this.outbox.frame({ type: 'frame', frame });
     await this.postCheckpoints();
   }
 

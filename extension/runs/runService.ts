@@ -39,6 +39,7 @@ export class RunService implements vscode.Disposable {
   constructor(
     engine: EngineHandle,
     private readonly picked: PickedFiles,
+    log: vscode.LogOutputChannel,
   ) {
     this.queue = new RunQueue(
       {
@@ -49,6 +50,8 @@ export class RunService implements vscode.Disposable {
       {
         changed: (run) => {
           this.remember(run);
+          const { state, message } = run.record.state;
+          log.info(`${run.title}: ${state}${message === undefined ? '' : `. ${message}`}`);
           this.changes.fire({ run });
         },
         event: (run, event) => this.changes.fire({ run, event }),
