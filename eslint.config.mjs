@@ -11,7 +11,9 @@ const forbid = (files, patterns) => ({
 const never = (group, message) => ({ group, message });
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', 'out/**', 'extension/engine/onnx/proto/**', 'models/**', '.vscode-test/**'] },
+  {
+    ignores: ['dist/**', 'node_modules/**', 'out/**', 'extension/engine/onnx/proto/**', 'models/**', '.vscode-test/**'],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
@@ -37,19 +39,45 @@ export default tseslint.config(
   },
   {
     files: ['scripts/**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', fetch: 'readonly' } },
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', fetch: 'readonly' },
+    },
   },
-  forbid(['extension/graph/**', 'extension/protocol/**'], [
-    never(['vscode', 'node:*', 'onnxruntime-node', 'react*', '**/engine/**', '**/editor/**', '**/runs/**'], 'graph and protocol are pure.'),
-  ]),
-  forbid(['extension/engine/**'], [
-    never(['vscode', '**/editor/**', '**/commands/**', '**/runs/**', '**/webview/**', '**/cli/**'], 'The engine knows nothing of VS Code.'),
-  ]),
-  forbid(['extension/editor/**', 'extension/commands/**', 'extension/runs/**', 'extension/library/**', 'extension/main.ts'], [
-    never(['onnxruntime-node', 'sharp', '**/engine/**', '**/cli/**'], 'The extension host computes nothing: ask the engine process.'),
-  ]),
-  forbid(['webview/**'], [
-    never(['vscode', 'node:*', '**/engine/**', '**/runs/**', '**/editor/**', '**/commands/**', '**/cli/**'], 'The webview imports graph and protocol only.'),
-  ]),
+  forbid(
+    ['extension/graph/**', 'extension/protocol/**'],
+    [
+      never(
+        ['vscode', 'node:*', 'onnxruntime-node', 'react*', '**/engine/**', '**/editor/**', '**/runs/**'],
+        'graph and protocol are pure.',
+      ),
+    ],
+  ),
+  forbid(
+    ['extension/engine/**'],
+    [
+      never(
+        ['vscode', '**/editor/**', '**/commands/**', '**/runs/**', '**/webview/**', '**/cli/**'],
+        'The engine knows nothing of VS Code.',
+      ),
+    ],
+  ),
+  forbid(
+    ['extension/editor/**', 'extension/commands/**', 'extension/runs/**', 'extension/library/**', 'extension/main.ts'],
+    [
+      never(
+        ['onnxruntime-node', 'sharp', '**/engine/**', '**/cli/**'],
+        'The extension host computes nothing: ask the engine process.',
+      ),
+    ],
+  ),
+  forbid(
+    ['webview/**'],
+    [
+      never(
+        ['vscode', 'node:*', '**/engine/**', '**/runs/**', '**/editor/**', '**/commands/**', '**/cli/**'],
+        'The webview imports graph and protocol only.',
+      ),
+    ],
+  ),
   prettier,
 );

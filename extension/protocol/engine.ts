@@ -146,7 +146,9 @@ export type EngineEvent =
   | { event: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
   | { event: 'warning'; runId: string; node: string; message: string };
 
-export type ToEngine = { [M in EngineMethod]: { id: number; method: M; params: EngineRequests[M]['params'] } }[EngineMethod];
+export type ToEngine = {
+  [M in EngineMethod]: { id: number; method: M; params: EngineRequests[M]['params'] };
+}[EngineMethod];
 
 export type FromEngine =
   | { type: 'response'; id: number; result: unknown }

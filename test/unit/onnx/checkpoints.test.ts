@@ -307,6 +307,8 @@ describe('a built-in checkpoint', () => {
     const library = openLibrary({ home, builtInModels });
     expect((await library.open('mini')).id).toBe('mini');
     await library.verify('mini');
-    expect(fs.readdirSync(path.join(home, 'checkpoints/.built-in')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(fs.readdirSync(path.join(home, 'checkpoints/.built-in')).filter((name) => name.endsWith('.tmp'))).toEqual(
+      [],
+    );
   });
 });
