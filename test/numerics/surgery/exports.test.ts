@@ -15,6 +15,9 @@ const inputs = (open: OpenUnet) => ({
   encoder_hidden_states: float32([2, 7, 12], context),
   timestep: timesteps(open.unet, [301, 301]),
 });
+// So narrow a network rounds badly: onnxruntime's own optimisation levels differ by 2.5e-5 on the untouched exports.
+const ROUNDING = 5e-5;
+const HALF_ROUNDING = 5e-2;
 const swap = { kv: { high: [1, 1], low: [1, 1] }, contrast: { high: [1.67, undefined], low: [1.67, undefined] } };
 
 describe.each(modelNames(/^small_/))('%s', (name) => {
@@ -30,10 +33,10 @@ describe.each(modelNames(/^small_/))('%s', (name) => {
   it('has its decoder and its six swapped layers found', () => {
     const { swapLayers, upBlockChannels, middleChannels, sample } = open.unet;
     expect(swapLayers.map(({ level, width }) => [level, width])).toEqual([
-      ...Array.from({ length: 3 }, () => ['low', 16]),
-      ...Array.from({ length: 3 }, () => ['high', 8]),
+      ...Array.from({ length: 3 }, () => ['low', 8]),
+      ...Array.from({ length: 3 }, () => ['high', 4]),
     ]);
-    expect([...upBlockChannels, middleChannels]).toEqual([32, 32, 32, 16, 32]);
+    expect([...upBlockChannels, middleChannels]).toEqual([16, 16, 16, 8, 16]);
     expect(sample.type).toBe('float32');
   });
 
@@ -46,7 +49,7 @@ describe.each(modelNames(/^small_/))('%s', (name) => {
     for (const [i, row] of [1, 0, 1].entries())
       expect(
         difference(after.subarray(i * pixels, (i + 1) * pixels), before.subarray(row * pixels, (row + 1) * pixels)),
-      ).toBeLessThan(1e-5);
+      ).toBeLessThan(ROUNDING);
   });
 
   it('swaps as the first export of the same weights does', async () => {
@@ -72,7 +75,7 @@ describe.each(modelNames(/^small_/))('%s', (name) => {
         external,
       }),
     });
-    expect(difference(given, within.subarray(0, pixels))).toBeLessThan(half ? 2e-2 : 1e-5);
+    expect(difference(given, within.subarray(0, pixels))).toBeLessThan(half ? HALF_ROUNDING : ROUNDING);
     const plain = await output({ ...inputs(open), ...switchFeeds(open.unet, size, { rows: [0] }) });
     expect(difference(plain, given)).toBeGreaterThan(1e-2);
     if (name.includes('linear')) return;
@@ -88,7 +91,7 @@ describe.each(modelNames(/^small_/))('%s', (name) => {
       ...inputs(open),
       ...switchFeeds(open.unet, size, { rows: [0, 1], ...swap, freeu: [1.2, 0.9, 1.4, 0.2] }),
     });
-    expect(difference(own, expected)).toBeLessThan(half ? 2e-2 : 1e-5);
+    expect(difference(own, expected)).toBeLessThan(half ? HALF_ROUNDING : ROUNDING);
   });
 });
 
