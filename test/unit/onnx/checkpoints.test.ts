@@ -295,9 +295,8 @@ describe('a built-in checkpoint', () => {
         .open('mini', ({ message }) => console.log(message));`;
     const file = path.join(fresh(), 'prepare.ts');
     fs.writeFileSync(file, script);
-    const child = spawn(process.execPath, [path.resolve('node_modules/tsx/dist/cli.mjs'), file], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    // One process, so that the kill reaches the one that works.
+    const child = spawn(process.execPath, ['--import', 'tsx', file], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((resolve) => {
       child.stdout.on('data', (data: Buffer) => {
         if (data.includes('Rewriting')) child.kill('SIGKILL');
