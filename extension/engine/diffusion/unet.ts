@@ -61,6 +61,9 @@ export interface RowCounts {
   decoder: number;
 }
 
+/** Contrast maps of about this size stay in a processor's cache between softmax, contrast and product: measured, not derived. */
+const CONTRAST_MAP_BYTES = 1 << 23;
+
 const LEVELS: SwapLevel[] = ['high', 'low'];
 const int64 = (values: number[]): TensorData => ({
   type: 'int64',
@@ -203,7 +206,7 @@ export class Unet {
   }
 
   /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within a budget. */
-  private querySlices(level: SwapLevel, rows: number, budgetBytes = 1 << 28): number {
+  private querySlices(level: SwapLevel, rows: number, budgetBytes = CONTRAST_MAP_BYTES): number {
     const maps = this.graph.swapLayers
       .filter((layer) => layer.level === level)
       .map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
