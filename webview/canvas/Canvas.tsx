@@ -229,7 +229,7 @@ function PopupLayer() {
 
 /** Tells the page when a zoom crosses a threshold; nothing else follows the zoom frame by frame. */
 function ZoomWatcher() {
-  const level = useStore((state) => levelOfDetail(state.transform[2], studio().levelOfDetail));
+  const level = useStore((state) => levelOfDetail(state.transform[2], studio().levelOfDetail, studio().nodes.length));
   useEffect(() => {
     if (studio().levelOfDetail !== level) useStudio.setState({ levelOfDetail: level });
   }, [level]);

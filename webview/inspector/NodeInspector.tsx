@@ -4,6 +4,8 @@ import { type NodeData } from '../state/flow';
 import { run } from '../state/running';
 import { useStudio } from '../state/store';
 import { duration } from '../timeline/maths';
+import { pictureKind } from '../nodes/face';
+import { usePictureOf } from '../nodes/NodePicture';
 import { statusWords } from '../nodes/NodeStatusLine';
 import { readable } from '../state/words';
 import { ParamField } from './ParamField';
@@ -28,6 +30,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
   const words = statusWords(status);
   const known = new Set(spec?.params.map((param) => param.name));
   const others = Object.entries(node.params ?? {}).filter(([name]) => !known.has(name));
+  const kind = spec && pictureKind(spec);
   const canMute = spec !== undefined && spec.mute !== 'never';
   return (
     <>
@@ -67,6 +70,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
           {seconds !== undefined && status?.state === 'done' ? ` · whole run ${duration(seconds)}` : ''}
         </p>
       )}
+      {kind !== undefined && kind !== 'file' && kind !== 'compare' && <Picture id={id} />}
       {spec?.params.map((param) => (
         <ParamField key={param.name} id={id} data={data} param={param} />
       ))}
@@ -86,4 +90,10 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       <WireList id={id} data={data} />
     </>
   );
+}
+
+/** What the node has made so far, larger than its face has room for. */
+function Picture({ id }: { id: string }) {
+  const picture = usePictureOf(id);
+  return picture ? <div className="inspector-picture">{picture}</div> : null;
 }

@@ -4,12 +4,12 @@ import { type GraphFlowNode } from '../state/flow';
 import { useStudio } from '../state/store';
 import { readable } from '../state/words';
 import { FACE } from './face';
-import { FailureNote } from './FailureNote';
 import { NodeBadge } from './NodeBadge';
 import { NodeStatusLine, useNodeState } from './NodeStatusLine';
 import { FarPorts, Ports } from './Ports';
 import { RenameField } from './RenameField';
 import { Rows } from './Rows';
+import { RunNote } from './RunNote';
 import { tintOf } from './tint';
 
 /** A node on the canvas: its name and state, its ports, and what its catalogue entry puts on its face. */
@@ -42,7 +42,7 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
       </header>
       <Ports id={id} data={data} />
       <Rows id={id} data={data} selected={selected} />
-      {state === 'failed' && <FailureNote id={id} data={data} />}
+      <RunNote id={id} data={data} />
     </div>
   );
 });

@@ -35,7 +35,7 @@ function beginFarAway(): void {
   );
   if (!bounds) return;
   const zoom = page.viewport?.zoom ?? Math.min(window.innerWidth / bounds.width, window.innerHeight / bounds.height);
-  useStudio.setState({ levelOfDetail: levelOfDetail(zoom, 'near') });
+  useStudio.setState({ levelOfDetail: levelOfDetail(zoom, 'near', nodes.length) });
 }
 
 /** Sends one undoable change to the host and shows it at once. */

@@ -5,7 +5,7 @@ import { carriedBy } from '../../../webview/canvas/carried';
 import { fittingPorts, targetsOf } from '../../../webview/canvas/connecting';
 import { frameAround, freePlace, overlaps } from '../../../webview/canvas/geometry';
 import { layered } from '../../../webview/canvas/layout';
-import { drawOnlyVisible, FAR_BELOW, levelOfDetail, NEAR_ABOVE } from '../../../webview/canvas/levelOfDetail';
+import { drawOnlyVisible, levelOfDetail, thresholds } from '../../../webview/canvas/levelOfDetail';
 import { neighbour, readingOrder } from '../../../webview/canvas/neighbours';
 import { popupPlace } from '../../../webview/canvas/popupPlace';
 import { ranked } from '../../../webview/canvas/ranked';
@@ -16,14 +16,19 @@ const graph = standardGraph({ structure: 'a.png', appearance: 'b.png', domain: '
 
 describe('level of detail', () => {
   it('is near close up and far from afar', () => {
-    expect(levelOfDetail(1, 'far')).toBe('near');
-    expect(levelOfDetail(0.1, 'near')).toBe('far');
+    expect(levelOfDetail(1, 'far', 300)).toBe('near');
+    expect(levelOfDetail(0.1, 'near', 300)).toBe('far');
   });
 
   it('keeps what it is between the thresholds, so that a gesture at the edge does not flicker', () => {
-    const between = (FAR_BELOW + NEAR_ABOVE) / 2;
-    expect(levelOfDetail(between, 'near')).toBe('near');
-    expect(levelOfDetail(between, 'far')).toBe('far');
+    const { farBelow, nearAbove } = thresholds(300);
+    expect(levelOfDetail((farBelow + nearAbove) / 2, 'near', 300)).toBe('near');
+    expect(levelOfDetail((farBelow + nearAbove) / 2, 'far', 300)).toBe('far');
+  });
+
+  it('draws a small graph in full where a large one is boxes', () => {
+    expect(levelOfDetail(0.25, 'far', 300)).toBe('far');
+    expect(levelOfDetail(0.25, 'far', 15)).toBe('near');
   });
 
   it('leaves nodes out of view undrawn only where there are many of them', () => {

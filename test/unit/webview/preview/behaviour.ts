@@ -274,6 +274,89 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await page.getByTestId('tidy').click();
     await until(() => host.of('edit').length === 2, 'tidied');
   },
+  'a selected wire goes with Delete, and its end can be moved to another port': async (studio) => {
+    const { page, host } = studio;
+    await page
+      .getByTestId('rf__edge-mask-structure.mask>adain.structureMask')
+      .locator('.react-flow__edge-interaction')
+      .dispatchEvent('click');
+    await until(
+      async () => (await page.getByTestId('inspector-title').textContent()) === 'Wire',
+      'the wire is selected',
+    );
+    await page.getByTestId('canvas').focus();
+    await page.keyboard.press('Delete');
+    await until(() => graphOf(studio).nodes['adain']?.inputs?.['structureMask'] === undefined, 'the wire is gone');
+    // The other mask's wire is pulled from its end to the port that is free now.
+    await dragPort(studio, 'port-adain-appearanceMask', { testId: 'port-adain-appearanceMask' });
+    await page.mouse.up();
+    await page.keyboard.press('Escape');
+    const updater = page
+      .getByTestId('rf__edge-mask-appearance.mask>adain.appearanceMask')
+      .locator('.react-flow__edgeupdater-target');
+    const start = await updater.boundingBox();
+    const end = await page.getByTestId('port-adain-structureMask').boundingBox();
+    if (!start || !end) throw new Error('no ends');
+    await page.mouse.move(start.x + start.width / 2 - 3, start.y + start.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(end.x - 30, end.y, { steps: 4 });
+    await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 4 });
+    await page.mouse.up();
+    await until(
+      () => graphOf(studio).nodes['adain']?.inputs?.['structureMask'] === 'mask-appearance.mask',
+      'the wire moved',
+    );
+    expect(graphOf(studio).nodes['adain']?.inputs?.['appearanceMask'] === undefined, 'and left its old port');
+    expect(host.of('edit').length === 2, `two edits, not ${host.of('edit').length}`);
+  },
+  'a box selects, and what it selected is dragged in one edit': async (studio) => {
+    const { page, host } = studio;
+    const first = await page.getByTestId('rf__node-adain').boundingBox();
+    const last = await page.getByTestId('rf__node-guidance').boundingBox();
+    if (!first || !last) throw new Error('no nodes');
+    await page.keyboard.down('Shift');
+    await page.mouse.move(first.x - 12, first.y - 12);
+    await page.mouse.down();
+    await page.mouse.move(last.x + last.width + 12, last.y + last.height + 12, { steps: 6 });
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await until(
+      async () => (await page.getByTestId('inspector-title').textContent()) === '2 items selected',
+      'two are selected',
+    );
+    const before = graphOf(studio).layout;
+    await page.mouse.move(first.x + 40, first.y + 12);
+    await page.mouse.down();
+    await page.mouse.move(first.x + 40, first.y + 92, { steps: 6 });
+    await page.mouse.up();
+    await until(() => host.of('edit').length === 1, 'one edit');
+    for (const id of ['adain', 'guidance']) {
+      expect((graphOf(studio).layout?.[id]?.[1] ?? 0) > (before?.[id]?.[1] ?? 0) + 80, `${id} moved`);
+    }
+  },
+  'two pictures from the Explorer are handed to the host': async ({ page, host }) => {
+    await page.evaluate(`(() => {
+      const data = new DataTransfer();
+      data.setData('text/uri-list', 'file:///ws/images/cow.png');
+      const node = document.querySelector('[data-id="appearance"] .node');
+      for (const type of ['dragover', 'drop']) node.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    })()`);
+    await until(() => host.of('dropped').length === 1, 'dropped');
+    const [drop] = host.of('dropped');
+    expect(
+      drop?.node === 'appearance' && drop.param === 'path' && drop.uris[0]?.endsWith('cow.png'),
+      JSON.stringify(drop),
+    );
+  },
+  'a wire let go on a node takes its free port that fits': async (studio) => {
+    const { page } = studio;
+    await page.getByTestId('rf__node-guidance').click({ position: { x: 50, y: 12 } });
+    await page.getByRole('button', { name: /^Disconnect Transfer/ }).click();
+    await until(() => graphOf(studio).nodes['guidance']?.inputs === undefined, 'unwired');
+    await dragPort(studio, 'port-swap-transfer', { testId: 'status-guidance' });
+    await page.mouse.up();
+    await until(() => graphOf(studio).nodes['guidance']?.inputs?.['transfer'] === 'swap.transfer', 'wired');
+  },
   'a run: frames, states, timeline, result': async (studio) => {
     const { page, host } = studio;
     await page.getByTestId('run').click();

@@ -2,13 +2,23 @@ import { useStudio } from '../state/store';
 import { postToHost } from '../state/host';
 import { type NodeData } from '../state/flow';
 
-/** What a failed node says, and the thing to do about it. It hangs below the node, so that the node keeps its size. */
-export function FailureNote({ id, data }: { id: string; data: NodeData }) {
-  const message = useStudio((state) => state.run?.nodes[id]?.message);
+/** What a failed node says and the thing to do about it, or what a node that is done warns of. It hangs below the node, so that
+ * the node keeps its size. */
+export function RunNote({ id, data }: { id: string; data: NodeData }) {
+  const status = useStudio((state) => state.run?.nodes[id]);
+  if (!status || (status.state !== 'failed' && !status.message)) return null;
+  if (status.state !== 'failed') {
+    if (status.state !== 'done' && status.state !== 'cached') return null;
+    return (
+      <div className="failure warning nodrag" role="note" data-testid={`warning-${id}`}>
+        <p>{status.message}</p>
+      </div>
+    );
+  }
   const fix = fixOf(data);
   return (
     <div className="failure nodrag" role="note" data-testid={`failure-${id}`}>
-      <p>{message ?? 'This node failed.'}</p>
+      <p>{status.message ?? 'This node failed.'}</p>
       <button type="button" className="link" onClick={() => postToHost({ type: 'fix', action: fix.action, node: id })}>
         {fix.label}
       </button>
