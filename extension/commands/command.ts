@@ -13,9 +13,15 @@ export function registerCommand(services: Services, command: Command): vscode.Di
     try {
       return await command.run(services, ...args);
     } catch (error) {
+      const { kind, message } = reportError(error);
+      // About a file or a choice: the sentence is all there is to know.
+      if (kind === 'graph') {
+        void vscode.window.showErrorMessage(message);
+        return undefined;
+      }
       services.log.error(`${command.id} failed:`, error);
       const show = 'Show Output';
-      void vscode.window.showErrorMessage(reportError(error).message, show).then((answer) => {
+      void vscode.window.showErrorMessage(message, show).then((answer) => {
         if (answer === show) services.log.show();
       });
       return undefined;

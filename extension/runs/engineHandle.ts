@@ -44,7 +44,7 @@ export class EngineHandle implements vscode.Disposable {
   ): Promise<EngineRequests[M]['result']> {
     const engine = this.engine ?? this.start();
     await engine.ready;
-    return engine.channel.request(method, params, timeoutMs);
+    return withPlainBytes(await engine.channel.request(method, params, timeoutMs));
   }
 
   /** Runs a graph to its end, however long it takes, as long as the engine answers its heartbeat. */
@@ -126,7 +126,7 @@ export class EngineHandle implements vscode.Disposable {
 
   private receive(event: EngineEvent): void {
     if (event.event === 'log') this.log[event.level](event.message);
-    this.events.fire(event);
+    this.events.fire(withPlainBytes(event));
   }
 
   private end(engine: Engine, sentence: string): void {
@@ -141,4 +141,16 @@ export class EngineHandle implements vscode.Disposable {
     }
     engine.channel.fail(new WeftError('internal', sentence));
   }
+}
+
+/**
+ * Bytes as arrays of their own. What comes over the channel may be Buffers, which a webview would get as objects, or views into
+ * a larger block, which would travel whole.
+ */
+function withPlainBytes<T>(message: T): T {
+  if (typeof message !== 'object' || message === null) return message;
+  for (const [name, value] of Object.entries(message)) {
+    if (value instanceof Uint8Array) Object.assign(message, { [name]: new Uint8Array(value) });
+  }
+  return message;
 }

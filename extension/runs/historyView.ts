@@ -20,7 +20,7 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryEntry> {
     const item = new vscode.TreeItem(entry.title);
     const when = new Date(entry.when);
     item.id = entry.id;
-    item.description = `${formatSeconds(entry.seconds)} · ${entry.provider} · ${when.toLocaleTimeString()}`;
+    item.description = `${formatSeconds(entry.seconds)} · ${entry.provider} · ${when.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })}`;
     item.iconPath = this.history.thumbnail(entry);
     item.contextValue = 'run';
     item.tooltip = [

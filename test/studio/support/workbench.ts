@@ -106,6 +106,14 @@ export class Workbench {
     await this.tab(path.basename(name)).waitFor();
   }
 
+  async theme(name: string): Promise<void> {
+    await this.command('Preferences: Color Theme');
+    await this.palette.waitFor();
+    await this.palette.fill(name);
+    await this.row(name).click();
+    await this.palette.waitFor({ state: 'hidden' });
+  }
+
   tab(name: string): Locator {
     return this.page.locator('.tabs-container .tab', { hasText: name }).first();
   }

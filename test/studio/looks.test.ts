@@ -1,0 +1,71 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { Workbench } from './support/workbench';
+import { Workspace } from './support/workspace';
+
+let workbench: Workbench;
+const workspace = new Workspace('looks');
+
+beforeAll(async () => {
+  workbench = await Workbench.open(inject('url'), workspace);
+  await workbench.openStudio('giraffe-zebra.weft.json');
+});
+afterAll(async () => {
+  await workbench?.theme('Light Modern').catch(() => undefined);
+  await workbench?.close();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await workbench.failed(task.name);
+});
+
+/** What axe finds in the page of the studio that is serious or worse, as lines to read. */
+async function findings(): Promise<string[]> {
+  const axe = fs.readFileSync(
+    createRequire(createRequire(import.meta.url).resolve('@axe-core/playwright')).resolve('axe-core/axe.min.js'),
+    'utf8',
+  );
+  const body = workbench.studio.locator('body');
+  const handle = await body.elementHandle();
+  const frame = await handle?.ownerFrame();
+  if (!frame) throw new Error('The studio has no frame.');
+  // Run in the page itself: the page's own rules would not let a script of a stranger in.
+  await frame.evaluate(axe);
+  const { violations } = await frame.evaluate(() =>
+    (window as unknown as { axe: { run(options: unknown): Promise<AxeResults> } }).axe.run({
+      resultTypes: ['violations'],
+    }),
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary?.split('\n')[1] ?? ''}`),
+    );
+}
+
+describe.each([
+  ['Light Modern', 'vscode-light'],
+  ['Dark Modern', 'vscode-dark'],
+  ['Dark High Contrast', 'vscode-high-contrast'],
+  ['Light High Contrast', 'vscode-high-contrast-light'],
+])('in the theme %s', (theme, bodyClass) => {
+  test('the studio follows, and nothing serious stands in the way of access', async () => {
+    await workbench.theme(theme);
+    await workbench.studio.locator(`body.${bodyClass}`).waitFor();
+    await workbench.node('swap').locator('header').click();
+    await workbench.screenshot(`theme-${theme.replaceAll(' ', '-').toLowerCase()}`);
+    expect(await findings()).toEqual([]);
+    await workbench.studio.getByTestId('canvas').focus();
+    await workbench.page.keyboard.press('Escape');
+    expect(await findings()).toEqual([]);
+  });
+});
+
+test('an empty graph says what to do next', async () => {
+  await workbench.theme('Dark Modern');
+  await workbench.openFile('empty.weft.json');
+  await workbench.studio.getByTestId('empty-hint').waitFor();
+  await workbench.screenshot('empty');
+  expect(await findings()).toEqual([]);
+});

@@ -1,0 +1,44 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Server, startServer } from './support/server';
+import { Workbench } from './support/workbench';
+import { Workspace } from './support/workspace';
+
+let server: Server;
+let workbench: Workbench;
+const workspace = new Workspace('untrusted');
+
+beforeAll(async () => {
+  server = await startServer('untrusted-server', { trust: 'ask' });
+  workbench = await Workbench.open(server.url, workspace);
+});
+afterAll(async () => {
+  await workbench?.close();
+  await server?.stop();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await workbench.failed(task.name);
+});
+
+test('in a folder that is not trusted a graph is shown and can be edited', async () => {
+  await workbench.openStudio('quick.weft.json');
+  await workbench.studio.getByTestId('untrusted').waitFor();
+  await workbench.node('prompt').click();
+  const domain = workbench.studio.getByTestId('param-domain').locator('input').first();
+  await domain.fill('house');
+  await domain.press('Enter');
+  await workbench.dirtyTab.waitFor();
+  await workbench.save();
+  expect(workspace.read('quick.weft.json')).toContain('"domain": "house"');
+  await workbench.screenshot('untrusted');
+});
+
+test('and it does not run, neither by its button nor by the palette: the way to trust is shown instead', async () => {
+  expect(await workbench.studio.getByTestId('run').isEnabled()).toBe(false);
+  await workbench.command('Weft: Run Graph');
+  await workbench.notification(/only in folders you trust/).waitFor();
+  await workbench.command('Weft: Run Transfer');
+  await expect
+    .poll(() => workbench.page.locator('.notification-list-item', { hasText: /only in folders you trust/ }).count())
+    .toBeGreaterThan(0);
+  expect(workspace.exists('weft-out')).toBe(false);
+});
