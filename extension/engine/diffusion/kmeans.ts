@@ -24,9 +24,10 @@ export interface KMeansResult {
   inertia: number;
 }
 
+/** Columns of the sketch: a quarter of the data's, at most this many. */
 const SKETCH_COLUMNS = 128;
 /** Rows × columns below which the initialisations compete on the rows themselves. */
-const SMALL = 1 << 18;
+const SMALL = 1 << 14;
 /** For how long all starts compete in the sketch, how many are then measured in full, and how many carried on in full. */
 const HEAT_ITERATIONS = 30;
 const SEMIFINALISTS = 5;
@@ -46,9 +47,9 @@ export function kMeans(data: Float32Array, rows: number, columns: number, option
   if (!Number.isInteger(clusters) || clusters < 1 || clusters > 255 || clusters > rows) {
     throw new RangeError(`${clusters} clusters of ${rows} rows`);
   }
-  const sketched = data.length > SMALL && columns > SKETCH_COLUMNS;
-  const arena = sketched ? sketch(data, rows, columns, seed) : data;
-  const width = sketched ? SKETCH_COLUMNS : columns;
+  const sketched = data.length > SMALL;
+  const width = sketched ? Math.min(SKETCH_COLUMNS, Math.ceil(columns / 4)) : columns;
+  const arena = sketched ? sketch(data, rows, columns, width, seed) : data;
   const norms = squaredNorms(arena, rows, width);
   const starts: KMeansResult[] = [];
   for (let start = 0; start < initialisations; start++) {
@@ -71,22 +72,22 @@ export function kMeans(data: Float32Array, rows: number, columns: number, option
   return renumber(finalists[0]!, columns);
 }
 
-/** Each column is added, with a random sign, to one of SKETCH_COLUMNS columns. */
-function sketch(data: Float32Array, rows: number, columns: number, seed: number): Float32Array {
+/** Each column is added, with a random sign, to one of `width` columns. */
+function sketch(data: Float32Array, rows: number, columns: number, width: number, seed: number): Float32Array {
   const random = uniformStream(seed);
   const bucket = new Int32Array(columns);
   const sign = new Float32Array(columns);
   for (let j = 0; j < columns; j++) {
-    bucket[j] = Math.floor(random() * SKETCH_COLUMNS);
+    bucket[j] = Math.floor(random() * width);
     sign[j] = random() < 0.5 ? -1 : 1;
   }
-  const out = new Float32Array(rows * SKETCH_COLUMNS);
-  const line = new Float64Array(SKETCH_COLUMNS);
+  const out = new Float32Array(rows * width);
+  const line = new Float64Array(width);
   for (let i = 0; i < rows; i++) {
     line.fill(0);
     const from = i * columns;
     for (let j = 0; j < columns; j++) line[bucket[j]!]! += sign[j]! * data[from + j]!;
-    out.set(line, i * SKETCH_COLUMNS);
+    out.set(line, i * width);
   }
   return out;
 }
