@@ -74,10 +74,10 @@ function Flow() {
   const level = useStudio((state) => state.levelOfDetail);
   const count = Object.keys(useStudio((state) => state.graph?.nodes) ?? {}).length;
   const flow = useReactFlow<StudioNode, StudioEdge>();
-  useCanvasControl(container, flow);
   const carried = useRef(new Map<string, string[]>());
   const [stored] = useState(() => studio().page.viewport);
   const follows = useRef(stored === undefined);
+  useCanvasControl(container, flow, follows);
   useFitWhileUntouched(container, follows);
 
   const place = (event: { clientX: number; clientY: number }) => {
@@ -175,7 +175,8 @@ function Flow() {
         }}
         onMoveEnd={(_event, viewport) => {
           setMoving(false);
-          setPage({ viewport });
+          // A view that nobody chose is fitted anew when the page comes back.
+          if (!follows.current) setPage({ viewport });
         }}
         {...(stored ? { defaultViewport: stored } : { fitView: true, fitViewOptions: fitOptions })}
         minZoom={0.05}
@@ -239,6 +240,7 @@ function ZoomWatcher() {
 function useCanvasControl(
   container: React.RefObject<HTMLDivElement | null>,
   flow: ReactFlowInstance<StudioNode, StudioEdge>,
+  follows: React.RefObject<boolean>,
 ) {
   useEffect(() => {
     const box = () => container.current?.getBoundingClientRect() ?? new DOMRect();
@@ -257,8 +259,13 @@ function useCanvasControl(
       );
     };
     setCanvasControl({
-      fit: () => void flow.fitView(fitOptions),
+      fit: () => {
+        follows.current = true;
+        setPage({ viewport: undefined });
+        void flow.fitView(fitOptions);
+      },
       zoomToSelection: () => {
+        follows.current = false;
         const chosen = studio().nodes.filter((node) => node.selected);
         void flow.fitView({ nodes: chosen.length > 0 ? chosen : studio().nodes, padding: 0.15, maxZoom: 1.5 });
       },
@@ -272,11 +279,15 @@ function useCanvasControl(
           x >= view.x && y >= view.y && x + width <= view.x + view.width && y + height <= view.y + view.height;
         const zoom = flow.getZoom();
         if (inside && !(atFull && zoom < 0.6)) return;
+        follows.current = false;
         void flow.setCenter(x + width / 2, y + height / 2, { zoom: atFull ? Math.max(zoom, 0.8) : zoom });
       },
       focusNode: (id) => focus(`.react-flow__node[data-id="${CSS.escape(id)}"]`),
       focusCanvas: () => container.current?.focus({ preventScroll: true }),
-      zoom: (factor) => void flow.zoomTo(flow.getZoom() * factor),
+      zoom: (factor) => {
+        follows.current = false;
+        void flow.zoomTo(factor === 0 ? 1 : flow.getZoom() * factor);
+      },
       openAddMenu: () => {
         if (studio().readOnly) return;
         const view = visibleRect();
@@ -289,7 +300,7 @@ function useCanvasControl(
       visibleRect,
     });
     return () => setCanvasControl(undefined);
-  }, [container, flow]);
+  }, [container, flow, follows]);
 }
 
 /** The first view stays a whole view when panes open and close, until somebody moves it. */

@@ -1,24 +1,23 @@
-import { Panel, useReactFlow, useStore } from '@xyflow/react';
+import { Panel, useStore } from '@xyflow/react';
 import { Tool } from '../app/Icon';
 import { canvasControl } from './control';
 
 /** Zoom in words and buttons, at the canvas's lower left. */
 export function ZoomControls() {
   const percent = useStore((state) => Math.round(state.transform[2] * 100));
-  const flow = useReactFlow();
   return (
     <Panel position="bottom-left" className="zoom-controls">
-      <Tool icon="zoom-out" label="Zoom out" keys="-" onClick={() => void flow.zoomOut()} />
+      <Tool icon="zoom-out" label="Zoom out" keys="-" onClick={() => canvasControl().zoom(1 / 1.2)} />
       <button
         type="button"
         className="tool zoom-level"
         title="Zoom to 100 %"
         aria-label={`Zoom ${percent} per cent; set to 100`}
-        onClick={() => void flow.zoomTo(1)}
+        onClick={() => canvasControl().zoom(0)}
       >
         {percent} %
       </button>
-      <Tool icon="zoom-in" label="Zoom in" keys="+" onClick={() => void flow.zoomIn()} />
+      <Tool icon="zoom-in" label="Zoom in" keys="+" onClick={() => canvasControl().zoom(1.2)} />
       <Tool icon="screen-full" label="Fit the graph" keys="F" onClick={() => canvasControl().fit()} />
     </Panel>
   );

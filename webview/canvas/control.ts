@@ -9,6 +9,7 @@ export interface CanvasControl {
   focusNode(id: string): void;
   focusCanvas(): void;
   openAddMenu(): void;
+  /** By a factor; 0: to 100 %. */
   zoom(factor: number): void;
   /** The part of the canvas in view, in flow coordinates. */
   visibleRect(): Rect;

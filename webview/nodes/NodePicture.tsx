@@ -26,7 +26,11 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
   const param = data.spec?.params.find((candidate) => candidate.kind === 'path');
   const path = param ? data.params[param.name] : undefined;
   const uri = useStudio((state) => (typeof path === 'string' ? state.resolved[path] : undefined));
-  const known = useStudio((state) => typeof path === 'string' && path in state.resolved);
+  const known = useStudio(
+    (state) =>
+      (typeof path === 'string' && path in state.resolved) ||
+      state.problemsByNode[id]?.some((problem) => problem.param === param?.name) === true,
+  );
   const pick = () => param && postToHost({ type: 'pickFile', node: id, param: param.name });
   if (typeof path !== 'string' || path === '') {
     return (

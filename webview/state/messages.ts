@@ -1,4 +1,5 @@
 import { type HostToStudio, type NodeStatus } from '../../extension/protocol/studio';
+import { bytesOf } from './bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from './document';
 import { withFrame, withPicture } from './frames';
@@ -29,7 +30,12 @@ const handlers: Handlers = {
     const { run, timelines } = studio();
     // A frame that was under way when the next run began is no longer wanted.
     if (run && frame.runId !== run.runId) return;
-    useStudio.setState({ timelines: { ...timelines, [frame.node]: withFrame(timelines[frame.node], frame) } });
+    useStudio.setState({
+      timelines: {
+        ...timelines,
+        [frame.node]: withFrame(timelines[frame.node], { ...frame, rgba: bytesOf(frame.rgba) }),
+      },
+    });
   },
   timelinePicture: ({ runId, node, index, kind, png }) => {
     const { timelines } = studio();
@@ -42,7 +48,7 @@ const handlers: Handlers = {
     const { nodePictures } = studio();
     const old = nodePictures[node];
     if (old) URL.revokeObjectURL(old.url);
-    const picture = { runId, port, png, url: pngUrl(png), ...(caption === undefined ? {} : { caption }) };
+    const picture = { runId, port, png: bytesOf(png), url: pngUrl(png), ...(caption === undefined ? {} : { caption }) };
     useStudio.setState({ nodePictures: { ...nodePictures, [node]: picture } });
   },
   reveal: ({ node, param }) => revealNode(node, param),
@@ -63,7 +69,7 @@ function keepHoles(uris: Record<string, string | undefined | null>): Record<stri
 }
 
 function pngUrl(png: Uint8Array): string {
-  return URL.createObjectURL(new Blob([new Uint8Array(png)], { type: 'image/png' }));
+  return URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
 }
 
 function onRun({ run }: Extract<HostToStudio, { type: 'run' }>): void {

@@ -3,6 +3,7 @@ import { parseGraph, specOf, standardGraph, writeGraph, type GraphDocument } fro
 import { excerpt } from '../../../webview/app/excerpt';
 import { nextStep } from '../../../webview/inspector/nextStep';
 import { faceOf, FACE, pictureKind } from '../../../webview/nodes/face';
+import { bytesOf } from '../../../webview/state/bytes';
 import { FieldCoalescer, type Clock } from '../../../webview/state/coalesce';
 import { checkpointOf, scheduleOf } from '../../../webview/state/defaults';
 import { parseUriList } from '../../../webview/state/drops';
@@ -227,6 +228,16 @@ describe('frames of a timeline', () => {
     const timeline = withPicture(withFrame(undefined, frame(3)), { index: 3, kind: 'xt', url: 'blob:1' });
     expect(timeline.xt[0]).toMatchObject({ index: 3, timestep: 897, url: 'blob:1' });
     expect(heldIndices(timeline)).toEqual([3]);
+  });
+});
+
+describe('bytes of a message', () => {
+  it('are the same however they travelled', () => {
+    const bytes = new Uint8Array([1, 2, 255]);
+    expect(bytesOf(bytes)).toBe(bytes);
+    expect(bytesOf(bytes.buffer)).toEqual(bytes);
+    expect(bytesOf(JSON.parse(JSON.stringify(Buffer.from(bytes))))).toEqual(bytes);
+    expect(bytesOf(undefined)).toHaveLength(0);
   });
 });
 

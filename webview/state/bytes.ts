@@ -1,0 +1,12 @@
+/**
+ * Bytes of a message. VS Code carries typed arrays as they are, but a Node Buffer arrives as what its toJSON says,
+ * `{type: 'Buffer', data: [...]}`.
+ */
+export function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (typeof value === 'object' && value !== null && 'data' in value && Array.isArray(value.data)) {
+    return Uint8Array.from(value.data as number[]);
+  }
+  return new Uint8Array();
+}
