@@ -268,10 +268,10 @@ describe('files that are not whole', () => {
 describe('commands', () => {
   test('a new graph comes from a template, named and with its pictures', async () => {
     await workbench.command('Weft: New Graph');
-    await workbench.pick(/^Transfer without masks/);
-    await workbench.answer('fresh');
-    await workbench.pick('cake.png');
-    await workbench.pick('berry-cake.png');
+    await workbench.pick('Weft: New Graph', 'Transfer without masks');
+    await workbench.answer('Name of the graph', 'fresh');
+    await workbench.pick('Weft: Structure', 'cake.png');
+    await workbench.pick('Weft: Appearance', 'berry-cake.png');
     await workbench.tab('fresh.weft.json').waitFor();
     await workbench.node('denoise').waitFor();
     const graph = JSON.parse(workspace.read('fresh.weft.json')) as {

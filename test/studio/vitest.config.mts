@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/studio/**/*.test.ts'],
+    // The README's pictures are made by the same means, when asked for.
+    include: process.env.WEFT_CAPTURE ? ['test/studio/capture.ts'] : ['test/studio/**/*.test.ts'],
     globalSetup: ['test/studio/support/globalSetup.ts'],
     // One window at a time: a software-rendered browser and a workbench share few cores.
     fileParallelism: false,

@@ -82,17 +82,29 @@ export class Workbench {
     await this.page.keyboard.press('F1');
     await this.palette.waitFor();
     await this.palette.fill(`>${title}`);
-    await this.row(title).click();
+    await this.accept(title);
   }
 
-  /** Chooses a row of the quick pick that is open. */
-  async pick(text: string | RegExp): Promise<void> {
-    await this.row(text).click();
+  /** Takes a row of the list that is open. Rows move while the list is filtered: a click could hit what comes in its place. */
+  private async accept(text: string): Promise<void> {
+    const row = this.row(text);
+    await row.waitFor();
+    const focused = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: text });
+    for (let step = 0; step < 20 && (await focused.count()) === 0; step++) await this.page.keyboard.press('ArrowDown');
+    await focused.waitFor();
+    await this.page.keyboard.press('Enter');
   }
 
-  /** Types into the input box that is open and accepts. */
-  async answer(text: string): Promise<void> {
-    await this.palette.waitFor();
+  /** Chooses from the quick pick of this title. */
+  async pick(title: string, text: string): Promise<void> {
+    await this.page.locator('.quick-input-titlebar', { hasText: title }).waitFor();
+    await this.palette.fill(text);
+    await this.accept(text);
+  }
+
+  /** Types into the input box that asks this, and accepts. */
+  async answer(prompt: string, text: string): Promise<void> {
+    await this.page.locator('.quick-input-message', { hasText: prompt }).waitFor();
     await this.palette.fill(text);
     await this.page.keyboard.press('Enter');
   }
@@ -102,7 +114,7 @@ export class Workbench {
     await this.page.keyboard.press('Control+P');
     await this.palette.waitFor();
     await this.palette.fill(name);
-    await this.row(path.basename(name)).click();
+    await this.accept(path.basename(name));
     await this.tab(path.basename(name)).waitFor();
   }
 
@@ -110,7 +122,7 @@ export class Workbench {
     await this.command('Preferences: Color Theme');
     await this.palette.waitFor();
     await this.palette.fill(name);
-    await this.row(name).click();
+    await this.accept(name);
     await this.palette.waitFor({ state: 'hidden' });
   }
 

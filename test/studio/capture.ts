@@ -1,0 +1,52 @@
+/**
+ * `npm run capture`: runs an example in the real workbench and keeps the README's pictures in docs/images: studio.png after the run, and
+ * run.webp, the run itself.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { environment } from './support/environment';
+import { Workbench } from './support/workbench';
+import { Workspace } from './support/workspace';
+
+const WIDTH = 1000;
+let workbench: Workbench;
+
+beforeAll(async () => {
+  workbench = await Workbench.open(inject('url'), new Workspace('capture'));
+});
+afterAll(() => workbench?.close());
+
+test('the README shows a run', { timeout: 300_000 }, async () => {
+  const images = path.join(environment.root(), 'docs', 'images');
+  fs.mkdirSync(images, { recursive: true });
+  await workbench.theme('Dark Modern');
+  await workbench.openStudio('giraffe-zebra.weft.json');
+  await workbench.command('View: Toggle Primary Side Bar Visibility');
+  await workbench.studio.getByTestId('canvas').focus();
+  await workbench.page.keyboard.press('f');
+
+  const frames: { at: number; png: Buffer }[] = [];
+  const state = workbench.studio.getByTestId('status-save');
+  const shoot = async (): Promise<void> => {
+    frames.push({ at: Date.now(), png: await workbench.page.screenshot() });
+  };
+  await shoot();
+  await workbench.studio.getByTestId('run').click();
+  while ((await state.getAttribute('data-state')) !== 'done') await shoot();
+  await workbench.node('denoise').locator('header').click();
+  await workbench.page.mouse.move(0, 0);
+  await expect.poll(() => workbench.studio.getByTestId('timeline-where').innerText()).toContain('of');
+  await shoot();
+  const last = frames.at(-1)!.png;
+  await sharp(last).png({ palette: true }).toFile(path.join(images, 'studio.png'));
+
+  const small = await Promise.all(frames.map(({ png }) => sharp(png).resize(WIDTH).png().toBuffer()));
+  const delay = frames.map(({ at }, index) =>
+    index === frames.length - 1 ? 2500 : Math.min(800, frames[index + 1]!.at - at),
+  );
+  await sharp(small, { join: { animated: true } })
+    .webp({ delay, loop: 0, quality: 70, effort: 4 })
+    .toFile(path.join(images, 'run.webp'));
+});
