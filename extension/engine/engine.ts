@@ -116,8 +116,8 @@ export class Engine {
         checkpoints: () => this.checkpoints(),
         openCheckpoint: (id, provider) => this.checkpoint(id, provider),
         ingredients,
+        onPreviews: (previews) => this.remember(options.runId, previews),
       });
-      this.remember(options.runId, run.previews);
       void this.store.trim();
       return run;
     };

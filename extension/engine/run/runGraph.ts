@@ -46,6 +46,8 @@ export interface RunServices {
   /** The checkpoint with its sessions, kept open between runs. */
   openCheckpoint(id: string, provider: string): Promise<LoadedCheckpoint>;
   ingredients?: Ingredients;
+  /** Told of the run's timelines when it begins: they can be looked at while it runs. */
+  onPreviews?(previews: PreviewSink): void;
 }
 
 export interface GraphRun {
@@ -83,6 +85,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const outputs: OutputFile[] = [];
   const inversions = new Map<string, InversionValue>();
   const previews = new PreviewSink({ runId, every: options.previewEvery, size: options.previewSize }, store, emit);
+  services.onPreviews?.(previews);
   const progressStarts = new Map<string, { at: number; step: number }>();
   let demands: Map<Trajectory, Demand> | undefined;
 

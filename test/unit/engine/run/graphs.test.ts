@@ -173,3 +173,20 @@ describe('what a run refuses', () => {
     expect(error).toMatchObject({ kind: 'graph' });
   });
 });
+
+describe('the timeline of a run', () => {
+  it('can be looked at while the run is under way, and afterwards', async () => {
+    const { default: sharp } = await import('sharp');
+    const fresh = makeEngine();
+    const frameOf = (index: number, kind: 'x0' | 'xt'): Promise<{ png: Uint8Array }> =>
+      fresh.engine.handlers['timeline.frame']({ runId: 'run-1', node: 'denoise', index, kind, size: 128 });
+    const running = fresh.run(shortGraph());
+    while (!fresh.events.some((event) => event.event === 'node' && event.node === 'denoise' && event.step === 3)) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await sharp((await frameOf(2, 'xt')).png).metadata()).width).toBe(128);
+    await running;
+    expect((await frameOf(7, 'x0')).png).not.toEqual((await frameOf(7, 'xt')).png);
+    await expect(frameOf(99, 'x0')).rejects.toMatchObject({ node: 'denoise' });
+  });
+});
