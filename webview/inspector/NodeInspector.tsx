@@ -65,7 +65,9 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       <Problems node={id} onlyGeneral />
       {words && (
         <p className="subtitle" data-testid="inspector-status">
-          {status?.state === 'failed' ? `Failed: ${status.message ?? ''}` : `Last run: ${words}`}
+          {status?.state === 'failed'
+            ? `Failed: ${status.message ?? ''}`
+            : `${status?.state === 'running' || status?.state === 'waiting' ? 'Now' : 'Last run'}: ${words}`}
           {status?.state === 'done' && status.message ? ` · ${status.message}` : ''}
           {seconds !== undefined && status?.state === 'done' ? ` · whole run ${duration(seconds)}` : ''}
         </p>

@@ -251,10 +251,15 @@ export function placesOf(graph: GraphDocument): Record<string, { x: number; y: n
 export function equalData(a: NodeData, b: NodeData): boolean {
   return (
     a.spec === b.spec &&
-    a.checkpoint === b.checkpoint &&
+    sameCheckpoint(a.checkpoint, b.checkpoint) &&
     a.schedule.steps === b.schedule.steps &&
     a.schedule.skip === b.schedule.skip &&
     JSON.stringify([a.node, a.params, a.sources, a.face.height]) ===
       JSON.stringify([b.node, b.params, b.sources, b.face.height])
   );
+}
+
+/** The library is told anew whenever anything in it changes; most often not this one. */
+function sameCheckpoint(a: CheckpointInfo | undefined, b: CheckpointInfo | undefined): boolean {
+  return a === b || (a?.id === b?.id && a?.sha256 === b?.sha256 && a?.problem === b?.problem);
 }

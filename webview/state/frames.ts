@@ -58,3 +58,13 @@ export function heldIndices(timeline: NodeTimeline): number[] {
   const indices = new Set([...timeline.x0, ...timeline.xt].map((step) => step.index));
   return [...indices].sort((a, b) => a - b);
 }
+
+/** What is shown until a step's own picture comes: the other kind of it, else the nearest step. */
+export function standIn(timeline: NodeTimeline, kind: PreviewKind, index: number): StepPicture | undefined {
+  const other = stepAt(timeline, kind === 'x0' ? 'xt' : 'x0', index);
+  if (other) return other;
+  const steps = timeline[kind].length > 0 ? timeline[kind] : timeline[kind === 'x0' ? 'xt' : 'x0'];
+  let best: StepPicture | undefined;
+  for (const step of steps) if (!best || Math.abs(step.index - index) < Math.abs(best.index - index)) best = step;
+  return best;
+}

@@ -1,11 +1,11 @@
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { type PreviewKind } from '../../extension/protocol/engine';
 import { Tool } from '../app/Icon';
 import { Splitter } from '../app/Splitter';
 import { CompareSlider } from '../nodes/CompareSlider';
 import { StepImage } from '../nodes/StepImage';
 import { openStep } from '../state/actions';
-import { heldIndices, type NodeTimeline, stepAt } from '../state/frames';
+import { heldIndices, type NodeTimeline, standIn, stepAt } from '../state/frames';
 import { postToHost } from '../state/host';
 import { setPage, setTimeline } from '../state/page';
 import { TIMELINE_HEIGHT } from '../state/pageState';
@@ -18,6 +18,7 @@ const PLAY_EVERY_MS = 90;
 const HEAD = 34;
 const NUMBER = 17;
 const GAP = 6;
+const COMPARING_HEIGHT = 300;
 
 /** The lower pane: every step of one node, to scrub, play and compare. */
 export function Timeline() {
@@ -68,9 +69,15 @@ function NoSteps() {
 }
 
 function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
-  const { kind, index: wanted, compareWith } = useStudio((state) => state.page.timeline);
+  const page = useStudio((state) => state.page);
+  const { kind, index: wanted, compareWith } = page.timeline;
   const nodes = useStudio((state) => state.timelines);
-  const indices = heldIndices(timeline);
+  const complete = useStudio((state) => state.run?.runId === timeline.runId && state.run.state === 'done');
+  // During a run, what has come; previews are left out where they would slow it. Afterwards every step can be asked for.
+  const indices = useMemo(
+    () => (complete ? Array.from({ length: timeline.total }, (_, index) => index) : heldIndices(timeline)),
+    [complete, timeline],
+  );
   const last = indices[indices.length - 1] ?? 0;
   // Without a choice of one's own the strip follows the run.
   const current = wanted === undefined ? last : (nearestIndex(indices, wanted) ?? last);
@@ -136,9 +143,11 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
           label={compareWith === undefined ? 'Compare: keep this step beside others' : 'Stop comparing'}
           aria-pressed={compareWith !== undefined}
           data-testid="timeline-compare"
-          onClick={() =>
-            setTimeline({ compareWith: compareWith === undefined ? current : undefined, index: current, node })
-          }
+          onClick={() => {
+            setTimeline({ compareWith: compareWith === undefined ? current : undefined, index: current, node });
+            // Two pictures are compared at a size where something can be seen.
+            if (compareWith === undefined) setPage({ timelineHeight: Math.max(page.timelineHeight, COMPARING_HEIGHT) });
+          }}
         />
         <Tool
           icon={playing ? 'debug-pause' : 'play'}
@@ -161,6 +170,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
       </div>
       <div className="timeline-body">
         <Strip
+          node={node}
           timeline={timeline}
           kind={kind}
           indices={indices}
@@ -201,6 +211,7 @@ function KindChoice({ kind }: { kind: PreviewKind }) {
 }
 
 function Strip(props: {
+  node: string;
   timeline: NodeTimeline;
   kind: PreviewKind;
   indices: readonly number[];
@@ -221,8 +232,10 @@ function Strip(props: {
     observer.observe(strip.current);
     return () => observer.disconnect();
   }, []);
-  const cell = Math.max(40, height - HEAD - NUMBER - 16);
+  // Comparing makes the pane high; the strip then keeps to thumbnails.
+  const cell = Math.min(140, Math.max(40, height - HEAD - NUMBER - 16));
   const shown = thinned(indices, width + GAP, cell + GAP);
+  useMissing(props.node, timeline, kind, shown);
   const scrub = (clientX: number) => {
     const box = strip.current?.getBoundingClientRect();
     if (!box) return;
@@ -254,7 +267,8 @@ function Strip(props: {
       onPointerCancel={() => setScrubbing(false)}
     >
       {shown.map((index) => {
-        const step = stepAt(timeline, kind, index) ?? stepAt(timeline, kind === 'x0' ? 'xt' : 'x0', index);
+        const own = stepAt(timeline, kind, index);
+        const step = own ?? standIn(timeline, kind, index);
         const isCurrent = index === nearestIndex(shown, current);
         return (
           <div
@@ -263,13 +277,31 @@ function Strip(props: {
             data-index={index}
             style={{ width: cell }}
           >
-            <div className="thumb">{step && <StepImage step={step} label={`Step ${index + 1}`} />}</div>
+            <div className={own ? 'thumb' : 'thumb stand-in'}>
+              {step && <StepImage step={step} label={`Step ${index + 1}`} />}
+            </div>
             <span className="number">{isCurrent ? current + 1 : index + 1}</span>
           </div>
         );
       })}
     </div>
   );
+}
+
+/** Asks, once each, for the pictures of the strip that the page lacks: a run sends one kind as it goes. */
+function useMissing(node: string, timeline: NodeTimeline, kind: PreviewKind, shown: readonly number[]): void {
+  const asked = useRef(new Set<string>());
+  const { runId } = timeline;
+  const missing = shown.filter((index) => !stepAt(timeline, kind, index)).join(' ');
+  useEffect(() => {
+    if (missing === '') return;
+    for (const text of missing.split(' ')) {
+      const key = `${kind} ${text}`;
+      if (asked.current.has(key)) continue;
+      asked.current.add(key);
+      postToHost({ type: 'timelineFrame', runId, node, index: Number(text), kind });
+    }
+  }, [missing, runId, node, kind]);
 }
 
 /** A step's picture in the kind that is wanted; what the page lacks is asked for, and the other kind stands in meanwhile. */
@@ -280,7 +312,7 @@ function useStep(node: string, timeline: NodeTimeline, kind: PreviewKind, index:
   useEffect(() => {
     if (missing) postToHost({ type: 'timelineFrame', runId, node, index, kind });
   }, [missing, runId, node, index, kind]);
-  return held ?? (index === undefined ? undefined : stepAt(timeline, kind === 'x0' ? 'xt' : 'x0', index));
+  return held ?? (index === undefined ? undefined : standIn(timeline, kind, index));
 }
 
 function usePlay(playing: boolean, indices: readonly number[], current: number, stop: () => void): void {

@@ -8,7 +8,7 @@ import { FieldCoalescer, type Clock } from '../../../webview/state/coalesce';
 import { checkpointOf, scheduleOf } from '../../../webview/state/defaults';
 import { parseUriList } from '../../../webview/state/drops';
 import { flowOf } from '../../../webview/state/flow';
-import { heldIndices, newest, withFrame, withPicture } from '../../../webview/state/frames';
+import { heldIndices, newest, standIn, withFrame, withPicture } from '../../../webview/state/frames';
 import { initialPageState, readPageState } from '../../../webview/state/pageState';
 import { received, shownText } from '../../../webview/state/sync';
 import { nearestUpstream, wireId, wiresOfGraph } from '../../../webview/state/wires';
@@ -228,6 +228,13 @@ describe('frames of a timeline', () => {
     const timeline = withPicture(withFrame(undefined, frame(3)), { index: 3, kind: 'xt', url: 'blob:1' });
     expect(timeline.xt[0]).toMatchObject({ index: 3, timestep: 897, url: 'blob:1' });
     expect(heldIndices(timeline)).toEqual([3]);
+  });
+
+  it('lend the other kind of a step, or the nearest step, until its own picture comes', () => {
+    const timeline = withFrame(withFrame(undefined, frame(0)), frame(4));
+    expect(standIn(timeline, 'xt', 4)?.index).toBe(4);
+    expect(standIn(timeline, 'x0', 3)?.index).toBe(4);
+    expect(standIn({ ...timeline, x0: [] }, 'x0', 3)).toBeUndefined();
   });
 });
 

@@ -27,6 +27,31 @@ const running: Scene['act'] = async ({ page, host }) => {
 const scenes: Record<string, Scene> = {
   fresh: {},
   running: { act: running },
+  close: {
+    act: async ({ page, host }) => {
+      await host.play(0.6);
+      await page.getByTestId('rf__node-swap').click();
+      await page.keyboard.press('z');
+      await page.getByLabel(/^Zoom \d+ per cent/).click();
+    },
+  },
+  'close-light': {
+    theme: 'light',
+    act: async ({ page, host }) => {
+      await host.play(0.6);
+      await page.getByTestId('rf__node-denoise').click();
+      await page.keyboard.press('z');
+      await page.getByLabel(/^Zoom \d+ per cent/).click();
+    },
+  },
+  many: {
+    act: async ({ page }) => {
+      await page.getByTestId('canvas').focus();
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('g');
+      await page.keyboard.press('Enter');
+    },
+  },
   light: { act: running, theme: 'light' },
   'high-contrast': { act: running, theme: 'high-contrast' },
   done: {
