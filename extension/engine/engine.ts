@@ -75,7 +75,12 @@ export class Engine {
     'models.list': () => this.checkpoints(),
     'models.add': async ({ folder, id }) =>
       this.library.add(folder, id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message })),
-    'models.verify': async ({ id }) => this.library.verify(id),
+    'models.verify': async ({ id }) => {
+      const verified = await this.library.verify(id);
+      const checkpoint = await this.checkpoint(id, 'cpu');
+      await checkpoint.openAll();
+      return verified;
+    },
     'models.remove': async ({ id }) => ({ removed: await this.library.remove(id) }),
     'cache.clear': async () => ({ bytes: await this.store.clear() }),
     'timeline.frame': async ({ runId, node, index, kind, size }) => {

@@ -13,6 +13,8 @@ export function nextStep(state: {
   if (!graph || Object.keys(graph.nodes).length === 0) {
     return { sentence: 'Add the first node: double-click the canvas or press N.' };
   }
+  const general = problems.find(({ severity, node }) => severity === 'error' && node === undefined);
+  if (general) return { sentence: general.message };
   for (const [id, node] of Object.entries(graph.nodes)) {
     const missing = specOf(node.type)?.params.find(
       (param) => param.required && node.params?.[param.name] === undefined,

@@ -1,4 +1,4 @@
-import { editText, type GraphEdit, parseGraph } from '../../extension/graph';
+import { editText, type GraphEdit, parseGraph, type Problem } from '../../extension/graph';
 import { boundsOf } from '../canvas/geometry';
 import { levelOfDetail } from '../canvas/levelOfDetail';
 import { type HostToStudio } from '../../extension/protocol/studio';
@@ -84,9 +84,14 @@ export function show(select?: readonly string[]): void {
     graph,
     ...(parsed ? { parseProblems: parsed.problems } : {}),
     ...flow,
-    canRun: state.trusted && Object.keys(graph.nodes).length > 0,
+    canRun: state.trusted && Object.keys(graph.nodes).length > 0 && !isLater(parsed?.problems ?? state.parseProblems),
   });
   keepSelection();
+}
+
+/** A graph of a later version may mean other things by the same words. */
+function isLater(problems: readonly Problem[]): boolean {
+  return problems.some(({ code }) => code === 'later-version');
 }
 
 /** The page's selection is what the canvas has selected; what was deleted is selected no longer. */

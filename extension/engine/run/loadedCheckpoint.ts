@@ -70,6 +70,11 @@ export class LoadedCheckpoint {
     this.open(part).catch(() => {});
   }
 
+  /** Opens every session: proof that onnxruntime takes the files. */
+  async openAll(): Promise<void> {
+    for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) await this.open(part);
+  }
+
   /** Gives the sessions' memory back. */
   async release(): Promise<void> {
     const keys = await Promise.allSettled(this.opened.values());

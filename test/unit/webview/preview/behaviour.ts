@@ -237,6 +237,10 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     );
     await page.keyboard.press('Control+d');
     await until(() => graphOf(studio).nodes['swap-3'], 'duplicated');
+    await page.keyboard.press('Control+x');
+    await until(() => !graphOf(studio).nodes['swap-3'], 'cut');
+    await page.keyboard.press('Control+v');
+    await until(() => graphOf(studio).nodes['swap-3'], 'and pasted again');
   },
   'a frame takes its nodes along in one edit': async (studio) => {
     const { page, host } = studio;
