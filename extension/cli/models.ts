@@ -21,7 +21,9 @@ export async function addModel(folder: string, id?: string): Promise<void> {
 /** `weft models verify ID`: reads every file and compares its digest. */
 export async function verifyModel(id: string): Promise<void> {
   const { files, bytes } = await withEngine((engine) => engine.request('models.verify', { id }, 0));
-  process.stdout.write(`${id}: ${files} files, ${megabytes(bytes)}, all as they were imported, and onnxruntime opens them\n`);
+  process.stdout.write(
+    `${id}: ${files} files, ${megabytes(bytes)}, all as they were imported, and onnxruntime opens them\n`,
+  );
 }
 
 export async function removeModel(id: string): Promise<void> {

@@ -2,6 +2,7 @@ import { type CSSProperties, useEffect, useRef, useState } from 'react';
 import { checkValue, type IntegerParam, type NumberParam } from '../../extension/graph';
 import { Icon } from '../app/Icon';
 import { flushParams } from '../state/actions';
+import { useStudio } from '../state/store';
 import { shortNumber } from '../state/words';
 import { type ControlProps } from './ParamField';
 import { useDraft } from './useDraft';
@@ -66,12 +67,16 @@ function Slider(props: ControlProps<NumberParam | IntegerParam> & { value: numbe
   const input = useRef<HTMLInputElement>(null);
   const [sliding, setSliding] = useState<number | undefined>();
   const shown = sliding ?? value;
+  const slide = (to: number | undefined) => {
+    setSliding(to);
+    useStudio.setState({ sliding: to === undefined ? undefined : { id: props.node, param: param.name, value: to } });
+  };
   useEffect(() => {
     const element = input.current;
     if (!element) return;
     // React's onChange is the DOM's `input`; the DOM's own `change` is the letting go.
     const commit = () => {
-      setSliding(undefined);
+      slide(undefined);
       onChange(Number(element.value));
       flushParams();
     };
@@ -93,7 +98,7 @@ function Slider(props: ControlProps<NumberParam | IntegerParam> & { value: numbe
         aria-label={`${param.label}, slider`}
         data-testid={`slider-${param.name}`}
         style={{ '--share': share } as CSSProperties}
-        onChange={(event) => setSliding(Number(event.target.value))}
+        onChange={(event) => slide(Number(event.target.value))}
       />
       {sliding !== undefined && <output className="unit">{shortNumber(sliding)}</output>}
     </>

@@ -2,6 +2,7 @@ import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { type RangeParam } from '../../extension/graph';
 import { asRange, RangeBar } from '../nodes/Rows';
 import { flushParams } from '../state/actions';
+import { useStudio } from '../state/store';
 import { moveRangeEnd, reachedPercent, shiftRange } from '../timeline/maths';
 import { type ControlProps } from './ParamField';
 import { useDraft } from './useDraft';
@@ -13,7 +14,11 @@ type Grip = { part: 0 | 1 | 'both'; startX: number; start: Range };
 export function RangeControl(props: ControlProps<RangeParam>) {
   const { param, data, disabled, inputId, describedBy, onChange } = props;
   const value = asRange(props.value) ?? [param.min, param.max];
-  const [dragged, setDragged] = useState<Range | undefined>();
+  const [dragged, show] = useState<Range | undefined>();
+  const setDragged = (range: Range | undefined) => {
+    show(range);
+    useStudio.setState({ sliding: range && { id: props.node, param: param.name, value: range } });
+  };
   const [grip, setGrip] = useState<Grip | undefined>();
   const shown = dragged ?? value;
   const commit = (range: Range) => {

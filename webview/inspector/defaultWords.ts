@@ -1,4 +1,4 @@
-import { defaultOf, type ParamSpec } from '../../extension/graph';
+import { defaultOf, type ParamSpec, sameValue } from '../../extension/graph';
 import { type NodeData } from '../state/flow';
 import { valueWords } from './valueWords';
 
@@ -12,7 +12,9 @@ export function defaultWords(data: NodeData, param: ParamSpec): string {
   const value = defaultOfParam(data, param);
   const override = data.checkpoint?.defaults[data.node.type]?.[param.name];
   const words = valueWords(param, value);
-  if (override !== undefined && data.checkpoint) return `${words}, as ${data.checkpoint.title} has it`;
+  // A checkpoint that says what the catalogue says too is not worth a mention.
+  const own = override !== undefined && !sameValue(override, param.default);
+  if (own && data.checkpoint) return `${words}, the checkpoint ${data.checkpoint.id}'s own`;
   return param.defaultNote !== undefined && value !== undefined && words !== param.defaultNote
     ? `${words} (${param.defaultNote})`
     : words;

@@ -128,7 +128,7 @@ export function usePictureOf(id: string | undefined): ReactNode {
 
 function Opener(props: { id: string; label: string; selected: boolean; children: ReactNode }) {
   return (
-    <div className="picture">
+    <div className="picture" onDoubleClick={() => openNodePicture(props.id)}>
       {props.children}
       <button
         type="button"

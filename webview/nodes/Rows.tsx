@@ -9,9 +9,11 @@ import { shortNumber } from '../state/words';
 
 /** What a node shows below its ports. */
 export const Rows = memo(function Rows({ id, data, selected }: { id: string; data: NodeData; selected: boolean }) {
+  const sliding = useStudio((state) => (state.sliding?.id === id ? state.sliding : undefined));
+  const shown = sliding ? { ...data, params: { ...data.params, [sliding.param]: sliding.value } } : data;
   return data.face.rows.map((row) => (
     <div key={rowKey(row)} className={`row row-${row.kind}`} style={{ height: row.height }}>
-      <Row id={id} data={data} row={row} selected={selected} />
+      <Row id={id} data={shown} row={row} selected={selected} />
     </div>
   ));
 });

@@ -73,6 +73,8 @@ export interface StudioState {
   fittingPorts: ReadonlyMap<string, boolean> | undefined;
   draggedType: PortType | undefined;
   renaming: string | undefined;
+  /** A parameter that is being dragged: shown on the node's face, not in the document yet. */
+  sliding: { id: string; param: string; value: unknown } | undefined;
   popup: Popup | undefined;
   toasts: readonly Toast[];
   /** Read out by a screen reader. */
@@ -107,6 +109,7 @@ export const useStudio = create<StudioState>()(() => ({
   fittingPorts: undefined,
   draggedType: undefined,
   renaming: undefined,
+  sliding: undefined,
   popup: undefined,
   toasts: [],
   announcement: '',

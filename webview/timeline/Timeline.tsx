@@ -226,6 +226,8 @@ function Strip(props: {
   const [width, setWidth] = useState(800);
   const height = useStudio((state) => state.page.timelineHeight);
   const [scrubbing, setScrubbing] = useState(false);
+  const onCurrent = useRef(false);
+  const moved = useRef(false);
   useEffect(() => {
     if (!strip.current) return;
     const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
@@ -256,13 +258,25 @@ function Strip(props: {
       aria-valuetext={`step ${current + 1} of ${timeline.total}`}
       data-testid="timeline-strip"
       onKeyDown={props.onKeyDown}
-      onDoubleClick={props.onOpen}
+      onClick={(event) => {
+        // A click scrubs; one more on the step that is shown opens it.
+        if (onCurrent.current && !moved.current && event.detail > 0) props.onOpen();
+      }}
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
+        const cell = event.target instanceof Element ? event.target.closest('.cell') : null;
+        onCurrent.current = cell?.classList.contains('current') === true;
+        moved.current = false;
         setScrubbing(true);
+        // The step that is shown may stand for its neighbours, which a press must not change it to.
+        if (onCurrent.current) return;
         scrub(event.clientX);
       }}
-      onPointerMove={(event) => scrubbing && scrub(event.clientX)}
+      onPointerMove={(event) => {
+        if (!scrubbing || Math.abs(event.movementX) + Math.abs(event.movementY) === 0) return;
+        moved.current = true;
+        scrub(event.clientX);
+      }}
       onPointerUp={() => setScrubbing(false)}
       onPointerCancel={() => setScrubbing(false)}
     >

@@ -83,6 +83,7 @@ export class Trajectory {
   readonly key: Key;
   /** Names the reference pass: what results that read it depend on. */
   readonly referenceKey: Key;
+  private readonly noised = new Map<number, Latents>();
   private readonly noiseMaps = new Map<number, Latents>();
   private readonly latents = new Map<number, Latents>();
   private readonly originals = new Map<number, Latents>();
@@ -135,7 +136,11 @@ export class Trajectory {
     if (step === 0 && this.source.given) return this.source.given.start;
     const index = this.indexOf(step);
     if (index >= this.source.steps) return this.source.x0;
-    return this.scheduler.addNoise(this.source.x0, this.source.noise(this.scheduler.timesteps[index]!), index);
+    const known = this.noised.get(step);
+    if (known) return known;
+    const noised = this.scheduler.addNoise(this.source.x0, this.source.noise(this.scheduler.timesteps[index]!), index);
+    this.noised.set(step, noised);
+    return noised;
   }
 
   /** z of a loop step, read by whoever walks along this trajectory. The last one is 0. */

@@ -116,6 +116,8 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await page.mouse.move(box.x + box.width * 0.17, box.y + box.height / 2);
     await page.mouse.down();
     await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2, { steps: 12 });
+    const face = await page.getByTestId('node-swap').textContent();
+    expect(!face?.includes('Contrast1.67'), 'the face follows the hand');
     await page.mouse.up();
     await until(() => host.of('edit').length > 0, 'no edit');
     await page.waitForTimeout(150);
@@ -374,6 +376,12 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await until(() => host.of('timelineFrame').length > 0, 'asks for what it lacks');
     await page.getByTestId('timeline-open').click();
     await until(() => host.of('openPng').length === 1, 'opens the step in VS Code');
+    const cell = page.getByTestId('timeline-strip').locator('.cell').nth(4);
+    await cell.click();
+    expect(await cell.evaluate((element) => element.classList.contains('current')), 'a click goes to the step');
+    expect(host.of('openPng').length === 1, 'and only goes there');
+    await cell.click();
+    await until(() => host.of('openPng').length === 2, 'a second click opens it');
     await page.getByTestId('stop').click();
     await until(() => host.of('stop').length === 1, 'asks to stop');
     await host.play(1);
