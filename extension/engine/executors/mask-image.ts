@@ -1,23 +1,15 @@
 import { createHash } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { loadMask } from '../image/load';
-import { resolveInput } from '../paths';
 import { type Executor } from '../run/context';
 import { firstSeen } from '../run/firstSeen';
+import { readInput } from '../run/readInput';
 
-export const maskImage: Executor = async ({ node, context }) => {
-  const { options, graphFolder, store } = context;
-  const file = await resolveInput(String(node.params['path']), {
-    graphFolder,
-    roots: options.roots,
-    picked: options.picked,
-    allowOutside: options.allowOutside,
-  });
-  const bytes = await fs.readFile(file).catch((error: Error) => {
-    throw new WeftError('graph', `${file} can't be read: ${error.message}.`);
-  });
+export const maskImage: Executor = async (execution) => {
+  const { node, context } = execution;
+  const { store } = context;
+  const { file, bytes } = await readInput(execution);
   const threshold = node.params['threshold'] as number;
   const digest = createHash('sha256').update(bytes).update(String(threshold)).digest('hex');
   return {

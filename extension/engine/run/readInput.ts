@@ -1,0 +1,22 @@
+import * as fs from 'node:fs/promises';
+import { WeftError } from '../../protocol/errors';
+import { resolveInput } from '../paths';
+import { type Execution } from './context';
+
+/**
+ * The file that a node's `path` names, and its bytes.
+ * @throws WeftError `graph` when the path may not be read, or can't
+ */
+export async function readInput({ node, context }: Execution): Promise<{ file: string; bytes: Buffer }> {
+  const { roots, picked, allowOutside } = context.options;
+  const file = await resolveInput(String(node.params['path']), {
+    graphFolder: context.graphFolder,
+    roots,
+    picked,
+    allowOutside,
+  });
+  const bytes = await fs.readFile(file).catch((error: Error) => {
+    throw new WeftError('graph', `${file} can't be read: ${error.message}.`);
+  });
+  return { file, bytes };
+}
