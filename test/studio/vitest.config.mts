@@ -10,6 +10,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 90_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 30_000, interval: 50 } },
     // A file's tests share one window and build on each other's opened editors.
     sequence: { concurrent: false, shuffle: false },
   },

@@ -79,10 +79,22 @@ export class Workbench {
 
   /** Runs a command by its title in the palette. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.palette.waitFor();
+    await this.openPalette('F1');
     await this.palette.fill(`>${title}`);
     await this.accept(title);
+  }
+
+  /** A key pressed while a page in the editor is only loading reaches nobody: pressed again. */
+  private async openPalette(key: string): Promise<void> {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      await this.page.keyboard.press(key);
+      const open = await this.palette.waitFor({ timeout: 3_000 }).then(
+        () => true,
+        () => false,
+      );
+      if (open) return;
+    }
+    throw new Error(`${key} did not open the palette.`);
   }
 
   /** Takes a row of the list that is open. Rows move while the list is filtered: a click could hit what comes in its place. */
@@ -111,8 +123,7 @@ export class Workbench {
 
   /** Opens a file of the workspace by name. */
   async openFile(name: string): Promise<void> {
-    await this.page.keyboard.press('Control+P');
-    await this.palette.waitFor();
+    await this.openPalette('Control+P');
     await this.palette.fill(name);
     await this.accept(path.basename(name));
     await this.tab(path.basename(name)).waitFor();
