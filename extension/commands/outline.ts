@@ -6,7 +6,8 @@ export const revealNodeCommand: Command = {
   run({ sessions }, target) {
     if (typeof target !== 'object' || target === null || !('node' in target) || typeof target.node !== 'string') return;
     const { active } = sessions;
-    active?.panel.reveal(undefined, false);
+    // The focus stays in the outline, so that one can walk on from node to node.
+    active?.panel.reveal(undefined, true);
     active?.post({ type: 'reveal', node: target.node });
   },
 };

@@ -310,6 +310,7 @@ describe('commands', () => {
     const row = (text: string) => outline.locator('.monaco-list-row', { hasText: text }).first();
     await row('swap').click();
     await workbench.studio.locator('.react-flow__node.selected[data-id="swap"]').waitFor();
+    // The focus stayed in the tree.
     await workbench.page.keyboard.press('ArrowRight');
     await row('structure ← invert-structure.inversion').waitFor();
     await workbench.node('prompt').click();
