@@ -123,7 +123,7 @@ class Worker:
                 guided[rows] = without + guidance[rows, None, None, None] * (guided[rows] - without)
             self.pool.advance(slots, picked, guided, picture.detach())
         ratio = signal_to_noise(t)
-        weight = ratio.clamp(0.5, 2) / ratio
+        weight = ratio.clamp(0.5, 3) / ratio
         squared = (output - picked['target']).pow(2) * picked['weights'] * self.channel_weights
         per_transfer = weight * squared.mean((1, 2, 3))
         picture_loss = (plain_weight(t) * (picture - picked['noise']).pow(2).mean((1, 2, 3))).mean()
@@ -179,7 +179,7 @@ class Worker:
         os.replace(path + '.partial', path)
 
 
-ATTENTION_WEIGHTS = dict(correspondence=0.1, segregation=0.05, noun=1.0)
+ATTENTION_WEIGHTS = dict(correspondence=0.1, segregation=0.05, noun=2.0)
 
 
 def guided_layers(unet):
