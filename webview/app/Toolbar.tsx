@@ -1,6 +1,6 @@
 import { addFrame, tidy } from '../state/actions';
 import { setPage } from '../state/page';
-import { run, stop } from '../state/running';
+import { run, stopRun } from '../state/running';
 import { canvasControl } from '../canvas/control';
 import { studio, useStudio } from '../state/store';
 import { readable } from '../state/words';
@@ -33,7 +33,7 @@ export function Toolbar() {
         text="Stop"
         disabled={!running}
         data-testid="stop"
-        onClick={stop}
+        onClick={stopRun}
       />
       <span className="separator" />
       <Tool

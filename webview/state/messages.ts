@@ -5,6 +5,7 @@ import { onDocument, show } from './document';
 import { withFrame, withPicture } from './frames';
 import { onClipboard, revealNode } from './actions';
 import { setTimeline } from './page';
+import { onHostError, onStepAnswered } from './steps';
 import { readable } from './words';
 import { announce, studio, toast, useStudio } from './store';
 
@@ -38,6 +39,7 @@ const handlers: Handlers = {
     });
   },
   timelinePicture: ({ runId, node, index, kind, png }) => {
+    onStepAnswered(runId, node, kind, index);
     const { timelines } = studio();
     const timeline = timelines[node];
     if (timeline?.runId !== runId) return;
@@ -55,7 +57,10 @@ const handlers: Handlers = {
   command: ({ command }) => onCommand(command),
   settings: ({ settings }) => useStudio.setState({ settings }),
   clipboard: ({ text }) => onClipboard(text),
-  error: ({ message }) => toast(message),
+  error: ({ message }) => {
+    onHostError();
+    toast(message);
+  },
 };
 
 export function onMessage(message: HostToStudio): void {

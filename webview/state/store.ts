@@ -72,6 +72,8 @@ export interface StudioState {
   /** Ports a dragged wire fits on, as `node.side.port` → whether it does; undefined when none is dragged. */
   fittingPorts: ReadonlyMap<string, boolean> | undefined;
   draggedType: PortType | undefined;
+  /** The run whose steps the engine no longer has. */
+  stepsGone: string | undefined;
   renaming: string | undefined;
   /** A parameter that is being dragged: shown on the node's face, not in the document yet. */
   sliding: { id: string; param: string; value: unknown } | undefined;
@@ -108,6 +110,7 @@ export const useStudio = create<StudioState>()(() => ({
   levelOfDetail: 'near',
   fittingPorts: undefined,
   draggedType: undefined,
+  stepsGone: undefined,
   renaming: undefined,
   sliding: undefined,
   popup: undefined,

@@ -6,9 +6,9 @@ import { CompareSlider } from '../nodes/CompareSlider';
 import { StepImage } from '../nodes/StepImage';
 import { openStep } from '../state/actions';
 import { heldIndices, type NodeTimeline, standIn, stepAt } from '../state/frames';
-import { postToHost } from '../state/host';
 import { setPage, setTimeline } from '../state/page';
 import { TIMELINE_HEIGHT } from '../state/pageState';
+import { askForStep } from '../state/steps';
 import { useStudio } from '../state/store';
 import { readable } from '../state/words';
 import { nearestIndex, stepBy, thinned } from './maths';
@@ -72,7 +72,9 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
   const page = useStudio((state) => state.page);
   const { kind, index: wanted, compareWith } = page.timeline;
   const nodes = useStudio((state) => state.timelines);
-  const complete = useStudio((state) => state.run?.runId === timeline.runId && state.run.state === 'done');
+  const complete = useStudio(
+    (state) => state.run?.runId === timeline.runId && state.run.state === 'done' && state.stepsGone !== timeline.runId,
+  );
   // During a run, what has come; previews are left out where they would slow it. Afterwards every step can be asked for.
   const indices = useMemo(
     () => (complete ? Array.from({ length: timeline.total }, (_, index) => index) : heldIndices(timeline)),
@@ -302,19 +304,13 @@ function Strip(props: {
   );
 }
 
-/** Asks, once each, for the pictures of the strip that the page lacks: a run sends one kind as it goes. */
+/** Asks for the pictures of the strip that the page lacks: a run sends one kind as it goes. */
 function useMissing(node: string, timeline: NodeTimeline, kind: PreviewKind, shown: readonly number[]): void {
-  const asked = useRef(new Set<string>());
   const { runId } = timeline;
   const missing = shown.filter((index) => !stepAt(timeline, kind, index)).join(' ');
   useEffect(() => {
     if (missing === '') return;
-    for (const text of missing.split(' ')) {
-      const key = `${kind} ${text}`;
-      if (asked.current.has(key)) continue;
-      asked.current.add(key);
-      postToHost({ type: 'timelineFrame', runId, node, index: Number(text), kind });
-    }
+    for (const index of missing.split(' ')) askForStep(runId, node, kind, Number(index));
   }, [missing, runId, node, kind]);
 }
 
@@ -324,7 +320,7 @@ function useStep(node: string, timeline: NodeTimeline, kind: PreviewKind, index:
   const missing = index !== undefined && held === undefined;
   const { runId } = timeline;
   useEffect(() => {
-    if (missing) postToHost({ type: 'timelineFrame', runId, node, index, kind });
+    if (missing) askForStep(runId, node, kind, index);
   }, [missing, runId, node, index, kind]);
   return held ?? (index === undefined ? undefined : standIn(timeline, kind, index));
 }

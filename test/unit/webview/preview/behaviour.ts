@@ -280,6 +280,15 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await page.getByTestId('tidy').click();
     await until(() => host.of('edit').length === 2, 'tidied');
   },
+  'a run begins with what was typed last': async (studio) => {
+    const { page, host } = studio;
+    await page.getByTestId('rf__node-swap').click({ position: { x: 50, y: 12 } });
+    host.answerAfterMs = 400;
+    await page.getByTestId('param-contrast').locator('input[type=number]').fill('2.5');
+    await page.getByTestId('run').click();
+    await until(() => host.of('run').length === 1, 'asks to run');
+    expect(graphOf(studio).nodes['swap']?.params?.['contrast'] === 2.5, 'when the edit is in the document');
+  },
   'a selected wire goes with Delete, and its end can be moved to another port': async (studio) => {
     const { page, host } = studio;
     await page
@@ -386,6 +395,19 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await until(() => host.of('stop').length === 1, 'asks to stop');
     await host.play(1);
     await until(async () => (await page.getByTestId('run-state').textContent()) === 'Done in 14 s', 'done');
+  },
+  'steps that the engine no longer has are missed once': async ({ page, host }) => {
+    await host.play(1);
+    await page.getByTestId('timeline-kind').selectOption('xt');
+    await until(() => host.of('timelineFrame').length > 0, 'asks');
+    await host.post({ type: 'error', message: 'This step is no longer in memory: run the graph again to see it.' });
+    await page.waitForTimeout(200);
+    const asked = host.of('timelineFrame').length;
+    await page.getByTestId('timeline-strip').focus();
+    for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowLeft');
+    await page.waitForTimeout(100);
+    expect(host.of('timelineFrame').length === asked, 'and asks no more');
+    expect((await page.getByTestId('toast').count()) === 1, 'it is said once');
   },
   'a restored page comes back as it was': async (studio) => {
     const { page } = studio;
