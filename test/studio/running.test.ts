@@ -87,9 +87,9 @@ describe('a run', () => {
         'timeline-where': previews,
       } = await seen();
       const steps = (texts: string[] | undefined) => texts?.filter((text) => /step \d+/.test(text)).length;
-      expect(steps(inverted)).toBeGreaterThan(2);
-      expect(steps(denoised)).toBeGreaterThan(2);
-      expect(steps(previews)).toBeGreaterThan(3);
+      expect(steps(inverted)).toBeGreaterThan(1);
+      expect(steps(denoised)).toBeGreaterThan(1);
+      expect(steps(previews)).toBeGreaterThan(2);
       // The picture itself, not the sign of a broken one.
       const picture = workbench.node('denoise').locator('.picture img');
       await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(128);

@@ -79,31 +79,42 @@ export class Workbench {
 
   /** Runs a command by its title in the palette. */
   async command(title: string): Promise<void> {
-    await this.openPalette('F1');
-    await this.palette.fill(`>${title}`);
-    await this.accept(title);
+    await this.find('F1', `>${title}`, title);
+    await this.page.keyboard.press('Enter');
   }
 
-  /** A key pressed while a page in the editor is only loading reaches nobody: pressed again. */
-  private async openPalette(key: string): Promise<void> {
-    for (let attempt = 0; attempt < 10; attempt++) {
-      await this.page.keyboard.press(key);
-      const open = await this.palette.waitFor({ timeout: 3_000 }).then(
-        () => true,
-        () => false,
-      );
-      if (open) return;
+  /**
+   * Opens the palette by a key and goes to the row wanted. A key pressed while a page in the editor is only loading reaches nobody,
+   * and a page that takes the focus when it has loaded closes the palette: so it may take more than one try.
+   */
+  private async find(key: string, filter: string, text: string): Promise<void> {
+    const late = { timeout: 4_000 };
+    let last: unknown;
+    for (let attempt = 0; attempt < 8; attempt++) {
+      try {
+        await this.page.keyboard.press(key);
+        await this.palette.waitFor(late);
+        await this.palette.fill(filter, late);
+        await this.goTo(text, late);
+        return;
+      } catch (error) {
+        last = error;
+        await this.page.keyboard.press('Escape');
+      }
     }
-    throw new Error(`${key} did not open the palette.`);
+    throw last;
   }
 
-  /** Takes a row of the list that is open. Rows move while the list is filtered: a click could hit what comes in its place. */
-  private async accept(text: string): Promise<void> {
-    const row = this.row(text);
-    await row.waitFor();
+  /** Makes a row of the list that is open the current one. Rows move while the list is filtered: a click could hit another. */
+  private async goTo(text: string, options: { timeout?: number } = {}): Promise<void> {
+    await this.row(text).waitFor(options);
     const focused = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: text });
     for (let step = 0; step < 20 && (await focused.count()) === 0; step++) await this.page.keyboard.press('ArrowDown');
-    await focused.waitFor();
+    await focused.waitFor(options);
+  }
+
+  private async accept(text: string): Promise<void> {
+    await this.goTo(text);
     await this.page.keyboard.press('Enter');
   }
 
@@ -123,9 +134,8 @@ export class Workbench {
 
   /** Opens a file of the workspace by name. */
   async openFile(name: string): Promise<void> {
-    await this.openPalette('Control+P');
-    await this.palette.fill(name);
-    await this.accept(path.basename(name));
+    await this.find('Control+P', name, path.basename(name));
+    await this.page.keyboard.press('Enter');
     await this.tab(path.basename(name)).waitFor();
   }
 
