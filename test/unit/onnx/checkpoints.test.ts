@@ -260,12 +260,25 @@ describe('a built-in checkpoint', () => {
 
   it('is prepared anew when its files change, with another digest', async () => {
     const [home, builtInModels] = [fresh(), miniFolder()];
+    const manifest = path.join(builtInModels, 'mini/weft.json');
+    const statements = JSON.parse(fs.readFileSync(manifest, 'utf8')) as Record<string, unknown>;
+    delete statements['files'];
+    fs.writeFileSync(manifest, JSON.stringify(statements));
     const library = openLibrary({ home, builtInModels });
     const before = await library.open('mini');
     const decoder = path.join(builtInModels, 'mini/vae_decoder/model.onnx');
     flip(decoder, fs.statSync(decoder).size >> 1);
     const after = await library.open('mini');
     expect(after.sha256).not.toBe(before.sha256);
+  });
+
+  it('is refused with its digest when one weight differs from what its manifest says', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const decoder = path.join(builtInModels, 'mini/vae_decoder/model.onnx');
+    flip(decoder, fs.statSync(decoder).size >> 1);
+    await expect(openLibrary({ home, builtInModels }).open('mini')).rejects.toThrow(
+      /vae_decoder.model\.onnx.*[0-9a-f]{64}/,
+    );
   });
 
   it('that is damaged says so with its digest, in the list as well', async () => {
