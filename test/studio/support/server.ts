@@ -63,6 +63,8 @@ export async function startServer(name: string, options: { trust: 'always' | 'as
   if (options.trust === 'always') flags.push('--disable-workspace-trust');
   const log = fs.openSync(at('server.log'), 'a');
   const child = spawn(environment.node(), [...common, ...flags], { env, stdio: ['ignore', log, log], detached: true });
+  // Also when the suite itself is ended from outside.
+  process.once('exit', () => end(child));
   const url = `http://127.0.0.1:${port}`;
   try {
     await healthy(url, child);
