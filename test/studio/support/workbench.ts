@@ -186,7 +186,9 @@ export class Workbench {
     await this.command('Notifications: Clear All Notifications');
   }
 
+  /** Saves what was changed. The page shows an edit before the document has it: saved at once, the file would lack it. */
   async save(): Promise<void> {
+    await this.dirtyTab.waitFor();
     await this.page.keyboard.press('Control+S');
     await this.dirtyTab.waitFor({ state: 'detached' });
   }
