@@ -3,7 +3,7 @@
  * edits, the host applies them to the document and sends the new text to every editor of it.
  */
 import { type GraphEdit, type Problem } from '../graph';
-import { type CheckpointInfo, type NodeState, type PreviewKind } from './engine';
+import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind } from './engine';
 
 /** A picture of the workspace that a node may use. `uri` is a webview URI, `path` is relative to the graph file. */
 export interface WorkspacePicture {
@@ -34,17 +34,7 @@ export interface RunState {
 }
 
 /** One step of a node's timeline. The pixels travel once; the webview keeps them. */
-export interface TimelineFrame {
-  runId: string;
-  node: string;
-  index: number;
-  total: number;
-  timestep: number;
-  kind: PreviewKind;
-  width: number;
-  height: number;
-  rgba: Uint8Array;
-}
+export type TimelineFrame = Omit<Extract<EngineEvent, { event: 'preview' }>, 'event'>;
 
 export interface StudioSettings {
   snapToGrid: boolean;

@@ -75,13 +75,6 @@ export class LoadedCheckpoint {
     for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) await this.open(part);
   }
 
-  /** Gives the sessions' memory back. */
-  async release(): Promise<void> {
-    const keys = await Promise.allSettled(this.opened.values());
-    this.opened.clear();
-    await Promise.all(keys.flatMap((key) => (key.status === 'fulfilled' ? [this.sessions.release(key.value)] : [])));
-  }
-
   async unet(): Promise<Unet> {
     return new Unet(this.sessions, await this.open('unet'), this.prepared.unet.interface, this.latentSize, this.counts);
   }
