@@ -3,7 +3,8 @@
  * Models", arXiv 2303.11306, as the program of cross-image attention uses them): self-attention rows are clustered, and
  * each cluster is given to the noun whose cross-attention stands out in it, or to the background.
  */
-import { kMeans } from './kmeans';
+import { type SessionHost } from '../onnx/types';
+import { cluster } from './clusters';
 
 /** A noun of the prompt with its positions among the tokens (the start token is position 0). */
 export interface NounTokens {
@@ -32,8 +33,6 @@ export interface SegmentRequest {
   seed?: number;
   /** Number of prompt tokens; needed only to check crossKey, derived from it otherwise. */
   tokens?: number;
-  /** Head-mean self-attention [N, N] where it is at hand already; then selfQuery and selfKey are not read. */
-  selfMaps?: Float32Array;
 }
 
 export interface MaskRequest {
@@ -73,17 +72,14 @@ export interface Segmentation extends MaskResult {
 const STAND_OUT = 1.4;
 
 /** Segments one picture. Throws a RangeError when sizes disagree; a missing noun or an empty mask is a `problem`. */
-export function segment(request: SegmentRequest): Segmentation {
+export async function segment(request: SegmentRequest, sessions: SessionHost, threads?: number): Promise<Segmentation> {
   const { height, width, clusters = 5 } = request;
   const pixels = height * width;
-  const rows = request.selfMaps ?? headMeanAttention(request.selfQuery, request.selfKey, request.selfHeads, pixels);
-  if (rows.length !== pixels * pixels)
-    throw new RangeError(`self-attention of ${rows.length} values for ${pixels} pixels`);
-  const { labels, inertia } = kMeans(rows, pixels, pixels, {
-    clusters,
-    initialisations: request.initialisations ?? 10,
-    seed: request.seed ?? 0,
-  });
+  const { labels, inertia } = await cluster(
+    sessions,
+    { query: request.selfQuery, key: request.selfKey, heads: request.selfHeads, count: pixels },
+    { clusters, initialisations: request.initialisations, seed: request.seed, threads },
+  );
   const crossMaps = headMeanAttention(request.crossQuery, request.crossKey, request.crossHeads, pixels / 4);
   return { labels, inertia, ...maskFromLabels({ ...request, labels, crossMaps, clusters }) };
 }

@@ -1,7 +1,6 @@
 import { WeftError } from '../../protocol/errors';
 import { keyOf } from '../cache/store';
 import { noDemand } from '../diffusion/trajectory';
-import { segment as segmentAttention } from '../diffusion/segmentation';
 import { maskPicture } from '../image/mask';
 import { type Executor, type RunContext } from '../run/context';
 import { mergeDemand } from '../run/demands';
@@ -9,7 +8,7 @@ import { requiredInput } from '../run/inputs';
 import { segmentStep } from '../run/settings';
 import { type InversionValue } from '../run/values';
 
-const SEGMENT_VERSION = 1;
+const SEGMENT_VERSION = 2;
 /** The authors' program seeds its K-means once; so does this one, whatever the noise's seed. */
 const KMEANS_SEED = 42;
 
@@ -71,7 +70,7 @@ async function findObject(
     );
   }
   const positions = (await checkpoint.tokenizer()).positionsOf(prompt.text, noun);
-  const { mask } = segmentAttention({
+  const { mask } = await checkpoint.segment({
     selfQuery: probe.selfQuery,
     selfKey: probe.selfKey,
     selfHeads: selfProbe.heads,

@@ -51,8 +51,9 @@ export class LocalSessions {
   private readonly sessions = new Map<string, Opened>();
   private counted: SessionTimes = { runMs: 0, loadMs: 0, runs: 0 };
 
-  async load(key: string, modelPath: string, options: SessionOptions): Promise<void> {
+  async load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void> {
     const threads = options.threads ?? defaultThreads();
+    const modelPath = typeof model === 'string' ? model : key;
     const signature = JSON.stringify([modelPath, options.provider, threads]);
     const opened = this.sessions.get(key);
     if (opened?.signature === signature) return;
@@ -61,7 +62,11 @@ export class LocalSessions {
     const started = performance.now();
     let session: Ort.InferenceSession;
     try {
-      session = await ort.InferenceSession.create(modelPath, {
+      const create = (settings: Ort.InferenceSession.SessionOptions): Promise<Ort.InferenceSession> =>
+        typeof model === 'string'
+          ? ort.InferenceSession.create(model, settings)
+          : ort.InferenceSession.create(model, settings);
+      session = await create({
         executionProviders: [options.provider],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,

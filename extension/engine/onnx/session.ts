@@ -14,7 +14,7 @@ export function inProcessSessions(): SessionHost {
   const serial = inSeries();
   const times = sinceReset(() => local.times());
   return {
-    load: (key, modelPath, options) => serial(() => local.load(key, modelPath, options)),
+    load: (key, model, options) => serial(() => local.load(key, model, options)),
     run: (key, feeds, fetches) => serial(() => local.run(key, feeds, fetches)),
     release: (key) => serial(() => local.release(key)),
     times,
@@ -63,7 +63,7 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
   };
 
   return {
-    load: (key, modelPath, options) => ask({ method: 'load', key, modelPath, options }),
+    load: (key, model, options) => ask({ method: 'load', key, model, options }),
     run: (key, feeds, fetches, options) =>
       ask({ method: 'run', key, feeds, fetches }, options?.transfer ? buffersOf(feeds) : []),
     release: (key) => ask({ method: 'release', key }),

@@ -32,10 +32,10 @@ export interface SessionTimes {
 export interface SessionHost {
   /**
    * Opens the model under a key of the caller's choice; a key that is already open with the same path and options is
-   * kept, one with others is replaced.
+   * kept, one with others is replaced. A model given as bytes is one of Weft's own small graphs, named by its key.
    * @throws WeftError `checkpoint` if the model or the provider is refused.
    */
-  load(key: string, modelPath: string, options: SessionOptions): Promise<void>;
+  load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void>;
   /**
    * Runs one session. Runs are executed one after another in the order of the calls. With `transfer`, the buffers of
    * the feeds are handed over and can't be used by the caller afterwards (saves a copy on the way to a worker).

@@ -11,7 +11,7 @@ let last: Promise<void> = Promise.resolve();
 async function perform(message: ToWorker): Promise<Record<string, TensorData> | undefined> {
   switch (message.method) {
     case 'load':
-      await sessions.load(message.key, message.modelPath, message.options);
+      await sessions.load(message.key, message.model, message.options);
       return undefined;
     case 'run':
       return sessions.run(message.key, message.feeds, message.fetches);

@@ -2,7 +2,7 @@ import { type ErrorReport } from '../../protocol/errors';
 import { type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 export type ToWorker =
-  | { method: 'load'; key: string; modelPath: string; options: SessionOptions }
+  | { method: 'load'; key: string; model: string | Uint8Array; options: SessionOptions }
   | { method: 'run'; key: string; feeds: Record<string, TensorData>; fetches: string[] }
   | { method: 'release'; key: string };
 

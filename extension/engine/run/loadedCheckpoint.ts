@@ -5,6 +5,7 @@ import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/ty
 import { loadTokenizer } from '../checkpoints/tokenizer';
 import { type ContentStore, keyOf } from '../cache/store';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
+import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
 import { type RowCounts, Unet } from '../diffusion/unet';
 import { fromModelOutput, toModelInput } from '../image/tensors';
 import { fitPreview, type PreviewMap } from '../image/preview';
@@ -77,6 +78,11 @@ export class LoadedCheckpoint {
 
   async unet(): Promise<Unet> {
     return new Unet(this.sessions, await this.open('unet'), this.prepared.unet.interface, this.latentSize, this.counts);
+  }
+
+  /** A mask from attention; its clusters are found on onnxruntime's thread. */
+  segment(request: SegmentRequest): Promise<Segmentation> {
+    return segment(request, this.sessions, this.threads);
   }
 
   /** UNet rows since the last call. */

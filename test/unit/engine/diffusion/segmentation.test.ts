@@ -5,6 +5,7 @@ import {
   mergeHeads,
   segment,
 } from '../../../../extension/engine/diffusion/segmentation';
+import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
 
 const noise = (timestep: number, length: number) =>
@@ -240,7 +241,7 @@ describe('the mask of a noun', () => {
 });
 
 describe('segmenting a picture', () => {
-  it('finds the object that attends to itself and to its noun', () => {
+  it('finds the object that attends to itself and to its noun', async () => {
     const [size, heads, width] = [16, 2, 4];
     const pixels = size * size;
     const inside = (x: number, y: number) => x >= 4 && x < 10 && y >= 6 && y < 14;
@@ -258,15 +259,18 @@ describe('segmenting a picture', () => {
     }
     for (let h = 0; h < heads; h++) crossKey[(heads + h) * width]! += 2;
     const common = { crossQuery, crossKey, selfHeads: heads, crossHeads: heads, height: size, width: size };
-    const result = segment({
-      ...common,
-      selfQuery,
-      selfKey: selfQuery,
-      nounTokens: [zebra],
-      objectNoun: 'zebra',
-      clusters: 2,
-      seed: 1,
-    });
+    const result = await segment(
+      {
+        ...common,
+        selfQuery,
+        selfKey: selfQuery,
+        nounTokens: [zebra],
+        objectNoun: 'zebra',
+        clusters: 2,
+        seed: 1,
+      },
+      inProcessSessions(),
+    );
     const wanted = Float32Array.from({ length: pixels }, (_, p) => Number(inside(p % size, Math.floor(p / size))));
     expect(result.mask).toEqual(wanted);
     expect(result.area).toBeCloseTo(48 / 256, 9);
