@@ -8,10 +8,12 @@ import {
   runOptionsSchema,
 } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
+import { type InspectMethod } from '../protocol/inspect';
 import { ContentStore } from './cache/store';
 import { openLibrary } from './checkpoints/library';
 import { type CheckpointLibrary } from './checkpoints/types';
 import { weftHome } from './home';
+import { type InspectedRun, inspectHandlers } from './inspect/requests';
 import { encodePng } from './image/png';
 import { type SessionHost } from './onnx/types';
 import { checkpointDefaults } from './run/checkpointDefaults';
@@ -23,6 +25,8 @@ import { type GraphRun, runGraph } from './run/runGraph';
 const GIGABYTE = 2 ** 30;
 /** Timelines of so many runs stay in memory for scrubbing. */
 const REMEMBERED_RUNS = 4;
+/** Queries of past steps are kept apart from everything else, so that they push nothing out: a tenth of the disk, this much memory. */
+const ATTENTION_MEMORY_BYTES = 256 * 2 ** 20;
 
 export interface EngineOptions {
   version: string;
@@ -45,6 +49,8 @@ export class Engine {
   private readonly loaded = new Map<string, LoadedCheckpoint>();
   private readonly running = new Map<string, AbortController>();
   private readonly remembered = new Map<string, PreviewSink>();
+  private readonly attention: ContentStore;
+  private readonly inspected = new Map<string, InspectedRun>();
   /** Runs wait for one another: they share the processor and the memory. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -54,6 +60,11 @@ export class Engine {
     this.store = new ContentStore(path.join(this.home, 'cache'), this.limits(), (message) =>
       options.emit({ event: 'log', level: 'warn', message }),
     );
+    this.attention = new ContentStore(path.join(this.home, 'attention'), {
+      diskBytes: this.limits().diskBytes / 10,
+      memoryBytes: Math.min(ATTENTION_MEMORY_BYTES, this.limits().memoryBytes),
+    });
+    this.handlers = { ...this.ownHandlers(), ...inspectHandlers((runId) => this.inspected.get(runId), this.attention) };
   }
 
   private limits(): { diskBytes: number; memoryBytes: number } {
@@ -63,45 +74,50 @@ export class Engine {
     };
   }
 
-  readonly handlers: Handlers = {
-    hello: async () => ({ version: this.options.version, pid: process.pid }),
-    ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
-    run: async (params) => (await this.run(params)).result,
-    cancel: async ({ runId }) => {
-      const controller = this.running.get(runId);
-      controller?.abort(new WeftError('interrupted', 'Stopped.'));
-      return { cancelled: controller !== undefined };
-    },
-    'models.list': () => this.checkpoints(),
-    'models.add': async ({ folder, id }) =>
-      this.library.add(folder, id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message })),
-    'models.verify': async ({ id }) => {
-      const verified = await this.library.verify(id);
-      const checkpoint = await this.checkpoint(id, 'cpu');
-      await checkpoint.openAll();
-      return verified;
-    },
-    'models.remove': async ({ id }) => ({ removed: await this.library.remove(id) }),
-    'cache.clear': async () => ({ bytes: await this.store.clear() }),
-    'timeline.frame': async ({ runId, node, index, kind, size }) => {
-      const timeline = this.remembered.get(runId)?.timelines.get(node);
-      const frame = timeline?.frames[index];
-      if (!timeline || !frame)
-        throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
-      const { width, height, rgba } = await drawFrame(timeline.checkpoint, frame, kind, size, this.store);
-      return { png: await encodePng({ width, height, rgba }) };
-    },
-    devices: async () => [
-      { provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` },
-    ],
-    shutdown: async () => {
-      for (const controller of this.running.values())
-        controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
-      await this.queue.catch(() => {});
-      await this.store.flush();
-      return {};
-    },
-  };
+  readonly handlers: Handlers;
+
+  private ownHandlers(): Omit<Handlers, InspectMethod> {
+    return {
+      hello: async () => ({ version: this.options.version, pid: process.pid }),
+      ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
+      run: async (params) => (await this.run(params)).result,
+      cancel: async ({ runId }) => {
+        const controller = this.running.get(runId);
+        controller?.abort(new WeftError('interrupted', 'Stopped.'));
+        return { cancelled: controller !== undefined };
+      },
+      'models.list': () => this.checkpoints(),
+      'models.add': async ({ folder, id }) =>
+        this.library.add(folder, id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message })),
+      'models.verify': async ({ id }) => {
+        const verified = await this.library.verify(id);
+        const checkpoint = await this.checkpoint(id, 'cpu');
+        await checkpoint.openAll();
+        return verified;
+      },
+      'models.remove': async ({ id }) => ({ removed: await this.library.remove(id) }),
+      'cache.clear': async () => ({ bytes: (await this.store.clear()) + (await this.attention.clear()) }),
+      'timeline.frame': async ({ runId, node, index, kind, size }) => {
+        const timeline = this.remembered.get(runId)?.timelines.get(node);
+        const frame = timeline?.frames[index];
+        if (!timeline || !frame)
+          throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
+        const { width, height, rgba } = await drawFrame(timeline.checkpoint, frame, kind, size, this.store);
+        return { png: await encodePng({ width, height, rgba }) };
+      },
+      devices: async () => [
+        { provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` },
+      ],
+      shutdown: async () => {
+        for (const controller of this.running.values())
+          controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
+        await this.queue.catch(() => {});
+        await this.store.flush();
+        await this.attention.flush();
+        return {};
+      },
+    };
+  }
 
   /** Runs a graph when those before it are done. `ingredients` replace or observe what is computed. */
   run(request: EngineRequests['run']['params'], ingredients?: Ingredients): Promise<GraphRun> {
@@ -121,9 +137,20 @@ export class Engine {
         checkpoints: () => this.checkpoints(),
         openCheckpoint: (id, provider) => this.checkpoint(id, provider),
         ingredients,
-        onPreviews: (previews) => this.remember(options.runId, previews),
+        onPreviews: (previews) => remember(this.remembered, options.runId, previews),
+        attention: this.attention,
+        onInspections: (inspections) =>
+          remember(this.inspected, options.runId, { inspections, result: () => undefined }),
+      });
+      remember(this.inspected, options.runId, {
+        inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
+        result: (node) => {
+          const image = run.values.get(node)?.['image'];
+          return image?.kind === 'image' && image.from === 'run' ? { rgb: image.rgb, side: image.width } : undefined;
+        },
       });
       void this.store.trim();
+      void this.attention.trim();
       return run;
     };
     const result = this.queue.then(execute, execute).finally(() => this.running.delete(options.runId));
@@ -159,12 +186,13 @@ export class Engine {
   scratch(): ContentStore {
     return new ContentStore(undefined, this.limits());
   }
+}
 
-  private remember(runId: string, previews: PreviewSink): void {
-    this.remembered.set(runId, previews);
-    for (const oldest of this.remembered.keys()) {
-      if (this.remembered.size <= REMEMBERED_RUNS) break;
-      this.remembered.delete(oldest);
-    }
+/** Keeps what belongs to a run, and forgets the oldest runs. */
+function remember<T>(runs: Map<string, T>, runId: string, value: T): void {
+  runs.set(runId, value);
+  for (const oldest of runs.keys()) {
+    if (runs.size <= REMEMBERED_RUNS) break;
+    runs.delete(oldest);
   }
 }

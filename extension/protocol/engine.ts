@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { type ErrorReport } from './errors';
+import { type InspectRequests } from './inspect';
 
 export const PROTOCOL_VERSION = 1;
 
@@ -35,6 +36,8 @@ export const runOptionsSchema = z.object({
   /** A preview every so many steps (0: none), at most this many pixels a side. */
   previewEvery: z.number().int().min(0).default(0),
   previewSize: z.number().int().min(16).max(1024).default(256),
+  /** Keep the queries of the swapped layers of every step, so that questions about attention are answered at once. */
+  keepAttention: z.boolean().default(false),
 });
 export type RunOptions = z.infer<typeof runOptionsSchema>;
 export type RunRequest = z.input<typeof runOptionsSchema>;
@@ -85,7 +88,7 @@ export interface CheckpointInfo {
 }
 
 /** Requests with their parameters and answers, by method name. */
-export interface EngineRequests {
+export interface EngineRequests extends InspectRequests {
   hello: { params: { protocol: number }; result: { version: string; pid: number } };
   run: { params: RunRequest; result: RunResult };
   /** Takes effect within one step; the run's own answer is an `interrupted` error. */

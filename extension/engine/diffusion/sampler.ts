@@ -4,9 +4,10 @@ import { adain } from './adain';
 import { guidanceScales, guide } from './guidance';
 import { insideRange, laggedStep, type StepRange } from './stepRange';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
-import { type DecoderRow, type Latents, type RowKeyValues, type Unet } from './unet';
+import { type DecoderRow, type Latents, type RowKeyValues, type Unet, type UnetRow } from './unet';
 
 const SAMPLER_VERSION = 1;
+const QUERIES_VERSION = 1;
 
 export interface SwapSettings {
   higherRange: StepRange;
@@ -73,6 +74,16 @@ interface Work {
   signal: AbortSignal;
   onStep?: (news: SamplerNews) => void;
   trace?: Trace;
+  /** Where the queries of the swapped layers are kept for whoever asks what a place looked at; absent: not fetched. */
+  attention?: ContentStore;
+}
+
+/** What the swap does at a step. */
+export interface SwapAtStep {
+  timestep: number;
+  /** Whose keys and values each level meets; its own where absent. */
+  sources: Partial<Record<SwapLevel, 'appearance' | 'structure'>>;
+  contrast: number;
 }
 
 /** True where a step swaps at either level. */
@@ -129,6 +140,81 @@ export class Sampler {
   /** Key of the final latents. */
   get key(): Key {
     return this.finalKey;
+  }
+
+  swapAt(step: number): SwapAtStep {
+    const { swap: sources, contrast } = this.plans[step]!;
+    return { timestep: this.settings.structure.timestepAt(step), sources, contrast };
+  }
+
+  /** Names the queries of a step: O's latents before it, and the swap, which layers behind the first one see. */
+  private queriesKey(step: number): Key {
+    const { key, swap, contrast } = this.plans[step]!;
+    const appearance = Object.values(swap).includes('appearance') && this.settings.appearance.referenceKey;
+    return keyOf('queries', QUERIES_VERSION, [key, swap, contrast, appearance]);
+  }
+
+  private keepQueries(step: number, queries: Float32Array[], unet: Unet, attention: ContentStore): void {
+    const { swap } = this.plans[step]!;
+    attention.put(
+      this.queriesKey(step),
+      Object.fromEntries(
+        unet.graph.swapLayers
+          .filter(({ level }) => swap[level] !== undefined)
+          .map(({ index }) => [`q${index}`, { dims: [queries[index]!.length], data: queries[index]! }]),
+      ),
+    );
+  }
+
+  /**
+   * Queries [N, W] of O's swapped layers at a step, by layer index; undefined where the step has not been walked yet, or no longer is
+   * kept. What fell out of the attention cache is computed again from O's latents with one row, exactly as the run did.
+   */
+  async queriesAt(
+    step: number,
+    work: Pick<Work, 'store' | 'unet'> & { attention: ContentStore },
+  ): Promise<Map<number, Float32Array> | undefined> {
+    const { store, attention } = work;
+    const key = this.queriesKey(step);
+    if (!(await attention.has(key))) {
+      const latents = await this.latentsBefore(step, store);
+      if (!latents) return undefined;
+      const unet = await work.unet();
+      const answer = await unet.run({
+        rows: [this.rowAt(step, latents)],
+        decoderRows: [await this.swappedRow(step, store)],
+        freeu: this.settings.structure.source.freeu,
+        keep: { queries: true },
+      });
+      this.keepQueries(step, answer.queries![0]!, unet, attention);
+    }
+    const kept = await attention.get(key);
+    return kept && new Map(Object.entries(kept).map(([name, { data }]) => [Number(name.slice(1)), data]));
+  }
+
+  private async latentsBefore(step: number, store: ContentStore): Promise<Latents | undefined> {
+    if (this.plans[step]!.untouched) return this.settings.structure.latentsAt(step, store).catch(() => undefined);
+    return (await store.get(this.plans[step]!.key))?.latents?.data;
+  }
+
+  private rowAt(step: number, latents: Latents): UnetRow {
+    const { structure } = this.settings;
+    return { latents, timestep: structure.timestepAt(step), context: structure.source.context };
+  }
+
+  /** The decoder row whose levels meet foreign keys and values. */
+  private async swappedRow(step: number, store: ContentStore): Promise<DecoderRow> {
+    const { structure, appearance } = this.settings;
+    const plan = this.plans[step]!;
+    const name = (plan.swap.high ?? plan.swap.low)!;
+    const keyValues: RowKeyValues = await (name === 'structure' ? structure : appearance).keyValuesAt(step, store);
+    const swapped: DecoderRow = { from: 0, source: {}, contrast: {} };
+    for (const level of ['high', 'low'] as const) {
+      if (!plan.swap[level]) continue;
+      swapped.source![level] = keyValues;
+      if (plan.contrast !== 1) swapped.contrast![level] = plan.contrast;
+    }
+    return swapped;
   }
 
   private keyAfter(step: number): Key {
@@ -242,28 +328,24 @@ export class Sampler {
   }
 
   /** ε of O. Its two predictions share the encoder; without guidance only the swapped one is needed. */
-  private async predict(step: number, latents: Latents, { store, unet, trace }: Work): Promise<Latents> {
-    const { structure, appearance } = this.settings;
+  private async predict(step: number, latents: Latents, work: Work): Promise<Latents> {
+    const { store, trace, attention } = work;
     const plan = this.plans[step]!;
-    const row = { latents, timestep: structure.timestepAt(step), context: structure.source.context };
-    const { freeu } = structure.source;
+    const row = this.rowAt(step, latents);
+    const { freeu } = this.settings.structure.source;
     if (!swaps(plan)) {
-      const answer = await (await unet()).run({ rows: [row], freeu });
+      const answer = await (await work.unet()).run({ rows: [row], freeu });
       trace?.('swap', step, answer.epsilons[0]!);
       trace?.('noswap', step, answer.epsilons[0]!);
       return answer.epsilons[0]!;
     }
-    const name = (plan.swap.high ?? plan.swap.low)!;
-    const keyValues: RowKeyValues = await (name === 'structure' ? structure : appearance).keyValuesAt(step, store);
+    const swapped = await this.swappedRow(step, store);
     this.prefetch(step + 1, store);
-    const swapped: DecoderRow = { from: 0, source: {}, contrast: {} };
-    for (const level of ['high', 'low'] as const) {
-      if (!plan.swap[level]) continue;
-      swapped.source![level] = keyValues;
-      if (plan.contrast !== 1) swapped.contrast![level] = plan.contrast;
-    }
     const plain = plan.guidance === 1 && !trace ? [] : [{ from: 0 }];
-    const answer = await (await unet()).run({ rows: [row], decoderRows: [swapped, ...plain], freeu });
+    const unet = await work.unet();
+    const keep = attention && { queries: true };
+    const answer = await unet.run({ rows: [row], decoderRows: [swapped, ...plain], freeu, keep });
+    if (attention) this.keepQueries(step, answer.queries![0]!, unet, attention);
     const [withSwap, without] = answer.epsilons;
     trace?.('swap', step, withSwap!);
     if (!without) return withSwap!;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AdainSettings, Sampler } from '../diffusion/sampler';
 import { encodePng } from '../image/png';
+import { Inspection } from '../inspect/inspection';
 import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
 import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../run/values';
@@ -10,13 +11,20 @@ export const denoise: Executor = async (execution) => {
   const { store } = context;
   const transfer = requiredInput(execution, 'transfer', 'transfer');
   const { checkpoint, trajectory } = transfer.structure;
+  const appearance = transfer.appearances[0] ?? transfer.structure;
   const sampler = new Sampler({
     structure: trajectory,
-    appearance: (transfer.appearances[0] ?? transfer.structure).trajectory,
+    appearance: appearance.trajectory,
     swap: transfer.swap,
     adain: await adainSettings(transfer),
     guidance: transfer.guidance ?? { scale: 1, endScale: 1 },
   });
+  const { attention } = context;
+  // A run that keeps nothing can't be asked afterwards.
+  if (context.options.useCache) {
+    const { structure } = transfer;
+    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearance, store }));
+  }
   const missing = await sampler.missing(store);
   if (missing.size > 0) await context.referencePass(missing);
   // The decoder's session opens while the steps run.
@@ -28,6 +36,7 @@ export const denoise: Executor = async (execution) => {
     unet: () => checkpoint.unet(),
     signal: context.signal,
     trace: context.ingredients.trace,
+    attention,
     onStep: (news) => {
       frames.push(news);
       context.progress(node.id, news.step + 1, sampler.total);

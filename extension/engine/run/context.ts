@@ -2,6 +2,7 @@ import { type EngineEvent, type RunOptions } from '../../protocol/engine';
 import { type PlannedNode } from '../../graph';
 import { type ContentStore } from '../cache/store';
 import { type Trace } from '../diffusion/sampler';
+import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../diffusion/trajectory';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type PreviewSink } from './previews';
@@ -42,6 +43,10 @@ export interface RunContext {
   readonly signal: AbortSignal;
   readonly ingredients: Ingredients;
   readonly previews: PreviewSink;
+  /** What each denoise node's attention can be asked, by node. */
+  readonly inspections: Map<string, Inspection>;
+  /** Where queries are kept while the run goes on; absent: they are computed when asked for. */
+  readonly attention?: ContentStore;
   checkpoint(id: string): Promise<LoadedCheckpoint>;
   /** The inversion of an invert node; they all exist before the first one is computed. */
   inversion(node: string): InversionValue;

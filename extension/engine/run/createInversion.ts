@@ -48,7 +48,16 @@ export async function createInversion(execution: Execution): Promise<InversionVa
     },
     checkpoint.scheduler(schedule.steps),
   );
-  return { kind: 'inversion', node: node.id, trajectory, checkpoint, prompt, schedule, freeu };
+  return {
+    kind: 'inversion',
+    node: node.id,
+    picture: { rgb, side: size },
+    trajectory,
+    checkpoint,
+    prompt,
+    schedule,
+    freeu,
+  };
 }
 
 /** An unwired prompt: the checkpoint's default domain, where it has any. */

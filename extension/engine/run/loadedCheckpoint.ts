@@ -76,8 +76,9 @@ export class LoadedCheckpoint {
     for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) await this.open(part);
   }
 
-  async unet(): Promise<Unet> {
-    return new Unet(this.sessions, await this.open('unet'), this.prepared.unet.interface, this.latentSize, this.counts);
+  /** `counts`: where its rows are counted, when not among those of the run. */
+  async unet(counts: RowCounts = this.counts): Promise<Unet> {
+    return new Unet(this.sessions, await this.open('unet'), this.prepared.unet.interface, this.latentSize, counts);
   }
 
   /** A mask from attention; its clusters are found on onnxruntime's thread. */

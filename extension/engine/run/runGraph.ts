@@ -25,6 +25,7 @@ import { WeftError } from '../../protocol/errors';
 import { type ContentStore } from '../cache/store';
 import { type Demand, noDemand, Trajectory } from '../diffusion/trajectory';
 import { executors } from '../executors';
+import { type Inspection } from '../inspect/inspection';
 import { animate, strip } from '../image/timeline';
 import { checkpointDefaults } from './checkpointDefaults';
 import { type Ingredients, type OutputFile, type RunContext } from './context';
@@ -48,6 +49,10 @@ export interface RunServices {
   ingredients?: Ingredients;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
   onPreviews?(previews: PreviewSink): void;
+  /** Told of what can be asked about the run's attention, a map that fills as its denoise nodes begin. */
+  onInspections?(inspections: Map<string, Inspection>): void;
+  /** Where queries are kept for those questions. */
+  attention: ContentStore;
 }
 
 export interface GraphRun {
@@ -86,6 +91,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const inversions = new Map<string, InversionValue>();
   const previews = new PreviewSink({ runId, every: options.previewEvery, size: options.previewSize }, store, emit);
   services.onPreviews?.(previews);
+  const inspections = new Map<string, Inspection>();
+  services.onInspections?.(inspections);
   const progressStarts = new Map<string, { at: number; step: number }>();
   let demands: Map<Trajectory, Demand> | undefined;
 
@@ -97,6 +104,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     signal,
     ingredients: services.ingredients ?? {},
     previews,
+    inspections,
+    attention: options.keepAttention ? services.attention : undefined,
     checkpoint: openCheckpoint,
     inversion(node) {
       const found = inversions.get(node);

@@ -33,6 +33,8 @@ export interface InversionValue {
   kind: 'inversion';
   /** The invert node that owns it, for messages and previews. */
   node: string;
+  /** The picture as the checkpoint sees it, side × side × 3 bytes. */
+  picture: { rgb: Uint8Array; side: number };
   trajectory: Trajectory;
   checkpoint: LoadedCheckpoint;
   prompt: PromptValue;

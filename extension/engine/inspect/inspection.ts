@@ -1,0 +1,263 @@
+import {
+  type InspectCorrespondence,
+  type InspectInfo,
+  type InspectLevel,
+  type InspectMap,
+  type InspectPeak,
+  type InspectSource,
+} from '../../protocol/inspect';
+import { WeftError } from '../../protocol/errors';
+import { type ContentStore } from '../cache/store';
+import { type Sampler } from '../diffusion/sampler';
+import { noDemand, Trajectory } from '../diffusion/trajectory';
+import { type RowCounts } from '../diffusion/unet';
+import { type InversionValue } from '../run/values';
+import {
+  attentionColumn,
+  type AttentionLayer,
+  attentionRow,
+  type AttentionSummary,
+  strongest,
+  summarise,
+} from './attention';
+
+/** A question with its defaults filled in. */
+export interface Attention {
+  step: number;
+  level: InspectLevel;
+  layer?: number;
+  head?: number;
+  raw: boolean;
+}
+
+/** Summaries of so many choices of step, resolution and head stay in memory: 8 heads of 4096 tokens take 300 kB. */
+const KEPT_SUMMARIES = 24;
+/** Layers of so many steps stay at hand beyond the stores' own memory. */
+const KEPT_STEPS = 2;
+
+/**
+ * What can be asked of a denoise node's cross-image attention, during its run and after it. Queries come from the attention cache, keys
+ * from the reference pass; what was trimmed is computed again.
+ */
+export class Inspection {
+  private readonly layers = new Map<string, Promise<{ source: InspectSource; layers: AttentionLayer[] }>>();
+  private readonly summaries = new Map<string, Promise<AttentionSummary>>();
+  /** Rows computed for questions belong to no run. */
+  private readonly counts: RowCounts = { encoder: 0, decoder: 0 };
+
+  constructor(
+    private readonly of: {
+      node: string;
+      sampler: Sampler;
+      structure: InversionValue;
+      appearance: InversionValue;
+      store: ContentStore;
+    },
+  ) {}
+
+  private get unetLayers() {
+    return this.of.structure.checkpoint.prepared.unet.interface.swapLayers;
+  }
+
+  info(runId: string): InspectInfo {
+    const { node, sampler, structure, appearance } = this.of;
+    const levels = (['high', 'low'] as const).flatMap((level) => {
+      const layers = this.unetLayers.filter((layer) => layer.level === level);
+      if (layers.length === 0) return [];
+      return [{ level, side: this.sideOf(level), layers: layers.map(({ index, heads }) => ({ index, heads })) }];
+    });
+    const steps = Array.from({ length: sampler.total }, (_, step) => {
+      const { timestep, sources } = sampler.swapAt(step);
+      return { timestep, ...sources };
+    });
+    return {
+      runId,
+      node,
+      steps,
+      contrast: sampler.total > 0 ? sampler.swapAt(0).contrast : 1,
+      levels,
+      structure: structure.node,
+      appearance: appearance.node,
+    };
+  }
+
+  /** The picture that a map over a source is laid on: side × side × 3 bytes. */
+  picture(source: InspectSource): { rgb: Uint8Array; side: number } {
+    return this.of[source].picture;
+  }
+
+  /** Tokens a side of a level. */
+  sideOf(level: InspectLevel): number {
+    const layer = this.unetLayers.find((one) => one.level === level);
+    return this.of.structure.checkpoint.latentSize[1] >> (layer?.halvings ?? 0);
+  }
+
+  /** Maps of places: of the output over what they look at, or of the source over what looks at them. */
+  async map(
+    attention: Attention,
+    from: 'output' | 'source',
+    points: readonly (readonly [number, number])[],
+    cache: ContentStore,
+    peaksOnly = false,
+  ): Promise<InspectMap> {
+    const start = performance.now();
+    const { source, layers } = await this.layersOf(attention, cache);
+    const side = this.sideOf(attention.level);
+    const summary = from === 'source' ? await this.summaryOf(attention, layers) : undefined;
+    const maps = points.map(([x, y]) => {
+      const token = tokenAt(x, y, side);
+      return summary
+        ? attentionColumn(layers, summary, token, attention.head)
+        : attentionRow(layers, token, attention.head);
+    });
+    const peaks = maps.map((map) => peakOf(map, strongest(map), side));
+    const weights = peaksOnly ? new Uint8Array() : bytesOf(maps);
+    return { side, source, weights, peaks, ms: performance.now() - start };
+  }
+
+  /** Where each place of the output looks most. */
+  async correspondence(attention: Attention, cache: ContentStore): Promise<InspectCorrespondence> {
+    const start = performance.now();
+    const { source, layers } = await this.layersOf(attention, cache);
+    const { best, weight } = await this.summaryOf(attention, layers);
+    return {
+      side: this.sideOf(attention.level),
+      source,
+      targets: new Uint8Array(best.slice().buffer),
+      weights: new Uint8Array(weight.slice().buffer),
+      ms: performance.now() - start,
+    };
+  }
+
+  /** Where the output's queries and the keys they met come from; errors say why there are none. */
+  private async layersOf(
+    attention: Attention,
+    cache: ContentStore,
+  ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
+    const { step, level, layer, head, raw } = attention;
+    const key = JSON.stringify([step, level, layer, raw]);
+    let loading = this.layers.get(key);
+    if (!loading) {
+      loading = this.load(attention, cache);
+      loading.catch(() => this.layers.delete(key));
+      keep(this.layers, key, loading, KEPT_STEPS);
+    }
+    const { layers, source } = await loading;
+    const { heads } = layers[0]!;
+    if (head !== undefined && head >= heads) {
+      throw new WeftError(
+        'graph',
+        `The layer has ${heads} heads, 0 to ${heads - 1}: there is no head ${head}.`,
+        this.of.node,
+      );
+    }
+    return { layers, source };
+  }
+
+  private async load(
+    { step, level, layer: only, raw }: Attention,
+    cache: ContentStore,
+  ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
+    const { node, sampler, store } = this.of;
+    if (step >= sampler.total) {
+      throw new WeftError(
+        'graph',
+        `${node} has ${sampler.total} steps, 0 to ${sampler.total - 1}: there is no step ${step}.`,
+        node,
+      );
+    }
+    const { sources, contrast } = sampler.swapAt(step);
+    const source = sources[level];
+    if (!source) throw new WeftError('graph', this.noSwap(step, level), node);
+    const chosen = this.unetLayers.filter((one) => one.level === level && (only === undefined || one.index === only));
+    if (chosen.length === 0) {
+      const known = this.unetLayers.filter((one) => one.level === level).map(({ index }) => index);
+      throw new WeftError('graph', `This resolution has the layers ${known.join(', ')}, and no layer ${only}.`, node);
+    }
+    const keys = await this.keysOf(source, step);
+    const unet = () => this.of.structure.checkpoint.unet(this.counts);
+    const queries = await sampler.queriesAt(step, { store, unet, attention: cache });
+    if (!queries) {
+      throw new WeftError(
+        'graph',
+        `Step ${step} of ${node} is not computed yet, or no longer kept: wait for it, or run again.`,
+        node,
+      );
+    }
+    const side = this.sideOf(level);
+    const layers = chosen.map(({ index, heads, scale }) => ({
+      query: queries.get(index)!,
+      key: keys[index]!,
+      heads,
+      scale,
+      contrast: raw ? 1 : contrast,
+      tokens: side * side,
+    }));
+    return { source, layers };
+  }
+
+  /** The keys that the reference pass kept of a step, or keeps now. */
+  private async keysOf(source: InspectSource, step: number): Promise<Float32Array[]> {
+    const { store } = this.of;
+    const { trajectory, checkpoint } = this.of[source];
+    try {
+      return (await trajectory.keyValuesAt(step, store)).keys;
+    } catch {
+      const demand = { ...noDemand(), until: step, keyValueSteps: new Set([step]) };
+      const work = { store, unet: () => checkpoint.unet(this.counts), signal: new AbortController().signal };
+      await trajectory.invert(demand, work);
+      await Trajectory.referencePass(new Map([[trajectory, demand]]), work);
+      return (await trajectory.keyValuesAt(step, store)).keys;
+    }
+  }
+
+  /** Why a step has nothing to show, and where there is something. */
+  private noSwap(step: number, level: InspectLevel): string {
+    const { sampler, node } = this.of;
+    const on = Array.from({ length: sampler.total }, (_, one) => one).filter(
+      (one) => sampler.swapAt(one).sources[level],
+    );
+    const side = this.sideOf(level);
+    const where = `The swap at ${side} × ${side} is off at step ${step} of ${node}, so every place looked at the output itself`;
+    return on.length === 0
+      ? `${where}; it is off at every step.`
+      : `${where}. It is on from step ${on[0]} to step ${on[on.length - 1]}.`;
+  }
+
+  private summaryOf({ step, level, layer, head, raw }: Attention, layers: AttentionLayer[]): Promise<AttentionSummary> {
+    const key = JSON.stringify([step, level, layer, head, raw]);
+    let summary = this.summaries.get(key);
+    if (!summary) {
+      summary = summarise(layers, head);
+      summary.catch(() => this.summaries.delete(key));
+      keep(this.summaries, key, summary, KEPT_SUMMARIES);
+    }
+    return summary;
+  }
+}
+
+/** Adds to a map that forgets its oldest entries. */
+function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(oldest);
+  }
+}
+
+/** The token that a place, 0 … 1, falls on. */
+export function tokenAt(x: number, y: number, side: number): number {
+  const cell = (value: number): number => Math.min(side - 1, Math.max(0, Math.floor(value * side)));
+  return cell(y) * side + cell(x);
+}
+
+export function peakOf(map: ArrayLike<number>, token: number, side: number): InspectPeak {
+  return { x: ((token % side) + 0.5) / side, y: (Math.floor(token / side) + 0.5) / side, weight: map[token]! };
+}
+
+function bytesOf(maps: readonly Float32Array[]): Uint8Array {
+  const length = maps[0]?.length ?? 0;
+  const all = new Float32Array(length * maps.length);
+  maps.forEach((map, index) => all.set(map, index * length));
+  return new Uint8Array(all.buffer);
+}

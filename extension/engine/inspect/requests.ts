@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { WeftError } from '../../protocol/errors';
+import {
+  attentionSchema,
+  floatsOf,
+  inspectDrawSchema,
+  inspectMapSchema,
+  type InspectMethod,
+  inspectOpenSchema,
+  inspectPictureSchema,
+  type InspectRequests,
+  tokensOf,
+} from '../../protocol/inspect';
+import { type ContentStore } from '../cache/store';
+import { encodePng } from '../image/png';
+import { drawCorrespondence, drawHeat } from './draw';
+import { type Inspection } from './inspection';
+
+type Handlers = {
+  [M in InspectMethod]: (params: InspectRequests[M]['params']) => Promise<InspectRequests[M]['result']>;
+};
+
+export interface InspectedRun {
+  inspections: Map<string, Inspection>;
+  /** The result of a denoise node, side × side × 3 bytes, once it has one. */
+  result(node: string): { rgb: Uint8Array; side: number } | undefined;
+}
+
+/** Answers to the questions of protocol/inspect.ts, about the runs that `runOf` still knows. */
+export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefined, cache: ContentStore): Handlers {
+  const find = ({ runId, node }: { runId: string; node: string }): Inspection => {
+    const found = runOf(runId)?.inspections.get(node);
+    if (!found) {
+      throw new WeftError(
+        'graph',
+        `The attention of ${node} is not in memory: run the graph again. What was computed is kept, so that takes a moment.`,
+        node,
+      );
+    }
+    return found;
+  };
+  return {
+    'inspect.open': async (params) => {
+      const { runId, node } = parsed(inspectOpenSchema, params);
+      return find({ runId, node }).info(runId);
+    },
+    'inspect.picture': async (params) => {
+      const { picture, ...where } = parsed(inspectPictureSchema, params);
+      const { rgb, side } = find(where).picture(picture);
+      return { png: await encodePng({ width: side, height: side, rgb }) };
+    },
+    'inspect.map': async (params) => {
+      const { from, points, peaksOnly, ...where } = parsed(inspectMapSchema, params);
+      return find(where).map(where, from, points, cache, peaksOnly);
+    },
+    'inspect.correspondence': async (params) => {
+      const where = parsed(attentionSchema, params);
+      return find(where).correspondence(where, cache);
+    },
+    'inspect.draw': async (params) => {
+      const { what, from, point, size, ...where } = parsed(inspectDrawSchema, params);
+      const inspection = find(where);
+      const output = () => {
+        const result = runOf(where.runId)?.result(where.node);
+        if (!result)
+          throw new WeftError('graph', `${where.node} has no picture yet: wait for the end of its run.`, where.node);
+        return result;
+      };
+      if (what === 'correspondence') {
+        const { targets, source } = await inspection.correspondence(where, cache);
+        return { png: await encodePng(drawCorrespondence(output(), tokensOf(targets), size)), source };
+      }
+      if (!point) throw new WeftError('graph', 'A heat map needs a place to look from.', where.node);
+      const { weights, peaks, source } = await inspection.map(where, from, [point], cache);
+      const below = from === 'source' ? output() : inspection.picture(source);
+      return { png: await encodePng(drawHeat(below, floatsOf(weights), size)), peak: peaks[0], source };
+    },
+  };
+}
+
+function parsed<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
+  const result = schema.safeParse(params);
+  if (!result.success)
+    throw new WeftError('graph', `The question about attention is not understood: ${z.prettifyError(result.error)}`);
+  return result.data;
+}

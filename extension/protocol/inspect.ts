@@ -1,0 +1,128 @@
+/**
+ * Questions about a run's cross-image attention: which places of the appearance a place of the output looked at, and the other
+ * way round. Places are in 0 … 1 of a picture's width and height; maps are square grids of tokens, row by row from the top.
+ */
+import { z } from 'zod';
+
+export const swapLevelSchema = z.enum(['high', 'low']);
+export type InspectLevel = z.infer<typeof swapLevelSchema>;
+
+/** Whose keys and values the output's attention met: the appearance's, or (structure injection) the structure's own. */
+export type InspectSource = 'appearance' | 'structure';
+
+const runNode = { runId: z.string(), node: z.string() };
+const place = z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]);
+
+/** Which attention is looked at. */
+export const attentionSchema = z.object({
+  ...runNode,
+  /** Loop step, from 0. */
+  step: z.number().int().min(0),
+  level: swapLevelSchema,
+  /** One layer of the level, by its index; absent: the mean of all of them. */
+  layer: z.number().int().min(0).optional(),
+  /** One head; absent: the mean of all of them. */
+  head: z.number().int().min(0).optional(),
+  /** The softmax itself, without the contrast that the run applied to it. */
+  raw: z.boolean().default(false),
+});
+
+export const inspectOpenSchema = z.object(runNode);
+export const inspectPictureSchema = z.object({ ...runNode, picture: z.enum(['appearance', 'structure']) });
+export const inspectMapSchema = attentionSchema.extend({
+  /** `output`: where do these places of the output look; `source`: which places of the output look at these. */
+  from: z.enum(['output', 'source']),
+  points: z.array(place).min(1).max(4096),
+  /** Only the strongest place of each, not the maps: for arrows. */
+  peaksOnly: z.boolean().default(false),
+});
+export const inspectDrawSchema = attentionSchema.extend({
+  /** `heat`: the map of one point over the picture it is about; `correspondence`: every place of the output in the colour of its source. */
+  what: z.enum(['heat', 'correspondence']),
+  from: z.enum(['output', 'source']).default('output'),
+  point: place.optional(),
+  /** Side of the picture in pixels, at least. */
+  size: z.number().int().min(16).max(4096).default(512),
+});
+
+export type AttentionRequest = z.input<typeof attentionSchema>;
+export type InspectMapRequest = z.input<typeof inspectMapSchema>;
+export type InspectDrawRequest = z.input<typeof inspectDrawSchema>;
+
+export interface InspectStep {
+  timestep: number;
+  /** Whose keys and values each resolution met; absent where the swap was off. */
+  high?: InspectSource;
+  low?: InspectSource;
+}
+
+/** What can be asked about a denoise node of a run. */
+export interface InspectInfo {
+  runId: string;
+  node: string;
+  steps: InspectStep[];
+  /** β of the contrast that the run applied to the swapped attention; 1 is none. */
+  contrast: number;
+  /** Resolutions that are swapped, the highest first. */
+  levels: { level: InspectLevel; side: number; layers: { index: number; heads: number }[] }[];
+  /** Nodes whose inversions the two pictures are. */
+  structure: string;
+  appearance: string;
+}
+
+/** A strongest place, and the attention there. */
+export interface InspectPeak {
+  /** Centre of the token, 0 … 1. */
+  x: number;
+  y: number;
+  /** Share of the attention, 0 … 1. */
+  weight: number;
+}
+
+export interface InspectMap {
+  /** Tokens a side. */
+  side: number;
+  /** What the output's attention met at this step. */
+  source: InspectSource;
+  /** One map a point, float32 little-endian, side × side each; empty with `peaksOnly`. */
+  weights: Uint8Array;
+  peaks: InspectPeak[];
+  /** Milliseconds in the engine. */
+  ms: number;
+}
+
+export interface InspectCorrespondence {
+  side: number;
+  source: InspectSource;
+  /** For each token of the output the token of the source it looks at most, uint16 little-endian. */
+  targets: Uint8Array;
+  /** The attention there, float32 little-endian. */
+  weights: Uint8Array;
+  ms: number;
+}
+
+/** Requests of the engine about attention, with their parameters and answers. */
+export interface InspectRequests {
+  /** What there is to ask; an error when the run is no longer in memory. */
+  'inspect.open': { params: z.input<typeof inspectOpenSchema>; result: InspectInfo };
+  /** The appearance or the structure as the model saw it. */
+  'inspect.picture': { params: z.input<typeof inspectPictureSchema>; result: { png: Uint8Array } };
+  'inspect.map': { params: InspectMapRequest; result: InspectMap };
+  'inspect.correspondence': { params: AttentionRequest; result: InspectCorrespondence };
+  /** The same as a picture. */
+  'inspect.draw': {
+    params: InspectDrawRequest;
+    result: { png: Uint8Array; peak?: InspectPeak; source: InspectSource };
+  };
+}
+export type InspectMethod = keyof InspectRequests;
+
+/** The floats of {@link InspectMap.weights}. */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  return new Float32Array(bytes.slice().buffer);
+}
+
+/** The token numbers of {@link InspectCorrespondence.targets}. */
+export function tokensOf(bytes: Uint8Array): Uint16Array {
+  return new Uint16Array(bytes.slice().buffer);
+}
