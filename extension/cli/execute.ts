@@ -4,10 +4,13 @@ import { type RunRequest, type RunResult } from '../protocol/engine';
 import { EngineProcess } from './engineProcess';
 import { Progress } from './progress';
 
-/** Starts an engine, hands it to `work`, ends it. Its progress goes to stderr. */
-export async function withEngine<T>(work: (engine: EngineProcess) => Promise<T>): Promise<T> {
+/** Starts an engine, hands it to `work`, ends it. Its progress goes to stderr, states of nodes only after `quietMs`. */
+export async function withEngine<T>(work: (engine: EngineProcess) => Promise<T>, quietMs = 0): Promise<T> {
   const progress = new Progress();
-  const engine = await EngineProcess.start(progress.show);
+  const begin = performance.now();
+  const engine = await EngineProcess.start((event) => {
+    if (event.event !== 'node' || performance.now() - begin >= quietMs) progress.show(event);
+  });
   try {
     return await work(engine);
   } finally {

@@ -1,7 +1,8 @@
 /** `weft`: the engine without an editor. Results go to stdout, progress and errors to stderr; see exitCodes for how it ends. */
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
+import { inspect, type InspectFlags } from './inspect';
 import { addModel, listModels, removeModel, verifyModel } from './models';
 import { run, type RunFlags } from './run';
 import { transfer, type TransferFlags } from './transfer';
@@ -10,6 +11,11 @@ import { validate } from './validate';
 const whole = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
+  return value;
+};
+const positive = (text: string): number => {
+  const value = whole(text);
+  if (value < 1) throw new InvalidArgumentError('It is counted from 1.');
   return value;
 };
 const collect = (value: string, before: string[]): string[] => [...before, value];
@@ -55,6 +61,31 @@ program
   .action((graphs: string[]) => {
     process.exitCode = validate(graphs);
   });
+
+program
+  .command('inspect')
+  .argument('<run>', 'run.json, a picture that Weft wrote, or the graph itself')
+  .description('draw where a place of the result took its look from')
+  .option('--at <x,y>', 'the place, in pixels of the result (with --from appearance: of the appearance)')
+  .option(
+    '--step <n>',
+    'the step, counted from 1 (default: the middle one of those that looked at the appearance)',
+    positive,
+  )
+  .option('--resolution <n>', 'tokens a side (default: the highest that is swapped)', positive)
+  .option('--head <n>', 'one head, counted from 1 (default: the mean of all)', positive)
+  .addOption(
+    new Option('--from <side>', 'which picture --at points into').choices(['output', 'appearance']).default('output'),
+  )
+  .addOption(new Option('--map <kind>', 'what to draw').choices(['heat', 'correspondence']).default('heat'))
+  .option('--raw', 'without the contrast that the run applied')
+  .option('--out <file>', 'the picture to write (default: RUN.heat.png or RUN.correspondence.png)')
+  .option('--size <pixels>', 'its side, at least', positive, 512)
+  .option('--node <id>', 'the denoise node, where the graph has several')
+  .option('--folder <dir>', "the folder that the graph's paths start from, where it is not found by itself")
+  .option('--provider <name>', 'what to compute on (default: what the run used)')
+  .option('--allow-outside', 'let the graph read pictures outside its own folder')
+  .action((source: string, flags: InspectFlags) => inspect(source, flags));
 
 const models = program.command('models').description('the checkpoints in the library');
 models.command('list').description('id, title and facts of each').action(listModels);

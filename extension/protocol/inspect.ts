@@ -16,7 +16,7 @@ const place = z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]);
 /** Which attention is looked at. */
 export const attentionSchema = z.object({
   ...runNode,
-  /** Loop step, from 0. */
+  /** Loop step, from 0 (people count from 1, as the timeline does). */
   step: z.number().int().min(0),
   level: swapLevelSchema,
   /** One layer of the level, by its index; absent: the mean of all of them. */
@@ -68,6 +68,8 @@ export interface InspectInfo {
   /** Nodes whose inversions the two pictures are. */
   structure: string;
   appearance: string;
+  /** Pixels a side of both pictures as the model sees them, and of the result. */
+  side: number;
 }
 
 /** A strongest place, and the attention there. */

@@ -78,6 +78,7 @@ export class Inspection {
       levels,
       structure: structure.node,
       appearance: appearance.node,
+      side: structure.picture.side,
     };
   }
 
@@ -145,11 +146,7 @@ export class Inspection {
     const { layers, source } = await loading;
     const { heads } = layers[0]!;
     if (head !== undefined && head >= heads) {
-      throw new WeftError(
-        'graph',
-        `The layer has ${heads} heads, 0 to ${heads - 1}: there is no head ${head}.`,
-        this.of.node,
-      );
+      throw new WeftError('graph', `The layer has ${heads} heads: there is no head ${head + 1}.`, this.of.node);
     }
     return { layers, source };
   }
@@ -160,11 +157,7 @@ export class Inspection {
   ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
     const { node, sampler, store } = this.of;
     if (step >= sampler.total) {
-      throw new WeftError(
-        'graph',
-        `${node} has ${sampler.total} steps, 0 to ${sampler.total - 1}: there is no step ${step}.`,
-        node,
-      );
+      throw new WeftError('graph', `${node} has ${sampler.total} steps: there is no step ${step + 1}.`, node);
     }
     const { sources, contrast } = sampler.swapAt(step);
     const source = sources[level];
@@ -180,7 +173,7 @@ export class Inspection {
     if (!queries) {
       throw new WeftError(
         'graph',
-        `Step ${step} of ${node} is not computed yet, or no longer kept: wait for it, or run again.`,
+        `Step ${step + 1} of ${node} is not computed yet, or no longer kept: wait for it, or run again.`,
         node,
       );
     }
@@ -218,10 +211,10 @@ export class Inspection {
       (one) => sampler.swapAt(one).sources[level],
     );
     const side = this.sideOf(level);
-    const where = `The swap at ${side} × ${side} is off at step ${step} of ${node}, so every place looked at the output itself`;
+    const where = `The swap at ${side} × ${side} is off at step ${step + 1} of ${node}, so every place looked at the output itself`;
     return on.length === 0
       ? `${where}; it is off at every step.`
-      : `${where}. It is on from step ${on[0]} to step ${on[on.length - 1]}.`;
+      : `${where}. It is on from step ${on[0]! + 1} to step ${on[on.length - 1]! + 1}.`;
   }
 
   private summaryOf({ step, level, layer, head, raw }: Attention, layers: AttentionLayer[]): Promise<AttentionSummary> {

@@ -102,9 +102,9 @@ describe('what can be asked', () => {
   });
 
   it('says in a sentence why there is nothing to see', async () => {
-    await expect(ask({ step: 0 })).rejects.toThrow(/off at step 0 of denoise.*on from step 3 to step 7/);
-    await expect(ask({ step: 8 })).rejects.toThrow(/8 steps, 0 to 7/);
-    await expect(ask({ head: 99 })).rejects.toThrow(/no head 99/);
+    await expect(ask({ step: 0 })).rejects.toThrow(/off at step 1 of denoise.*on from step 4 to step 8/);
+    await expect(ask({ step: 8 })).rejects.toThrow(/8 steps: there is no step 9/);
+    await expect(ask({ head: 99 })).rejects.toThrow(/no head 100/);
     await expect(ask({ runId: 'forgotten' })).rejects.toThrow(/run the graph again/);
     await expect(ask({ points: [[2, 0]] })).rejects.toThrow(/not understood/);
   });

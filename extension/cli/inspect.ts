@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { type GraphDocument } from '../graph';
+import { WeftError } from '../protocol/errors';
+import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';
+import { withEngine } from './execute';
+import { readRun } from './inspectedRun';
+
+export interface InspectFlags {
+  at?: string;
+  step?: number;
+  resolution?: number;
+  head?: number;
+  from: 'output' | 'appearance';
+  map: 'heat' | 'correspondence';
+  raw?: boolean;
+  out?: string;
+  size: number;
+  node?: string;
+  folder?: string;
+  provider?: string;
+  allowOutside?: boolean;
+}
+
+/** What is read back from the cache says nothing; what has to be computed again tells how far it is. */
+const QUIET_MS = 4000;
+
+/** `weft inspect RUN`: runs the graph as far as its denoise node, which reads back what is kept, and draws what was asked. */
+export async function inspect(source: string, flags: InspectFlags): Promise<void> {
+  const place = flags.at === undefined ? undefined : parsePlace(flags.at);
+  if (flags.map === 'heat' && !place) {
+    throw new WeftError('graph', 'Say where to look with --at x,y in pixels, for instance --at 64,40.');
+  }
+  const run = readRun(source, flags.folder);
+  const node = flags.node ?? onlyDenoise(run.document);
+  const out = path.resolve(flags.out ?? `${source.replace(/(\.weft)?\.(json|png)$/i, '')}.${flags.map}.png`);
+  if (!/\.png$/i.test(out)) throw new WeftError('graph', `--out ${flags.out} must end in .png.`);
+
+  await withEngine(async (engine) => {
+    const known = await engine.request('models.list', {});
+    for (const made of run.checkpoints) {
+      const [id, sha256] = made.split('@');
+      if (known.some((one) => one.id === id && one.sha256 !== sha256)) {
+        process.stderr.write(`${id} is no longer the checkpoint that made this picture: attention may differ.\n`);
+      }
+    }
+    const runId = randomUUID();
+    await engine.run({
+      runId,
+      graphText: run.graphText,
+      graphPath: run.graphPath,
+      outDir: path.dirname(out),
+      target: node,
+      provider: flags.provider ?? run.provider,
+      allowOutside: flags.allowOutside ?? false,
+    });
+    const info = await engine.request('inspect.open', { runId, node });
+    const { step, level } = choose(info, flags);
+    const attention: AttentionRequest = {
+      runId,
+      node,
+      step,
+      level,
+      raw: flags.raw ?? false,
+      ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
+    };
+    const point = place && inPicture(place, info.side);
+    const {
+      png,
+      peak,
+      source: looked,
+    } = await engine.request(
+      'inspect.draw',
+      {
+        ...attention,
+        what: flags.map,
+        from: flags.from === 'appearance' ? 'source' : 'output',
+        size: flags.size,
+        ...(point ? { point } : {}),
+      },
+      0,
+    );
+    await fs.mkdir(path.dirname(out), { recursive: true });
+    await fs.writeFile(out, png);
+    const side = info.levels.find((one) => one.level === level)!.side;
+    const where = `step ${step + 1} of ${info.steps.length}, ${side} × ${side}`;
+    if (peak && place) {
+      const strongest = `(${Math.round(peak.x * info.side)}, ${Math.round(peak.y * info.side)})`;
+      process.stderr.write(
+        flags.from === 'appearance'
+          ? `(${place.join(', ')}) of the ${looked}, ${where}: it went most to ${strongest} of the output.\n`
+          : `(${place.join(', ')}) of the output, ${where}: it looks most at ${strongest} of the ${looked}, ${percent(peak.weight)} of its attention.\n`,
+      );
+    } else process.stderr.write(`${where}: every place of the output in the colour of its source in the ${looked}.\n`);
+    if (looked === 'structure')
+      process.stderr.write(`At step ${step + 1} the structure's own keys were used, to hold its shapes.\n`);
+    process.stdout.write(`${path.relative(process.cwd(), out) || out}\n`);
+  }, QUIET_MS);
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+function parsePlace(text: string): [number, number] {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*$/.exec(text);
+  if (!match)
+    throw new WeftError('graph', `--at ${text} is not understood: write --at x,y in pixels, for instance --at 64,40.`);
+  return [Number(match[1]), Number(match[2])];
+}
+
+function inPicture([x, y]: [number, number], side: number): [number, number] {
+  if (x >= side || y >= side) {
+    throw new WeftError(
+      'graph',
+      `--at ${x},${y} lies outside the picture, which has ${side} × ${side} pixels: 0 to ${side - 1} each.`,
+    );
+  }
+  return [(x + 0.5) / side, (y + 0.5) / side];
+}
+
+function onlyDenoise(document: GraphDocument): string {
+  const found = Object.entries(document.nodes).flatMap(([id, { type }]) => (type === 'denoise' ? [id] : []));
+  if (found.length === 1) return found[0]!;
+  throw new WeftError(
+    'graph',
+    found.length === 0
+      ? 'The graph has no denoise node, so there is no attention to look at.'
+      : `The graph has several denoise nodes: choose one of ${found.join(', ')} with --node.`,
+  );
+}
+
+/** The step and the resolution that were asked for, or those where there is most to see. */
+function choose(info: InspectInfo, flags: InspectFlags): { step: number; level: InspectLevel } {
+  const sides = info.levels.map(({ side }) => side);
+  const wanted = info.levels.find(({ side }) => side === flags.resolution);
+  if (flags.resolution !== undefined && !wanted) {
+    throw new WeftError(
+      'graph',
+      `--resolution ${flags.resolution}: the swap acts at ${sides.map((side) => `${side} (${side} × ${side})`).join(' and ')}.`,
+    );
+  }
+  const level = wanted?.level ?? info.levels.find(({ level: one }) => info.steps.some((step) => step[one]))?.level;
+  if (!level)
+    throw new WeftError('graph', `The swap is off at every step of ${info.node}, so there is nothing to look at.`);
+  if (flags.step !== undefined) return { step: flags.step - 1, level };
+  const steps = info.steps.flatMap((step, index) => (step[level] === 'appearance' ? [index] : []));
+  const step = steps[Math.floor(steps.length / 2)];
+  if (step === undefined)
+    throw new WeftError('graph', `No step of ${info.node} looked at the appearance at this resolution.`);
+  return { step, level };
+}

@@ -1,0 +1,90 @@
+/** `weft inspect` as a person uses it: the built program, a process of its own. */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import sharp from 'sharp';
+import { writeGraph } from '../../../extension/graph';
+import { pictures, root, shortGraph, withParam } from '../../support/mini';
+
+const weft = path.join(root, 'dist', 'weft.js');
+let home: string;
+let folder: string;
+const call = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+  spawnSync(process.execPath, [weft, ...args], {
+    cwd: folder,
+    env: { ...process.env, WEFT_HOME: home },
+    encoding: 'utf8',
+  });
+
+beforeAll(() => {
+  home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'));
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-cli-'));
+  for (const name of ['giraffe.png', 'zebra.png']) fs.copyFileSync(path.join(pictures, name), path.join(folder, name));
+  const graph = withParam(shortGraph(), 'swap', 'higherRange', [20, 80]);
+  fs.writeFileSync(path.join(folder, 'short.weft.json'), writeGraph(graph));
+  const run = call('run', 'short.weft.json');
+  expect(run.status, run.stderr).toBe(0);
+});
+afterAll(() => {
+  for (const created of [home, folder]) fs.rmSync(created, { recursive: true, force: true });
+});
+
+it('draws where a place took its look from, out of run.json and out of the picture alike', async () => {
+  const report = path.join('weft-out', 'run.json');
+  const one = call('inspect', report, '--at', '64,60', '--step', '5', '--out', 'heat.png');
+  expect(one.stderr).toMatch(
+    /^\(64, 60\) of the output, step 5 of 8, 16 × 16: it looks most at \(\d+, \d+\) of the app/m,
+  );
+  expect(one.stderr).not.toMatch(/cached/);
+  expect(one).toMatchObject({ status: 0, stdout: 'heat.png\n' });
+  const two = call('inspect', path.join('weft-out', 'result.png'), '--at', '64,60', '--step', '5');
+  expect(two.stdout).toBe(`${path.join('weft-out', 'result.heat.png')}\n`);
+  const [first, second] = await Promise.all(
+    ['heat.png', path.join('weft-out', 'result.heat.png')].map((name) =>
+      sharp(path.join(folder, name)).raw().toBuffer(),
+    ),
+  );
+  expect(second!.equals(first!)).toBe(true);
+  expect(await sharp(path.join(folder, 'heat.png')).metadata()).toMatchObject({ width: 512, height: 512 });
+});
+
+it('draws the way back and the correspondences, and computes what the cache has lost', () => {
+  const back = call('inspect', 'short.weft.json', '--at', '60,60', '--from', 'appearance', '--out', 'back.png');
+  expect(back.stderr).toMatch(/\(60, 60\) of the appearance.*it went most to/);
+  fs.rmSync(home, { recursive: true, force: true });
+  const map = call('inspect', 'short.weft.json', '--map', 'correspondence', '--resolution', '8', '--out', 'map.png');
+  expect(map.stderr).toMatch(/8 × 8: every place of the output/);
+  expect([back.status, map.status]).toEqual([0, 0]);
+  expect(fs.existsSync(path.join(folder, 'map.png'))).toBe(true);
+});
+
+it('says what to do about a wrong question, and ends with 2', () => {
+  const wrong: [string[], RegExp][] = [
+    [['nowhere.png', '--at', '1,1'], /no such file/],
+    [['zebra.png', '--at', '1,1'], /carries no graph/],
+    [['short.weft.json'], /--at x,y/],
+    [['short.weft.json', '--at', 'middle'], /--at 64,40/],
+    [['short.weft.json', '--at', '128,0'], /128 × 128 pixels/],
+    [['short.weft.json', '--at', '1,1', '--step', '99'], /8 steps: there is no step 99/],
+    [['short.weft.json', '--at', '1,1', '--step', '1'], /off at step 1.*on from step 5/],
+    [['short.weft.json', '--at', '1,1', '--resolution', '12'], /16 \(16 × 16\) and 8/],
+    [['short.weft.json', '--at', '1,1', '--head', '99'], /no head 99/],
+    [['short.weft.json', '--at', '1,1', '--out', 'heat.jpg'], /\.png/],
+  ];
+  for (const [args, sentence] of wrong) {
+    const refused = call('inspect', ...args);
+    expect(refused.status, args.join(' ')).toBe(2);
+    expect(refused.stderr).toMatch(sentence);
+  }
+  fs.mkdirSync(path.join(folder, 'far'), { recursive: true });
+  const lost = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-lost-'));
+  fs.copyFileSync(path.join(folder, 'weft-out', 'result.png'), path.join(lost, 'result.png'));
+  const away = spawnSync(process.execPath, [weft, 'inspect', 'result.png', '--at', '1,1'], {
+    cwd: lost,
+    encoding: 'utf8',
+  });
+  expect(away).toMatchObject({ status: 2, stderr: expect.stringContaining('--folder') as string });
+  fs.rmSync(lost, { recursive: true });
+});
