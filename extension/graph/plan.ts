@@ -1,5 +1,5 @@
 /** What has to be computed, in which order, from what. */
-import { checkpointsOf, consumersOf, isMuted, nodeOf, orderOf, resolvedAt, resolveSource, worksAlone } from './analyse';
+import { checkpointsOf, consumersOf, isMuted, nodeOf, orderOf, resolveSource, sourcesAt, worksAlone } from './analyse';
 import { isNodeType, type NodeType, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
 import { defaultSegmentStep } from './catalogue/segment';
@@ -23,6 +23,8 @@ export interface PlannedNode {
   params: Record<string, unknown>;
   /** Where each wired input comes from, muted nodes passed over; an input that nothing reaches is absent. */
   inputs: Record<string, Source[]>;
+  /** By list port of which a wire comes to nothing: the places in the list of those that remain. */
+  places: Record<string, number[]>;
   /** True for the one kind of muted node that is still visited: an attention swap, which then gives the reconstruction. */
   muted: boolean;
   /** The structure's reconstruction takes the place of the transfer. */
@@ -67,13 +69,19 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
 
   const node = (id: string) => nodeOf(document, id) as GraphNode;
   const inputs = new Map<string, Record<string, Source[]>>();
+  const places = new Map<string, Record<string, number[]>>();
   for (const id of ids) {
     const resolved: Record<string, Source[]> = {};
-    for (const { name } of specOf(node(id).type)?.inputs ?? []) {
-      const sources = resolvedAt(document, node(id), name);
+    const remaining: Record<string, number[]> = {};
+    for (const { name, list } of specOf(node(id).type)?.inputs ?? []) {
+      const wires = sourcesAt(node(id), name).map((source) => resolveSource(document, source));
+      const sources = wires.filter((source) => source !== undefined);
       if (sources.length > 0) resolved[name] = sources;
+      if (list && sources.length < wires.length)
+        remaining[name] = wires.flatMap((source, place) => (source ? [place] : []));
     }
     inputs.set(id, resolved);
+    places.set(id, remaining);
   }
 
   const muted: string[] = [];
@@ -103,7 +111,17 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
     const effective = effectiveParams(type, params, overrides(type));
     if (type === 'segment') fillSegment(effective, own, planned);
     const reconstruct = isMuted(node(id));
-    planned.set(id, { id, type, params: effective, inputs: own, muted: reconstruct, reconstruct, implied, checkpoint });
+    planned.set(id, {
+      id,
+      type,
+      params: effective,
+      inputs: own,
+      places: places.get(id) ?? {},
+      muted: reconstruct,
+      reconstruct,
+      implied,
+      checkpoint,
+    });
   }
   return { nodes: [...planned.values()], byId: planned, muted };
 }
@@ -215,7 +233,14 @@ export function signatureOf(plan: Plan, id: string): string {
       port,
       ...(planned.inputs[port] ?? []).map((source) => [index.get(source.node) ?? -1, source.port]),
     ]);
-    const entry = canonical([planned.type, planned.reconstruct, planned.params, planned.implied, inputs]);
+    const entry = canonical([
+      planned.type,
+      planned.reconstruct,
+      planned.params,
+      planned.implied,
+      planned.places,
+      inputs,
+    ]);
     const number = entries.get(entry) ?? entries.size;
     entries.set(entry, number);
     index.set(top.id, number);

@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Engine } from '../../extension/engine/engine';
-import { type DecoderRow, FREEU_OFF, type RowKeyValues, type UnetRow } from '../../extension/engine/diffusion/unet';
+import { type DecoderRow, FREEU_OFF, type Share, type UnetRow } from '../../extension/engine/diffusion/unet';
 import { defaultThreads, inProcessSessions, workerSessions } from '../../extension/engine/onnx/session';
 import { type TensorData } from '../../extension/engine/onnx/types';
 import { LoadedCheckpoint } from '../../extension/engine/run/loadedCheckpoint';
@@ -64,7 +64,7 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
 
   const ours = async (): Promise<void> => {
     const reference = await unet.run({ rows: [a, s], freeu: FREEU_OFF, keep: { keyValues: true } });
-    const source: RowKeyValues = reference.keyValues![0]!;
+    const source: Share[] = [{ keyValues: reference.keyValues![0]! }];
     const swapped: DecoderRow = { from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } };
     await unet.run({ rows: [o], decoderRows: [swapped, { from: 0 }], freeu: FREEU_OFF });
   };
@@ -100,7 +100,8 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
   console.log(
     `swapped step, ${name}: ${mine.toFixed(1)} ms against ${authors.toFixed(1)} ms of two plain passes of three: ratio ${ratio.toFixed(3)}`,
   );
-  const source = (await unet.run({ rows: [a], freeu: FREEU_OFF, keep: { keyValues: true } })).keyValues![0]!;
+  const kept = await unet.run({ rows: [a], freeu: FREEU_OFF, keep: { keyValues: true } });
+  const source: Share[] = [{ keyValues: kept.keyValues![0]! }];
   const { a: alone, ratio: aloneRatio } = await paired(async () => {
     const swapped: DecoderRow = { from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } };
     await unet.run({ rows: [o], decoderRows: [swapped, { from: 0 }], freeu: FREEU_OFF });

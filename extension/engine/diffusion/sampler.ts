@@ -4,7 +4,7 @@ import { adain } from './adain';
 import { guidanceScales, guide } from './guidance';
 import { insideRange, laggedStep, type StepRange } from './stepRange';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
-import { type DecoderRow, type Latents, type RowKeyValues, type Unet, type UnetRow } from './unet';
+import { type DecoderRow, type Latents, type Share, type Unet, type UnetRow } from './unet';
 
 const SAMPLER_VERSION = 1;
 const QUERIES_VERSION = 1;
@@ -23,15 +23,26 @@ export interface AdainSettings {
   range: StepRange;
   /** [h·w] of 0 and 1; absent: the whole picture. */
   structureMask?: Float32Array;
-  appearanceMask?: Float32Array;
-  /** Digests of the masks: part of what the result depends on. */
-  maskDigests: [structure: string | undefined, appearance: string | undefined];
+  /** One for each appearance. */
+  appearanceMasks: (Float32Array | undefined)[];
+  /** Digests of the masks, the structure's first: part of what the result depends on. */
+  maskDigests: (string | undefined)[];
+}
+
+/** A picture whose look is taken. */
+export interface Appearance {
+  trajectory: Trajectory;
+  /** How much of each latent pixel [h·w] takes its look from here: all appearances' shares add up to 1. Absent: all of it. */
+  share?: Float32Array;
 }
 
 /** Everything the output O is computed from. */
 export interface TransferSettings {
   structure: Trajectory;
-  appearance: Trajectory;
+  /** One at least; with several, each has its share. */
+  appearances: readonly [Appearance, ...Appearance[]];
+  /** Names the shares: part of what the result depends on. */
+  sharesDigest?: string;
   /** Absent: the structure's reconstruction. */
   swap?: SwapSettings;
   adain?: AdainSettings;
@@ -99,7 +110,7 @@ export class Sampler {
   readonly total: number;
 
   constructor(private readonly settings: TransferSettings) {
-    const { structure, appearance, swap, adain, guidance } = settings;
+    const { structure, swap, adain, guidance } = settings;
     const { steps } = structure.source;
     this.total = structure.length;
     const scales = guidanceScales(guidance.scale, guidance.endScale, this.total);
@@ -129,12 +140,19 @@ export class Sampler {
       this.plans.push(plan);
       key = keyOf('transfer', SAMPLER_VERSION, [
         key,
-        swaps(plan) && [at, plan.contrast, plan.guidance, source === 'appearance' && appearance.referenceKey],
-        plan.adain && [appearance.referenceKey, adain!.maskDigests],
+        swaps(plan) && [at, plan.contrast, plan.guidance, source === 'appearance' && this.looks],
+        plan.adain && [this.looks, adain!.maskDigests],
       ]);
       if (swaps(plan) || plan.adain) untouched = false;
     }
     this.finalKey = key;
+  }
+
+  /** Names the appearances and their shares; a single one as it was named before there could be several. */
+  private get looks(): unknown {
+    const { appearances, sharesDigest } = this.settings;
+    if (appearances.length === 1) return appearances[0].trajectory.referenceKey;
+    return [appearances.map(({ trajectory }) => trajectory.referenceKey), sharesDigest];
   }
 
   /** Key of the final latents. */
@@ -150,7 +168,7 @@ export class Sampler {
   /** Names the queries of a step: O's latents before it, and the swap, which layers behind the first one see. */
   private queriesKey(step: number): Key {
     const { key, swap, contrast } = this.plans[step]!;
-    const appearance = Object.values(swap).includes('appearance') && this.settings.appearance.referenceKey;
+    const appearance = Object.values(swap).includes('appearance') && this.looks;
     return keyOf('queries', QUERIES_VERSION, [key, swap, contrast, appearance]);
   }
 
@@ -204,14 +222,15 @@ export class Sampler {
 
   /** The decoder row whose levels meet foreign keys and values. */
   private async swappedRow(step: number, store: ContentStore): Promise<DecoderRow> {
-    const { structure, appearance } = this.settings;
     const plan = this.plans[step]!;
-    const name = (plan.swap.high ?? plan.swap.low)!;
-    const keyValues: RowKeyValues = await (name === 'structure' ? structure : appearance).keyValuesAt(step, store);
+    const shares: Share[] = [];
+    for (const { trajectory, share } of this.sourcesAt(plan)) {
+      shares.push({ keyValues: await trajectory.keyValuesAt(step, store), weights: share });
+    }
     const swapped: DecoderRow = { from: 0, source: {}, contrast: {} };
     for (const level of ['high', 'low'] as const) {
       if (!plan.swap[level]) continue;
-      swapped.source![level] = keyValues;
+      swapped.source![level] = shares;
       if (plan.contrast !== 1) swapped.contrast![level] = plan.contrast;
     }
     return swapped;
@@ -231,7 +250,8 @@ export class Sampler {
 
   /** What the steps from `start` on read of the two trajectories. `complete`: also what only a comparison would look at. */
   demands(start = 0, complete = false): Map<Trajectory, Demand> {
-    const { structure, appearance } = this.settings;
+    const { structure, appearances } = this.settings;
+    const looks = appearances.map(({ trajectory }) => trajectory);
     const demands = new Map<Trajectory, Demand>();
     const of = (trajectory: Trajectory): Demand => {
       const demand = demands.get(trajectory) ?? noDemand();
@@ -245,13 +265,15 @@ export class Sampler {
         // The structure's latents are where O starts once something acts on it.
         if (plan.untouched) of(structure).until = Math.max(of(structure).until, step);
         const source = plan.swap.high ?? plan.swap.low;
-        const demand = of(source === 'structure' ? structure : appearance);
-        demand.keyValueSteps.add(step);
-        demand.until = Math.max(demand.until, step);
+        for (const trajectory of source === 'structure' ? [structure] : looks) {
+          const demand = of(trajectory);
+          demand.keyValueSteps.add(step);
+          demand.until = Math.max(demand.until, step);
+        }
       }
-      if (plan.adain) of(appearance).until = Math.max(of(appearance).until, step + 1);
+      if (plan.adain) for (const look of looks) of(look).until = Math.max(of(look).until, step + 1);
     }
-    if (complete) for (const trajectory of [structure, appearance]) of(trajectory).until = this.total;
+    if (complete) for (const trajectory of [structure, ...looks]) of(trajectory).until = this.total;
     return demands;
   }
 
@@ -297,7 +319,7 @@ export class Sampler {
   }
 
   private async step(step: number, latents: Latents, work: Work): Promise<{ next: Latents; original: Latents }> {
-    const { structure, appearance, adain: adainSettings } = this.settings;
+    const { structure, adain: adainSettings } = this.settings;
     const { store, trace } = work;
     const { scheduler } = structure;
     const plan = this.plans[step]!;
@@ -315,16 +337,35 @@ export class Sampler {
     }
     trace?.('ddpm', step, next);
     if (plan.adain) {
-      const style = await appearance.latentsAt(step + 1, store);
-      const { structureMask, appearanceMask } = adainSettings!;
-      next = adain(next, style, {
-        channels: work.channels,
-        contentMask: structureMask,
-        styleMask: appearanceMask,
-      }).latents;
+      next = await this.normalise(next, step, adainSettings!, work);
       trace?.('adain', step, next);
     }
     return { next, original };
+  }
+
+  /** AdaIN after a step; with several appearances each acts on its share with its own statistics. */
+  private async normalise(latents: Latents, step: number, settings: AdainSettings, work: Work): Promise<Latents> {
+    const { appearances } = this.settings;
+    const { channels, store } = work;
+    const { structureMask, appearanceMasks } = settings;
+    const styled: Latents[] = [];
+    for (const [index, { trajectory, share }] of appearances.entries()) {
+      const style = await trajectory.latentsAt(step + 1, store);
+      const contentMask = share ? inside(share, structureMask) : structureMask;
+      // A share that lies outside the object has nothing to change.
+      if (share && !contentMask!.includes(1)) {
+        styled.push(latents);
+        continue;
+      }
+      styled.push(adain(latents, style, { channels, contentMask, styleMask: appearanceMasks[index] }).latents);
+    }
+    if (appearances.length === 1) return styled[0]!;
+    const next = new Float32Array(latents.length);
+    for (const [index, { share }] of appearances.entries()) {
+      const pixels = share!.length;
+      for (let i = 0; i < next.length; i++) next[i]! += share![i % pixels]! * styled[index]![i]!;
+    }
+    return next;
   }
 
   /** ε of O. Its two predictions share the encoder; without guidance only the swapped one is needed. */
@@ -357,8 +398,16 @@ export class Sampler {
   private prefetch(step: number, store: ContentStore): void {
     const plan = this.plans[step];
     if (!plan || !swaps(plan)) return;
-    const { structure, appearance } = this.settings;
-    const source = (plan.swap.high ?? plan.swap.low) === 'structure' ? structure : appearance;
-    source.keyValuesAt(step, store).catch(() => {});
+    for (const { trajectory } of this.sourcesAt(plan)) trajectory.keyValuesAt(step, store).catch(() => {});
+  }
+
+  /** Whose keys and values a swapping step reads. */
+  private sourcesAt(plan: StepPlan): readonly Appearance[] {
+    const { structure, appearances } = this.settings;
+    return (plan.swap.high ?? plan.swap.low) === 'structure' ? [{ trajectory: structure }] : appearances;
   }
 }
+
+/** Where a share and a mask both are. */
+const inside = (share: Float32Array, mask: Float32Array | undefined): Float32Array =>
+  share.map((value, pixel) => Number(value > 0 && mask?.[pixel] !== 0));

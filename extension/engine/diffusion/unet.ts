@@ -28,12 +28,18 @@ export interface UnetRow {
   context: Float32Array;
 }
 
+/** Keys and values that a row attends to, and how much of the output each latent pixel [h·w] takes from them; absent: all. */
+export interface Share {
+  keyValues: RowKeyValues;
+  weights?: Float32Array;
+}
+
 /** A row of the decoder half. */
 export interface DecoderRow {
   /** The encoder row it continues. */
   from: number;
-  /** Where its keys and values come from, by level; its own where absent. */
-  source?: Partial<Record<SwapLevel, RowKeyValues>>;
+  /** Where its keys and values come from, by level; its own where absent. Several: their attentions' outputs are added up. */
+  source?: Partial<Record<SwapLevel, Share[]>>;
   /** Contrast β of its attention maps, by level; none where absent. */
   contrast?: Partial<Record<SwapLevel, number>>;
 }
@@ -80,6 +86,10 @@ function stack(arrays: Float32Array[]): Float32Array {
   arrays.forEach((array, index) => all.set(array, index * length));
   return all;
 }
+
+/** A list brought to a length by repeating its first item: what has no weight may point anywhere. */
+const filled = (list: number[], length: number): number[] =>
+  Array.from({ length }, (_, index) => list[index] ?? list[0]!);
 
 const compact = (array: Float32Array): Float32Array =>
   array.byteLength === array.buffer.byteLength ? array : array.slice();
@@ -175,34 +185,71 @@ export class Unet {
   private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderRow[]): void {
     const count = rows.length;
     const external: RowKeyValues[] = [];
-    const sources = rows.map((row, index) => {
-      const source = row.source?.[level];
-      if (!source) return index;
-      const known = external.indexOf(source);
-      return count + (known >= 0 ? known : external.push(source) - 1);
+    const sourceOf = (keyValues: RowKeyValues): number => {
+      const known = external.indexOf(keyValues);
+      return count + (known >= 0 ? known : external.push(keyValues) - 1);
+    };
+    // One attention for each share of each row.
+    const attentions = rows.flatMap((row, index) => {
+      const contrast = row.contrast?.[level];
+      const shares = row.source?.[level];
+      if (!shares) return [{ row: index, kv: index, contrast, weights: undefined }];
+      return shares.map(({ keyValues, weights }) => ({ row: index, kv: sourceOf(keyValues), contrast, weights }));
     });
-    const contrasted = rows.flatMap((row, index) => (row.contrast?.[level] === undefined ? [] : [index]));
-    const plain = rows.flatMap((row, index) => (row.contrast?.[level] === undefined ? [index] : []));
+    const plain = attentions.filter(({ contrast }) => contrast === undefined);
+    const contrasted = attentions.filter(({ contrast }) => contrast !== undefined);
     const order = [...plain, ...contrasted];
+    const positionsOf = (row: number): number[] =>
+      order.flatMap((attention, position) => (attention.row === row ? [position] : []));
+    const mixed = rows.flatMap((_, row) => (positionsOf(row).length > 1 ? [row] : []));
+    const most = Math.max(1, ...mixed.map((row) => positionsOf(row).length));
+    const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
+    const tokens = layers[0] ? this.tokensAt(layers[0].halvings) : 1;
+    const mixRows = mixed.flatMap((row) => filled(positionsOf(row), most));
+    const weights = new Float32Array(mixed.length * most * tokens);
+    for (const [index, row] of mixed.entries()) {
+      for (const [share, position] of positionsOf(row).entries()) {
+        weights.set(this.onTokens(order[position]!.weights, layers[0]!.halvings), (index * most + share) * tokens);
+      }
+    }
     feeds[unetNames.querySlices(level)] = int64([this.querySlices(level, contrasted.length)]);
-    feeds[unetNames.kv(level)] = int64(sources);
-    feeds[unetNames.plainRows(level)] = int64(plain);
-    feeds[unetNames.contrastRows(level)] = int64(contrasted);
-    feeds[unetNames.restore(level)] = int64(rows.map((_, index) => order.indexOf(index)));
+    feeds[unetNames.plainRows(level)] = int64(plain.map(({ row }) => row));
+    feeds[unetNames.plainKv(level)] = int64(plain.map(({ kv }) => kv));
+    feeds[unetNames.contrastRows(level)] = int64(contrasted.map(({ row }) => row));
+    feeds[unetNames.contrastKv(level)] = int64(contrasted.map(({ kv }) => kv));
+    feeds[unetNames.mixRows(level)] = { ...int64(mixRows), dims: [mixed.length, most] };
+    feeds[unetNames.mixWeights(level)] = float32([mixed.length, most, tokens, 1], weights);
+    feeds[unetNames.restore(level)] = int64(
+      rows.map((_, row) => (mixed.includes(row) ? order.length + mixed.indexOf(row) : positionsOf(row)[0]!)),
+    );
     feeds[unetNames.contrast(level)] = float32(
       [contrasted.length],
-      Float32Array.from(contrasted, (row) => rows[row]!.contrast![level]!),
+      Float32Array.from(contrasted, ({ contrast }) => contrast!),
     );
-    for (const layer of this.graph.swapLayers) {
-      if (layer.level !== level) continue;
-      const tokens = this.tokensAt(layer.halvings);
-      const dims = [external.length, tokens, layer.width];
+    for (const layer of layers) {
+      const dims = [external.length, this.tokensAt(layer.halvings), layer.width];
       feeds[unetNames.externalKey(layer.index)] = float32(dims, stack(external.map((row) => row.keys[layer.index]!)));
       feeds[unetNames.externalValue(layer.index)] = float32(
         dims,
         stack(external.map((row) => row.values[layer.index]!)),
       );
     }
+  }
+
+  /** Values on the latent grid as their means on the coarser grid of a layer. */
+  private onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
+    const tokens = this.tokensAt(halvings);
+    if (!values) return new Float32Array(tokens).fill(1);
+    const [height, width] = this.latentSize;
+    const [rows, columns] = [height >> halvings, width >> halvings];
+    const side = 1 << halvings;
+    const means = new Float32Array(tokens);
+    for (let y = 0; y < rows * side; y++) {
+      for (let x = 0; x < columns * side; x++) {
+        means[(y >> halvings) * columns + (x >> halvings)]! += values[y * width + x]! / side ** 2;
+      }
+    }
+    return means;
   }
 
   /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within a budget. */

@@ -1,18 +1,24 @@
 import { WeftError } from '../../protocol/errors';
 import { type Executor } from '../run/context';
-import { inputsOf, requiredInput } from '../run/inputs';
+import { inputsOf, placedInputs, requiredInput } from '../run/inputs';
 import { swapSettings } from '../run/settings';
 
 export const attentionSwap: Executor = async (execution) => {
   const { node } = execution;
   const structure = requiredInput(execution, 'structure', 'inversion');
   const appearances = inputsOf(execution, 'appearance', 'inversion');
-  if (appearances.length > 1) {
+  const regions = placedInputs(execution, 'masks', 'mask');
+  if (regions.length > appearances.length) {
     throw new WeftError(
       'graph',
-      `${node.id} has ${appearances.length} appearances wired, but takes its look from one: unwire the others.`,
+      `${node.id} has ${regions.length} masks for ${appearances.length === 1 ? 'one appearance' : `${appearances.length} appearances`}: each mask belongs to the appearance at its place in the list. Unwire the others.`,
       node.id,
     );
+  }
+  for (const [index, region] of regions.entries()) {
+    if (region?.found !== false || appearances.length === 1) continue;
+    const { node: from } = appearances[index]!;
+    execution.context.warn(node.id, `The mask of ${from} is empty, so ${from} gives its look to no place.`);
   }
   for (const appearance of appearances) {
     for (const field of ['steps', 'skip', 'seed'] as const) {
@@ -34,5 +40,5 @@ export const attentionSwap: Executor = async (execution) => {
   }
   // Muted, the transfer is the structure's reconstruction.
   const swap = node.muted ? undefined : swapSettings(node.params);
-  return { outputs: { transfer: { kind: 'transfer', structure, appearances, swap } }, computed: 'inherit' };
+  return { outputs: { transfer: { kind: 'transfer', structure, appearances, regions, swap } }, computed: 'inherit' };
 };

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type AdainSettings, Sampler } from '../diffusion/sampler';
+import { type AdainSettings, Sampler, type TransferSettings } from '../diffusion/sampler';
 import { encodePng } from '../image/png';
 import { Inspection } from '../inspect/inspection';
 import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
+import { sharesOf } from '../run/shares';
 import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../run/values';
 
 export const denoise: Executor = async (execution) => {
@@ -11,18 +12,19 @@ export const denoise: Executor = async (execution) => {
   const { store } = context;
   const transfer = requiredInput(execution, 'transfer', 'transfer');
   const { checkpoint, trajectory } = transfer.structure;
-  const appearance = transfer.appearances[0] ?? transfer.structure;
+  const { kept, ...looks } = await appearancesOf(transfer);
   const sampler = new Sampler({
     structure: trajectory,
-    appearance: appearance.trajectory,
+    ...looks,
     swap: transfer.swap,
-    adain: await adainSettings(transfer),
+    adain: await adainSettings(transfer, kept),
     guidance: transfer.guidance ?? { scale: 1, endScale: 1 },
   });
   const { attention } = context;
   // A run that keeps nothing can't be asked afterwards.
   if (context.options.useCache) {
     const { structure } = transfer;
+    const appearance = transfer.appearances[kept[0]!] ?? structure;
     context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearance, store }));
   }
   const missing = await sampler.missing(store);
@@ -57,21 +59,42 @@ export const denoise: Executor = async (execution) => {
   };
 };
 
-async function adainSettings({ adain, structure }: TransferValue): Promise<AdainSettings | undefined> {
+/** The appearances with their shares of the picture; those that give to no place are left out. */
+async function appearancesOf(
+  transfer: TransferValue,
+): Promise<Pick<TransferSettings, 'appearances' | 'sharesDigest'> & { kept: number[] }> {
+  const { structure, appearances, regions = [] } = transfer;
+  const all = appearances.length > 0 ? appearances : [structure];
+  if (all.length === 1) return { appearances: [{ trajectory: all[0]!.trajectory }], kept: [0] };
+  const grid = structure.checkpoint.latentSize;
+  const masks = await Promise.all(all.map((_, index) => regions[index]?.onGrid(...grid)));
+  const shares = sharesOf(masks, grid[0] * grid[1]);
+  const kept = shares.flatMap((share, index) => (share.some((part) => part > 0) ? [index] : []));
+  const [first, ...rest] = kept.map((index) => ({ trajectory: all[index]!.trajectory, share: shares[index]! }));
+  if (rest.length === 0) return { appearances: [{ trajectory: first!.trajectory }], kept };
+  const digest = createHash('sha256');
+  for (const index of kept) digest.update(shares[index]!);
+  return { appearances: [first!, ...rest], sharesDigest: digest.digest('hex'), kept };
+}
+
+async function adainSettings({ adain, structure }: TransferValue, kept: number[]): Promise<AdainSettings | undefined> {
   if (!adain) return undefined;
-  const masks = [adain.structureMask, adain.appearanceMask];
+  const { range, structureMask } = adain;
+  const appearanceMasks = kept.map((index) => adain.appearanceMasks?.[index]);
   // An object that was not found on one side leaves nothing to match on the other.
-  if (masks.some((mask) => mask?.found === false)) return { range: adain.range, maskDigests: [undefined, undefined] };
+  const lost = (mask: MaskValue | undefined): boolean => mask?.found === false;
+  const nothing = lost(structureMask) || (kept.length === 1 && lost(appearanceMasks[0]));
+  if (nothing) return { range, appearanceMasks: [], maskDigests: [undefined, undefined] };
   const grid = structure.checkpoint.latentSize;
   const onGrid = async (mask: MaskValue | undefined): Promise<Float32Array | undefined> => {
     const data = await mask?.onGrid(...grid);
     return data?.includes(1) ? data : undefined;
   };
   return {
-    range: adain.range,
-    structureMask: await onGrid(adain.structureMask),
-    appearanceMask: await onGrid(adain.appearanceMask),
-    maskDigests: [adain.structureMask?.digest, adain.appearanceMask?.digest],
+    range,
+    structureMask: await onGrid(structureMask),
+    appearanceMasks: await Promise.all(appearanceMasks.map(onGrid)),
+    maskDigests: [structureMask?.digest, ...appearanceMasks.map((mask) => mask?.digest)],
   };
 }
 

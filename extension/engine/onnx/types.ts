@@ -83,10 +83,12 @@ export interface GraphTensor {
  * How to call a rewritten UNet. Beyond the export's own inputs (`sample` [B,C,h,w], `timestep` [B],
  * `encoderHiddenStates` [B,L,D]) and output ([Bd,C,h,w]) it has, with the names of `unetNames`:
  * - weft_rows int64 [Bd]: which encoder row each decoder row continues;
- * - for level ∈ {high, low}: weft_kv_{level} int64 [Bd]: for each decoder row, the row of K_all = Concat(own K of the Bd
- *   rows, external K) and of V_all that it attends to; [0 … Bd−1] = itself. weft_plain_rows_{level} int64 [P],
- *   weft_contrast_rows_{level} int64 [R], P + R = Bd: decoder rows without and with contrast; weft_restore_{level} int64
- *   [Bd]: position of each decoder row in Concat(plain, contrast); weft_contrast_{level} float [R]: β of each contrast row
+ * - for level ∈ {high, low} the attention rows: weft_plain_rows_{level}, weft_plain_kv_{level} int64 [P], without contrast, and
+ *   weft_contrast_rows_{level}, weft_contrast_kv_{level} int64 [R], with it. `rows` names the decoder row whose queries they are (a
+ *   decoder row may occur in several), `kv` the row of K_all = Concat(own K of the Bd rows, external K) and of V_all that they attend
+ *   to. weft_mix_rows_{level} int64 [M,K]: positions in Concat(plain, contrast) whose outputs are added up, with the weights
+ *   weft_mix_weights_{level} float [M,K,N,1]; K ≥ 1, M ≥ 0. weft_restore_{level} int64 [Bd]: position of each decoder row's output in
+ *   Concat(plain, contrast, mixed). weft_contrast_{level} float [R]: β of each contrast row
  *   (1 = none, but costs what contrast costs); weft_query_slices_{level} int64 [1], ≥ 1: number of query slices the contrast
  *   maps are computed in (4 · R · heads · N² / slices bytes, twice; slices of about 4 MB fit a cache and
  *   take 0.6 of the time of a whole map at 4096 tokens);
@@ -121,9 +123,12 @@ export interface UnetInterface {
 /** Names of the inputs and outputs that surgery adds. */
 export const unetNames = {
   rows: 'weft_rows',
-  kv: (level: SwapLevel) => `weft_kv_${level}`,
   plainRows: (level: SwapLevel) => `weft_plain_rows_${level}`,
+  plainKv: (level: SwapLevel) => `weft_plain_kv_${level}`,
   contrastRows: (level: SwapLevel) => `weft_contrast_rows_${level}`,
+  contrastKv: (level: SwapLevel) => `weft_contrast_kv_${level}`,
+  mixRows: (level: SwapLevel) => `weft_mix_rows_${level}`,
+  mixWeights: (level: SwapLevel) => `weft_mix_weights_${level}`,
   restore: (level: SwapLevel) => `weft_restore_${level}`,
   contrast: (level: SwapLevel) => `weft_contrast_${level}`,
   querySlices: (level: SwapLevel) => `weft_query_slices_${level}`,

@@ -1,5 +1,5 @@
-import { type Plan, type PlannedNode } from '../../graph';
-import { Sampler, type TransferSettings } from '../diffusion/sampler';
+import { type Plan, type PlannedNode, type Source } from '../../graph';
+import { type Appearance, Sampler, type TransferSettings } from '../diffusion/sampler';
 import { type Demand, noDemand, type Trajectory } from '../diffusion/trajectory';
 import { adainRange, guidanceSettings, segmentStep, swapSettings } from './settings';
 import { type InversionValue } from './values';
@@ -52,16 +52,17 @@ function settingsAlong(
   let guidance = { scale: 1, endScale: 1 };
   let at = nodes.get(denoise.inputs['transfer']?.[0]?.node ?? '');
   while (at && at.type !== 'attention-swap') {
-    if (at.type === 'adain') adain = { range: adainRange(at.params), maskDigests: [undefined, undefined] };
+    if (at.type === 'adain') adain = { range: adainRange(at.params), appearanceMasks: [], maskDigests: [] };
     if (at.type === 'guidance') guidance = guidanceSettings(at.params);
     at = nodes.get(at.inputs['transfer']?.[0]?.node ?? '');
   }
   const structure = at?.inputs['structure']?.[0];
-  const appearance = at?.inputs['appearance']?.[0];
-  if (!at || !structure || !appearance) return undefined;
+  const [first, ...others] = at?.inputs['appearance'] ?? [];
+  if (!at || !structure || !first) return undefined;
+  const look = ({ node }: Source): Appearance => ({ trajectory: inversion(node).trajectory });
   return {
     structure: inversion(structure.node).trajectory,
-    appearance: inversion(appearance.node).trajectory,
+    appearances: [look(first), ...others.map(look)],
     swap: at.muted ? undefined : swapSettings(at.params),
     adain,
     guidance,

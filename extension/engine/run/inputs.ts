@@ -18,6 +18,18 @@ export function inputsOf<Kind extends Value['kind']>(
   });
 }
 
+/** The values of a list port at their places in the list as it is wired: a muted node's place is empty. */
+export function placedInputs<Kind extends Value['kind']>(
+  execution: Execution,
+  port: string,
+  ...kinds: Kind[]
+): (ValueOf<Kind> | undefined)[] {
+  const places = execution.node.places[port];
+  const placed: (ValueOf<Kind> | undefined)[] = [];
+  for (const [index, value] of inputsOf(execution, port, ...kinds).entries()) placed[places?.[index] ?? index] = value;
+  return Array.from(placed);
+}
+
 export function optionalInput<Kind extends Value['kind']>(
   execution: Execution,
   port: string,

@@ -57,8 +57,10 @@ export interface TransferValue {
   kind: 'transfer';
   structure: InversionValue;
   appearances: InversionValue[];
+  /** Where in the structure each appearance is taken, by its place in the list; absent where it has no region of its own. */
+  regions?: (MaskValue | undefined)[];
   swap?: TransferSettings['swap'];
-  adain?: { range: [number, number]; structureMask?: MaskValue; appearanceMask?: MaskValue };
+  adain?: { range: [number, number]; structureMask?: MaskValue; appearanceMasks?: (MaskValue | undefined)[] };
   guidance?: { scale: number; endScale: number };
 }
 

@@ -25,10 +25,11 @@ export const adain: NodeSpec = {
     {
       name: 'appearanceMask',
       label: 'Appearance mask',
-      help: 'Where the object is in the appearance; unwired, everywhere.',
+      help: 'Where the object is in the appearance, or in each of them, in the order of the swap; unwired, everywhere.',
       types: ['mask'],
       optional: true,
-      list: false,
+      list: true,
+      pairsWith: { port: 'appearance', on: 'swap' },
     },
   ],
   outputs: [{ name: 'transfer', label: 'Transfer', help: 'The transfer with AdaIN.', type: 'transfer' }],

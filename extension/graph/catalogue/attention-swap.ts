@@ -24,6 +24,15 @@ export const attentionSwap: NodeSpec = {
       optional: false,
       list: true,
     },
+    {
+      name: 'masks',
+      label: 'Masks',
+      help: 'Where in the structure each appearance is taken: the first mask is for the first appearance, and so on. Overlapping masks share; an appearance without a mask takes what no mask covers; when all have one, the first takes it.',
+      types: ['mask'],
+      optional: true,
+      list: true,
+      pairsWith: { port: 'appearance', on: 'node' },
+    },
   ],
   outputs: [{ name: 'transfer', label: 'Transfer', help: 'The transfer, to be denoised.', type: 'transfer' }],
   params: [

@@ -29,6 +29,8 @@ export interface InputSpec {
   optional: boolean;
   /** Takes several wires, in order. */
   list: boolean;
+  /** For a list: the port whose wires these belong to one by one, on this node or on the swap that its transfer comes from. */
+  pairsWith?: { port: string; on: 'node' | 'swap' };
 }
 
 export interface OutputSpec {

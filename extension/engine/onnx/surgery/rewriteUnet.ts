@@ -24,7 +24,7 @@ import { findRegions, type Regions } from './regions';
 import { addLevelInputs, plainAttention, type SwapInputs, swappedAttention } from './swap';
 
 /** To be raised when rewritten graphs change in what they compute or how they are called: prepared checkpoints are made anew. */
-export const SURGERY_VERSION = 1;
+export const SURGERY_VERSION = 2;
 
 const INT64 = TensorProto_DataType.INT64;
 const FLOAT = TensorProto_DataType.FLOAT;

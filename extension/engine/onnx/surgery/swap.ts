@@ -7,9 +7,12 @@ const INT64 = TensorProto_DataType.INT64;
 const FLOAT = TensorProto_DataType.FLOAT;
 
 export interface SwapInputs {
-  kv: string;
   plainRows: string;
+  plainKv: string;
   contrastRows: string;
+  contrastKv: string;
+  mixRows: string;
+  mixWeights: string;
   restore: string;
   contrast: string;
   slices: string;
@@ -18,9 +21,17 @@ export interface SwapInputs {
 /** Declares the index lists of a level. */
 export function addLevelInputs(graph: Graph, level: SwapLevel): SwapInputs {
   return {
-    kv: graph.addInput(unetNames.kv(level), INT64, ['rows']),
     plainRows: graph.addInput(unetNames.plainRows(level), INT64, [`plain_${level}`]),
+    plainKv: graph.addInput(unetNames.plainKv(level), INT64, [`plain_${level}`]),
     contrastRows: graph.addInput(unetNames.contrastRows(level), INT64, [`contrast_${level}`]),
+    contrastKv: graph.addInput(unetNames.contrastKv(level), INT64, [`contrast_${level}`]),
+    mixRows: graph.addInput(unetNames.mixRows(level), INT64, [`mixed_${level}`, `mixing_${level}`]),
+    mixWeights: graph.addInput(unetNames.mixWeights(level), FLOAT, [
+      `mixed_${level}`,
+      `mixing_${level}`,
+      `tokens_${level}`,
+      1,
+    ]),
     restore: graph.addInput(unetNames.restore(level), INT64, ['rows']),
     contrast: graph.addInput(unetNames.contrast(level), FLOAT, [`contrast_${level}`]),
     slices: graph.addInput(unetNames.querySlices(level), INT64, [1]),
@@ -170,7 +181,7 @@ export interface SwapOptions {
 
 /**
  * Subgraph from the projections q, k, v [Bd, N, W] to the merged heads [Bd, N, W]. Declares the layer's external keys and values;
- * a decoder row attends to row kv[row] of Concat(own, external).
+ * each attention row meets the row of Concat(own, external) that the index lists name.
  */
 export function swappedAttention(
   graph: Graph,
@@ -189,26 +200,33 @@ export function swappedAttention(
   const values = graph.add('Concat', [v, external(unetNames.externalValue(index))], `${hint}_values`, { axis: 0 });
   const pick = (x: string, rows: string, name: string): string =>
     graph.add('Gather', [x, rows], `${hint}_${name}`, { axis: 0 });
-  const source = (rows: string): string =>
-    graph.memo(`kv of ${rows}`, () => graph.add('Gather', [inputs.kv, rows], `${rows}_kv`, { axis: 0 }));
-  const [plainKv, contrastKv] = [source(inputs.plainRows), source(inputs.contrastRows)];
   const plain = plainAttention(
     graph,
     pick(q, inputs.plainRows, 'plain_q'),
-    pick(keys, plainKv, 'plain_k'),
-    pick(values, plainKv, 'plain_v'),
+    pick(keys, inputs.plainKv, 'plain_k'),
+    pick(values, inputs.plainKv, 'plain_v'),
     shape,
     `${hint}_plain`,
   );
   const contrasted = contrastAttention(
     graph,
     pick(q, inputs.contrastRows, 'contrast_q'),
-    pick(keys, contrastKv, 'contrast_k'),
-    pick(values, contrastKv, 'contrast_v'),
+    pick(keys, inputs.contrastKv, 'contrast_k'),
+    pick(values, inputs.contrastKv, 'contrast_v'),
     inputs.contrast,
     inputs.slices,
     shape,
     level,
   );
-  return pick(graph.add('Concat', [plain, contrasted], `${hint}_both`, { axis: 0 }), inputs.restore, 'out');
+  const computed = graph.add('Concat', [plain, contrasted], `${hint}_both`, { axis: 0 });
+  // Rows of several appearances become one, token by token.
+  const weights =
+    shape.type === FLOAT
+      ? inputs.mixWeights
+      : graph.memo(`${inputs.mixWeights} as ${shape.type}`, () =>
+          graph.add('Cast', [inputs.mixWeights], `${inputs.mixWeights}_cast`, { to: shape.type }),
+        );
+  const weighted = graph.add('Mul', [pick(computed, inputs.mixRows, 'mixing'), weights], `${hint}_weighted`);
+  const mixed = graph.add('ReduceSum', [weighted, graph.int64([1])], `${hint}_mixed`, { keepdims: 0 });
+  return pick(graph.add('Concat', [computed, mixed], `${hint}_all`, { axis: 0 }), inputs.restore, 'out');
 }
