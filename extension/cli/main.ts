@@ -3,7 +3,16 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
 import { inspect, type InspectFlags } from './inspect';
-import { addModel, listModels, removeModel, verifyModel } from './models';
+import {
+  addModel,
+  availableModels,
+  type DownloadFlags,
+  downloadModel,
+  listModels,
+  removeModel,
+  showModel,
+  verifyModel,
+} from './models';
 import { run, type RunFlags } from './run';
 import { transfer, type TransferFlags } from './transfer';
 import { validate } from './validate';
@@ -89,14 +98,36 @@ program
 
 const models = program.command('models').description('the checkpoints in the library');
 models.command('list').description('id, title and facts of each').action(listModels);
+models.command('available').description('what can be downloaded by name').action(availableModels);
+models
+  .command('show')
+  .argument('<id>')
+  .description('everything about one: size, licence, and the memory that it needs')
+  .action(showModel);
+models
+  .command('download')
+  .argument('<name>', 'one of `weft models available`, or a manifest file (*.json)')
+  .option('--accept-license', "accept the checkpoint's licence, which is shown first")
+  .option('--mirror <url>', 'a server that has the same files (default: WEFT_MIRROR, HF_ENDPOINT, else the publisher)')
+  .description('fetch and import a checkpoint, or go on where it was paused; prints its id as the last line')
+  .action((name: string, flags: DownloadFlags) => downloadModel(name, flags));
 models
   .command('add')
-  .argument('<dir>', 'a Stable Diffusion ONNX folder')
+  .argument('<paths...>', 'a Stable Diffusion ONNX folder, or the files of one checkpoint')
   .option('--id <id>', 'what to call it')
   .description('import and rewrite a folder; prints its id as the last line')
-  .action((folder: string, flags: { id?: string }) => addModel(folder, flags.id));
-models.command('verify').argument('<id>').description('compare every file with its digest').action(verifyModel);
-models.command('remove').argument('<id>').description('forget a checkpoint and its prepared files').action(removeModel);
+  .action((paths: string[], flags: { id?: string }) => addModel(paths, flags.id));
+models
+  .command('verify')
+  .argument('<id>')
+  .description('compare every file with its digest and open it')
+  .action(verifyModel);
+models
+  .command('remove')
+  .argument('<id>')
+  .option('--yes', 'do not ask')
+  .description('forget a checkpoint, its prepared files and what was downloaded for it')
+  .action((id: string, flags: { yes?: boolean }) => removeModel(id, flags));
 
 async function main(): Promise<void> {
   try {

@@ -1,34 +1,223 @@
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
+import { WeftError } from '../protocol/errors';
+import { type EngineProcess } from './engineProcess';
 import { withEngine } from './execute';
 
-/** `weft models list`: a line for each checkpoint. */
+export interface DownloadFlags {
+  acceptLicense?: boolean;
+  mirror?: string;
+}
+
+/** `weft models list`: a line for each checkpoint of the library. */
 export async function listModels(): Promise<void> {
-  const checkpoints = await withEngine((engine) => engine.request('models.list', {}));
-  for (const { id, title, size, precision, pictureSize, sha256, problem } of checkpoints) {
-    const facts = problem ?? `${pictureSize}² · ${precision} · ${megabytes(size)} · ${sha256.slice(0, 12)}`;
+  const { checkpoints, known } = await withEngine(async (engine) => ({
+    checkpoints: await engine.request('models.list', {}),
+    known: await engine.request('models.known', {}),
+  }));
+  for (const { id, title, size, precision, pictureSize, sha256, problem, memory } of checkpoints) {
+    const needs = memory === undefined ? '' : ` · needs ${bytesText(memory.cpu.total)} of memory`;
+    const facts = problem ?? `${pictureSize}² · ${precision} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}`;
     process.stdout.write(`${id}\t${title}\t${facts}\n`);
+  }
+  for (const { name, state, doneBytes, bytes } of known) {
+    if (state === 'paused' || state === 'downloading')
+      process.stderr.write(
+        `${name}: ${state} at ${Math.floor((100 * doneBytes) / bytes)} % of ${bytesText(bytes)}; ` +
+          `\`weft models download ${name}\` ${state === 'paused' ? 'goes on' : 'waits for no one: another Weft is at it'}\n`,
+      );
+  }
+  if (checkpoints.every(({ builtIn }) => builtIn))
+    process.stderr.write(
+      '`weft models available` lists what can be downloaded; `weft models add DIR` imports a folder.\n',
+    );
+}
+
+/** `weft models available`: a line for each checkpoint that can be downloaded by name. */
+export async function availableModels(): Promise<void> {
+  const known = await withEngine((engine) => engine.request('models.known', {}));
+  for (const { name, title, precision, bytes, exact, licence, source, state } of known) {
+    const size = `${exact ? '' : 'about '}${bytesText(bytes)}`;
+    process.stdout.write(
+      `${name}\t${title}\t${[precision, size, licence.title, source, ...(state === 'absent' ? [] : [state])].join(' · ')}\n`,
+    );
   }
 }
 
-/** `weft models add DIR`: imports and rewrites an ONNX folder; the last line is its id. */
-export async function addModel(folder: string, id?: string): Promise<void> {
+/** `weft models show ID`: what is known of one checkpoint, in the library or to be downloaded. */
+export async function showModel(id: string): Promise<void> {
+  const { checkpoint, known } = await withEngine(async (engine) => ({
+    checkpoint: (await engine.request('models.list', {})).find((each) => each.id === id),
+    known: (await engine.request('models.known', {})).find((each) => each.name === id),
+  }));
+  if (checkpoint === undefined && known === undefined)
+    throw new WeftError('checkpoint', `There is no checkpoint "${id}", neither in the library nor to be downloaded.`);
+  const lines = checkpoint === undefined ? aboutKnown(known!) : aboutCheckpoint(checkpoint);
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
+  const { id, title, problem, licence, precision, pictureSize, size, disk, sha256, memory, domains } = checkpoint;
+  const terms = ({ weights, working, kept, total }: MemoryTerms): string =>
+    `${bytesText(total)} = ${bytesText(weights)} weights + ${bytesText(working)} for the largest step + ${bytesText(kept)} kept between steps`;
+  return [
+    `${id}: ${title}`,
+    ...(problem === undefined ? [] : [`problem      ${problem}`]),
+    ...(licence === undefined ? [] : [`licence      ${licence}`]),
+    `pictures     ${pictureSize} × ${pictureSize}`,
+    `precision    ${precision}`,
+    `size         ${bytesText(size)}`,
+    ...(disk === undefined
+      ? []
+      : [
+          `on removal   ${bytesText(disk.freed)} become free${disk.shared > 0 ? `; ${bytesText(disk.shared)} are shared with the folder it was imported from` : ''}`,
+        ]),
+    ...(memory === undefined
+      ? []
+      : [
+          `processor    ${terms(memory.cpu)}; this machine has ${bytesText(memory.machine)}`,
+          `graphics     ${terms(memory.gpu)}`,
+        ]),
+    `nouns        ${domains.map(({ noun }) => noun).join(', ') || 'any'}`,
+    `sha256       ${sha256}`,
+  ];
+}
+
+function aboutKnown(known: KnownCheckpoint): string[] {
+  return [
+    `${known.name}: ${known.title} (not in the library: ${known.state})`,
+    known.description,
+    `from         ${known.source} at ${known.revision}`,
+    `size         ${known.exact ? '' : 'about '}${bytesText(known.bytes)} in ${known.files} files, ${known.digests} digests known beforehand`,
+    `precision    ${known.precision}`,
+    `licence      ${known.licence.title}, ${known.licence.url}`,
+    ...known.licence.summary.map((sentence) => `             ${sentence}`),
+    ...known.notes.map((note) => `note         ${note}`),
+  ];
+}
+
+/** `weft models add PATH...`: imports and rewrites an ONNX folder, or the loose files of one; the last line is its id. */
+export async function addModel(paths: string[], id?: string): Promise<void> {
   // Importing copies and rewrites gigabytes: it ends when it ends.
-  const info = await withEngine((engine) => engine.request('models.add', { folder: path.resolve(folder), id }, 0));
-  process.stderr.write(`${info.title}: ${info.pictureSize}² pictures, ${info.precision}, ${megabytes(info.size)}\n`);
-  process.stdout.write(`${info.id}\n`);
+  const info = await withEngine((engine) =>
+    engine.request('models.add', { paths: paths.map((each) => path.resolve(each)), id }, 0),
+  );
+  tellAdded(info);
+}
+
+function tellAdded({ id, title, pictureSize, precision, size, memory }: CheckpointInfo): void {
+  process.stderr.write(`${title}: ${pictureSize}² pictures, ${precision}, ${bytesText(size)}\n`);
+  if (memory !== undefined && memory.cpu.total > memory.machine)
+    process.stderr.write(
+      `It needs about ${bytesText(memory.cpu.total)} of memory on the processor; this machine has ${bytesText(memory.machine)}.\n`,
+    );
+  process.stdout.write(`${id}\n`);
+}
+
+/** `weft models download NAME`: fetches, or goes on fetching, and imports; the last line is its id. */
+export async function downloadModel(nameOrFile: string, flags: DownloadFlags): Promise<void> {
+  const info = await withEngine(async (engine) => {
+    const name =
+      nameOrFile.endsWith('.json') && fs.existsSync(nameOrFile)
+        ? (await engine.request('models.learn', { file: path.resolve(nameOrFile) })).name
+        : nameOrFile;
+    const known = await engine.request('models.known', {});
+    const checkpoint = known.find((each) => each.name === name);
+    if (checkpoint === undefined)
+      throw new WeftError(
+        'checkpoint',
+        `No checkpoint to download is called "${name}". Known: ${known.map((each) => each.name).join(', ')}.`,
+      );
+    const accepted = checkpoint.licenceAccepted || (await acceptLicence(checkpoint, flags));
+    if (!accepted) throw new WeftError('graph', 'The licence was not accepted: nothing was downloaded.');
+    return pausable(engine, name, () =>
+      engine.request(
+        'models.download',
+        {
+          name,
+          acceptedLicence: checkpoint.licence.id,
+          ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
+        },
+        0,
+      ),
+    );
+  });
+  tellAdded(info);
+}
+
+async function acceptLicence(checkpoint: KnownCheckpoint, flags: DownloadFlags): Promise<boolean> {
+  const { title, bytes, exact, source, licence } = checkpoint;
+  process.stderr.write(
+    `${title}: ${exact ? '' : 'about '}${bytesText(bytes)} from ${source}\n` +
+      `Licence: ${licence.title}, ${licence.url}\n${licence.summary.map((sentence) => `  - ${sentence}\n`).join('')}`,
+  );
+  if (flags.acceptLicense) return true;
+  if (!process.stdin.isTTY)
+    throw new WeftError('graph', `Nothing was downloaded: read the licence and pass --accept-license to accept it.`);
+  return confirm(`Do you accept the ${licence.title}? (yes/no) `);
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^(y|yes)$/i.test((await terminal.question(question)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** An interrupt (Ctrl+C) pauses: what came stays for the next time. */
+async function pausable<T>(engine: EngineProcess, name: string, work: () => Promise<T>): Promise<T> {
+  const pause = (): void => void engine.request('models.pause', { name }).catch(() => undefined);
+  process.on('SIGINT', pause);
+  process.on('SIGTERM', pause);
+  try {
+    return await work();
+  } finally {
+    process.off('SIGINT', pause);
+    process.off('SIGTERM', pause);
+  }
 }
 
 /** `weft models verify ID`: reads every file and compares its digest. */
 export async function verifyModel(id: string): Promise<void> {
   const { files, bytes } = await withEngine((engine) => engine.request('models.verify', { id }, 0));
   process.stdout.write(
-    `${id}: ${files} files, ${megabytes(bytes)}, all as they were imported, and onnxruntime opens them\n`,
+    `${id}: ${files} files, ${bytesText(bytes)}, all as they were imported, and onnxruntime opens them\n`,
   );
 }
 
-export async function removeModel(id: string): Promise<void> {
-  const { removed } = await withEngine((engine) => engine.request('models.remove', { id }));
-  process.stdout.write(removed ? `${id} was removed\n` : `there is no ${id} to remove\n`);
+/** `weft models remove ID`: asks first; also of a download that was paused. */
+export async function removeModel(id: string, flags: { yes?: boolean }): Promise<void> {
+  await withEngine(async (engine) => {
+    const checkpoint = (await engine.request('models.list', {})).find((each) => each.id === id);
+    const paused = (await engine.request('models.known', {})).find((each) => each.name === id && each.doneBytes > 0);
+    if (checkpoint === undefined && paused === undefined) {
+      process.stdout.write(`there is no ${id} to remove\n`);
+      return;
+    }
+    if (checkpoint?.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
+    const { freed, shared } = checkpoint?.disk ?? { freed: paused?.doneBytes ?? 0, shared: 0 };
+    const what =
+      checkpoint === undefined ? `what was downloaded of ${id}` : `${checkpoint.title} (${id}) from Weft's library`;
+    const stays =
+      shared > 0
+        ? ` ${bytesText(shared)} of it are hard links to the folder it was imported from, which stays as it is: they become free when that is deleted too.`
+        : '';
+    process.stderr.write(`This removes ${what} and frees ${bytesText(freed)}.${stays}\n`);
+    if (!flags.yes) {
+      if (!process.stdin.isTTY) throw new WeftError('graph', 'Nothing was removed: pass --yes to do it.');
+      if (!(await confirm('Remove it? (yes/no) '))) throw new WeftError('graph', 'Nothing was removed.');
+    }
+    if (checkpoint === undefined) await engine.request('models.discard', { name: id });
+    else await engine.request('models.remove', { id });
+    process.stdout.write(`${id} was removed; ${bytesText(freed)} are free\n`);
+  });
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+function bytesText(bytes: number): string {
+  if (bytes < 1e6) return `${Math.ceil(bytes / 1e3)} KB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}

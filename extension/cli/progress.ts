@@ -6,6 +6,8 @@ export class Progress {
   private bar: cliProgress.SingleBar | undefined;
   private readonly states = new Map<string, string>();
   private nodes = 0;
+  /** The last ten per cent of a download that were told. */
+  private tenth = 0;
 
   constructor(private readonly terminal = process.stderr.isTTY === true) {}
 
@@ -19,6 +21,9 @@ export class Progress {
         break;
       case 'warning':
         this.line(`${event.node}: ${event.message}`);
+        break;
+      case 'download':
+        this.download(event);
         break;
       case 'log':
         if (event.level !== 'info' || this.terminal) this.line(event.message);
@@ -47,6 +52,34 @@ export class Progress {
       this.line(`${node}: step ${step}/${total}`);
   }
 
+  private download({
+    name,
+    phase,
+    file,
+    bytes,
+    total,
+    bytesPerSecond,
+  }: Extract<EngineEvent, { event: 'download' }>): void {
+    const percent = Math.min(100, Math.floor((100 * bytes) / total));
+    const left = bytesPerSecond === undefined ? '' : `, ${timeText((total - bytes) / bytesPerSecond)} left`;
+    if (this.terminal) {
+      this.nodes = total;
+      this.bar ??= this.startBar();
+      this.bar.update(Math.min(bytes, total), {
+        what:
+          phase === 'importing'
+            ? `${name}: importing`
+            : `${percent} % of ${(total / 1e6).toFixed(0)} MB, ${((bytesPerSecond ?? 0) / 1e6).toFixed(1)} MB/s${left}  ${file}`,
+      });
+      return;
+    }
+    if (phase === 'importing') this.line(`${name}: downloaded, importing`);
+    else if (percent >= this.tenth + 10) {
+      this.tenth = percent - (percent % 10);
+      this.line(`${name}: ${this.tenth} %${left}`);
+    }
+  }
+
   private startBar(): cliProgress.SingleBar {
     const bar = new cliProgress.SingleBar({
       stream: process.stderr,
@@ -64,4 +97,9 @@ export class Progress {
     this.bar = undefined;
     process.stderr.write(`${text}\n`);
   }
+}
+
+function timeText(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -15,7 +15,7 @@ export function registerCommand(services: Services, command: Command): vscode.Di
     } catch (error) {
       const { kind, message } = reportError(error);
       // About a file or a choice: the sentence is all there is to know.
-      if (kind === 'graph') {
+      if (kind === 'graph' || kind === 'network') {
         void vscode.window.showErrorMessage(message);
         return undefined;
       }

@@ -10,7 +10,9 @@ import {
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
 import { ContentStore } from './cache/store';
+import { DigestMemory } from './checkpoints/digestMemory';
 import { openLibrary } from './checkpoints/library';
+import { type ModelMethod, type ModelRequests, modelRequests } from './checkpoints/requests';
 import { type CheckpointLibrary } from './checkpoints/types';
 import { weftHome } from './home';
 import { type InspectedRun, inspectHandlers } from './inspect/requests';
@@ -45,6 +47,7 @@ type Handlers = { [M in EngineMethod]: Handler<M> };
 export class Engine {
   private readonly home: string;
   private readonly library: CheckpointLibrary;
+  private readonly models: ModelRequests;
   private readonly store: ContentStore;
   private readonly loaded = new Map<string, LoadedCheckpoint>();
   private readonly running = new Map<string, AbortController>();
@@ -56,7 +59,19 @@ export class Engine {
 
   constructor(private readonly options: EngineOptions) {
     this.home = options.home ?? weftHome();
-    this.library = openLibrary({ home: this.home, builtInModels: options.builtInModels });
+    const digests = new DigestMemory(path.join(this.home, 'digests.json'));
+    const { version, builtInModels, emit } = options;
+    this.library = openLibrary({ home: this.home, builtInModels, digests });
+    this.models = modelRequests({
+      home: this.home,
+      version,
+      builtInModels,
+      library: this.library,
+      digests,
+      emit,
+      list: () => this.checkpoints(),
+      openSessions: async (id) => (await this.checkpoint(id, 'cpu')).openAll(),
+    });
     this.store = new ContentStore(path.join(this.home, 'cache'), this.limits(), (message) =>
       options.emit({ event: 'log', level: 'warn', message }),
     );
@@ -64,7 +79,11 @@ export class Engine {
       diskBytes: this.limits().diskBytes / 10,
       memoryBytes: Math.min(ATTENTION_MEMORY_BYTES, this.limits().memoryBytes),
     });
-    this.handlers = { ...this.ownHandlers(), ...inspectHandlers((runId) => this.inspected.get(runId), this.attention) };
+    this.handlers = {
+      ...this.ownHandlers(),
+      ...this.models.handlers,
+      ...inspectHandlers((runId) => this.inspected.get(runId), this.attention),
+    };
   }
 
   private limits(): { diskBytes: number; memoryBytes: number } {
@@ -76,7 +95,7 @@ export class Engine {
 
   readonly handlers: Handlers;
 
-  private ownHandlers(): Omit<Handlers, InspectMethod> {
+  private ownHandlers(): Omit<Handlers, InspectMethod | ModelMethod> {
     return {
       hello: async () => ({ version: this.options.version, pid: process.pid }),
       ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
@@ -86,16 +105,6 @@ export class Engine {
         controller?.abort(new WeftError('interrupted', 'Stopped.'));
         return { cancelled: controller !== undefined };
       },
-      'models.list': () => this.checkpoints(),
-      'models.add': async ({ folder, id }) =>
-        this.library.add(folder, id, ({ message }) => this.options.emit({ event: 'log', level: 'info', message })),
-      'models.verify': async ({ id }) => {
-        const verified = await this.library.verify(id);
-        const checkpoint = await this.checkpoint(id, 'cpu');
-        await checkpoint.openAll();
-        return verified;
-      },
-      'models.remove': async ({ id }) => ({ removed: await this.library.remove(id) }),
       'cache.clear': async () => ({ bytes: (await this.store.clear()) + (await this.attention.clear()) }),
       'timeline.frame': async ({ runId, node, index, kind, size }) => {
         const timeline = this.remembered.get(runId)?.timelines.get(node);
@@ -109,6 +118,7 @@ export class Engine {
         { provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` },
       ],
       shutdown: async () => {
+        await this.models.close();
         for (const controller of this.running.values())
           controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
         await this.queue.catch(() => {});

@@ -34,7 +34,7 @@ export class Checkpoints implements vscode.Disposable {
   }
 
   async add(folder: string): Promise<CheckpointInfo> {
-    const added = await this.engine.request('models.add', { folder }, ADD_TIMEOUT_MS);
+    const added = await this.engine.request('models.add', { paths: [folder] }, ADD_TIMEOUT_MS);
     this.refresh();
     return added;
   }
@@ -44,7 +44,7 @@ export class Checkpoints implements vscode.Disposable {
   }
 
   async remove(id: string): Promise<boolean> {
-    const { removed } = await this.engine.request('models.remove', { id });
+    const { removed } = await this.engine.request('models.remove', { id }, 120_000);
     this.refresh();
     return removed;
   }

@@ -79,12 +79,68 @@ export interface CheckpointInfo {
   /** Nouns it knows, empty when any noun will do. */
   domains: { noun: string; kinds: string[] }[];
   builtIn: boolean;
+  licence?: string;
+  /** Bytes that removing it frees, and bytes that stay because other folders hold the same files (hard links). */
+  disk?: { freed: number; shared: number };
+  /** What a run needs at the checkpoint's own size, by arithmetic; see memoryNeed. */
+  memory?: MemoryNeed;
   /** Whether new graphs for it are wired with a FreeU node. */
   freeu?: boolean;
   /** Set when the checkpoint can't be used. */
   problem?: string;
   /** Overrides of parameter defaults, `{ "node type": { parameter: value } }`. */
   defaults: Record<string, Record<string, unknown>>;
+}
+
+/** Bytes that a run needs, on the processor in float32 and on a graphics card in the checkpoint's own precision. */
+export interface MemoryNeed {
+  cpu: MemoryTerms;
+  gpu: MemoryTerms;
+  /** Bytes of this machine's memory. */
+  machine: number;
+}
+
+export interface MemoryTerms {
+  /** Weights of all parts, as the provider holds them. */
+  weights: number;
+  /** The largest step of the UNet or of the VAE. */
+  working: number;
+  /** Everything else: the runtime, pictures, and what is kept between steps. */
+  kept: number;
+  total: number;
+}
+
+/** A checkpoint that can be downloaded by name, and what is there of it. */
+export interface KnownCheckpoint {
+  name: string;
+  title: string;
+  description: string;
+  licence: { id: string; title: string; url: string; summary: string[] };
+  precision: CheckpointInfo['precision'];
+  exporter: 'diffusers' | 'optimum' | 'other';
+  /** Page of the repository. */
+  source: string;
+  revision: string;
+  pictureSize: number;
+  notes: string[];
+  /** Bytes of all files; `exact` when the publisher's exact sizes are known. */
+  bytes: number;
+  exact: boolean;
+  files: number;
+  /** Files whose SHA-256 is known beforehand. */
+  digests: number;
+  /** Bytes that are there. */
+  doneBytes: number;
+  licenceAccepted: boolean;
+  state: 'absent' | 'paused' | 'downloading' | 'installed';
+}
+
+/** How files are fetched; each is the user's own setting, never a folder's or a graph's. */
+export interface DownloadSettings {
+  /** Takes the place of the server that a manifest names. */
+  mirror?: string;
+  proxy?: { url?: string; noProxy?: string; strictTls?: boolean };
+  offline?: boolean;
 }
 
 /** Requests with their parameters and answers, by method name. */
@@ -94,9 +150,21 @@ export interface EngineRequests extends InspectRequests {
   /** Takes effect within one step; the run's own answer is an `interrupted` error. */
   cancel: { params: { runId: string }; result: { cancelled: boolean } };
   'models.list': { params: Record<string, never>; result: CheckpointInfo[] };
-  'models.add': { params: { folder: string; id?: string }; result: CheckpointInfo };
+  /** Imports one folder, or the files of one checkpoint, by absolute paths. */
+  'models.add': { params: { paths: string[]; id?: string }; result: CheckpointInfo };
   'models.verify': { params: { id: string }; result: { id: string; files: number; bytes: number } };
-  'models.remove': { params: { id: string }; result: { removed: boolean } };
+  'models.remove': { params: { id: string }; result: { removed: boolean; freed: number } };
+  'models.known': { params: Record<string, never>; result: KnownCheckpoint[] };
+  /** Takes a manifest from a file of the user's choice into the ones that are known. */
+  'models.learn': { params: { file: string }; result: { name: string } };
+  /** Fetches and imports; ends with `interrupted` when paused. A licence not accepted before has to be named. */
+  'models.download': {
+    params: { name: string; acceptedLicence?: string } & DownloadSettings;
+    result: CheckpointInfo;
+  };
+  'models.pause': { params: { name: string }; result: { paused: boolean } };
+  /** Removes what was downloaded of one that is not imported. */
+  'models.discard': { params: { name: string }; result: { bytes: number } };
   'cache.clear': { params: Record<string, never>; result: { bytes: number } };
   /** One picture of a timeline kept in memory since its run, as PNG. */
   'timeline.frame': {
@@ -117,6 +185,18 @@ export type NodeState = 'waiting' | 'running' | 'done' | 'cached' | 'failed' | '
 
 export type EngineEvent =
   | { event: 'log'; level: 'info' | 'warn' | 'error'; message: string }
+  | {
+      event: 'download';
+      name: string;
+      phase: 'downloading' | 'importing';
+      /** File at work, relative. */
+      file?: string;
+      bytes: number;
+      total: number;
+      bytesPerSecond?: number;
+    }
+  /** What importing or verifying is at. */
+  | { event: 'checkpoint'; id: string; message: string }
   /** The nodes that will be visited, in order. */
   | { event: 'run.started'; runId: string; nodes: string[] }
   | {

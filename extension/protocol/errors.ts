@@ -1,8 +1,14 @@
 /** What went wrong, in the vocabulary of the command line's exit codes. */
-export type ErrorKind = 'graph' | 'checkpoint' | 'interrupted' | 'internal';
+export type ErrorKind = 'graph' | 'checkpoint' | 'network' | 'interrupted' | 'internal';
 
 /** Exit code of the command line for each kind of error. */
-export const exitCodes: Record<ErrorKind, number> = { graph: 2, checkpoint: 3, interrupted: 130, internal: 1 };
+export const exitCodes: Record<ErrorKind, number> = {
+  graph: 2,
+  checkpoint: 3,
+  network: 1,
+  interrupted: 130,
+  internal: 1,
+};
 
 /** An error in a shape that crosses process borders. */
 export interface ErrorReport {

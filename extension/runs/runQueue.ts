@@ -92,7 +92,7 @@ export class RunQueue {
 
   /** Events of the engine; those of no open run are dropped. */
   receive(event: EngineEvent): void {
-    if (event.event === 'log') return;
+    if (!('runId' in event)) return;
     const run = this.runs.get(event.runId);
     if (run?.record.apply(event)) this.listener.event(run, event);
   }

@@ -38,7 +38,7 @@ export class RunRecord {
 
   /** Takes in an event of this run. Events of other runs and events after the end change nothing and return false. */
   apply(event: EngineEvent): boolean {
-    if (event.event === 'log' || event.runId !== this.state.runId || this.finished) return false;
+    if (!('runId' in event) || event.runId !== this.state.runId || this.finished) return false;
     switch (event.event) {
       case 'run.started':
         this.state.state = 'running';

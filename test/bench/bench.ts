@@ -197,7 +197,7 @@ async function main(): Promise<void> {
   fs.cpSync(path.join(root, 'test', 'fixtures', 'onnx', 'tokenizer'), path.join(folder, 'tokenizer'), {
     recursive: true,
   });
-  await library.add(folder, 'reference');
+  await library.add([folder], 'reference');
   const reference = await library.open('reference');
   await swappedStep(
     'reference (64² and 32² tokens)',

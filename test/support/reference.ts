@@ -121,7 +121,7 @@ export async function compareRuns(
       home: path.join(work, 'home'),
       emit: () => {},
     });
-    await engine.handlers['models.add']({ folder: checkpoint, id: 'reference' });
+    await engine.handlers['models.add']({ paths: [checkpoint], id: 'reference' });
     const traced = new Traced();
     const results = new Map<string, Difference[]>();
     for (const runName of runNames) {

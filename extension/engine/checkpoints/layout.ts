@@ -3,19 +3,31 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { WeftError } from '../../protocol/errors';
+import { partOf } from './partOf';
 import { TOKENIZER_FILES } from './tokenizer';
 import { type CheckpointManifest, type SchedulerConfig } from './types';
 
 export const PARTS = ['unet', 'text_encoder', 'vae_encoder', 'vae_decoder'] as const;
 export type PartName = (typeof PARTS)[number];
+const PART_WORDS: Record<PartName, string> = {
+  unet: 'UNet',
+  text_encoder: 'text encoder',
+  vae_encoder: 'VAE encoder',
+  vae_decoder: 'VAE decoder',
+};
 
 export interface CheckpointLayout {
+  /** What names it and what `weft.json` lies in. */
   folder: string;
+  /** Folder that weights beside the graphs have to lie in; without it each graph's own. */
+  root?: string;
   /** Absolute paths of the graphs. */
   models: Record<PartName, string>;
   /** Absolute paths of the tokenizer's files. */
   tokenizer: string[];
   scheduler: SchedulerConfig;
+  /** Whether the configuration says what the UNet predicts; else it is taken to be noise. */
+  predictionStated: boolean;
   scalingFactor: number;
   /** Side of the latents from the UNet's configuration. */
   sampleSize?: number;
@@ -39,7 +51,13 @@ const manifestSchema = z.looseObject({
   previewRgb: z
     .object({ weight: z.array(z.array(z.number())).length(3), bias: z.array(z.number()).length(3) })
     .optional(),
-  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
+  files: z
+    .record(
+      // What a stranger's manifest names is read and its digest told: only files of its own folder.
+      z.string().refine((file) => !/^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)/i.test(file), 'a path outside the folder'),
+      z.string().regex(/^[0-9a-f]{64}$/),
+    )
+    .optional(),
 });
 
 function readJson(file: string): Json | undefined {
@@ -105,8 +123,8 @@ function readScheduler(config: Json | undefined): SchedulerConfig {
   if (prediction === 'v_prediction')
     throw new WeftError(
       'checkpoint',
-      'This checkpoint predicts velocity (v_prediction: Stable Diffusion 2.x at 768 pixels). Weft runs checkpoints that predict ' +
-        'noise (epsilon): Stable Diffusion 1.x, or 2.x base.',
+      'This checkpoint predicts velocity (v_prediction in scheduler_config.json: Stable Diffusion 2.x at 768 pixels). Weft runs ' +
+        'checkpoints that predict noise (epsilon): Stable Diffusion 1.x, or 2.x base at 512 pixels.',
     );
   if (prediction !== 'epsilon')
     throw new WeftError(
@@ -146,6 +164,170 @@ export function readManifest(folder: string): CheckpointManifest {
   return parsed.data;
 }
 
+/** Pipelines that are no plain Stable Diffusion 1.x, by the class that model_index.json names or the parts there are. */
+const OTHER_FAMILIES: [pattern: RegExp, sentence: string][] = [
+  [/XL/, 'This is a Stable Diffusion XL checkpoint; Weft runs Stable Diffusion 1.x.'],
+  [/StableDiffusion3|SD3/, 'This is a Stable Diffusion 3 checkpoint; Weft runs Stable Diffusion 1.x.'],
+  [/Flux/i, 'This is a Flux checkpoint; Weft runs Stable Diffusion 1.x.'],
+  [/Inpaint/i, 'This is an inpainting checkpoint, which Weft does not run. Use the plain one.'],
+  [/ControlNet/i, 'This is a ControlNet pipeline, which Weft does not run. Use the plain checkpoint it was made for.'],
+  [/Pix2Pix/i, 'This is an InstructPix2Pix checkpoint, which Weft does not run. Use a plain Stable Diffusion 1.x one.'],
+  [/Upscale/i, 'This is an upscaler, which Weft does not run. Use a plain Stable Diffusion 1.x checkpoint.'],
+  [/Depth2Img/i, 'This is a depth-to-image checkpoint, which Weft does not run. Use a plain Stable Diffusion 1.x one.'],
+];
+
+function refuseFamily(folder: string, family: string): void {
+  const known = OTHER_FAMILIES.find(([pattern]) => pattern.test(family));
+  if (known !== undefined) throw new WeftError('checkpoint', known[1]);
+  const has = (part: string): boolean => fs.existsSync(path.join(folder, part));
+  if (has('text_encoder_2') && !has('transformer')) throw new WeftError('checkpoint', OTHER_FAMILIES[0]![1]);
+  if (has('transformer') && !has('unet'))
+    throw new WeftError(
+      'checkpoint',
+      'This checkpoint has a transformer instead of a UNet (Stable Diffusion 3, Flux or a later one); Weft runs Stable Diffusion 1.x.',
+    );
+}
+
+const TORCH_FILE = /\.(safetensors|ckpt|pt|pth)$|pytorch_model.*\.bin$/i;
+
+function torchFileIn(folder: string): string | undefined {
+  for (const place of ['', 'unet', 'transformer'].map((part) => path.join(folder, part))) {
+    if (!fs.existsSync(place)) continue;
+    const names = fs.readdirSync(place);
+    if (names.some((name) => name.endsWith('.onnx'))) return undefined;
+    const found = names.find((name) => TORCH_FILE.test(name));
+    if (found !== undefined) return path.join(place, found);
+  }
+  return undefined;
+}
+
+export const isTorchFile = (file: string): boolean => TORCH_FILE.test(file);
+
+/** Weights of PyTorch: what they are and how they become ONNX. */
+export function torchCheckpoint(file: string): WeftError {
+  const name = path.basename(file);
+  const single = !/^(diffusion_)?pytorch_model|^model\./.test(name);
+  return new WeftError(
+    'checkpoint',
+    `${name} holds PyTorch weights, which Weft does not read: it needs the checkpoint exported to ONNX. In Python, ` +
+      (single
+        ? `StableDiffusionPipeline.from_single_file("${name}").save_pretrained("DIR") of diffusers makes a folder of it; then `
+        : '') +
+      '`optimum-cli export onnx --model DIR OUT` writes the ONNX folder to import here. docs/checkpoints.md shows it step by step.',
+  );
+}
+
+/**
+ * In the cache of huggingface_hub a snapshot is a folder of links into ../../blobs: the repository's folder, within which they stay.
+ */
+function hubCacheRoot(folder: string): string | undefined {
+  const real = fs.realpathSync(folder);
+  const snapshots = path.dirname(real);
+  const repository = path.dirname(snapshots);
+  const cached = path.basename(snapshots) === 'snapshots' && path.basename(repository).startsWith('models--');
+  return cached ? repository : undefined;
+}
+
+/**
+ * Of checkpoints as wide as Stable Diffusion 2.x both kinds exist, and the graph looks the same: the configuration has to tell.
+ * @param contextWidth width of the text vectors that the UNet reads.
+ */
+export function requireStatedPrediction(layout: CheckpointLayout, contextWidth: number): void {
+  if (contextWidth !== 1024 || layout.predictionStated) return;
+  throw new WeftError(
+    'checkpoint',
+    'This is a Stable Diffusion 2.x checkpoint (its UNet reads text vectors of 1024 numbers), and nothing says whether it predicts ' +
+      'noise, which Weft runs, or velocity, which it does not: put its scheduler/scheduler_config.json with a prediction_type into the folder.',
+  );
+}
+
+/** The checkpoint folder that a path means: itself, the one it is a part of, or the only one inside it. */
+function checkpointFolder(given: string): string {
+  const looksWhole = (folder: string): boolean =>
+    PARTS.filter((part) => fs.existsSync(path.join(folder, part)) || fs.existsSync(path.join(folder, `${part}.onnx`)))
+      .length >= 2 || fs.existsSync(path.join(folder, 'model_index.json'));
+  if (looksWhole(given)) return given;
+  if ((PARTS as readonly string[]).includes(path.basename(given)) && looksWhole(path.dirname(given)))
+    return path.dirname(given);
+  const subfolders = (folder: string): string[] => {
+    try {
+      const entries = fs.readdirSync(folder, { withFileTypes: true });
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => path.join(folder, entry.name));
+    } catch {
+      return [];
+    }
+  };
+  const inside = [...subfolders(given), ...subfolders(path.join(given, 'snapshots'))];
+  const whole = inside.filter(looksWhole);
+  return whole.length === 1 ? whole[0]! : given;
+}
+
+/**
+ * The layout of what a person pointed at: a folder, one of its parts, or the loose files of one checkpoint.
+ * @throws WeftError `checkpoint` saying what is missing or what it is instead.
+ */
+export function layoutOf(paths: string[]): CheckpointLayout {
+  const [first] = paths;
+  if (first === undefined) throw new WeftError('checkpoint', 'Nothing was given to import.');
+  for (const given of paths) if (!fs.existsSync(given)) throw new WeftError('checkpoint', `${given} does not exist.`);
+  if (paths.length === 1 && fs.statSync(first).isDirectory()) return readLayout(checkpointFolder(first));
+  const torch = paths.find(isTorchFile);
+  if (torch !== undefined) throw torchCheckpoint(torch);
+  if (paths.length === 1) {
+    // One file of a folder that has the others: the folder is meant.
+    const folders = [path.dirname(first), path.dirname(path.dirname(first))];
+    const whole = folders.find((folder) => PARTS.every((part) => findModel(folder, part) !== undefined));
+    if (whole !== undefined) return readLayout(whole);
+  }
+  return readLooseFiles(paths);
+}
+
+/** Files of one checkpoint from anywhere, told apart by what they are. */
+function readLooseFiles(paths: string[]): CheckpointLayout {
+  const files = paths.flatMap((given) =>
+    fs.statSync(given).isDirectory() ? fs.readdirSync(given).map((name) => path.join(given, name)) : [given],
+  );
+  const models: Partial<Record<PartName, string>> = {};
+  for (const file of files.filter((name) => name.endsWith('.onnx'))) {
+    const part = partOf(file);
+    const known = models[part];
+    if (known !== undefined)
+      throw new WeftError(
+        'checkpoint',
+        `${path.basename(known)} and ${path.basename(file)} are each a ${PART_WORDS[part]}. Choose one.`,
+      );
+    models[part] = file;
+  }
+  const missing = PARTS.filter((part) => models[part] === undefined);
+  if (missing.length > 0)
+    throw new WeftError(
+      'checkpoint',
+      `Of a checkpoint's files the ${missing.map((part) => PART_WORDS[part]).join(', the ')} ` +
+        `${missing.length === 1 ? 'is' : 'are'} missing. Choose all of UNet, text encoder, VAE encoder and VAE decoder (.onnx) with the tokenizer's files, ` +
+        'or the folder they lie in.',
+    );
+  const named = (name: string): string | undefined => files.find((file) => path.basename(file) === name);
+  const tokenizer = TOKENIZER_FILES.map(named).filter((file) => file !== undefined);
+  const has = (name: string): boolean => tokenizer.some((file) => path.basename(file) === name);
+  if (!has('tokenizer.json') && !(has('vocab.json') && has('merges.txt')))
+    throw new WeftError(
+      'checkpoint',
+      "The tokenizer's files are missing: choose tokenizer.json, or vocab.json and merges.txt, as well.",
+    );
+  const schedulerFile = named('scheduler_config.json');
+  const scheduler = schedulerFile === undefined ? undefined : readJson(schedulerFile);
+  const folder = path.dirname(models.unet!);
+  return {
+    folder,
+    models: models as Record<PartName, string>,
+    tokenizer,
+    scheduler: readScheduler(scheduler),
+    predictionStated: scheduler?.['prediction_type'] !== undefined,
+    scalingFactor: 0.18215,
+    manifest: named('weft.json') === path.join(folder, 'weft.json') ? readManifest(folder) : {},
+  };
+}
+
 /**
  * Reads the layout of a checkpoint's folder; configurations may be absent.
  * @throws WeftError `checkpoint` naming the missing part, or the architecture that Weft does not run.
@@ -157,23 +339,22 @@ export function readLayout(folder: string): CheckpointLayout {
       `${folder} is no folder. Give the folder of a Stable Diffusion checkpoint in ONNX form.`,
     );
   const index = readJson(path.join(folder, 'model_index.json'));
-  const family = String(index?.['_class_name'] ?? '');
-  if (/XL/.test(family) || fs.existsSync(path.join(folder, 'text_encoder_2')))
-    throw new WeftError('checkpoint', 'This is a Stable Diffusion XL checkpoint; Weft runs Stable Diffusion 1.x.');
-  if (/Inpaint/i.test(family))
-    throw new WeftError('checkpoint', 'This is an inpainting checkpoint, which Weft does not run. Use the plain one.');
+  refuseFamily(folder, String(index?.['_class_name'] ?? ''));
   const models: Partial<Record<PartName, string>> = {};
   for (const part of PARTS) {
     const model = findModel(folder, part);
     if (model !== undefined) models[part] = model;
   }
   const missing = PARTS.filter((part) => models[part] === undefined);
-  if (missing.length > 0)
+  if (missing.length > 0) {
+    const torch = torchFileIn(folder);
+    if (torch !== undefined) throw torchCheckpoint(torch);
     throw new WeftError(
       'checkpoint',
       `${path.basename(folder)} lacks ${missing.map((part) => `${part}/model.onnx`).join(', ')}. Weft needs a Stable Diffusion folder ` +
         'in ONNX form with unet, text_encoder, vae_encoder, vae_decoder and tokenizer.',
     );
+  }
   const config = (part: string): Json | undefined => readJson(path.join(folder, part, 'config.json'));
   const vae = config('vae_encoder') ?? config('vae_decoder') ?? config('vae') ?? {};
   // One config.json for all, as a checkpoint that is trained at home may have it.
@@ -186,9 +367,11 @@ export function readLayout(folder: string): CheckpointLayout {
     (whole['scheduler'] as Json | undefined);
   return {
     folder,
+    root: hubCacheRoot(folder) ?? fs.realpathSync(folder),
     models: models as Record<PartName, string>,
     tokenizer: findTokenizer(folder),
     scheduler: readScheduler(scheduler),
+    predictionStated: scheduler?.['prediction_type'] !== undefined,
     scalingFactor: number(vae['scaling_factor']) ?? number(whole['scaling_factor']) ?? 0.18215,
     sampleSize: number(unet['sample_size']) ?? number(whole['latent_size']),
     vaeScale: Array.isArray(blocks) ? 2 ** (blocks.length - 1) : number(whole['vae_scale_factor']),

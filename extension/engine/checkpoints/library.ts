@@ -4,8 +4,10 @@ import * as path from 'node:path';
 import { type CheckpointInfo } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
+import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
-import { readManifest } from './layout';
+import { layoutOf, readManifest } from './layout';
+import { memoryNeed } from './memoryNeed';
 import {
   CHECKPOINT_FILE,
   CHECKPOINT_FORMAT,
@@ -22,6 +24,8 @@ export interface LibraryOptions {
   home: string;
   /** Folder of the checkpoints that come with Weft, ordinary ONNX folders each. */
   builtInModels?: string;
+  /** Where digests of files that were read are remembered; default: in `home`. */
+  digests?: DigestMemory;
 }
 
 type OnProgress = (progress: PrepareProgress) => void;
@@ -47,10 +51,19 @@ async function readJson<T>(file: string): Promise<T | undefined> {
 class Library implements CheckpointLibrary {
   /** Checkpoints being prepared by this process, so that two runs do not do it twice. */
   private readonly preparing = new Map<string, Promise<PreparedCheckpoint>>();
-  constructor(private readonly options: LibraryOptions) {}
+  private readonly digests: DigestMemory;
+
+  constructor(private readonly options: LibraryOptions) {
+    this.digests = options.digests ?? new DigestMemory(path.join(options.home, 'digests.json'));
+  }
 
   private get folder(): string {
     return path.join(this.options.home, 'checkpoints');
+  }
+
+  /** What was downloaded for a checkpoint: kept as the original that it can be prepared from again. */
+  private downloaded(id: string): string {
+    return path.join(this.options.home, 'downloads', id);
   }
 
   private async entries(): Promise<Entry[]> {
@@ -91,7 +104,7 @@ class Library implements CheckpointLibrary {
       throw new WeftError(
         'checkpoint',
         `There is no checkpoint "${id}". Known: ${entries.map((e) => e.id).join(', ') || 'none'}. ` +
-          'Import one with `weft models add FOLDER`.',
+          'Import one with `weft models add FOLDER`, or fetch one with `weft models download NAME` (`weft models available` lists them).',
       );
     return entry;
   }
@@ -103,7 +116,10 @@ class Library implements CheckpointLibrary {
 
   private async describe(entry: Entry): Promise<CheckpointInfo> {
     const stored = await readJson<StoredCheckpoint>(path.join(entry.folder, CHECKPOINT_FILE));
-    if (stored !== undefined && stored.format === CHECKPOINT_FORMAT) return infoOf({ ...stored, ...entry });
+    if (stored !== undefined && stored.format === CHECKPOINT_FORMAT) {
+      const info = infoOf({ ...stored, ...entry });
+      return entry.builtIn ? info : { ...info, disk: await this.diskOf(entry) };
+    }
     const info: CheckpointInfo = {
       id: entry.id,
       title: entry.id,
@@ -127,6 +143,28 @@ class Library implements CheckpointLibrary {
     }
   }
 
+  /** What removing frees: bytes whose every name lies in what is removed, and bytes that other folders hold as well. */
+  private async diskOf(entry: Entry): Promise<{ freed: number; shared: number }> {
+    const names = new Map<string, { links: number; size: number; seen: number }>();
+    for (const folder of [entry.folder, this.downloaded(entry.id)]) {
+      const files = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+      for (const file of files) {
+        if (!file.isFile()) continue;
+        const { dev, ino, nlink, size } = await fs.promises.stat(path.join(file.parentPath, file.name));
+        const known = names.get(`${dev}:${ino}`) ?? { links: nlink, size, seen: 0 };
+        known.seen++;
+        names.set(`${dev}:${ino}`, known);
+      }
+    }
+    const disk = { freed: 0, shared: 0 };
+    for (const { links, size, seen } of names.values()) disk[seen >= links ? 'freed' : 'shared'] += size;
+    return disk;
+  }
+
+  async has(id: string): Promise<boolean> {
+    return (await this.entries()).some((entry) => entry.id === id);
+  }
+
   async open(id: string, onProgress?: OnProgress): Promise<PreparedCheckpoint> {
     return this.prepared(await this.find(id), onProgress);
   }
@@ -140,26 +178,53 @@ class Library implements CheckpointLibrary {
       stored.format === CHECKPOINT_FORMAT &&
       stamps.surgery === SURGERY_VERSION;
     if (entry.source === undefined) {
-      if (!current)
-        throw new WeftError(
-          'checkpoint',
-          `The checkpoint "${entry.id}" was imported by another version of Weft: import its folder again with \`weft models add\`.`,
-        );
+      if (!current) return this.prepareAgain(entry, stamps, onProgress);
       await this.requireUnchanged(entry, stored, stamps);
       return { ...stored, id: entry.id, folder: entry.folder, builtIn: false };
     }
     if (current && (await this.sourcesHold(entry, stamps)) && (await this.filesHold(entry, stored, stamps)))
       return { ...stored, folder: entry.folder, builtIn: true };
+    onProgress?.({ message: `Preparing the checkpoint "${entry.id}" for its first use.` });
+    return this.prepareOnce(entry, [entry.source], onProgress);
+  }
+
+  private async prepareOnce(entry: Entry, from: string[], onProgress?: OnProgress): Promise<PreparedCheckpoint> {
     let work = this.preparing.get(entry.folder);
     if (work === undefined) {
-      onProgress?.({ message: `Preparing the checkpoint "${entry.id}" for its first use.` });
       await fs.promises.mkdir(path.dirname(entry.folder), { recursive: true });
-      work = prepareCheckpoint(entry.source, entry.folder, { id: entry.id, builtIn: true, onProgress }).finally(() =>
-        this.preparing.delete(entry.folder),
+      const { id, builtIn, folder } = entry;
+      work = prepareCheckpoint(from, folder, { id, builtIn, digests: this.digests, onProgress }).finally(() =>
+        this.preparing.delete(folder),
       );
-      this.preparing.set(entry.folder, work);
+      this.preparing.set(folder, work);
     }
     return work;
+  }
+
+  /** A checkpoint that another version of Weft prepared, made anew from what it was imported from. */
+  private async prepareAgain(
+    entry: Entry,
+    stamps: Stamps | undefined,
+    onProgress?: OnProgress,
+  ): Promise<PreparedCheckpoint> {
+    const from = stamps?.from;
+    const why = `The checkpoint "${entry.id}" was prepared by another version of Weft`;
+    if (from === undefined || !from.every((file) => fs.existsSync(file)))
+      throw new WeftError(
+        'checkpoint',
+        `${why}, and ${from === undefined ? 'the folder it came from is not known' : `${from[0]} is no longer there`}: ` +
+          'import it again with `weft models add FOLDER`.',
+      );
+    for (const [file, { sha256 }] of Object.entries(stamps!.sources)) {
+      const found = fs.existsSync(file) ? await this.digests.digest(file) : undefined;
+      if (found !== sha256)
+        throw new WeftError(
+          'checkpoint',
+          `${why}, and ${file} is not the file any more that it was made from: import it again with \`weft models add FOLDER\`.`,
+        );
+    }
+    onProgress?.({ message: `${why}: preparing it again from ${from[0]}.` });
+    return this.prepareOnce(entry, from, onProgress);
   }
 
   /** Whether a built-in checkpoint's files are the ones it was prepared from. */
@@ -211,21 +276,24 @@ class Library implements CheckpointLibrary {
     }
   }
 
-  async add(folder: string, id?: string, onProgress?: OnProgress): Promise<CheckpointInfo> {
-    const source = path.resolve(folder);
-    if (!fs.existsSync(source)) throw new WeftError('checkpoint', `${source} does not exist.`);
-    const wanted = checkpointId(id ?? readManifest(source).id ?? path.basename(source));
+  async add(paths: string[], id?: string, onProgress?: OnProgress): Promise<CheckpointInfo> {
+    const sources = paths.map((given) => path.resolve(given));
+    const layout = layoutOf(sources);
+    const wanted = checkpointId(id ?? layout.manifest.id ?? path.basename(layout.folder));
     const known = (await this.entries()).find((entry) => entry.id === wanted);
     if (known?.builtIn)
       throw new WeftError('checkpoint', `"${wanted}" is the name of a built-in checkpoint. Choose another id.`);
     const target = path.join(this.folder, wanted);
-    if (known !== undefined && path.resolve(known.folder) === source)
+    if (known !== undefined && path.resolve(known.folder) === layout.folder)
       throw new WeftError(
         'checkpoint',
-        `${source} is the library's own folder of "${wanted}": it is imported already.`,
+        `${layout.folder} is the library's own folder of "${wanted}": it is imported already.`,
       );
     await fs.promises.mkdir(this.folder, { recursive: true });
-    return infoOf(await prepareCheckpoint(source, target, { id: wanted, onProgress }));
+    const from = layout.root === undefined ? sources : [layout.folder];
+    const prepared = await prepareCheckpoint(from, target, { id: wanted, digests: this.digests, onProgress });
+    const entry = { id: wanted, builtIn: false, folder: target };
+    return { ...infoOf(prepared), disk: await this.diskOf(entry) };
   }
 
   async verify(id: string): Promise<{ id: string; files: number; bytes: number }> {
@@ -245,11 +313,13 @@ class Library implements CheckpointLibrary {
     return { id: entry.id, files: files.length, bytes };
   }
 
-  async remove(id: string): Promise<boolean> {
+  async remove(id: string): Promise<number> {
     const entry = await this.find(id);
     if (entry.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
+    const { freed } = await this.diskOf(entry);
     await fs.promises.rm(entry.folder, { recursive: true, force: true });
-    return true;
+    await fs.promises.rm(this.downloaded(entry.id), { recursive: true, force: true });
+    return freed;
   }
 }
 
@@ -268,8 +338,10 @@ async function requireDigest(id: string, file: string, relative: string, expecte
 }
 
 function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo {
-  const { id, title, sha256, precision, pictureSize, domains, builtIn, files, defaults } = checkpoint;
+  const { id, title, licence, sha256, precision, pictureSize, domains, builtIn, files, defaults } = checkpoint;
   return {
+    ...(licence === undefined ? {} : { licence }),
+    memory: memoryNeed(checkpoint),
     id,
     title,
     sha256,

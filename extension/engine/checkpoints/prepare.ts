@@ -7,8 +7,9 @@ import { linkOrCopy, type OnnxModel, readModel, writeModel, type WriteOptions } 
 import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
 import { rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, textEncoder } from '../onnx/vae';
+import { type DigestMemory } from './digestMemory';
 import { type FileStamp, sha256Of, stampOf } from './digests';
-import { type CheckpointLayout, type PartName, PARTS, readLayout } from './layout';
+import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPrediction } from './layout';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
 
@@ -24,6 +25,8 @@ export interface Stamps {
   files: Record<string, FileStamp>;
   /** By absolute path. */
   sources: Record<string, FileStamp>;
+  /** What was imported: a folder, or the files of one checkpoint. Absent in checkpoints of older versions of Weft. */
+  from?: string[];
 }
 
 export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn'>;
@@ -32,6 +35,8 @@ export interface PrepareOptions {
   /** Id of the checkpoint; default: its manifest's, else the folder's name. */
   id?: string;
   builtIn?: boolean;
+  /** Digests of files that were read before. */
+  digests?: DigestMemory;
   onProgress?: (progress: PrepareProgress) => void;
 }
 
@@ -70,16 +75,25 @@ async function withDigest<T>(file: string, task: () => T): Promise<T> {
 
 const nameOf = (file: string): string => `${path.basename(path.dirname(file))}/${path.basename(file)}`;
 
-/** Weight precision: of the bytes in floating point tensors. */
-function precisionOf(models: OnnxModel[]): PreparedCheckpoint['precision'] {
-  let half = 0;
-  let single = 0;
-  for (const model of models)
-    for (const tensor of model.proto.graph?.initializer ?? []) {
-      const count = tensor.dims.reduce((product, dim) => product * Number(dim), 1);
-      if (tensor.dataType === TensorProto_DataType.FLOAT16) half += count;
-      else if (tensor.dataType === TensorProto_DataType.FLOAT) single += count;
-    }
+interface Parameters {
+  half: number;
+  single: number;
+}
+
+/** Floating point numbers in a model's weights. */
+function parametersOf(model: OnnxModel): Parameters {
+  const counts = { half: 0, single: 0 };
+  for (const tensor of model.proto.graph?.initializer ?? []) {
+    const count = tensor.dims.reduce((product, dim) => product * Number(dim), 1);
+    if (tensor.dataType === TensorProto_DataType.FLOAT16) counts.half += count;
+    else if (tensor.dataType === TensorProto_DataType.FLOAT) counts.single += count;
+  }
+  return counts;
+}
+
+function precisionOf(parts: Parameters[]): PreparedCheckpoint['precision'] {
+  const half = parts.reduce((sum, part) => sum + part.half, 0);
+  const single = parts.reduce((sum, part) => sum + part.single, 0);
   if (half === 0) return 'fp32';
   return single < half / 1000 ? 'fp16' : 'mixed';
 }
@@ -87,7 +101,7 @@ function precisionOf(models: OnnxModel[]): PreparedCheckpoint['precision'] {
 async function digestSources(
   layout: CheckpointLayout,
   parts: Part[],
-  onProgress: PrepareOptions['onProgress'],
+  { onProgress, digests: memory }: PrepareOptions,
 ): Promise<Map<string, string>> {
   const files = [
     ...new Set([...parts.flatMap((part) => part.sources), ...layout.tokenizer.map((file) => fs.realpathSync(file))]),
@@ -95,13 +109,14 @@ async function digestSources(
   const bytes = files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
   onProgress?.({ message: `Reading ${files.length} files (${megabytes(bytes)}) for their digests.` });
   const digests = new Map<string, string>();
-  for (const file of files) digests.set(file, await sha256Of(file));
+  const digest = (file: string): Promise<string> => (memory === undefined ? sha256Of(file) : memory.digest(file));
+  for (const file of files) digests.set(file, await digest(file));
   for (const [relative, expected] of Object.entries(layout.manifest.files ?? {})) {
     const file = path.join(layout.folder, relative);
     const real = fs.existsSync(file) ? fs.realpathSync(file) : undefined;
     if (real === undefined)
       throw new WeftError('checkpoint', `${relative}, which weft.json lists, is missing. Download it again.`);
-    const found = digests.get(real) ?? (await sha256Of(real));
+    const found = digests.get(real) ?? (await digest(real));
     if (found !== expected)
       throw new WeftError(
         'checkpoint',
@@ -114,24 +129,22 @@ async function digestSources(
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
 /**
- * Prepares the ONNX folder `sourceFolder` as `targetFolder`. The work is done in a temporary folder beside the target, which
+ * Prepares the ONNX folder (or the files of one checkpoint) `sources` as `targetFolder`. The work is done in a temporary folder beside the target, which
  * takes the target's place at the end: a killed process leaves no half checkpoint, and of two processes one wins.
  * @throws WeftError `checkpoint` if a part is missing, damaged or of another architecture.
  */
 export async function prepareCheckpoint(
-  sourceFolder: string,
+  sources: string[],
   targetFolder: string,
   options: PrepareOptions = {},
 ): Promise<PreparedCheckpoint> {
-  const { onProgress } = options;
-  const layout = readLayout(sourceFolder);
-  const root = fs.realpathSync(sourceFolder);
+  const layout = layoutOf(sources);
   const parts: Part[] = [];
   for (const name of PARTS) {
     const file = layout.models[name];
-    parts.push(await withDigest(file, () => readPart(name, file, root)));
+    parts.push(await withDigest(file, () => readPart(name, file, layout.root ?? path.dirname(file))));
   }
-  const digests = await digestSources(layout, parts, onProgress);
+  const digests = await digestSources(layout, parts, options);
   const parent = path.dirname(targetFolder);
   const work = path.join(
     parent,
@@ -140,12 +153,12 @@ export async function prepareCheckpoint(
   await removeAbandoned(parent);
   await fs.promises.mkdir(work, { recursive: true });
   try {
-    const prepared = await build(layout, parts, digests, work, options);
+    const prepared = await build(layout, sources, parts, digests, work, options);
     await takePlace(work, targetFolder);
     return { ...prepared, folder: targetFolder, builtIn: options.builtIn ?? false };
   } catch (error) {
     await fs.promises.rm(work, { recursive: true, force: true });
-    throw asWeftError(error, sourceFolder);
+    throw asWeftError(error, layout.folder);
   }
 }
 
@@ -195,6 +208,7 @@ async function takePlace(work: string, target: string): Promise<void> {
 
 async function build(
   layout: CheckpointLayout,
+  from: string[],
   parts: Part[],
   digests: Map<string, string>,
   work: string,
@@ -203,13 +217,15 @@ async function build(
   const { onProgress } = options;
   const { manifest } = layout;
   const model = (name: PartName): OnnxModel => parts.find((part) => part.name === name)!.model;
-  const precision = precisionOf(parts.map((part) => part.model));
+  const parameters = Object.fromEntries(parts.map((part) => [part.name, parametersOf(part.model)]));
+  const precision = precisionOf(Object.values(parameters));
   const scale = layout.vaeScale ?? encoderScale(model('vae_encoder')) ?? 8;
   const say = (message: string): void => onProgress?.({ message });
 
   say('Rewriting the UNet.');
   const unetFile = layout.models.unet;
   const unet = await withDigest(unetFile, () => rewriteUnetGraph(model('unet')));
+  requireStatedPrediction(layout, unet.contextWidth);
   const encoder = await withDigest(layout.models.vae_encoder, () =>
     deterministicEncoder(model('vae_encoder'), unet.latentChannels),
   );
@@ -297,6 +313,7 @@ async function build(
     sha256: identity.digest('hex'),
     files,
     precision,
+    parameters,
     pictureSize,
     latentSize,
     latentChannels: unet.latentChannels,
@@ -313,7 +330,7 @@ async function build(
     defaults: manifest.defaults ?? {},
     ...(manifest.previewRgb === undefined ? {} : { previewRgb: manifest.previewRgb }),
   };
-  const stamps: Stamps = { surgery: SURGERY_VERSION, files: {}, sources: {} };
+  const stamps: Stamps = { surgery: SURGERY_VERSION, files: {}, sources: {}, from };
   for (const { path: relative, sha256 } of files)
     stamps.files[relative] = await stampOf(path.join(work, relative), sha256);
   for (const [file, sha256] of digests) stamps.sources[file] = await stampOf(file, sha256);

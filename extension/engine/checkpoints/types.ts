@@ -50,6 +50,8 @@ export interface PreparedCheckpoint {
   sha256: string;
   files: CheckpointFile[];
   precision: 'fp32' | 'fp16' | 'mixed';
+  /** Floating point numbers in the weights of each part, by their size; absent in checkpoints of older versions of Weft. */
+  parameters?: Record<string, { half: number; single: number }>;
   /** Side of the square pictures, in pixels: latentSize × vaeScale. */
   pictureSize: number;
   latentSize: number;
@@ -105,9 +107,11 @@ export interface CheckpointLibrary {
    * @throws WeftError `checkpoint` if it is missing, refused, or its files changed (names file and digest).
    */
   open(id: string, onProgress?: (progress: PrepareProgress) => void): Promise<PreparedCheckpoint>;
-  /** Imports an ONNX folder under `id` (default: its manifest's id, else the folder's name). */
-  add(folder: string, id?: string, onProgress?: (progress: PrepareProgress) => void): Promise<CheckpointInfo>;
+  /** Imports an ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
+  add(paths: string[], id?: string, onProgress?: (progress: PrepareProgress) => void): Promise<CheckpointInfo>;
   /** Reads every file and compares digests. */
   verify(id: string): Promise<{ id: string; files: number; bytes: number }>;
-  remove(id: string): Promise<boolean>;
+  has(id: string): Promise<boolean>;
+  /** Removes a checkpoint and what was downloaded for it; returns the bytes that are free now. The folder it was imported from stays. */
+  remove(id: string): Promise<number>;
 }

@@ -300,7 +300,7 @@ function elementCount(tensor: TensorProto): number {
 }
 
 /** Resolves a tensor's external data to a file inside `root`; a hostile location must not reach anything else. */
-function resolveExternal(tensor: TensorProto, modelPath: string, root: string): WeightReference {
+function resolveExternal(tensor: TensorProto, modelPath: string, root: string, absent: boolean): WeightReference {
   const entries = externalEntries(tensor);
   const location = entries.location ?? '';
   const name = path.basename(modelPath);
@@ -317,6 +317,7 @@ function resolveExternal(tensor: TensorProto, modelPath: string, root: string): 
   try {
     file = fs.realpathSync(lexical);
   } catch {
+    if (absent) return { file: lexical, offset: 0, length: 0 };
     throw refuse(`${name} keeps weights in "${location}", which is missing. Download or copy it beside the model.`);
   }
   if (!inside(file, root)) throw outside();
@@ -341,10 +342,15 @@ function inside(file: string, folder: string): boolean {
 /**
  * Reads an ONNX model without its weights.
  * @param root folder that external data must lie in (default: the model's own folder).
+ * @param options.absentWeights whether external weight files may be missing: to look at a graph that can't run yet.
  * @throws WeftError `checkpoint` if the file is missing, damaged, reads weights outside `root`, or uses operators of
  *   foreign domains.
  */
-export function readModel(file: string, root = path.dirname(file)): OnnxModel {
+export function readModel(
+  file: string,
+  root = path.dirname(file),
+  { absentWeights = false }: { absentWeights?: boolean } = {},
+): OnnxModel {
   const name = path.basename(path.dirname(file)) + '/' + path.basename(file);
   let fd: number;
   let realPath: string;
@@ -387,7 +393,7 @@ export function readModel(file: string, root = path.dirname(file)): OnnxModel {
             'Download or export it again.',
         );
     } else if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-      const reference = resolveExternal(tensor, lexicalModel, realRoot);
+      const reference = resolveExternal(tensor, lexicalModel, realRoot, absentWeights);
       tensor.externalData = [
         create(StringStringEntryProtoSchema, { key: REFERENCE_KEY, value: String(weights.length) }),
       ];
@@ -400,6 +406,11 @@ export function readModel(file: string, root = path.dirname(file)): OnnxModel {
 function refuseForeignDomains(proto: ModelProto, name: string): void {
   const visit = (nodes: NodeProto[]): void => {
     for (const node of nodes) {
+      if (node.domain === 'com.microsoft.nchwc' || node.domain === 'com.microsoft.experimental')
+        throw refuse(
+          `${name} was optimised by onnxruntime for one kind of machine (${node.opType} of the domain "${node.domain}"). ` +
+            'Take the export from before the optimisation, or export again without it.',
+        );
       if (!ALLOWED_DOMAINS.has(node.domain))
         throw refuse(
           `${name} uses the operator ${node.opType} of the domain "${node.domain}". Weft runs standard ONNX operators only ` +

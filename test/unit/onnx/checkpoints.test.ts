@@ -115,7 +115,7 @@ describe('the library', () => {
   let source: string;
   beforeAll(async () => {
     source = referenceCheckpoint();
-    await openLibrary({ home }).add(source, 'Reference 64');
+    await openLibrary({ home }).add([source], 'Reference 64');
   });
 
   it('imports a folder: shapes, names and types come from the graphs', async () => {
@@ -151,7 +151,7 @@ describe('the library', () => {
   it('reads flat files beside each other as well', async () => {
     const flat = referenceCheckpoint(true);
     const library = openLibrary({ home: fresh() });
-    const info = await library.add(flat);
+    const info = await library.add([flat]);
     expect(info.id).toBe(path.basename(flat));
     expect((await library.open(info.id)).unet.interface).toEqual(
       (await openLibrary({ home }).open('reference-64')).unet.interface,
@@ -160,7 +160,7 @@ describe('the library', () => {
 
   it('verifies what it holds, and says which file is damaged and by which digest', async () => {
     const library = openLibrary({ home: fresh() });
-    await library.add(referenceCheckpoint(), 'damaged');
+    await library.add([referenceCheckpoint()], 'damaged');
     const { folder } = await library.open('damaged');
     expect((await library.verify('damaged')).files).toBeGreaterThan(5);
     const weights = path.join(folder, 'unet/weights.bin');
@@ -189,7 +189,7 @@ describe('the library', () => {
       const file = path.join(folder, part, 'model.onnx');
       fs.truncateSync(file, Math.floor(fs.statSync(file).size / 2));
       const home = fresh();
-      await expect(openLibrary({ home }).add(folder, 'cut')).rejects.toThrow(
+      await expect(openLibrary({ home }).add([folder], 'cut')).rejects.toThrow(
         new RegExp(`cut short.*${await sha256Of(file)}`),
       );
       expect(fs.readdirSync(path.join(home, 'checkpoints'))).toEqual([]);
@@ -202,16 +202,16 @@ describe('the library', () => {
       id: 'listed',
       files: { 'unet/model.onnx': await sha256Of(path.join(folder, 'unet/model.onnx')) },
     });
-    expect((await openLibrary({ home: fresh() }).add(folder)).id).toBe('listed');
+    expect((await openLibrary({ home: fresh() }).add([folder])).id).toBe('listed');
     write(path.join(folder, 'weft.json'), { files: { 'unet/model.onnx': '0'.repeat(64) } });
-    await expect(openLibrary({ home: fresh() }).add(folder)).rejects.toThrow(
+    await expect(openLibrary({ home: fresh() }).add([folder])).rejects.toThrow(
       /unet\/model.onnx is damaged: its SHA-256 is [0-9a-f]{64} instead of 0{64}/,
     );
   });
 
   it('lists, and forgets what is removed; what comes with Weft stays', async () => {
     const library = openLibrary({ home: fresh(), builtInModels: path.resolve('models') });
-    await library.add(referenceCheckpoint(), 'gone');
+    await library.add([referenceCheckpoint()], 'gone');
     expect((await library.list()).map(({ id, builtIn, problem }) => [id, builtIn, problem])).toEqual([
       ['mini', true, undefined],
       ['gone', false, undefined],
@@ -219,14 +219,14 @@ describe('the library', () => {
     await library.remove('gone');
     await expect(library.open('gone')).rejects.toThrow(/There is no checkpoint "gone". Known: mini/);
     await expect(library.remove('mini')).rejects.toThrow(/comes with Weft/);
-    await expect(library.add(referenceCheckpoint(), 'mini')).rejects.toThrow(/built-in/);
+    await expect(library.add([referenceCheckpoint()], 'mini')).rejects.toThrow(/built-in/);
   });
 
   it.each(['../x', '..', '/etc', '', 'a/../../b'])('makes no path of the id "%s"', async (id) => {
     const home = fresh();
     const library = openLibrary({ home });
     await expect(library.open(id)).rejects.toThrow(/There is no checkpoint/);
-    const added = await library.add(referenceCheckpoint(true), id || '///').catch((error: Error) => error);
+    const added = await library.add([referenceCheckpoint(true)], id || '///').catch((error: Error) => error);
     if (!(added instanceof Error)) expect(added.id).toMatch(/^[a-z0-9][a-z0-9.-]*$/);
     expect(fs.readdirSync(root)).not.toContain('x');
   });
@@ -235,7 +235,7 @@ describe('the library', () => {
     const folder = referenceCheckpoint();
     fs.rmSync(path.join(folder, 'unet/weights.bin'));
     fs.symlinkSync(path.join(fixtures, 'weights.bin'), path.join(folder, 'unet/weights.bin'));
-    await expect(openLibrary({ home: fresh() }).add(folder, 'linked')).rejects.toThrow(
+    await expect(openLibrary({ home: fresh() }).add([folder], 'linked')).rejects.toThrow(
       /outside the checkpoint's folder/,
     );
   });

@@ -1,0 +1,70 @@
+/** Digests of files that were read once, so that gigabytes are not read again to know them. */
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { sha256Of } from './digests';
+
+const MOST_ENTRIES = 2000;
+const memorySchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
+
+/** Keyed by what tells that a file is still the same: device, inode, size and modification time. Names don't matter. */
+export class DigestMemory {
+  private known: Map<string, string> | undefined;
+
+  constructor(private readonly file: string) {}
+
+  /** The SHA-256 of a file, read only when it is not known. */
+  async digest(file: string): Promise<string> {
+    const key = await keyOf(file);
+    const known = this.load().get(key);
+    if (known !== undefined) return known;
+    const sha256 = await sha256Of(file);
+    // Only if it was not written to meanwhile.
+    if ((await keyOf(file)) === key) await this.put(key, sha256);
+    return sha256;
+  }
+
+  /** Remembers what was digested while it was written. */
+  async remember(file: string, sha256: string): Promise<void> {
+    await this.put(await keyOf(file), sha256);
+  }
+
+  private load(): Map<string, string> {
+    if (this.known === undefined) {
+      let stored: Record<string, string> = {};
+      try {
+        const parsed = memorySchema.safeParse(JSON.parse(fs.readFileSync(this.file, 'utf8')));
+        if (parsed.success) stored = parsed.data;
+      } catch {
+        // Nothing remembered yet.
+      }
+      this.known = new Map(Object.entries(stored));
+    }
+    return this.known;
+  }
+
+  private async put(key: string, sha256: string): Promise<void> {
+    const known = this.load();
+    known.delete(key);
+    known.set(key, sha256);
+    for (const oldest of known.keys()) {
+      if (known.size <= MOST_ENTRIES) break;
+      known.delete(oldest);
+    }
+    const temporary = `${this.file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+    try {
+      await fs.promises.mkdir(path.dirname(this.file), { recursive: true });
+      await fs.promises.writeFile(temporary, JSON.stringify(Object.fromEntries(known), undefined, 1));
+      await fs.promises.rename(temporary, this.file);
+    } catch {
+      // Only a memory: next time the file is read again.
+      await fs.promises.rm(temporary, { force: true });
+    }
+  }
+}
+
+async function keyOf(file: string): Promise<string> {
+  const { dev, ino, size, mtimeNs } = await fs.promises.stat(file, { bigint: true });
+  return `${dev}:${ino}:${size}:${mtimeNs}`;
+}

@@ -1,0 +1,138 @@
+/** Manifests of checkpoints that can be downloaded by name: `models/*.json` of Weft, and `WEFT_HOME/manifests/*.json` of the user. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { WeftError } from '../../../protocol/errors';
+import { malformedPath } from '../../paths';
+
+const SHA256 = /^[0-9a-f]{64}$/;
+const elementType = z.enum(['float32', 'float16', 'int64', 'int32', 'unknown']);
+
+/** Why a path of a manifest can't be used, as the end of a sentence. Manifests come from strangers: they stay in their folder. */
+function refusedPath(file: string): string | undefined {
+  const malformed = malformedPath(file);
+  if (malformed !== undefined) return malformed;
+  const segments = file.split('/');
+  if (segments.includes('..') || segments.includes('.') || segments.includes(''))
+    return 'is no plain path below the folder of the checkpoint';
+  if (!/^[\w][\w. +-]*(\/[\w][\w. +-]*)*$/.test(file)) return 'has characters that no file of a checkpoint needs';
+  return undefined;
+}
+
+const filePath = z.string().superRefine((file, context) => {
+  const reason = refusedPath(file);
+  if (reason !== undefined) context.addIssue({ code: 'custom', message: `the path ${JSON.stringify(file)} ${reason}` });
+});
+
+/** A file of a checkpoint. */
+const manifestFileSchema = z.strictObject({
+  path: filePath,
+  /** Bytes: exact, or as the publisher's page rounds them. */
+  bytes: z.union([z.number().int().positive(), z.strictObject({ about: z.number().int().positive() })]),
+  sha256: z.union([z.string().regex(SHA256, 'must be 64 hexadecimal digits'), z.literal('unknown')]),
+  /** A configuration that a checkpoint works without: left out when the server has none. */
+  optional: z.boolean().default(false),
+});
+
+export const downloadManifestSchema = z.strictObject({
+  /** For editors; not read. */
+  $schema: z.string().optional(),
+  /** What to call it, and the id of the checkpoint made of it. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
+  title: z.string().min(1).max(200),
+  description: z.string().max(1000),
+  /** Where files lie: SERVER/REPOSITORY/resolve/REVISION/PATH. A mirror takes the place of the server. */
+  server: z.url({ protocol: /^https?$/ }).default('https://huggingface.co'),
+  repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must be OWNER/NAME'),
+  revision: z.string().regex(/^[\w][\w.-]*$/, 'must be a branch, a tag or a commit'),
+  licence: z.strictObject({
+    id: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/),
+    title: z.string().min(1).max(200),
+    url: z.url({ protocol: /^https?$/ }),
+    /** The licence in a few sentences; it does not take the licence's place. */
+    summary: z.array(z.string().max(500)).min(1).max(12),
+  }),
+  precision: z.enum(['fp32', 'fp16', 'mixed']),
+  /** What wrote the export. */
+  exporter: z.enum(['diffusers', 'optimum', 'other']),
+  /** Element types of the graphs' inputs, where known. Never relied on: names, types and shapes are read from the graphs. */
+  inputs: z.partialRecord(
+    z.enum(['unet', 'text_encoder', 'vae_encoder', 'vae_decoder']),
+    z.record(z.string(), elementType),
+  ),
+  pictureSize: z.number().int().min(8).max(8192),
+  domains: z.array(z.strictObject({ noun: z.string(), kinds: z.array(z.string()).default([]) })).default([]),
+  /** Defaults of parameters, in the words of a checkpoint's weft.json. */
+  defaults: z.record(z.string(), z.unknown()).default({}),
+  files: z
+    .array(manifestFileSchema)
+    .min(1)
+    .max(200)
+    .refine((files) => new Set(files.map((file) => file.path.toLowerCase())).size === files.length, {
+      message: 'two files have the same path',
+    }),
+  /** What is known of this export and what was never tried, for the documentation and the picker. */
+  notes: z.array(z.string().max(500)).default([]),
+});
+export type DownloadManifest = z.infer<typeof downloadManifestSchema>;
+export type ManifestFile = DownloadManifest['files'][number];
+
+export const expectedBytes = ({ bytes }: ManifestFile): number => (typeof bytes === 'number' ? bytes : bytes.about);
+export const exactBytes = ({ bytes }: ManifestFile): number | undefined =>
+  typeof bytes === 'number' ? bytes : undefined;
+export const knownDigest = ({ sha256 }: ManifestFile): string | undefined =>
+  sha256 === 'unknown' ? undefined : sha256;
+
+/** @throws WeftError `graph` naming the file, the place in it and what is wrong. */
+export function parseManifest(text: string, file: string): DownloadManifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new WeftError('graph', `${file} is not JSON: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+  const parsed = downloadManifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const place = issue.path.join('.');
+  throw new WeftError(
+    'graph',
+    `${file} is no manifest of a checkpoint: ${place ? `${place}: ` : ''}${issue.message}. See docs/checkpoints.md for the form.`,
+  );
+}
+
+/** @throws WeftError `graph` if it can't be read or is none. */
+export function readManifestFile(file: string): DownloadManifest {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new WeftError('graph', `${file} ${missing ? 'does not exist' : "can't be read"}.`);
+  }
+  return parseManifest(text, path.basename(file));
+}
+
+/**
+ * The manifests in the folders, by name; of two with one name the later folder's counts. Damaged ones are told and left out.
+ */
+export function readManifests(folders: string[], onProblem: (sentence: string) => void): Map<string, DownloadManifest> {
+  const found = new Map<string, DownloadManifest>();
+  for (const folder of folders) {
+    let names: string[];
+    try {
+      names = fs.readdirSync(folder).filter((name) => name.endsWith('.json'));
+    } catch {
+      continue;
+    }
+    for (const name of names.sort()) {
+      try {
+        const manifest = readManifestFile(path.join(folder, name));
+        found.set(manifest.name, manifest);
+      } catch (error) {
+        onProblem(error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+  return found;
+}

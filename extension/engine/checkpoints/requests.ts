@@ -1,0 +1,89 @@
+/** What is asked about checkpoints: the library, and what can be downloaded into it. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { type CheckpointInfo, type EngineEvent, type EngineMethod, type EngineRequests } from '../../protocol/engine';
+import { WeftError } from '../../protocol/errors';
+import { readModel } from '../onnx/modelFile';
+import { rewriteUnetGraph } from '../onnx/surgery/rewriteUnet';
+import { type DigestMemory } from './digestMemory';
+import { Downloads } from './download/downloads';
+import { readManifestFile } from './download/manifest';
+import { type CheckpointLibrary } from './types';
+
+export type ModelMethod = Extract<EngineMethod, `models.${string}`>;
+type ModelHandlers = {
+  [M in ModelMethod]: (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
+};
+
+export interface ModelServices {
+  home: string;
+  version: string;
+  /** Folder of the checkpoints and manifests that come with Weft. */
+  builtInModels: string;
+  library: CheckpointLibrary;
+  digests: DigestMemory;
+  emit(event: EngineEvent): void;
+  list(): Promise<CheckpointInfo[]>;
+  /** Opens every session of a checkpoint: proof that onnxruntime takes its files. */
+  openSessions(id: string): Promise<void>;
+}
+
+export interface ModelRequests {
+  handlers: ModelHandlers;
+  /** Pauses what is being downloaded. */
+  close(): Promise<void>;
+}
+
+export function modelRequests(services: ModelServices): ModelRequests {
+  const { home, library, emit } = services;
+  const manifests = path.join(home, 'manifests');
+  const note = (level: 'info' | 'warn', message: string): void => emit({ event: 'log', level, message });
+  const importing =
+    (id: string) =>
+    ({ message }: { message: string }): void => {
+      note('info', message);
+      emit({ event: 'checkpoint', id, message });
+    };
+  const downloads = new Downloads({
+    home,
+    manifestFolders: [services.builtInModels, manifests],
+    userAgent: `weft/${services.version}`,
+    digests: services.digests,
+    onProgress: (progress) => emit({ event: 'download', ...progress }),
+    onNote: note,
+    importFolder: (folder, id) => library.add([folder], id, importing(id)),
+    checkGraph: (file) => void rewriteUnetGraph(readModel(file, undefined, { absentWeights: true })),
+    installed: (id) => library.has(id),
+  });
+  const handlers: ModelHandlers = {
+    'models.list': () => services.list(),
+    'models.add': ({ paths, id }) => library.add(paths, id, importing(id ?? '')),
+    'models.verify': async ({ id }) => {
+      const verified = await library.verify(id);
+      await services.openSessions(id);
+      return verified;
+    },
+    'models.remove': async ({ id }) => {
+      await downloads.pause(id);
+      return { removed: true, freed: await library.remove(id) };
+    },
+    'models.known': () => downloads.known(),
+    'models.learn': async ({ file }) => {
+      const { name } = readManifestFile(file);
+      const target = path.join(manifests, `${name}.json`);
+      if (path.resolve(file) !== target) {
+        await fs.promises.mkdir(manifests, { recursive: true });
+        await fs.promises.copyFile(file, target);
+      }
+      return { name };
+    },
+    'models.download': (request) => downloads.start(request),
+    'models.pause': async ({ name }) => ({ paused: await downloads.pause(name) }),
+    'models.discard': async ({ name }) => {
+      if (await library.has(name))
+        throw new WeftError('graph', `"${name}" is in the library: remove the checkpoint instead.`);
+      return { bytes: await downloads.discard(name) };
+    },
+  };
+  return { handlers, close: () => downloads.pauseAll() };
+}
