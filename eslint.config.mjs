@@ -47,8 +47,17 @@ export default tseslint.config(
     ['extension/graph/**', 'extension/protocol/**'],
     [
       never(
-        ['vscode', 'node:*', 'onnxruntime-node', 'react*', '**/engine/**', '**/editor/**', '**/runs/**'],
+        ['vscode', 'node:*', 'onnxruntime-node', 'react*', '**/node/**', '**/engine/**', '**/editor/**', '**/runs/**'],
         'graph and protocol are pure.',
+      ),
+    ],
+  ),
+  forbid(
+    ['extension/node/**'],
+    [
+      never(
+        ['vscode', 'onnxruntime-node', 'sharp', '../**'],
+        'What the extension host and the engine share needs Node and nothing else.',
       ),
     ],
   ),
@@ -74,7 +83,7 @@ export default tseslint.config(
     ['webview/**'],
     [
       never(
-        ['vscode', 'node:*', '**/engine/**', '**/runs/**', '**/editor/**', '**/commands/**', '**/cli/**'],
+        ['vscode', 'node:*', '**/node/**', '**/engine/**', '**/runs/**', '**/editor/**', '**/commands/**', '**/cli/**'],
         'The webview imports graph and protocol only.',
       ),
     ],

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { readPngTexts } from './pngText';
+import { readPngTexts } from '../node/pngText';
 
 /** A picture that Weft made was dropped on a canvas: asks whether its graph is meant. @returns whether that was done instead */
 export async function offerGraphOf(uris: readonly string[]): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { readPngTexts } from '../../extension/editor/pngText';
+import { readPngTexts } from '../../extension/node/pngText';
 import { environment } from './support/environment';
 import { eventually, Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';

@@ -10,8 +10,6 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 90_000,
     hookTimeout: 180_000,
-    // A machine that others load can miss a deadline once; a fault misses it twice.
-    retry: 1,
     expect: { poll: { timeout: 30_000, interval: 50 } },
     // A file's tests share one window and build on each other's opened editors.
     sequence: { concurrent: false, shuffle: false },

@@ -1,8 +1,6 @@
 /** PNG out. The same pixels and texts give the same bytes. */
-import { insertPngText } from './pngText';
+import { insertPngText } from '../../node/pngText';
 import { loadSharp } from './sharp';
-
-export { isPng, readPngText } from './pngText';
 
 /** Interleaved bytes, rows from the top: RGB or RGBA. */
 export type Pixels =

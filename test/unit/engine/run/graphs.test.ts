@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readPngText } from '../../../../extension/engine/image/png';
+import { readPngTexts } from '../../../../extension/node/pngText';
 import { type GraphDocument } from '../../../../extension/graph';
 import { makeEngine, pictures, ran, resultOf, shortGraph, withParam } from '../../../support/mini';
 
@@ -40,7 +40,7 @@ describe('a transfer', () => {
 
   it('carries its graph and what made it in the picture, without timings', async () => {
     const run = await bench.run(shortGraph());
-    const text = readPngText(fs.readFileSync(run.result.files[0]!));
+    const text = readPngTexts(fs.readFileSync(run.result.files[0]!));
     expect(JSON.parse(text.get('weft.graph')!)).toMatchObject({ weft: 1, nodes: { swap: { type: 'attention-swap' } } });
     expect(text.get('weft.run')).toContain('mini@');
     expect(text.get('weft.run')).not.toMatch(/seconds|time/);

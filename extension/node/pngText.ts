@@ -1,9 +1,9 @@
 /**
  * The iTXt chunks of PNG files (PNG specification, third edition, §11.3.3.4), in which a picture carries its graph. What is
- * read comes from strangers: every length is checked against the file, and every text has a limit, also once inflated.
+ * read comes from strangers: every length is checked against the file, and every text has a limit, also once inflated. The engine
+ * writes them and the extension host reads them.
  */
 import { crc32, inflateSync } from 'node:zlib';
-import { WeftError } from '../../protocol/errors';
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** Length, type and CRC around a chunk's data. */
@@ -13,16 +13,16 @@ const MAX_TEXTS = 64;
 /** Latin-1 letters of a keyword without control characters (§11.3.3.1 allows 1 to 79). */
 const KEYWORD = /^[\x20-\x7e\xa1-\xff]{1,79}$/;
 
-export function isPng(bytes: Uint8Array): boolean {
+function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => bytes[i] === byte);
 }
 
 /**
  * The texts of a PNG's iTXt chunks by keyword; of two with one keyword, the first. Chunks that are damaged, too large or
- * in doubt are passed over, and a file that stops halfway gives what it has. Throws a graph error when it is no PNG.
+ * in doubt are passed over, a file that stops halfway gives what it has, and what is no PNG gives none.
  */
-export function readPngText(bytes: Uint8Array): Map<string, string> {
-  if (!isPng(bytes)) throw new WeftError('graph', 'The file is not a PNG picture.');
+export function readPngTexts(bytes: Uint8Array): Map<string, string> {
+  if (!isPng(bytes)) return new Map();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const texts = new Map<string, string>();
   let at = SIGNATURE.length;
