@@ -21,8 +21,20 @@ export interface StandardOptions {
 
 type Nodes = Record<string, GraphNode>;
 
+/**
+ * Where things stand: the structure's row above, the appearance's below, what both share between them, and from the swap on one
+ * straight line in the middle. Ports of nodes whose tops are level are level too.
+ */
+const COLUMN = { pictures: 0, inversions: 300, swap: 600, adain: 900, guidance: 1180, denoise: 1460, save: 1820 };
+/** As the studio draws them. */
+const PICTURE_HEIGHT = 298;
+const SETTINGS_HEIGHT = 390;
+
 /** The pictures up to their inversions (and masks): what every transfer begins with. */
-function beginning(options: StandardOptions): { nodes: Nodes; layout: Record<string, Position> } {
+function beginning(
+  options: StandardOptions,
+  place: { top: number; below: number },
+): { nodes: Nodes; layout: Record<string, Position> } {
   const { structure, appearance, domain, checkpoint = 'mini', masks = true, freeu = false } = options;
   const model = freeu ? 'freeu.checkpoint' : 'model.checkpoint';
   const schedule: Record<string, unknown> = {};
@@ -41,25 +53,27 @@ function beginning(options: StandardOptions): { nodes: Nodes; layout: Record<str
     'invert-structure': inversion('structure'),
     'invert-appearance': inversion('appearance'),
   };
+  const { top, below } = place;
+  const settings = top + (PICTURE_HEIGHT + below - top) / 2 - SETTINGS_HEIGHT / 2;
   const layout: Record<string, Position> = {
-    structure: [0, 0],
-    appearance: [0, 300],
-    model: [0, 600],
-    prompt: [0, 760],
-    schedule: [0, 920],
-    'invert-structure': [320, 0],
-    'invert-appearance': [320, 380],
+    structure: [COLUMN.pictures, top],
+    appearance: [COLUMN.pictures, below],
+    model: [freeu ? COLUMN.pictures - 300 : COLUMN.pictures, settings],
+    prompt: [COLUMN.pictures, settings + 130],
+    schedule: [COLUMN.pictures, settings + 260],
+    'invert-structure': [COLUMN.inversions, top],
+    'invert-appearance': [COLUMN.inversions, below],
   };
   if (freeu) {
     nodes['freeu'] = { type: 'freeu', inputs: { checkpoint: 'model.checkpoint' } };
-    layout['freeu'] = [320, 760];
+    layout['freeu'] = [COLUMN.pictures, settings];
   }
   if (masks) {
     for (const side of ['structure', 'appearance']) {
       nodes[`mask-${side}`] = { type: 'segment', inputs: { inversion: `invert-${side}.inversion` } };
     }
-    layout['mask-structure'] = [640, 300];
-    layout['mask-appearance'] = [640, 620];
+    layout['mask-structure'] = [COLUMN.swap, top];
+    layout['mask-appearance'] = [COLUMN.swap, below];
   }
   return { nodes, layout };
 }
@@ -74,7 +88,7 @@ function adainInputs(transfer: string, masks: boolean): Record<string, string> {
 
 /** The graph of the method as published, under the names that documentation and tests use. */
 export function standardGraph(options: StandardOptions): GraphDocument {
-  const { nodes, layout } = beginning(options);
+  const { nodes, layout } = beginning(options, { top: 0, below: 740 });
   const { masks = true, output } = options;
   Object.assign(nodes, {
     swap: { type: 'attention-swap', inputs: swapInputs() },
@@ -87,19 +101,13 @@ export function standardGraph(options: StandardOptions): GraphDocument {
       ...(output && output !== 'result.png' ? { params: { path: output } } : {}),
     },
   } satisfies Nodes);
-  Object.assign(layout, {
-    swap: [640, 0],
-    adain: [960, 0],
-    guidance: [960, 240],
-    denoise: [1280, 0],
-    save: [1680, 0],
-  } satisfies Record<string, Position>);
+  for (const id of ['swap', 'adain', 'guidance', 'denoise', 'save'] as const) layout[id] = [COLUMN[id], 400];
   return { weft: CURRENT_VERSION, nodes, layout };
 }
 
 /** One pair of pictures four times: the whole method, and without contrast, without AdaIN, without guidance. */
 export function ablationGraph(options: Omit<StandardOptions, 'output'>): GraphDocument {
-  const { nodes, layout } = beginning(options);
+  const { nodes, layout } = beginning(options, { top: 240, below: 1100 });
   const { masks = true } = options;
   const rows = ['full', 'no-contrast', 'no-adain', 'no-guidance'] as const;
   nodes['swap'] = { type: 'attention-swap', inputs: swapInputs() };
@@ -109,21 +117,21 @@ export function ablationGraph(options: Omit<StandardOptions, 'output'>): GraphDo
     let transfer = row === 'no-contrast' ? 'swap-no-contrast.transfer' : 'swap.transfer';
     if (row !== 'no-adain') {
       nodes[`adain-${row}`] = { type: 'adain', inputs: adainInputs(transfer, masks) };
-      layout[`adain-${row}`] = [1000, y];
+      layout[`adain-${row}`] = [COLUMN.adain, y];
       transfer = `adain-${row}.transfer`;
     }
     if (row !== 'no-guidance') {
       nodes[`guidance-${row}`] = { type: 'guidance', inputs: { transfer } };
-      layout[`guidance-${row}`] = [1000, y + 220];
+      layout[`guidance-${row}`] = [COLUMN.guidance, y];
       transfer = `guidance-${row}.transfer`;
     }
     nodes[`denoise-${row}`] = { type: 'denoise', inputs: { transfer } };
-    layout[`denoise-${row}`] = [1320, y];
+    layout[`denoise-${row}`] = [COLUMN.denoise, y];
     nodes[`save-${row}`] = { type: 'save', inputs: { image: `denoise-${row}.image` }, params: { path: `${row}.png` } };
-    layout[`save-${row}`] = [1720, y];
+    layout[`save-${row}`] = [COLUMN.save, y];
   }
-  layout['swap'] = [640, 0];
-  layout['swap-no-contrast'] = [640, 940];
+  layout['swap'] = [COLUMN.swap, 588];
+  layout['swap-no-contrast'] = [COLUMN.swap, 844];
   const texts = {
     full: 'The whole method',
     'no-contrast': 'Contrast 1',
@@ -133,7 +141,7 @@ export function ablationGraph(options: Omit<StandardOptions, 'output'>): GraphDo
   const frames = Object.fromEntries(
     rows.map((row, index) => [
       row,
-      { rect: [980, index * 480 - 40, 1000, 460] as [number, number, number, number], text: texts[row] },
+      { rect: [COLUMN.adain - 20, index * 480 - 50, 1160, 450] as [number, number, number, number], text: texts[row] },
     ]),
   );
   return { weft: CURRENT_VERSION, nodes, frames, layout };

@@ -102,6 +102,7 @@ function Flow() {
   return (
     <div
       className="canvas"
+      data-level={level}
       ref={container}
       id="canvas"
       role="application"
@@ -201,7 +202,7 @@ function Flow() {
           gap={level === 'far' ? FAR_GAP : GRID}
           size={level === 'far' ? 4 : 1}
         />
-        {settings.showMinimap && (level === 'near' || count <= OVERVIEW_UP_TO) && (
+        {settings.showMinimap && (level !== 'far' || count <= OVERVIEW_UP_TO) && (
           <MiniMap<StudioNode>
             pannable
             zoomable

@@ -1,5 +1,7 @@
 import { type ReactNode } from 'react';
 import { Icon } from '../app/Icon';
+import { type PortType } from '../../extension/graph';
+import { TypeMark } from '../nodes/TypeMark';
 import { revealNode } from '../state/actions';
 import { run } from '../state/running';
 import { postToHost } from '../state/host';
@@ -26,6 +28,7 @@ export function GraphSummary() {
       <Next />
       <LastRun />
       <GraphProblems />
+      <Legend />
       <h3>Keys</h3>
       <dl className="facts keys-table">
         {KEYS.map(([keys, what]) => (
@@ -37,6 +40,27 @@ export function GraphSummary() {
           </div>
         ))}
       </dl>
+    </>
+  );
+}
+
+/** What the wires of this graph carry, by colour and by shape. */
+function Legend() {
+  const types = useStudio((state) =>
+    [...new Set(state.edges.map((edge) => edge.data?.portType))].filter((type) => type !== undefined).join(' '),
+  );
+  if (types === '') return null;
+  return (
+    <>
+      <h3>Wires carry</h3>
+      <ul className="legend" data-testid="legend">
+        {(types.split(' ') as PortType[]).sort().map((type) => (
+          <li key={type}>
+            <TypeMark type={type} />
+            {type}
+          </li>
+        ))}
+      </ul>
     </>
   );
 }

@@ -1,5 +1,6 @@
 import { Tool } from '../app/Icon';
 import { disconnect, revealNode } from '../state/actions';
+import { TypeMark } from '../nodes/TypeMark';
 import { type StudioEdge } from '../state/flow';
 import { useStudio } from '../state/store';
 import { readable } from '../state/words';
@@ -24,7 +25,10 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
       <p className="subtitle">Drag either end to another port, or into the open to take the wire away.</p>
       <dl className="facts">
         <dt>Carries</dt>
-        <dd>{data.portType ?? 'something this version does not know'}</dd>
+        <dd className="with-mark">
+          <TypeMark type={data.portType} />
+          {data.portType ?? 'something this version does not know'}
+        </dd>
         <dt>From</dt>
         <dd>
           <button type="button" className="link" onClick={() => revealNode(source)}>

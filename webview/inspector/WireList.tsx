@@ -1,6 +1,6 @@
 import { parseWire, type PortType, wiresOf } from '../../extension/graph';
 import { Tool } from '../app/Icon';
-import { typeColour } from '../nodes/tint';
+import { TypeMark } from '../nodes/TypeMark';
 import { disconnect, revealNode } from '../state/actions';
 import { type NodeData } from '../state/flow';
 import { type PortRef, studio, useStudio } from '../state/store';
@@ -68,7 +68,7 @@ function Row(props: {
   const { wire, other, from } = props;
   return (
     <li>
-      <span className="swatch" style={{ background: typeColour(props.type) }} aria-hidden="true" />
+      <TypeMark type={props.type} />
       <span className="grow">
         {props.label}
         {other !== undefined && ' from '}

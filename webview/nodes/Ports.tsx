@@ -4,7 +4,7 @@ import { type InputSpec, type OutputSpec } from '../../extension/graph';
 import { type NodeData } from '../state/flow';
 import { useStudio } from '../state/store';
 import { FACE, type PortPlace } from './face';
-import { typeColour } from './tint';
+import { typeColour, typeShape } from './tint';
 
 /** The ports of a node, inputs at its left edge and outputs at its right, each in the colour of what it carries. */
 export const Ports = memo(function Ports({ id, data }: { id: string; data: NodeData }) {
@@ -33,7 +33,7 @@ function Port({ node, data, place }: { node: string; data: NodeData; place: Port
   const type = spec === undefined ? undefined : 'types' in spec ? spec.types[0] : spec.type;
   const wired = isInput && data.wired.includes(place.name);
   const required = isInput && spec !== undefined && 'optional' in spec && !spec.optional && !wired;
-  const style = { top: place.y, '--port': typeColour(type) } as CSSProperties;
+  const style = { top: place.y, '--port': typeColour(type), '--shape': typeShape(type) } as CSSProperties;
   const classes = [
     'port',
     isInput ? 'input' : 'output',
@@ -52,7 +52,7 @@ function Port({ node, data, place }: { node: string; data: NodeData; place: Port
         data-testid={`port-${node}-${place.name}`}
         title={spec ? `${spec.label}: ${spec.help}${required ? ' Needed.' : ''}` : undefined}
       />
-      <span className={`port-label ${place.side}`} style={{ top: place.y }} aria-hidden="true">
+      <span className={`port-label ${place.side} ${required ? 'required' : ''}`} style={{ top: place.y }} aria-hidden="true">
         {spec?.label ?? place.name}
       </span>
     </>

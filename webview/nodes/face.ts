@@ -41,13 +41,14 @@ export const FACE = {
   bottom: 8,
 } as const;
 
+/** One width, so that columns have straight edges; wider where a picture is the point. */
 const WIDTHS: Record<PictureKind | 'plain', number> = {
-  file: 180,
+  file: 200,
   result: 280,
   inversion: 200,
-  mask: 190,
+  mask: 200,
   compare: 280,
-  plain: 210,
+  plain: 200,
 };
 
 export function faceWidth(spec: NodeSpec | undefined): number {

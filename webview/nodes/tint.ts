@@ -5,6 +5,11 @@ export function typeColour(type: PortType | undefined): string {
   return type ? `var(--weft-type-${type})` : 'var(--weft-type-unknown)';
 }
 
+/** Its shape, so that types can be told apart without colour. */
+export function typeShape(type: PortType | undefined): string {
+  return type ? `var(--weft-shape-${type}, var(--weft-shape-unknown))` : 'var(--weft-shape-unknown)';
+}
+
 /** A node's colour, where it is drawn as a plain box: that of what it gives, or of what it takes. */
 export function tintOf(spec: NodeSpec | undefined): string {
   return typeColour(spec?.outputs[0]?.type ?? spec?.inputs[0]?.types[0]);

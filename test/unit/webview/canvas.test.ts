@@ -21,14 +21,16 @@ describe('level of detail', () => {
   });
 
   it('keeps what it is between the thresholds, so that a gesture at the edge does not flicker', () => {
-    const { farBelow, nearAbove } = thresholds(300);
-    expect(levelOfDetail((farBelow + nearAbove) / 2, 'near', 300)).toBe('near');
-    expect(levelOfDetail((farBelow + nearAbove) / 2, 'far', 300)).toBe('far');
+    const { farBelow, farUpTo } = thresholds(300);
+    expect(levelOfDetail((farBelow + farUpTo) / 2, 'mid', 300)).toBe('mid');
+    expect(levelOfDetail((farBelow + farUpTo) / 2, 'far', 300)).toBe('far');
+    expect(levelOfDetail(0.7, 'mid', 300)).toBe('mid');
+    expect(levelOfDetail(0.7, 'near', 300)).toBe('near');
   });
 
   it('draws a small graph in full where a large one is boxes', () => {
     expect(levelOfDetail(0.25, 'far', 300)).toBe('far');
-    expect(levelOfDetail(0.25, 'far', 15)).toBe('near');
+    expect(levelOfDetail(0.25, 'far', 15)).toBe('mid');
   });
 
   it('leaves nodes out of view undrawn only where there are many of them', () => {
