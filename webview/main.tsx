@@ -7,6 +7,7 @@ import './styles/canvas.css';
 import './styles/inspector.css';
 import './styles/timeline.css';
 import { App } from './app/App';
+import { flushParams } from './state/actions';
 import { onHostMessage, postToHost } from './state/host';
 import { onMessage } from './state/messages';
 import { watchMilestones } from './state/milestones';
@@ -19,5 +20,7 @@ if (!root) throw new Error('The page has no root element.');
 useStudio.setState({ page: restorePageState() });
 onHostMessage(onMessage);
 watchMilestones();
+// A page that is hidden is gone, and what was typed last with it.
+window.addEventListener('pagehide', flushParams);
 createRoot(root).render(<App />);
 postToHost({ type: 'ready' });

@@ -13,7 +13,13 @@ const canvas: readonly StudioCommand[] = [
   'rename',
   'frame',
   'alignLeft',
+  'alignCentre',
+  'alignRight',
   'alignTop',
+  'alignMiddle',
+  'alignBottom',
+  'distributeAcross',
+  'distributeDown',
   'focusInspector',
   'focusTimeline',
 ];

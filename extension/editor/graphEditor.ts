@@ -21,6 +21,11 @@ export class GraphEditor {
     return queue.add(() => this.applyNow(document, edits));
   }
 
+  /** Resolves when every edit so far has been made or refused. */
+  settled(document: vscode.TextDocument): Promise<void> {
+    return this.queues.get(document.uri.toString())?.add(async () => undefined) ?? Promise.resolve();
+  }
+
   forget(document: vscode.TextDocument): void {
     this.queues.delete(document.uri.toString());
   }

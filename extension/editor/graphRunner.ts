@@ -31,6 +31,8 @@ export class GraphRunner implements vscode.Disposable {
         'Weft runs graphs that are files on the machine VS Code works on; save this one to disk first.',
       );
     }
+    // What was typed last belongs to the run.
+    await this.sessions.settle(document.uri);
     const run = this.runs.start({
       graph: document.uri,
       text: document.getText(),

@@ -21,6 +21,7 @@ const shapes: Record<Kind, Shape> = {
   requestPictures: {},
   pickFile: { node: 'string', param: 'string' },
   dropped: { uris: 'strings', position: 'point', node: 'string?', param: 'string?' },
+  flushed: { id: 'number' },
   clipboardWrite: { text: 'string' },
   pasteRequest: {},
   selection: { nodes: 'strings' },

@@ -16,6 +16,9 @@ import { dispatch, parseStudioMessage, type StudioHandlers } from './studioMessa
 import { type OpenStudio } from './studioSessions';
 import { asWorkspacePicture } from './workspacePictures';
 
+/** Longer than a page takes to answer, shorter than a save that hangs. */
+const FLUSH_PATIENCE_MS = 1000;
+
 /** One editor of one graph: what the webview says is done here, what happens is told to it from here. */
 export class StudioPanel implements OpenStudio, vscode.Disposable {
   selection: readonly string[] = [];
@@ -26,6 +29,9 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   /** While an edit is on its way its change events are not told: the text goes out once, with the acknowledgement. */
   private editing = 0;
   private picturesWanted = false;
+  /** Those who wait for the page to have sent everything, by the id of their request. */
+  private readonly flushes = new Map<number, () => void>();
+  private flushCount = 0;
   private readonly outbox = new RunOutbox((message) => this.panel.webview.postMessage(message));
 
   constructor(
@@ -78,6 +84,21 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   private rest(): void {
     this.ready = false;
     this.outbox.reset();
+    for (const settle of this.flushes.values()) settle();
+  }
+
+  /** Resolves when the document has everything that this page shows; a page that does not answer is not waited for. */
+  async settle(): Promise<void> {
+    if (this.ready) {
+      const id = ++this.flushCount;
+      await new Promise<void>((resolve) => {
+        this.flushes.set(id, resolve);
+        setTimeout(resolve, FLUSH_PATIENCE_MS);
+        this.post({ type: 'flush', id });
+      });
+      this.flushes.delete(id);
+    }
+    await this.services.editor.settled(this.document);
   }
 
   post(message: HostToStudio): void {
@@ -130,6 +151,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       if (refused !== undefined) this.post({ type: 'error', message: refused });
       await this.postResolved();
     },
+    flushed: ({ id }) => this.flushes.get(id)?.(),
     clipboardWrite: ({ text }) => vscode.env.clipboard.writeText(text),
     pasteRequest: async () => this.post({ type: 'clipboard', text: await vscode.env.clipboard.readText() }),
     selection: ({ nodes }) => {

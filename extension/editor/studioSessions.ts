@@ -7,6 +7,8 @@ export interface OpenStudio {
   readonly panel: vscode.WebviewPanel;
   readonly selection: readonly string[];
   post(message: HostToStudio): void;
+  /** Resolves when the document has everything that the studio shows. */
+  settle(): Promise<void>;
 }
 
 /** The studios that are open, and the one in front. */
@@ -18,6 +20,10 @@ export class StudioSessions implements vscode.Disposable {
   /** Another studio came to the front, or none is left. */
   readonly onDidChangeActive = this.changes.event;
   readonly onDidChangeSelection = this.selections.event;
+  /** What was typed last belongs to what is saved. */
+  private readonly saving = vscode.workspace.onWillSaveTextDocument((event) => {
+    if (this.of(event.document.uri).length > 0) event.waitUntil(this.settle(event.document.uri));
+  });
 
   add(studio: OpenStudio): void {
     this.studios.add(studio);
@@ -54,11 +60,17 @@ export class StudioSessions implements vscode.Disposable {
     return [...this.studios].filter(({ document }) => document.uri.toString() === key);
   }
 
+  /** Resolves when the document has everything that its studios show. */
+  async settle(uri: vscode.Uri): Promise<void> {
+    await Promise.all(this.of(uri).map((studio) => studio.settle()));
+  }
+
   command(command: StudioCommand): void {
     this.active?.post({ type: 'command', command });
   }
 
   dispose(): void {
+    this.saving.dispose();
     this.changes.dispose();
     this.selections.dispose();
   }

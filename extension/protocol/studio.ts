@@ -80,6 +80,8 @@ export type HostToStudio =
   | { type: 'settings'; settings: StudioSettings }
   /** The clipboard's text, asked for with `pasteRequest`. */
   | { type: 'clipboard'; text: string }
+  /** The document is about to be saved or run: what is still held back of what was typed is to be sent; answered by `flushed`. */
+  | { type: 'flush'; id: number }
   | { type: 'error'; message: string };
 
 export type StudioCommand =
@@ -97,7 +99,13 @@ export type StudioCommand =
   | 'rename'
   | 'frame'
   | 'alignLeft'
+  | 'alignCentre'
+  | 'alignRight'
   | 'alignTop'
+  | 'alignMiddle'
+  | 'alignBottom'
+  | 'distributeAcross'
+  | 'distributeDown'
   | 'focusInspector'
   | 'focusTimeline';
 
@@ -119,6 +127,8 @@ export type StudioToHost =
   | { type: 'pickFile'; node: string; param: string }
   /** Something was dropped from the Explorer: URIs as text. */
   | { type: 'dropped'; uris: string[]; position: [number, number]; node?: string; param?: string }
+  /** Every edit that was held back has been sent before this. */
+  | { type: 'flushed'; id: number }
   | { type: 'clipboardWrite'; text: string }
   | { type: 'pasteRequest' }
   | { type: 'selection'; nodes: string[] }

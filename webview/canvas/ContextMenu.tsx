@@ -18,6 +18,8 @@ import {
 } from '../state/actions';
 import { run } from '../state/running';
 import { type Popup, studio, useStudio } from '../state/store';
+import { ALIGNMENTS } from './align';
+import { AlignIcon } from './AlignIcon';
 import { canvasControl } from './control';
 
 interface Item {
@@ -28,7 +30,8 @@ interface Item {
   act: () => void;
 }
 
-type Entry = Item | 'line';
+/** `align`: a row of all alignments. */
+type Entry = Item | 'line' | 'align';
 
 /** The menu of the canvas, of nodes, of a wire. */
 export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }> }) {
@@ -47,7 +50,8 @@ export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }>
     event.stopPropagation();
     const items = [...(menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
-    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+    const step = steps[event.key] ?? 0;
     if (step !== 0) {
       event.preventDefault();
       items[(at + step + items.length) % items.length]?.focus();
@@ -77,6 +81,8 @@ export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }>
       {entries.map((entry, index) =>
         entry === 'line' ? (
           <div key={index} role="separator" />
+        ) : entry === 'align' ? (
+          <AlignRow key={index} disabled={readOnly} onChoose={close} />
         ) : (
           <button
             key={entry.label}
@@ -97,6 +103,34 @@ export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }>
           </button>
         ),
       )}
+    </div>
+  );
+}
+
+function AlignRow({ disabled, onChoose }: { disabled: boolean; onChoose: () => void }) {
+  const count = selected().nodes.length;
+  return (
+    <div className="align-row" role="group" aria-label="Align">
+      {ALIGNMENTS.map(({ how, label, atLeast }) => (
+        <button
+          key={how}
+          type="button"
+          role="menuitem"
+          tabIndex={-1}
+          aria-label={label}
+          title={label}
+          aria-disabled={disabled || count < atLeast}
+          data-testid={`align-${how}`}
+          onClick={() => {
+            if (disabled || count < atLeast) return;
+            onChoose();
+            canvasControl().focusCanvas();
+            alignSelection(how);
+          }}
+        >
+          <AlignIcon how={how} />
+        </button>
+      ))}
     </div>
   );
 }
@@ -130,25 +164,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
   const only = nodes.length === 1 ? nodes[0] : undefined;
   const many: Entry[] =
     nodes.length > 1
-      ? [
-          'line',
-          { label: 'Align left', icon: 'layout-sidebar-left', disabled: readOnly, act: () => alignSelection('left') },
-          { label: 'Align top', icon: 'layout-panel-justify', disabled: readOnly, act: () => alignSelection('top') },
-          { label: 'Align centres', icon: 'layout-centered', disabled: readOnly, act: () => alignSelection('centre') },
-          {
-            label: 'Distribute across',
-            icon: 'split-horizontal',
-            disabled: readOnly || nodes.length < 3,
-            act: () => alignSelection('distribute-x'),
-          },
-          {
-            label: 'Distribute down',
-            icon: 'split-vertical',
-            disabled: readOnly || nodes.length < 3,
-            act: () => alignSelection('distribute-y'),
-          },
-          { label: 'Tidy these', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy },
-        ]
+      ? ['line', 'align', { label: 'Tidy these', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy }]
       : [];
   const one: Entry[] =
     only === undefined

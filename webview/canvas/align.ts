@@ -2,6 +2,18 @@ import { boundsOf, type Point, type Rect } from './geometry';
 
 export type Alignment = 'left' | 'centre' | 'right' | 'top' | 'middle' | 'bottom' | 'distribute-x' | 'distribute-y';
 
+/** In the order in which they are offered, and what they are called. */
+export const ALIGNMENTS: readonly { how: Alignment; label: string; atLeast: number }[] = [
+  { how: 'left', label: 'Align left', atLeast: 2 },
+  { how: 'centre', label: 'Align centres', atLeast: 2 },
+  { how: 'right', label: 'Align right', atLeast: 2 },
+  { how: 'distribute-x', label: 'Distribute across', atLeast: 3 },
+  { how: 'top', label: 'Align top', atLeast: 2 },
+  { how: 'middle', label: 'Align middles', atLeast: 2 },
+  { how: 'bottom', label: 'Align bottom', atLeast: 2 },
+  { how: 'distribute-y', label: 'Distribute down', atLeast: 3 },
+];
+
 type Box = Rect & { id: string };
 
 /** New positions of the boxes that move; those already in place are left out, so that nothing is written for them. */

@@ -1,17 +1,16 @@
 import { Icon } from '../app/Icon';
+import { ALIGNMENTS } from '../canvas/align';
+import { AlignIcon } from '../canvas/AlignIcon';
 import { addFrame, alignSelection, deleteSelection, duplicateSelection, tidy, toggleMute } from '../state/actions';
+import { FRAME_PREFIX } from '../state/flow';
 import { useStudio } from '../state/store';
 import { plural } from '../state/words';
 
 /** Several things at once: what can be done with all of them. */
 export function ManyInspector({ ids }: { ids: readonly string[] }) {
+  const count = ids.filter((id) => !id.startsWith(FRAME_PREFIX)).length;
   const readOnly = useStudio((state) => state.readOnly);
   const actions: [string, string, () => void][] = [
-    ['Align left', 'layout-sidebar-left', () => alignSelection('left')],
-    ['Align top', 'layout-panel-justify', () => alignSelection('top')],
-    ['Align centres', 'layout-centered', () => alignSelection('centre')],
-    ['Distribute across', 'split-horizontal', () => alignSelection('distribute-x')],
-    ['Distribute down', 'split-vertical', () => alignSelection('distribute-y')],
     ['Tidy these', 'type-hierarchy', tidy],
     ['Frame around them', 'comment', addFrame],
     ['Duplicate', 'files', duplicateSelection],
@@ -24,6 +23,23 @@ export function ManyInspector({ ids }: { ids: readonly string[] }) {
         <h2 data-testid="inspector-title">{plural(ids.length, 'item')} selected</h2>
       </div>
       <p className="subtitle">Select one to edit its parameters.</p>
+      <h3>Align</h3>
+      <div className="align-grid" role="group" aria-label="Align">
+        {ALIGNMENTS.map(({ how, label, atLeast }) => (
+          <button
+            key={how}
+            type="button"
+            className="tool"
+            aria-label={label}
+            title={label}
+            disabled={readOnly || count < atLeast}
+            onClick={() => alignSelection(how)}
+          >
+            <AlignIcon how={how} />
+          </button>
+        ))}
+      </div>
+      <h3>All of them</h3>
       <div className="action-list">
         {actions.map(([label, icon, act]) => (
           <button key={label} type="button" className="button secondary" disabled={readOnly} onClick={act}>

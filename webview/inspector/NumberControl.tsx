@@ -22,7 +22,7 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
     if (text.trim() === '' || Number.isNaN(number)) return setRefused(undefined);
     const reason = checkValue(param, number);
     setRefused(reason);
-    if (reason === undefined && number !== present) onChange(number);
+    if (reason === undefined) onChange(number);
   };
   const slides = (param.max - param.min) / param.step <= SLIDER_POSITIONS;
   return (
@@ -78,7 +78,6 @@ function Slider(props: ControlProps<NumberParam | IntegerParam> & { value: numbe
     const commit = () => {
       slide(undefined);
       onChange(Number(element.value));
-      flushParams();
     };
     element.addEventListener('change', commit);
     return () => element.removeEventListener('change', commit);

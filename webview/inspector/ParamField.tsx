@@ -37,7 +37,11 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
     (state) => state.problemsByNode[id]?.find((problem) => problem.param === param.name)?.message,
   );
   const written = data.node.params !== undefined && param.name in data.node.params;
-  const value = data.params[param.name];
+  // What is typed or dragged counts before the document has it: the next key goes on from there.
+  const held = useStudio((state) =>
+    state.sliding?.id === id && state.sliding.param === param.name ? state.sliding : undefined,
+  );
+  const value = held ? held.value : data.params[param.name];
   const wrong = written ? (checkValue(param, value) ?? reported) : reported;
   const fallback = defaultOfParam(data, param);
   const differs = written && !sameValue(value, fallback);

@@ -22,7 +22,7 @@ export function RangeControl(props: ControlProps<RangeParam>) {
   const [grip, setGrip] = useState<Grip | undefined>();
   const shown = dragged ?? value;
   const commit = (range: Range) => {
-    if (range[0] !== value[0] || range[1] !== value[1]) onChange(range);
+    onChange(range);
     flushParams();
   };
   const take = (part: Grip['part']) => (event: PointerEvent) => {

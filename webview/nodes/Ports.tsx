@@ -52,7 +52,11 @@ function Port({ node, data, place }: { node: string; data: NodeData; place: Port
         data-testid={`port-${node}-${place.name}`}
         title={spec ? `${spec.label}: ${spec.help}${required ? ' Needed.' : ''}` : undefined}
       />
-      <span className={`port-label ${place.side} ${required ? 'required' : ''}`} style={{ top: place.y }} aria-hidden="true">
+      <span
+        className={`port-label ${place.side} ${required ? 'required' : ''}`}
+        style={{ top: place.y }}
+        aria-hidden="true"
+      >
         {spec?.label ?? place.name}
       </span>
     </>

@@ -29,16 +29,17 @@ import { wiresOfGraph, type Wire } from './wires';
 
 /* Parameters */
 
-const fields = new FieldCoalescer<{ id: string; param: string; value: unknown }>((_field, { id, param, value }) => {
-  edit([paramEdit(id, param, value)], `Set ${id}.${param}`);
-});
+const fields = new FieldCoalescer<{ id: string; param: string; value: unknown }>(
+  (_field, { id, param, value }) => edit([paramEdit(id, param, value)], `Set ${id}.${param}`),
+  (held) => useStudio.setState({ sliding: held }),
+);
 
 /** Called for each keystroke of a field; see FieldCoalescer. */
 export function inputParam(id: string, param: string, value: unknown): void {
   fields.input(`${id}.${param}`, { id, param, value });
 }
 
-/** Sends what was typed last; before a run, and when a field loses the focus. */
+/** Sends what was typed last; before a save or a run, and when a field loses the focus. */
 export function flushParams(): void {
   fields.flush();
 }

@@ -9,39 +9,69 @@ const windowClock: Clock = {
   clear: (handle) => window.clearTimeout(handle),
 };
 
+/** A hand that rests this long has finished what it was typing. */
+const REST_MS = 350;
+/** However steadily somebody types, the document is never further behind than this. */
+const LONGEST_MS = 1500;
+
 /**
- * Turns keystrokes into edits. Values of one field that arrive within `wait` ms become one edit with the last value; another
- * field, or `flush` (blur, Enter, a run), sends what waits at once. `wait` counts from the first value, so that steady typing is
- * never put off, and it is short enough that a keystroke is in the file within 100 ms.
+ * Turns keystrokes into edits. The first one after a rest goes out at once; those that follow it without a rest are held, and go
+ * out as one when the hand rests, so that a burst of typing is two steps of undo and not one a letter. Another field, or `flush`
+ * (blur, Enter, a save, a run), sends what is held at once.
  */
 export class FieldCoalescer<T> {
-  private waiting: { field: string; value: T } | undefined;
-  private timer: number | undefined;
+  private field: string | undefined;
+  private held: { value: T } | undefined;
+  private rest: number | undefined;
+  private longest: number | undefined;
 
+  /** `hold` is told what is held, to show it meanwhile, and undefined when nothing is any more. */
   constructor(
     private readonly send: (field: string, value: T) => void,
-    private readonly wait = 30,
+    private readonly hold: (value: T | undefined) => void = () => undefined,
     private readonly clock: Clock = windowClock,
   ) {}
 
   input(field: string, value: T): void {
-    if (this.waiting && this.waiting.field !== field) this.flush();
-    this.waiting = { field, value };
-    this.timer ??= this.clock.set(() => this.flush(), this.wait);
+    if (this.field !== field) this.flush();
+    if (this.field === undefined) {
+      this.field = field;
+      this.send(field, value);
+    } else {
+      this.held = { value };
+      this.longest ??= this.clock.set(() => this.release(), LONGEST_MS);
+      this.hold(value);
+    }
+    if (this.rest !== undefined) this.clock.clear(this.rest);
+    this.rest = this.clock.set(() => this.flush(), REST_MS);
   }
 
   flush(): void {
-    if (this.timer !== undefined) this.clock.clear(this.timer);
-    this.timer = undefined;
-    const { waiting } = this;
-    this.waiting = undefined;
-    if (waiting) this.send(waiting.field, waiting.value);
+    this.release();
+    this.end();
   }
 
-  /** Forgets what waits: the field went back to what the document says. */
+  /** Forgets what is held: the field went back to what the document says. */
   drop(): void {
-    if (this.timer !== undefined) this.clock.clear(this.timer);
-    this.timer = undefined;
-    this.waiting = undefined;
+    if (this.held) this.hold(undefined);
+    this.held = undefined;
+    this.end();
+  }
+
+  private release(): void {
+    if (this.longest !== undefined) this.clock.clear(this.longest);
+    this.longest = undefined;
+    const { field, held } = this;
+    this.held = undefined;
+    if (field === undefined || !held) return;
+    this.hold(undefined);
+    this.send(field, held.value);
+  }
+
+  private end(): void {
+    for (const timer of [this.rest, this.longest]) if (timer !== undefined) this.clock.clear(timer);
+    this.rest = undefined;
+    this.longest = undefined;
+    this.field = undefined;
   }
 }

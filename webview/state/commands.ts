@@ -32,7 +32,13 @@ const commands: Record<StudioCommand, () => void> = {
   rename: () => startRename(),
   frame: addFrame,
   alignLeft: () => alignSelection('left'),
+  alignCentre: () => alignSelection('centre'),
+  alignRight: () => alignSelection('right'),
   alignTop: () => alignSelection('top'),
+  alignMiddle: () => alignSelection('middle'),
+  alignBottom: () => alignSelection('bottom'),
+  distributeAcross: () => alignSelection('distribute-x'),
+  distributeDown: () => alignSelection('distribute-y'),
   focusInspector: () => focusField(),
   focusTimeline: () => {
     setPage({ timelineOpen: true });

@@ -3,7 +3,8 @@ import { bytesOf } from './bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from './document';
 import { withFrame, withPicture } from './frames';
-import { onClipboard, revealNode } from './actions';
+import { flushParams, onClipboard, revealNode } from './actions';
+import { postToHost } from './host';
 import { setTimeline } from './page';
 import { onHostError, onStepAnswered } from './steps';
 import { readable } from './words';
@@ -57,6 +58,10 @@ const handlers: Handlers = {
   command: ({ command }) => onCommand(command),
   settings: ({ settings }) => useStudio.setState({ settings }),
   clipboard: ({ text }) => onClipboard(text),
+  flush: ({ id }) => {
+    flushParams();
+    postToHost({ type: 'flushed', id });
+  },
   error: ({ message }) => {
     onHostError();
     toast(message);

@@ -75,7 +75,7 @@ export interface StudioState {
   /** The run whose steps the engine no longer has. */
   stepsGone: string | undefined;
   renaming: string | undefined;
-  /** A parameter that is being dragged: shown on the node's face, not in the document yet. */
+  /** A parameter that is being dragged or typed: shown on the node's face, not in the document yet. */
   sliding: { id: string; param: string; value: unknown } | undefined;
   popup: Popup | undefined;
   toasts: readonly Toast[];

@@ -51,49 +51,69 @@ class FakeClock implements Clock {
 describe('field coalescing', () => {
   const setup = () => {
     const sent: [string, number][] = [];
+    const held: (number | undefined)[] = [];
     const clock = new FakeClock();
-    return { sent, clock, fields: new FieldCoalescer<number>((field, value) => sent.push([field, value]), 30, clock) };
+    const fields = new FieldCoalescer<number>(
+      (field, value) => sent.push([field, value]),
+      (value) => held.push(value),
+      clock,
+    );
+    return { sent, held, clock, fields };
   };
 
-  it('makes one edit of keystrokes that come together, with the last value', () => {
-    const { sent, clock, fields } = setup();
-    fields.input('a', 1);
-    clock.advance(20);
-    fields.input('a', 16);
-    expect(sent).toEqual([]);
-    clock.advance(10);
-    expect(sent).toEqual([['a', 16]]);
-  });
-
-  it('is not put off by steady typing', () => {
-    const { sent, clock, fields } = setup();
-    for (let i = 0; i < 10; i++) {
-      fields.input('a', i);
-      clock.advance(20);
+  it('sends the first key at once and the rest of a burst as one, when the hand rests', () => {
+    const { sent, held, clock, fields } = setup();
+    for (const value of [1, 16, 167]) {
+      fields.input('a', value);
+      clock.advance(120);
     }
-    expect(sent.length).toBeGreaterThanOrEqual(5);
-  });
-
-  it('sends what waits before another field, and on flush, once', () => {
-    const { sent, clock, fields } = setup();
-    fields.input('a', 1);
-    fields.input('b', 2);
     expect(sent).toEqual([['a', 1]]);
-    fields.flush();
-    fields.flush();
-    clock.advance(100);
+    expect(held).toEqual([16, 167]);
+    clock.advance(300);
     expect(sent).toEqual([
       ['a', 1],
-      ['b', 2],
+      ['a', 167],
+    ]);
+    expect(held.at(-1)).toBeUndefined();
+    fields.input('a', 2);
+    expect(sent.at(-1)).toEqual(['a', 2]);
+  });
+
+  it('is not put off for long by steady typing', () => {
+    const { sent, clock, fields } = setup();
+    for (let i = 0; i < 40; i++) {
+      fields.input('a', i);
+      clock.advance(100);
+    }
+    expect(sent.length).toBeGreaterThanOrEqual(3);
+    expect(sent.length).toBeLessThan(6);
+  });
+
+  it('sends what is held before another field, and on flush, once', () => {
+    const { sent, clock, fields } = setup();
+    fields.input('a', 1);
+    fields.input('a', 2);
+    fields.input('b', 3);
+    fields.input('b', 4);
+    fields.flush();
+    fields.flush();
+    clock.advance(5000);
+    expect(sent).toEqual([
+      ['a', 1],
+      ['a', 2],
+      ['b', 3],
+      ['b', 4],
     ]);
   });
 
-  it('forgets what is dropped', () => {
-    const { sent, clock, fields } = setup();
+  it('forgets what is dropped, and shows it no longer', () => {
+    const { sent, held, clock, fields } = setup();
     fields.input('a', 1);
+    fields.input('a', 2);
     fields.drop();
-    clock.advance(100);
-    expect(sent).toEqual([]);
+    clock.advance(5000);
+    expect(sent).toEqual([['a', 1]]);
+    expect(held).toEqual([2, undefined]);
   });
 });
 

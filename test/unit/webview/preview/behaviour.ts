@@ -183,7 +183,7 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     const { page } = studio;
     const box = await page.getByTestId('canvas').boundingBox();
     if (!box) throw new Error('no canvas');
-    await page.mouse.dblclick(box.x + box.width * 0.75, box.y + box.height * 0.62);
+    await page.mouse.dblclick(box.x + box.width * 0.75, box.y + box.height * 0.15);
     await page.keyboard.type('freeu');
     await page.keyboard.press('Enter');
     await until(() => graphOf(studio).nodes['freeu'], 'freeu is there');
@@ -283,11 +283,19 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
   'a run begins with what was typed last': async (studio) => {
     const { page, host } = studio;
     await page.getByTestId('rf__node-swap').click({ position: { x: 50, y: 12 } });
-    host.answerAfterMs = 400;
-    await page.getByTestId('param-contrast').locator('input[type=number]').fill('2.5');
+    await page.getByTestId('param-contrast').locator('input[type=number]').pressSequentially('2.5', { delay: 20 });
+    await page.keyboard.press('Escape');
+    await host.post({ type: 'flush', id: 7 });
+    await until(() => host.of('flushed').length === 1, 'what is held is sent when the host asks');
+    expect(JSON.stringify(host.of('edit').at(-1)?.edits).includes('2.5'), 'with the last key');
+    expect(host.of('edit').length <= 2, 'a burst of keys is no edit a key');
     await page.getByTestId('run').click();
     await until(() => host.of('run').length === 1, 'asks to run');
-    expect(graphOf(studio).nodes['swap']?.params?.['contrast'] === 2.5, 'when the edit is in the document');
+    expect(
+      host.received.findLastIndex(({ type }) => type === 'edit') <
+        host.received.findIndex(({ type }) => type === 'run'),
+      'after the edit',
+    );
   },
   'a selected wire goes with Delete, and its end can be moved to another port': async (studio) => {
     const { page, host } = studio;

@@ -36,8 +36,6 @@ export class FakeHost {
   private run: RunState | undefined;
   readOnly: string | undefined;
   trusted = true;
-  /** How long an edit takes. */
-  answerAfterMs = 0;
 
   constructor(
     private readonly page: Page,
@@ -67,7 +65,6 @@ export class FakeHost {
         await this.post({ type: 'run', run: this.run });
         break;
       case 'edit': {
-        if (this.answerAfterMs > 0) await this.page.waitForTimeout(this.answerAfterMs);
         let refused: string | undefined;
         try {
           const next = editText(this.text, { kind: 'batch', edits: message.edits });
