@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import { type GraphDocument, paramOf, parseGraph, specOf } from '../graph';
 import { WeftError } from '../protocol/errors';
-import { readPngText } from '../engine/image/pngText';
+import { readPngTexts } from '../node/pngText';
 
 /** A run as a file tells of it: enough to run it again, which reads back what was kept. */
 export interface InspectedRun {
@@ -60,14 +60,14 @@ function readFile(absolute: string, shown: string): Buffer {
 
 const carriesGraph = (file: string): boolean => {
   try {
-    return readPngText(fs.readFileSync(file)).has('weft.graph');
+    return readPngTexts(fs.readFileSync(file)).has('weft.graph');
   } catch {
     return false;
   }
 };
 
 function fromPicture(file: string, bytes: Uint8Array, folder: string | undefined): InspectedRun {
-  const texts = readPngText(bytes);
+  const texts = readPngTexts(bytes);
   const text = texts.get('weft.graph');
   if (text === undefined) {
     throw new WeftError(
