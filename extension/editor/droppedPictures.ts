@@ -1,9 +1,9 @@
 import path from 'node:path';
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import { type GraphEdit } from '../graph';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { mayRead } from './graphContext';
-import { isPictureUri, pathInGraph } from './graphFiles';
+import { droppedUri, isPictureUri, pathInGraph } from './graphFiles';
 
 /** Distance between the nodes that several pictures dropped at once become. */
 const STEP = 40;
@@ -19,7 +19,7 @@ export async function droppedEdits(
   const edits: GraphEdit[] = [];
   let refused: string | undefined;
   for (const text of uris) {
-    const uri = vscode.Uri.parse(text, true);
+    const uri = droppedUri(text);
     const base = path.posix.basename(uri.path);
     const name = isPictureUri(uri) ? pathInGraph(document.uri, uri) : undefined;
     if (name === undefined) {

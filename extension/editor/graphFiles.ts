@@ -19,6 +19,12 @@ export function activeGraph(): vscode.Uri | undefined {
   return undefined;
 }
 
+/** A dropped file as this host knows it: in a remote window the workbench names the host's own files by their remote address. */
+export function droppedUri(text: string): vscode.Uri {
+  const uri = vscode.Uri.parse(text, true);
+  return uri.scheme === 'vscode-remote' ? vscode.Uri.file(uri.path) : uri;
+}
+
 /** A file as a graph names it: relative to the graph's folder, with forward slashes; undefined on another drive. */
 export function pathInGraph(graph: vscode.Uri, file: vscode.Uri): string | undefined {
   const relative = path.relative(path.dirname(graph.fsPath), file.fsPath);

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { readPngTexts } from '../node/pngText';
+import { droppedUri } from './graphFiles';
 
 /** A picture that Weft made was dropped on a canvas: asks whether its graph is meant. @returns whether that was done instead */
 export async function offerGraphOf(uris: readonly string[]): Promise<boolean> {
   const [text, ...others] = uris;
   if (text === undefined || others.length > 0 || !/\.png$/i.test(text)) return false;
-  const uri = vscode.Uri.parse(text, true);
+  const uri = droppedUri(text);
   const data = await vscode.workspace.fs.readFile(uri).then(undefined, () => undefined);
   if (!data || !readPngTexts(data).has('weft.graph')) return false;
   const open = { label: 'Open the graph that made it', iconPath: new vscode.ThemeIcon('type-hierarchy') };

@@ -139,6 +139,42 @@ export class Workbench {
     await this.tab(path.basename(name)).waitFor();
   }
 
+  /** A row of the Explorer. */
+  file(name: string): Locator {
+    return this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first();
+  }
+
+  /** Opens a folder of the Explorer. */
+  async expand(folder: string): Promise<void> {
+    const row = this.file(folder);
+    await row.waitFor();
+    if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click();
+    await this.page.locator('.explorer-folders-view .monaco-list-row[aria-expanded="true"]').first().waitFor();
+  }
+
+  /** Drags a file of the Explorer into the studio, with the Shift key that VS Code wants for that. */
+  async dropFromExplorer(name: string, target: Locator, at = { x: 0.5, y: 0.5 }): Promise<void> {
+    const [from, to] = [await this.file(name).boundingBox(), await target.boundingBox()];
+    if (!from || !to) throw new Error(`${name} or its target does not show.`);
+    const { mouse, keyboard } = this.page;
+    const place = { x: to.x + to.width * at.x, y: to.y + to.height * at.y };
+    await mouse.move(from.x + 60, from.y + from.height / 2);
+    await mouse.down();
+    await keyboard.down('Shift');
+    await mouse.move(from.x + 80, from.y + from.height / 2 + 4, { steps: 4 });
+    await mouse.move(place.x - 4, place.y, { steps: 10 });
+    await mouse.move(place.x, place.y, { steps: 4 });
+    await mouse.up();
+    await keyboard.up('Shift');
+  }
+
+  /** Loads the window anew, as after a crash or an update. */
+  async reload(): Promise<void> {
+    this.page.once('dialog', (dialog) => void dialog.accept());
+    await this.page.reload();
+    await this.page.locator('.monaco-workbench .explorer-folders-view').waitFor({ timeout: 90_000 });
+  }
+
   async theme(name: string): Promise<void> {
     await this.command('Preferences: Color Theme');
     await this.palette.waitFor();
