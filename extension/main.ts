@@ -50,6 +50,6 @@ export function activate(context: vscode.ExtensionContext): void {
   own(new OutlineView(sessions));
   own(StudioProvider.register(services));
   own(vscode.window.registerTreeDataProvider('weft.history', new HistoryView(history)));
-  own(vscode.window.registerTreeDataProvider('weft.checkpoints', new CheckpointsView(checkpoints)));
+  own(new CheckpointsView(checkpoints));
   registerCommands(services).forEach(own);
 }

@@ -1,24 +1,74 @@
 import * as vscode from 'vscode';
+import { type Services } from '../editor/services';
+import { formatBytes } from '../library/checkpointText';
+import { ensureTrusted } from '../runs/trust';
 import { type Command } from './command';
+
+const TRUST = 'Weft imports checkpoints only in folders you trust: their graphs are read and rewritten.';
+
+/** Of a context menu or a drop: the thing clicked, and everything selected. */
+function urisOf(args: unknown[]): vscode.Uri[] {
+  const [clicked, selected] = args;
+  const many = Array.isArray(selected) ? (selected as unknown[]).filter((each) => each instanceof vscode.Uri) : [];
+  if (many.length > 0) return many;
+  return clicked instanceof vscode.Uri ? [clicked] : [];
+}
+
+async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode.Uri[]): Promise<void> {
+  const elsewhere = uris.find(({ scheme }) => scheme !== 'file' && scheme !== 'vscode-remote');
+  if (elsewhere) {
+    void vscode.window.showErrorMessage(
+      `${elsewhere.toString()} is not on a disk that the engine reads. Copy it to this machine and add it from there.`,
+    );
+    return;
+  }
+  const added = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: 'Weft: importing the checkpoint' },
+    (progress) =>
+      checkpoints.add(
+        uris.map(({ fsPath }) => fsPath),
+        (message) => progress.report({ message }),
+      ),
+  );
+  const { memory } = added;
+  const tight =
+    memory !== undefined && memory.cpu.total > memory.machine
+      ? ` On the processor it needs about ${formatBytes(memory.cpu.total)} of memory; this machine has ${formatBytes(memory.machine)}.`
+      : '';
+  void vscode.window.showInformationMessage(
+    `${added.title} is ready: choose "${added.id}" at a checkpoint node.${tight}`,
+  );
+}
 
 export const addCheckpointCommand: Command = {
   id: 'weft.addCheckpoint',
-  async run({ checkpoints }) {
-    const [folder] =
-      (await vscode.window.showOpenDialog({
-        canSelectFiles: false,
-        canSelectFolders: true,
-        openLabel: 'Add Checkpoint',
-        title: 'Folder of a Stable Diffusion checkpoint exported to ONNX',
-      })) ?? [];
-    if (!folder) return;
-    const added = await vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: 'Weft: importing the checkpoint (copies and rewrites its files)',
-      },
-      () => checkpoints.add(folder.fsPath),
-    );
-    void vscode.window.showInformationMessage(`${added.title} is ready: choose "${added.id}" at a checkpoint node.`);
+  async run(services, ...args) {
+    if (!(await ensureTrusted(TRUST))) return;
+    const given = urisOf(args);
+    const chosen =
+      given.length > 0
+        ? given
+        : await vscode.window.showOpenDialog({
+            canSelectFiles: false,
+            canSelectFolders: true,
+            openLabel: 'Add Checkpoint',
+            title: 'Folder of a Stable Diffusion checkpoint exported to ONNX',
+          });
+    if (chosen && chosen.length > 0) await importCheckpoint(services, chosen);
+  },
+};
+
+export const addCheckpointFilesCommand: Command = {
+  id: 'weft.addCheckpointFiles',
+  async run(services) {
+    if (!(await ensureTrusted(TRUST))) return;
+    const chosen = await vscode.window.showOpenDialog({
+      canSelectFiles: true,
+      canSelectMany: true,
+      openLabel: 'Add Checkpoint',
+      title: 'The four .onnx files of one checkpoint, and its tokenizer’s .json and .txt',
+      filters: { 'Checkpoint files': ['onnx', 'json', 'txt', 'safetensors', 'ckpt'], 'All files': ['*'] },
+    });
+    if (chosen && chosen.length > 0) await importCheckpoint(services, chosen);
   },
 };

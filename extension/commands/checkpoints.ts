@@ -1,10 +1,17 @@
 import * as vscode from 'vscode';
-import { formatBytes } from '../library/checkpointsView';
+import { formatBytes, removalQuestion } from '../library/checkpointText';
+import { type CheckpointItem } from '../library/checkpointsView';
 import { type CheckpointInfo } from '../protocol/engine';
+import { ensureTrusted } from '../runs/trust';
 import { type Command } from './command';
+import { knownOf } from './downloadCheckpoint';
 
-const isCheckpoint = (value: unknown): value is CheckpointInfo =>
-  typeof value === 'object' && value !== null && 'id' in value && 'sha256' in value;
+const TRUST = 'Weft works on checkpoints only in windows you trust.';
+
+const checkpointOf = (value: unknown): CheckpointInfo | undefined =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'checkpoint'
+    ? (value as CheckpointItem & { kind: 'checkpoint' }).checkpoint
+    : undefined;
 
 export const refreshCheckpointsCommand: Command = {
   id: 'weft.checkpoints.refresh',
@@ -13,28 +20,45 @@ export const refreshCheckpointsCommand: Command = {
 
 export const verifyCheckpointCommand: Command = {
   id: 'weft.checkpoints.verify',
-  async run({ checkpoints }, checkpoint) {
-    if (!isCheckpoint(checkpoint)) return;
+  async run({ checkpoints }, item) {
+    const checkpoint = checkpointOf(item);
+    if (!checkpoint || !(await ensureTrusted(TRUST))) return;
     const { files, bytes } = await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: `Weft: verifying ${checkpoint.title}` },
       () => checkpoints.verify(checkpoint.id),
     );
     void vscode.window.showInformationMessage(
-      `${checkpoint.title}: ${files} files, ${formatBytes(bytes)}, all as recorded.`,
+      `${checkpoint.title}: ${files} files, ${formatBytes(bytes)}, all as recorded, and onnxruntime opens them.`,
     );
   },
 };
 
 export const removeCheckpointCommand: Command = {
   id: 'weft.checkpoints.remove',
-  async run({ checkpoints }, checkpoint) {
-    if (!isCheckpoint(checkpoint)) return;
+  async run({ checkpoints }, item) {
+    const checkpoint = checkpointOf(item);
+    if (!checkpoint || !(await ensureTrusted(TRUST))) return;
     const remove = 'Remove';
+    const { message, detail } = removalQuestion(checkpoint);
+    const answer = await vscode.window.showWarningMessage(message, { modal: true, detail }, remove);
+    if (answer !== remove) return;
+    const freed = await checkpoints.remove(checkpoint.id);
+    void vscode.window.showInformationMessage(`${checkpoint.title} was removed; ${formatBytes(freed)} are free.`);
+  },
+};
+
+/** Of a paused download: forgets what came. */
+export const discardDownloadCommand: Command = {
+  id: 'weft.checkpoints.discard',
+  async run({ checkpoints }, item) {
+    const known = knownOf(item);
+    if (!known || !(await ensureTrusted(TRUST))) return;
+    const discard = 'Discard';
     const answer = await vscode.window.showWarningMessage(
-      `Remove ${checkpoint.title} (${formatBytes(checkpoint.size)}) from Weft's library? The folder it was imported from stays.`,
-      { modal: true },
-      remove,
+      `Discard what was downloaded of ${known.title}?`,
+      { modal: true, detail: `${formatBytes(known.doneBytes)} become free; a later download begins anew.` },
+      discard,
     );
-    if (answer === remove) await checkpoints.remove(checkpoint.id);
+    if (answer === discard) await checkpoints.discard(known.name);
   },
 };

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { formatBytes } from '../library/checkpointsView';
+import { formatBytes } from '../library/checkpointText';
 import { type Command } from './command';
 
 export const clearCacheCommand: Command = {

@@ -1,10 +1,16 @@
 import type * as vscode from 'vscode';
 import { type Services } from '../editor/services';
-import { addCheckpointCommand } from './addCheckpoint';
+import { addCheckpointCommand, addCheckpointFilesCommand } from './addCheckpoint';
 import { canvasCommands } from './canvas';
-import { refreshCheckpointsCommand, removeCheckpointCommand, verifyCheckpointCommand } from './checkpoints';
+import {
+  discardDownloadCommand,
+  refreshCheckpointsCommand,
+  removeCheckpointCommand,
+  verifyCheckpointCommand,
+} from './checkpoints';
 import { clearCacheCommand } from './clearCache';
 import { type Command, registerCommand } from './command';
+import { downloadCheckpointCommand, pauseDownloadCommand, resumeDownloadCommand } from './downloadCheckpoint';
 import { formatGraphCommand } from './formatGraph';
 import { historyCommands } from './history';
 import { newGraphCommand } from './newGraph';
@@ -20,14 +26,19 @@ import { walkthroughCommand } from './walkthrough';
 
 const commands: readonly Command[] = [
   addCheckpointCommand,
+  addCheckpointFilesCommand,
   clearCacheCommand,
+  discardDownloadCommand,
+  downloadCheckpointCommand,
   formatGraphCommand,
   newGraphCommand,
   openAsTextCommand,
   openGraphOfPictureCommand,
   openInStudioCommand,
+  pauseDownloadCommand,
   refreshCheckpointsCommand,
   removeCheckpointCommand,
+  resumeDownloadCommand,
   revealNodeCommand,
   runCommand,
   runToSelectionCommand,

@@ -1,21 +1,35 @@
 import * as vscode from 'vscode';
-import { type CheckpointInfo } from '../protocol/engine';
+import { type CheckpointInfo, type EngineEvent, type KnownCheckpoint } from '../protocol/engine';
+import { reportError } from '../protocol/errors';
 import { type EngineHandle } from '../runs/engineHandle';
+import { settings } from '../runs/settings';
+import { type DownloadProgress } from './checkpointText';
 
 /** Importing rewrites gigabytes. */
 const ADD_TIMEOUT_MS = 60 * 60 * 1000;
+const ANSWER_MS = 120_000;
+/** The engine may be ended by a stopped run while it downloads: so often a new one goes on. */
+const RESTARTS = 3;
 
 /** The checkpoints on this machine, as the engine lists them; asked once, and again after a change. */
 export class Checkpoints implements vscode.Disposable {
   private listed: Promise<CheckpointInfo[]> | undefined;
   private last: CheckpointInfo[] | undefined;
+  /** Downloads that this window is at. */
+  private readonly downloads = new Map<string, DownloadProgress>();
   private readonly changes = new vscode.EventEmitter<void>();
+  private readonly progresses = new vscode.EventEmitter<string>();
+  private readonly subscription: vscode.Disposable;
   readonly onDidChange = this.changes.event;
+  /** A download of this name went on. */
+  readonly onDidProgress = this.progresses.event;
 
   constructor(
     private readonly engine: EngineHandle,
     private readonly log: vscode.LogOutputChannel,
-  ) {}
+  ) {
+    this.subscription = engine.onEvent((event) => this.receive(event));
+  }
 
   /** What the last listing gave; undefined before the first. */
   get known(): readonly CheckpointInfo[] | undefined {
@@ -28,34 +42,97 @@ export class Checkpoints implements vscode.Disposable {
     return this.listed;
   }
 
+  /** What can be downloaded, and what is there of it. */
+  downloadable(): Promise<KnownCheckpoint[]> {
+    return this.engine.request('models.known', {}, ANSWER_MS);
+  }
+
+  progressOf(name: string): DownloadProgress | undefined {
+    return this.downloads.get(name);
+  }
+
   refresh(): void {
     this.listed = undefined;
     this.changes.fire();
   }
 
-  async add(folder: string): Promise<CheckpointInfo> {
-    const added = await this.engine.request('models.add', { paths: [folder] }, ADD_TIMEOUT_MS);
+  /** Imports a folder, or the files of one checkpoint; `onMessage` hears what it is at. */
+  async add(paths: string[], onMessage: (message: string) => void): Promise<CheckpointInfo> {
+    const listener = this.engine.onEvent((event) => event.event === 'checkpoint' && onMessage(event.message));
+    try {
+      return await this.engine.request('models.add', { paths }, ADD_TIMEOUT_MS);
+    } finally {
+      listener.dispose();
+      this.refresh();
+    }
+  }
+
+  /** Takes a manifest into those that are known; its name. */
+  async learn(file: string): Promise<string> {
+    return (await this.engine.request('models.learn', { file }, ANSWER_MS)).name;
+  }
+
+  /** Fetches and imports, to the end or until it is paused. */
+  async download(name: string, acceptedLicence: string | undefined): Promise<CheckpointInfo> {
+    this.downloads.set(name, { phase: 'downloading', bytes: 0, total: 0 });
+    this.changes.fire();
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.engine.request(
+            'models.download',
+            { name, ...(acceptedLicence === undefined ? {} : { acceptedLicence }), ...settings.download() },
+            0,
+          );
+        } catch (error) {
+          if (reportError(error).kind !== 'internal' || this.engine.running || attempt >= RESTARTS) throw error;
+          this.log.warn(`The engine ended while it downloaded ${name}: a new one goes on.`);
+        }
+      }
+    } finally {
+      this.downloads.delete(name);
+      this.refresh();
+    }
+  }
+
+  async pause(name: string): Promise<void> {
+    await this.engine.request('models.pause', { name }, ANSWER_MS);
+  }
+
+  /** Removes what was downloaded of one that is paused; returns its bytes. */
+  async discard(name: string): Promise<number> {
+    const { bytes } = await this.engine.request('models.discard', { name }, ANSWER_MS);
     this.refresh();
-    return added;
+    return bytes;
   }
 
   async verify(id: string): Promise<{ files: number; bytes: number }> {
     return this.engine.request('models.verify', { id }, ADD_TIMEOUT_MS);
   }
 
-  async remove(id: string): Promise<boolean> {
-    const { removed } = await this.engine.request('models.remove', { id }, 120_000);
+  /** Returns the bytes that are free now. */
+  async remove(id: string): Promise<number> {
+    const { freed } = await this.engine.request('models.remove', { id }, ANSWER_MS);
     this.refresh();
-    return removed;
+    return freed;
   }
 
   dispose(): void {
+    this.subscription.dispose();
     this.changes.dispose();
+    this.progresses.dispose();
+  }
+
+  private receive(event: EngineEvent): void {
+    if (event.event !== 'download' || !this.downloads.has(event.name)) return;
+    const { name, phase, bytes, total, bytesPerSecond } = event;
+    this.downloads.set(name, { phase, bytes, total, ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) });
+    this.progresses.fire(name);
   }
 
   private async ask(): Promise<CheckpointInfo[]> {
     try {
-      const found = await this.engine.request('models.list', {}, 120_000);
+      const found = await this.engine.request('models.list', {}, ANSWER_MS);
       const first = this.last === undefined;
       this.last = found;
       // Graphs were checked without knowing the checkpoints.

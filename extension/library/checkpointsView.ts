@@ -1,41 +1,115 @@
 import * as vscode from 'vscode';
-import { type CheckpointInfo } from '../protocol/engine';
+import { type CheckpointInfo, type KnownCheckpoint } from '../protocol/engine';
 import { type Checkpoints } from './checkpoints';
+import { checkpointFacts, downloadState, formatBytes } from './checkpointText';
+import { uriList } from './droppedPaths';
 
-/** The Checkpoints view: what can be computed with, and what is wrong with those that can't. */
-export class CheckpointsView implements vscode.TreeDataProvider<CheckpointInfo> {
-  readonly onDidChangeTreeData: vscode.Event<void>;
+/** A line of the view: a checkpoint of the library, or a download that is under way or paused. */
+export type CheckpointItem =
+  { kind: 'checkpoint'; checkpoint: CheckpointInfo } | { kind: 'download'; known: KnownCheckpoint };
+
+const MIME = 'text/uri-list';
+
+/** The Checkpoints view: what can be computed with, what is on its way, and what is wrong with those that can't be used. */
+export class CheckpointsView
+  implements
+    vscode.TreeDataProvider<CheckpointItem>,
+    vscode.TreeDragAndDropController<CheckpointItem>,
+    vscode.Disposable
+{
+  readonly dropMimeTypes = [MIME, 'files'];
+  readonly dragMimeTypes = [];
+  private readonly changes = new vscode.EventEmitter<CheckpointItem | undefined>();
+  private readonly view: vscode.TreeView<CheckpointItem>;
+  private readonly subscriptions: vscode.Disposable[];
+  private shown = new Map<string, CheckpointItem>();
+  readonly onDidChangeTreeData = this.changes.event;
 
   constructor(private readonly checkpoints: Checkpoints) {
-    this.onDidChangeTreeData = checkpoints.onDidChange;
+    this.subscriptions = [
+      checkpoints.onDidChange(() => this.changes.fire(undefined)),
+      checkpoints.onDidProgress((name) => {
+        const item = this.shown.get(name);
+        if (item) this.changes.fire(item);
+      }),
+    ];
+    this.view = vscode.window.createTreeView('weft.checkpoints', {
+      treeDataProvider: this,
+      dragAndDropController: this,
+    });
   }
 
-  getChildren(parent?: CheckpointInfo): Promise<CheckpointInfo[]> {
-    return parent ? Promise.resolve([]) : this.checkpoints.list();
+  async getChildren(parent?: CheckpointItem): Promise<CheckpointItem[]> {
+    if (parent) return [];
+    const [checkpoints, known] = await Promise.all([
+      this.checkpoints.list(),
+      // The listing has told what is wrong when the engine can't answer.
+      this.checkpoints.downloadable().catch((): KnownCheckpoint[] => []),
+    ]);
+    const downloads = known.filter(
+      ({ name, state }) =>
+        state === 'paused' || state === 'downloading' || this.checkpoints.progressOf(name) !== undefined,
+    );
+    const items: CheckpointItem[] = [
+      ...checkpoints.map((checkpoint): CheckpointItem => ({ kind: 'checkpoint', checkpoint })),
+      ...downloads.map((each): CheckpointItem => ({ kind: 'download', known: each })),
+    ];
+    this.shown = new Map(items.map((item) => [item.kind === 'download' ? item.known.name : item.checkpoint.id, item]));
+    return items;
   }
 
-  getTreeItem(checkpoint: CheckpointInfo): vscode.TreeItem {
+  getTreeItem(item: CheckpointItem): vscode.TreeItem {
+    return item.kind === 'checkpoint' ? this.checkpointItem(item.checkpoint) : this.downloadItem(item.known);
+  }
+
+  private checkpointItem(checkpoint: CheckpointInfo): vscode.TreeItem {
     const item = new vscode.TreeItem(checkpoint.title || checkpoint.id);
-    const problem = checkpoint.problem;
-    item.id = checkpoint.id;
-    item.description = problem ?? `${checkpoint.id} · ${checkpoint.pictureSize}² · ${formatBytes(checkpoint.size)}`;
-    item.iconPath = new vscode.ThemeIcon(problem === undefined ? 'package' : 'warning');
-    item.contextValue = checkpoint.builtIn ? 'checkpoint.builtIn' : 'checkpoint.added';
-    const domains = checkpoint.domains.map(({ noun }) => noun);
-    item.tooltip = [
-      checkpoint.title,
-      problem,
-      `${checkpoint.pictureSize} × ${checkpoint.pictureSize} pixels, ${checkpoint.precision}, ${formatBytes(checkpoint.size)}`,
-      domains.length > 0 ? `Knows: ${domains.join(', ')}` : 'Any noun will do.',
-      `SHA-256 ${checkpoint.sha256}`,
-    ]
-      .filter((line) => line !== undefined)
-      .join('\n');
+    const { id, problem, pictureSize, precision, size, memory, builtIn } = checkpoint;
+    const tight = memory !== undefined && memory.cpu.total > memory.machine;
+    item.id = id;
+    item.description = problem ?? `${id} · ${pictureSize}² · ${precision} · ${formatBytes(size)}`;
+    item.iconPath = new vscode.ThemeIcon(problem === undefined && !tight ? 'package' : 'warning');
+    item.contextValue = builtIn ? 'checkpoint.builtIn' : 'checkpoint.added';
+    item.tooltip = checkpointFacts(checkpoint).join('\n');
+    item.accessibilityInformation = { label: `${checkpoint.title}, ${item.description}` };
     return item;
   }
-}
 
-export function formatBytes(bytes: number): string {
-  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} KB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  private downloadItem(known: KnownCheckpoint): vscode.TreeItem {
+    const progress = this.checkpoints.progressOf(known.name);
+    const item = new vscode.TreeItem(known.title);
+    item.id = `download:${known.name}`;
+    item.description = downloadState(known, progress);
+    const running = progress !== undefined;
+    item.iconPath = new vscode.ThemeIcon(running ? 'sync~spin' : 'cloud-download');
+    item.contextValue = running
+      ? 'download.running'
+      : known.state === 'downloading'
+        ? 'download.elsewhere'
+        : 'download.paused';
+    item.tooltip = [known.title, item.description, `From ${known.source}`, `Licence: ${known.licence.title}`].join(
+      '\n',
+    );
+    item.accessibilityInformation = { label: `${known.title}, ${item.description}` };
+    return item;
+  }
+
+  /** A folder, or the files of one checkpoint, dragged from the Explorer or the system's file manager. */
+  async handleDrop(_target: CheckpointItem | undefined, data: vscode.DataTransfer): Promise<void> {
+    const uris = uriList((await data.get(MIME)?.asString()) ?? '').map((text) => vscode.Uri.parse(text, true));
+    const found = uris.length > 0 ? uris : [...data].flatMap(([, item]) => item.asFile()?.uri ?? []);
+    if (found.length === 0) {
+      void vscode.window.showInformationMessage(
+        'What was dropped has no path that the engine could read (a browser hands over contents only). Use Add Checkpoint Folder… instead.',
+      );
+      return;
+    }
+    await vscode.commands.executeCommand('weft.addCheckpoint', found[0], found);
+  }
+
+  dispose(): void {
+    for (const each of this.subscriptions) each.dispose();
+    this.view.dispose();
+    this.changes.dispose();
+  }
 }

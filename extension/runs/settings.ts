@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { type DownloadSettings } from '../protocol/engine';
 import { type StudioSettings } from '../protocol/studio';
 
 const read = <T>(name: string, fallback: T, scope?: vscode.Uri): T =>
@@ -14,6 +15,23 @@ export const settings = {
     return provider === 'auto' ? undefined : provider;
   },
   stopGraceMs: (): number => Math.max(0, read('stopGraceSeconds', 10)) * 1000,
+  /** Where checkpoints are downloaded from, and through what: Weft's own settings, and VS Code's of the network. */
+  download: (): DownloadSettings => {
+    const http = vscode.workspace.getConfiguration('http');
+    const mirror = read('mirror', '').trim();
+    const proxy = http.get<string>('proxy', '').trim();
+    const noProxy = http.get<string[]>('noProxy', []).join(',');
+    const off = http.get<string>('proxySupport') === 'off';
+    return {
+      ...(mirror === '' ? {} : { mirror }),
+      offline: read('offline', false),
+      proxy: {
+        ...(off ? { url: 'off' } : proxy === '' ? {} : { url: proxy }),
+        ...(noProxy === '' ? {} : { noProxy }),
+        strictTls: http.get<boolean>('proxyStrictSSL', true),
+      },
+    };
+  },
   studio: (): StudioSettings => ({
     snapToGrid: read('snapToGrid', false),
     showMinimap: read('showMinimap', true),

@@ -8,6 +8,8 @@ import { environment } from './environment';
 export interface Server {
   url: string;
   port: number;
+  /** WEFT_HOME of the engines that its windows start. */
+  weftHome: string;
   stop(): Promise<void>;
 }
 
@@ -28,11 +30,17 @@ const settings = {
 };
 
 /** A workbench of its own with the packaged extension in it, and nothing else. */
-export async function startServer(name: string, options: { trust: 'always' | 'ask' }): Promise<Server> {
+export async function startServer(
+  name: string,
+  options: { trust: 'always' | 'ask'; settings?: Record<string, unknown> },
+): Promise<Server> {
   const home = path.join(environment.scratch(), name);
   const at = (...parts: string[]): string => path.join(home, ...parts);
   fs.mkdirSync(at('ud', 'User'), { recursive: true });
-  fs.writeFileSync(at('ud', 'User', 'settings.json'), JSON.stringify(settings, null, 2));
+  fs.writeFileSync(at('ud', 'User', 'settings.json'), JSON.stringify({ ...settings, ...options.settings }, null, 2));
+  // Of a window whose files are elsewhere, settings of the machine are read there.
+  fs.mkdirSync(at('ud', 'Machine'), { recursive: true });
+  fs.writeFileSync(at('ud', 'Machine', 'settings.json'), JSON.stringify(options.settings ?? {}, null, 2));
   fs.writeFileSync(at('config.yaml'), '');
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -75,6 +83,7 @@ export async function startServer(name: string, options: { trust: 'always' | 'as
   return {
     url,
     port,
+    weftHome: at('weft-home'),
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (child.exitCode !== null) return;

@@ -1,0 +1,136 @@
+import * as vscode from 'vscode';
+import { type Services } from '../editor/services';
+import { downloadChoice, downloadState, licenceQuestion } from '../library/checkpointText';
+import { type CheckpointItem } from '../library/checkpointsView';
+import { type KnownCheckpoint } from '../protocol/engine';
+import { reportError } from '../protocol/errors';
+import { ensureTrusted } from '../runs/trust';
+import { type Command } from './command';
+
+const TRUST = 'Weft downloads checkpoints only in windows you trust.';
+
+export const knownOf = (value: unknown): KnownCheckpoint | undefined =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'download'
+    ? (value as CheckpointItem & { kind: 'download' }).known
+    : undefined;
+
+/** The known checkpoints with what there is of each; a manifest of one's own can be brought. */
+async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | undefined> {
+  const known = await checkpoints.downloadable();
+  const items: (vscode.QuickPickItem & { known?: KnownCheckpoint })[] = known.map((each) => ({
+    ...downloadChoice(each),
+    iconPath: new vscode.ThemeIcon(each.state === 'installed' ? 'check' : 'cloud-download'),
+    known: each,
+  }));
+  const chosen = await vscode.window.showQuickPick(
+    [
+      ...items,
+      { label: '', kind: vscode.QuickPickItemKind.Separator },
+      {
+        label: 'From a Manifest File…',
+        detail: 'A .json that lists the files of a checkpoint; see docs/checkpoints.md.',
+      },
+    ],
+    {
+      title: 'Download Checkpoint',
+      placeHolder: 'Nothing is downloaded before you have seen and accepted the licence',
+      matchOnDescription: true,
+      matchOnDetail: true,
+    },
+  );
+  if (!chosen) return undefined;
+  if (chosen.known) return chosen.known;
+  const [file] =
+    (await vscode.window.showOpenDialog({
+      openLabel: 'Use Manifest',
+      title: 'Manifest of a checkpoint',
+      filters: { Manifest: ['json'] },
+    })) ?? [];
+  if (!file) return undefined;
+  const name = await checkpoints.learn(file.fsPath);
+  return (await checkpoints.downloadable()).find((each) => each.name === name);
+}
+
+/** Shows the licence until it is accepted or refused; the page of the whole text can be opened in between. */
+async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
+  const accept = 'Accept and Download';
+  const open = 'Open Licence';
+  const { message, detail } = licenceQuestion(known);
+  for (;;) {
+    const answer = await vscode.window.showInformationMessage(message, { modal: true, detail }, accept, open);
+    if (answer !== open) return answer === accept;
+    await vscode.env.openExternal(vscode.Uri.parse(known.licence.url));
+  }
+}
+
+async function download({ checkpoints, log }: Services, known: KnownCheckpoint): Promise<void> {
+  const { name, title, licence } = known;
+  try {
+    const added = await vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: `Weft: downloading ${title} (Cancel pauses)`,
+        cancellable: true,
+      },
+      async (progress, token) => {
+        let shown = 0;
+        const listener = checkpoints.onDidProgress((each) => {
+          const now = checkpoints.progressOf(name);
+          if (each !== name || !now) return;
+          const percent = now.total > 0 ? (100 * now.bytes) / now.total : 0;
+          progress.report({ message: downloadState(known, now), increment: Math.max(0, percent - shown) });
+          shown = Math.max(shown, percent);
+        });
+        const cancel = token.onCancellationRequested(() => void checkpoints.pause(name));
+        try {
+          return await checkpoints.download(name, licence.id);
+        } finally {
+          listener.dispose();
+          cancel.dispose();
+        }
+      },
+    );
+    void vscode.window.showInformationMessage(`${added.title} is ready: choose "${added.id}" at a checkpoint node.`);
+  } catch (error) {
+    const { kind, message } = reportError(error);
+    if (kind !== 'interrupted' && kind !== 'network') throw error;
+    if (kind === 'network') log.error(`Downloading ${name} failed:`, error);
+    const resume = 'Resume';
+    const show = kind === 'interrupted' ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
+    void show(message, resume).then((answer) => {
+      if (answer === resume)
+        void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
+    });
+  }
+}
+
+/** Of the palette and the view's title: chosen from a list. Of a paused download: goes on. */
+export const downloadCheckpointCommand: Command = {
+  id: 'weft.downloadCheckpoint',
+  async run(services, item) {
+    if (!(await ensureTrusted(TRUST))) return;
+    const known = knownOf(item) ?? (await choose(services));
+    if (!known) return;
+    if (known.state === 'installed') {
+      void vscode.window.showInformationMessage(`${known.title} is in the library already, as "${known.name}".`);
+      return;
+    }
+    const { licenceAccepted } =
+      (await services.checkpoints.downloadable()).find(({ name }) => name === known.name) ?? known;
+    if (!licenceAccepted && !(await acceptLicence(known))) return;
+    await download(services, known);
+  },
+};
+
+export const pauseDownloadCommand: Command = {
+  id: 'weft.checkpoints.pause',
+  async run({ checkpoints }, item) {
+    const known = knownOf(item);
+    if (known) await checkpoints.pause(known.name);
+  },
+};
+
+export const resumeDownloadCommand: Command = {
+  id: 'weft.checkpoints.resume',
+  run: (services, item) => downloadCheckpointCommand.run(services, item),
+};

@@ -1,0 +1,97 @@
+/** What is said of checkpoints and downloads in the view, in pickers and in dialogs. */
+import { type CheckpointInfo, type KnownCheckpoint } from '../protocol/engine';
+
+/** How far a download is that runs in this window. */
+export interface DownloadProgress {
+  phase: 'downloading' | 'importing';
+  bytes: number;
+  total: number;
+  bytesPerSecond?: number;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} KB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+export function formatDuration(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.ceil(seconds))} s`;
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** Lines that tell everything about a checkpoint, the most wanted first. */
+export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
+  const { title, problem, pictureSize, precision, size, memory, disk, domains, licence, sha256, builtIn } = checkpoint;
+  const nouns = domains.map(({ noun }) => noun);
+  const lines = [
+    title,
+    problem,
+    `${pictureSize} × ${pictureSize} pixels, ${precision}, ${formatBytes(size)}`,
+    memory &&
+      `Needs about ${formatBytes(memory.cpu.total)} of memory on the processor (${formatBytes(memory.cpu.weights)} of it weights)` +
+        `${memory.cpu.total > memory.machine ? `, more than the ${formatBytes(memory.machine)} of this machine` : ''}, or about ` +
+        `${formatBytes(memory.gpu.total)} on a graphics card.`,
+    nouns.length > 0 ? `Knows: ${nouns.join(', ')}` : 'Any noun will do.',
+    licence && `Licence: ${licence}`,
+    builtIn ? 'Comes with Weft.' : disk && removalFacts(disk),
+    sha256 && `SHA-256 ${sha256}`,
+  ];
+  return lines.filter((line): line is string => line !== undefined && line !== '');
+}
+
+function removalFacts({ freed, shared }: { freed: number; shared: number }): string {
+  if (shared === 0) return `Removing it frees ${formatBytes(freed)}.`;
+  return (
+    `Removing it frees ${formatBytes(freed)}; ${formatBytes(shared)} are hard links to the folder it was imported from and become ` +
+    'free when that is deleted too.'
+  );
+}
+
+/** What is asked before a checkpoint is removed. */
+export function removalQuestion({ title, disk, size }: CheckpointInfo): { message: string; detail: string } {
+  const facts = removalFacts(disk ?? { freed: size, shared: 0 });
+  return {
+    message: `Remove ${title} from Weft's library?`,
+    detail: `${facts}${disk !== undefined && disk.shared > 0 ? ' That folder stays as it is.' : ''}`,
+  };
+}
+
+/** The part of a download that is there, for the view. */
+export function downloadState(known: KnownCheckpoint, progress: DownloadProgress | undefined): string {
+  if (progress?.phase === 'importing') return 'importing';
+  const { bytes, total } = progress ?? { bytes: known.doneBytes, total: known.bytes };
+  const percent = total > 0 ? Math.min(100, Math.floor((100 * bytes) / total)) : 0;
+  const part = `${percent} % of ${formatBytes(total)}`;
+  if (progress !== undefined) return `${part}${rateText(progress)}`;
+  return known.state === 'downloading' ? `${part} · another window is at it` : `paused at ${part}`;
+}
+
+function rateText({ bytes, total, bytesPerSecond }: DownloadProgress): string {
+  if (bytesPerSecond === undefined || bytesPerSecond <= 0) return '';
+  return `, ${(bytesPerSecond / 1e6).toFixed(1)} MB/s, ${formatDuration((total - bytes) / bytesPerSecond)} left`;
+}
+
+/** Facts of a checkpoint that could be downloaded, for the picker. */
+export function downloadChoice(known: KnownCheckpoint): { label: string; description: string; detail: string } {
+  const { name, title, description, precision, bytes, exact, licence, state } = known;
+  const there =
+    state === 'installed' ? ' · in the library' : state === 'paused' ? ` · ${downloadState(known, undefined)}` : '';
+  return {
+    label: title,
+    description: `${name} · ${precision} · ${exact ? '' : 'about '}${formatBytes(bytes)}${there}`,
+    detail: `${description} ${licence.title}.`,
+  };
+}
+
+/** The licence as it is shown before anything is downloaded. */
+export function licenceQuestion(known: KnownCheckpoint): { message: string; detail: string } {
+  const { title, bytes, exact, source, licence, digests, files } = known;
+  const checked =
+    digests === files
+      ? "Every file is checked against its publisher's SHA-256."
+      : 'Where no SHA-256 of the publisher is known, files are checked against what the server states, and you are told what was not checked.';
+  return {
+    message: `${title} is under the ${licence.title}. Accept it and download ${exact ? '' : 'about '}${formatBytes(bytes)}?`,
+    detail: [...licence.summary.map((sentence) => `• ${sentence}`), '', `From ${source}. ${checked}`].join('\n'),
+  };
+}

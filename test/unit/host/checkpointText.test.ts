@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import {
+  checkpointFacts,
+  downloadChoice,
+  downloadState,
+  licenceQuestion,
+  removalQuestion,
+} from '../../../extension/library/checkpointText';
+import { uriList } from '../../../extension/library/droppedPaths';
+import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../../../extension/protocol/engine';
+
+const terms = (total: number): MemoryTerms => ({ weights: total / 2, working: total / 4, kept: total / 4, total });
+const checkpoint: CheckpointInfo = {
+  id: 'sd15',
+  title: 'Stable Diffusion 1.5',
+  sha256: 'a'.repeat(64),
+  size: 4.27e9,
+  precision: 'fp32',
+  pictureSize: 512,
+  domains: [],
+  builtIn: false,
+  licence: 'CreativeML Open RAIL-M',
+  defaults: {},
+  memory: { cpu: terms(7e9), gpu: terms(5.5e9), machine: 16e9 },
+  disk: { freed: 140e6, shared: 4.1e9 },
+};
+const known: KnownCheckpoint = {
+  name: 'sd15-fp16',
+  title: 'Stable Diffusion 1.5, float16',
+  description: 'Half the size.',
+  licence: { id: 'x', title: 'The Licence', url: 'https://x.example', summary: ['Do.', "Don't."] },
+  precision: 'fp16',
+  exporter: 'diffusers',
+  source: 'https://hub.example/a/b',
+  revision: 'main',
+  pictureSize: 512,
+  notes: [],
+  bytes: 2e9,
+  exact: false,
+  files: 11,
+  digests: 0,
+  doneBytes: 5e8,
+  licenceAccepted: true,
+  state: 'paused',
+};
+
+describe('what is said of a checkpoint', () => {
+  it('names size, precision, memory, licence and digest', () => {
+    const facts = checkpointFacts(checkpoint).join('\n');
+    expect(facts).toContain('512 × 512 pixels, fp32, 4.27 GB');
+    expect(facts).toContain(
+      'about 7.00 GB of memory on the processor (3.50 GB of it weights), or about 5.50 GB on a graphics card',
+    );
+    expect(facts).toContain('CreativeML Open RAIL-M');
+    expect(facts).toContain('a'.repeat(64));
+    expect(facts).not.toContain('more than');
+  });
+
+  it('says when the machine has too little memory', () => {
+    const small = { ...checkpoint, memory: { ...checkpoint.memory!, machine: 4e9 } };
+    expect(checkpointFacts(small).join('\n')).toContain('more than the 4.00 GB of this machine');
+  });
+
+  it('explains before it is removed what hard links keep', () => {
+    const { message, detail } = removalQuestion(checkpoint);
+    expect(message).toContain('Stable Diffusion 1.5');
+    expect(detail).toMatch(/frees 140\.0 MB; 4\.10 GB are hard links to the folder.*That folder stays/);
+    expect(removalQuestion({ ...checkpoint, disk: { freed: 4e9, shared: 0 } }).detail).toBe(
+      'Removing it frees 4.00 GB.',
+    );
+  });
+});
+
+describe('what is said of a download', () => {
+  it('how far it is, paused and running', () => {
+    expect(downloadState(known, undefined)).toBe('paused at 25 % of 2.00 GB');
+    expect(downloadState({ ...known, state: 'downloading' }, undefined)).toContain('another window');
+    expect(downloadState(known, { phase: 'downloading', bytes: 1e9, total: 2e9, bytesPerSecond: 1e7 })).toBe(
+      '50 % of 2.00 GB, 10.0 MB/s, 2 min left',
+    );
+    expect(downloadState(known, { phase: 'importing', bytes: 2e9, total: 2e9 })).toBe('importing');
+  });
+
+  it('in the picker: size, precision, licence, and what is there', () => {
+    expect(downloadChoice(known)).toEqual({
+      label: 'Stable Diffusion 1.5, float16',
+      description: 'sd15-fp16 · fp16 · about 2.00 GB · paused at 25 % of 2.00 GB',
+      detail: 'Half the size. The Licence.',
+    });
+  });
+
+  it('with its licence, and whether its files can be checked', () => {
+    const { message, detail } = licenceQuestion(known);
+    expect(message).toMatch(/under the The Licence.*about 2\.00 GB/);
+    expect(detail).toMatch(/• Do\.\n• Don't\.[\s\S]*hub\.example[\s\S]*told what was not checked/);
+    expect(licenceQuestion({ ...known, digests: 11 }).detail).toContain(
+      "Every file is checked against its publisher's SHA-256",
+    );
+  });
+});
+
+it('reads a dropped list of addresses', () => {
+  expect(uriList('# two\r\nfile:///a%20b\r\nfile:///c\r\n\r\n')).toEqual(['file:///a%20b', 'file:///c']);
+});
