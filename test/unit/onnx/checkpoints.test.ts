@@ -8,7 +8,8 @@ import { readLayout } from '../../../extension/engine/checkpoints/layout';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { readModel } from '../../../extension/engine/onnx/modelFile';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
-import { fixtures, modelPath } from '../../fixtures/onnx/open';
+import { fixtures } from '../../fixtures/onnx/open';
+import { writeReference } from '../../support/referenceFolder';
 
 const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'weft-library-')));
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
@@ -19,27 +20,7 @@ const fresh = (): string => {
   return folder;
 };
 
-/** The reference checkpoint as an ordinary folder with external weights; parts as folders or flat. */
-function referenceCheckpoint(flat = false, folder = fresh()): string {
-  const parts = {
-    unet: 'unet_legacy',
-    text_encoder: 'text_encoder',
-    vae_encoder: 'vae_encoder_sample',
-    vae_decoder: 'vae_decoder',
-  };
-  for (const [part, model] of Object.entries(parts)) {
-    const target = flat ? path.join(folder, `${part}.onnx`) : path.join(folder, part, 'model.onnx');
-    fs.mkdirSync(path.dirname(target), { recursive: true });
-    fs.copyFileSync(modelPath(model), target);
-    const weights = path.join(path.dirname(target), 'weights.bin');
-    if (!fs.existsSync(weights)) fs.copyFileSync(path.join(fixtures, 'weights.bin'), weights);
-  }
-  const tokenizer = flat ? folder : path.join(folder, 'tokenizer');
-  fs.mkdirSync(tokenizer, { recursive: true });
-  for (const name of flat ? ['vocab.json', 'merges.txt'] : fs.readdirSync(path.join(fixtures, 'tokenizer')))
-    fs.copyFileSync(path.join(fixtures, 'tokenizer', name), path.join(tokenizer, name));
-  return folder;
-}
+const referenceCheckpoint = (flat = false): string => writeReference(fresh(), flat);
 
 function miniFolder(): string {
   const models = fresh();

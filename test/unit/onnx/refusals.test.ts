@@ -61,6 +61,30 @@ describe('a UNet that can not be rewritten is refused with what was found and wh
     expect(message).toContain('without operator fusion');
   });
 
+  it('what was optimised for one provider, and what was quantised', () => {
+    const optimised = refusal((graph) => {
+      const conv = graph.nodes.find((node) => node.opType === 'Conv')!;
+      conv.opType = 'NhwcConv';
+      conv.domain = 'com.microsoft';
+    });
+    expect(optimised).toMatch(/optimised for the kernels of one provider \(NhwcConv\).*before the optimisation/);
+    const quantised = refusal((graph) => {
+      graph.nodes.find((node) => node.opType === 'MatMul')!.opType = 'MatMulInteger';
+    });
+    expect(quantised).toMatch(/quantised \(MatMulInteger\).*float32 or float16/);
+  });
+
+  it('a latent consistency model', () => {
+    expect(refusal((graph) => graph.addInput('timestep_cond', FLOAT, ['b', 256]))).toContain('(LCM)');
+  });
+
+  it('image editing by 8 input channels', () => {
+    const message = refusal((graph) => {
+      graph.proto.input[0] = makeValueInfo('sample', FLOAT, ['b', 8, 64, 64]);
+    });
+    expect(message).toContain('reads 8 channels and predicts 4');
+  });
+
   it('a graph that ends before the decoder', () => {
     const message = refusal((graph) => {
       const join = graph.nodes.find(

@@ -332,3 +332,27 @@ export function fusedAttention(graph: Graph): string[] {
   const fused = graph.nodes.filter((node) => FUSED.has(node.opType) && !isStandardAttention(node));
   return [...new Set(fused.map((node) => node.opType))];
 }
+
+/** Operators by which an optimiser replaced convolutions and norms for the kernels of one provider. */
+const OPTIMISED = new Set([
+  'NhwcConv',
+  'NhwcFusedConv',
+  'FusedConv',
+  'GroupNorm',
+  'SkipGroupNorm',
+  'BiasSplitGelu',
+  'BiasAdd',
+]);
+const QUANTISED =
+  /^(QLinear.*|QGemm|QAttention|QuantizeLinear|DequantizeLinear|DynamicQuantize.*|MatMulInteger.*|ConvInteger|MatMulNBits|MatMulBnb4)$/;
+
+/** Why a graph is no plain export, by the operators it has: what was done to it, and their names; undefined for a plain one. */
+export function alteredExport(graph: Graph): { what: 'optimised' | 'quantised'; operators: string[] } | undefined {
+  const names = (matches: (node: NodeProto) => boolean): string[] => [
+    ...new Set(graph.nodes.filter(matches).map((node) => node.opType)),
+  ];
+  const quantised = names((node) => QUANTISED.test(node.opType));
+  if (quantised.length > 0) return { what: 'quantised', operators: quantised };
+  const optimised = names((node) => node.domain === 'com.microsoft' && OPTIMISED.has(node.opType));
+  return optimised.length > 0 ? { what: 'optimised', operators: optimised } : undefined;
+}

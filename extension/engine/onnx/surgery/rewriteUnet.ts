@@ -17,7 +17,7 @@ import {
   type UnetInterface,
   unetNames,
 } from '../types';
-import { type Attention, findAttentions, fusedAttention, type Projection } from './attention';
+import { alteredExport, type Attention, findAttentions, fusedAttention, type Projection } from './attention';
 import { fanOut } from './fanOut';
 import { applyFreeu } from './freeu';
 import { findRegions, type Regions } from './regions';
@@ -54,7 +54,9 @@ function findRoles(graph: Graph): Roles {
         ? 'This UNet wants class labels (an upscaler?); Weft runs Stable Diffusion 1.x.'
         : names.some((name) => /down_block|mid_block|residual/.test(name))
           ? 'This UNet was exported for ControlNet; export the plain one.'
-          : 'Weft needs exactly sample, timestep and encoder_hidden_states.';
+          : names.includes('timestep_cond')
+            ? 'This is the UNet of a latent consistency model (LCM); Weft runs plain Stable Diffusion 1.x.'
+            : 'Weft needs exactly sample, timestep and encoder_hidden_states.';
     throw refuse(`The UNet has the inputs ${listed}. ${why}`);
   }
   const rank = (input: ValueInfoProto): number | undefined => declaredOf(input).dims?.length;
@@ -76,6 +78,14 @@ function refuseOthers(graph: Graph, { sample, output }: Roles): void {
     throw refuse(
       `The UNet's attention is fused into ${fused.join(' and ')}, which can't be opened for the swap. ` +
         `Use an export without operator fusion. ${WHICH_EXPORT}`,
+    );
+  const altered = alteredExport(graph);
+  if (altered !== undefined)
+    throw refuse(
+      altered.what === 'quantised'
+        ? `The UNet is quantised (${altered.operators.join(', ')}), which Weft does not run. Take an export in float32 or float16. ${WHICH_EXPORT}`
+        : `The UNet was optimised for the kernels of one provider (${altered.operators.join(', ')}). Take the export from before the ` +
+            `optimisation. ${WHICH_EXPORT}`,
     );
   if (graph.opset < 13)
     throw refuse(`The UNet is written for ONNX operator set ${graph.opset}; Weft needs 13 or later. ${WHICH_EXPORT}`);
