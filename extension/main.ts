@@ -9,6 +9,7 @@ import { StudioSessions } from './editor/studioSessions';
 import { WorkspacePictures } from './editor/workspacePictures';
 import { Checkpoints } from './library/checkpoints';
 import { CheckpointsView } from './library/checkpointsView';
+import { settings } from './runs/settings';
 import { EngineHandle } from './runs/engineHandle';
 import { GraphRunner } from './editor/graphRunner';
 import { HistoryStore } from './runs/historyStore';
@@ -24,7 +25,9 @@ export function activate(context: vscode.ExtensionContext): void {
     return part;
   };
   const log = own(vscode.window.createOutputChannel('Weft', { log: true }));
-  const engine = own(new EngineHandle(context.asAbsolutePath('dist/engine.js'), context.extensionPath, log));
+  const engine = own(
+    new EngineHandle(context.asAbsolutePath('dist/engine.js'), context.extensionPath, log, settings.idleMs),
+  );
   const picked = new PickedFiles(context.workspaceState);
   const runs = own(new RunService(engine, picked, log));
   const sessions = own(new StudioSessions());

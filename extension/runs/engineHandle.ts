@@ -28,6 +28,9 @@ interface Engine {
 /** The window's engine process: started by the first request, started anew by the first one after it died. */
 export class EngineHandle implements vscode.Disposable {
   private engine: Engine | undefined;
+  /** Requests under way; when the last one is answered, the idle time begins. */
+  private busy = 0;
+  private idle: NodeJS.Timeout | undefined;
   private readonly events = new vscode.EventEmitter<EngineEvent>();
   readonly onEvent = this.events.event;
 
@@ -35,6 +38,8 @@ export class EngineHandle implements vscode.Disposable {
     private readonly modulePath: string,
     private readonly cwd: string,
     private readonly log: vscode.LogOutputChannel,
+    /** How long an engine without work keeps its models in memory. */
+    private readonly idleMs: () => number = () => Infinity,
   ) {}
 
   async request<M extends EngineMethod>(
@@ -42,15 +47,33 @@ export class EngineHandle implements vscode.Disposable {
     params: EngineRequests[M]['params'],
     timeoutMs = REQUEST_TIMEOUT_MS,
   ): Promise<EngineRequests[M]['result']> {
-    const engine = this.engine ?? this.start();
-    await engine.ready;
-    return withPlainBytes(await engine.channel.request(method, params, timeoutMs));
+    return this.atWork(async (engine) => withPlainBytes(await engine.channel.request(method, params, timeoutMs)));
+  }
+
+  /** Gives work to the engine, and lets it go when it has had none for long: a fresh process is the one sure way to give memory back. */
+  private async atWork<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    clearTimeout(this.idle);
+    this.busy += 1;
+    try {
+      const engine = this.engine ?? this.start();
+      await engine.ready;
+      return await work(engine);
+    } finally {
+      this.busy -= 1;
+      const wait = this.idleMs();
+      if (this.busy === 0 && Number.isFinite(wait)) {
+        clearTimeout(this.idle);
+        this.idle = setTimeout(() => this.kill('The engine had nothing to do and gave its memory back.'), wait);
+      }
+    }
   }
 
   /** Runs a graph to its end, however long it takes, as long as the engine answers its heartbeat. */
-  async run(params: RunRequest): Promise<RunResult> {
-    const engine = this.engine ?? this.start();
-    await engine.ready;
+  run(params: RunRequest): Promise<RunResult> {
+    return this.atWork((engine) => this.watched(engine, params));
+  }
+
+  private async watched(engine: Engine, params: RunRequest): Promise<RunResult> {
     let beating = false;
     const heartbeat = setInterval(() => {
       if (beating) return;
@@ -81,6 +104,7 @@ export class EngineHandle implements vscode.Disposable {
   }
 
   dispose(): void {
+    clearTimeout(this.idle);
     this.kill('VS Code closed the window.');
     this.events.dispose();
   }

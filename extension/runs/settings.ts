@@ -32,6 +32,8 @@ export const settings = {
       },
     };
   },
+  /** A minute at least: what is being looked at asks the engine now and then. */
+  idleMs: (): number => clamp(read('keepWarmMinutes', 20), 1, 1440) * 60_000,
   studio: (): StudioSettings => ({
     snapToGrid: read('snapToGrid', false),
     showMinimap: read('showMinimap', true),

@@ -298,11 +298,12 @@ export class Trajectory {
     const perStep = this.retraces ? 1 : 2;
     if (steps.length === 0) return;
     const model = await unet();
-    const size = Math.max(1, Math.floor(model.batchRows() / perStep));
-    for (let start = 0; start < steps.length; start += size) {
+    for (let done = 0; done < steps.length;) {
       signal.throwIfAborted();
       this.computed = true;
-      const batch = steps.slice(start, start + size);
+      const size = Math.max(1, Math.floor(model.batchRows() / perStep));
+      const batch = steps.slice(done, done + size);
+      done += batch.length;
       const latents = batch.map((step) => this.inverted(step));
       const rows = batch.map((step, index) => ({ latents: latents[index]!, timestep: this.timestepAt(step), context }));
       const empty = this.retraces ? [] : rows.map((row) => ({ ...row, context: emptyContext }));
@@ -406,8 +407,12 @@ export class Trajectory {
       for (const group of groupBy(together, ({ trajectory }) => trajectory.source.freeu.join())) await run(group);
     }
     for (const group of groupBy(known, ({ trajectory }) => trajectory.source.freeu.join())) {
-      const size = (await unet()).batchRows();
-      for (let start = 0; start < group.length; start += size) await run(group.slice(start, start + size));
+      const model = await unet();
+      for (let done = 0; done < group.length;) {
+        const batch = group.slice(done, done + model.batchRows());
+        done += batch.length;
+        await run(batch);
+      }
     }
   }
 }

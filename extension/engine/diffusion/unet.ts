@@ -1,4 +1,6 @@
+import * as os from 'node:os';
 import { type SessionHost, type SwapLevel, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
+import { BatchSize } from './batchSize';
 
 /** Latents of one picture, [C, h, w] flat. */
 export type Latents = Float32Array;
@@ -111,6 +113,7 @@ export class Unet {
     readonly latentSize: [number, number],
     /** Where the work is counted. */
     private readonly counts: RowCounts = { encoder: 0, decoder: 0 },
+    private readonly batchSize = new BatchSize(),
   ) {}
 
   /**
@@ -150,7 +153,10 @@ export class Unet {
       fetches.push(unetNames.selfQuery, unetNames.selfKey);
       if (graph.crossProbe) fetches.push(unetNames.crossQuery, unetNames.crossKey);
     }
+    const started = performance.now();
     const answer = await this.sessions.run(this.sessionKey, feeds, fetches);
+    // Only plain batches tell what a row costs.
+    if (!call.decoderRows) this.batchSize.took(rows, performance.now() - started);
     this.counts.encoder += rows;
     this.counts.decoder += count;
 
@@ -267,14 +273,14 @@ export class Unet {
   }
 
   /**
-   * Rows that one call should have: enough to fill the processor, few enough that the attention maps of the highest resolution
-   * (two copies of heads × N² floats a row) stay within `budgetBytes`.
+   * Rows that the next call of many should have: as many as measuring shows to pay, few enough that the attention maps of the highest
+   * resolution (two copies of heads × N² floats a row) stay within `budgetBytes`.
    */
-  batchRows(budgetBytes = 1 << 30, most = 16): number {
+  batchRows(budgetBytes = Math.min(1 << 30, os.freemem() / 4), most = 16): number {
     const widest = Math.max(
       ...this.graph.swapLayers.map((layer) => 2 * 4 * layer.heads * this.tokensAt(layer.halvings) ** 2),
     );
-    return Math.max(1, Math.min(most, Math.floor(budgetBytes / widest)));
+    return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
   }
 }
 

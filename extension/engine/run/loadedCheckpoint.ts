@@ -4,6 +4,7 @@ import { WeftError } from '../../protocol/errors';
 import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/types';
 import { loadTokenizer } from '../checkpoints/tokenizer';
 import { type ContentStore, keyOf } from '../cache/store';
+import { BatchSize } from '../diffusion/batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
 import { type RowCounts, Unet } from '../diffusion/unet';
@@ -24,6 +25,7 @@ export class LoadedCheckpoint {
   private tokenizerOpened?: Promise<PromptTokenizer>;
   private previewFitted?: Promise<PreviewMap>;
   private readonly counts: RowCounts = { encoder: 0, decoder: 0 };
+  private readonly batchSize = new BatchSize();
 
   constructor(
     readonly prepared: PreparedCheckpoint,
@@ -78,7 +80,8 @@ export class LoadedCheckpoint {
 
   /** `counts`: where its rows are counted, when not among those of the run. */
   async unet(counts: RowCounts = this.counts): Promise<Unet> {
-    return new Unet(this.sessions, await this.open('unet'), this.prepared.unet.interface, this.latentSize, counts);
+    const { unet } = this.prepared;
+    return new Unet(this.sessions, await this.open('unet'), unet.interface, this.latentSize, counts, this.batchSize);
   }
 
   /** A mask from attention; its clusters are found on onnxruntime's thread. */

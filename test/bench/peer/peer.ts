@@ -118,7 +118,7 @@ async function importFolder(folder: string): Promise<string> {
   });
   const known = await engine.handlers['models.list']({});
   if (!known.some(({ id }) => id === 'fullwidth'))
-    await engine.handlers['models.add']({ folder: staged, id: 'fullwidth' });
+    await engine.handlers['models.add']({ paths: [staged], id: 'fullwidth' });
   return 'fullwidth';
 }
 

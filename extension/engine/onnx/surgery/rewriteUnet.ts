@@ -5,7 +5,7 @@
 import * as path from 'node:path';
 import { WeftError } from '../../../protocol/errors';
 import { floatBorders, redeclare, tensorType } from '../borders';
-import { declaredOf, Graph, renameReads } from '../graph';
+import { declaredOf, Graph, readsOf, renameReads } from '../graph';
 import { Inference } from '../inference';
 import { type OnnxModel, readModel, writeModel, type WriteOptions, type WrittenModel } from '../modelFile';
 import { type NodeProto, TensorProto_DataType, type ValueInfoProto } from '../proto/onnx_pb';
@@ -20,7 +20,7 @@ import {
 import { alteredExport, type Attention, findAttentions, fusedAttention, type Projection } from './attention';
 import { fanOut } from './fanOut';
 import { applyFreeu } from './freeu';
-import { findRegions, type Regions } from './regions';
+import { findRegions, reach, type Regions } from './regions';
 import { addLevelInputs, plainAttention, type SwapInputs, swappedAttention } from './swap';
 
 /** To be raised when rewritten graphs change in what they compute or how they are called: prepared checkpoints are made anew. */
@@ -190,6 +190,27 @@ function refuseOverlooked(regions: Regions, attentions: Attention[], known: Infe
     );
 }
 
+/**
+ * The part of the decoder in which rows of one encoder row can differ: from the first swapped attention's projections on. What lies before is
+ * the same for a prediction with and without swap, and is computed once.
+ */
+function fromFirstSwap(graph: Graph, regions: Regions, first: Attention): Set<NodeProto> {
+  const before = reach(graph, [first.query.source]);
+  const projections = [first.query, first.key, first.value].map(({ tensor }) => reach(graph, [tensor]));
+  const after = new Set<NodeProto>();
+  for (const node of regions.order) {
+    const projects = projections.some((nodes) => nodes.has(node)) && !before.has(node) && regions.decoder.has(node);
+    if (projects || readsOf(node).some((name) => after.has(graph.producer(name)!))) after.add(node);
+  }
+  // And what feeds nothing else: the projections of the prompt, of the time.
+  for (const node of [...regions.order].reverse()) {
+    if (after.has(node) || before.has(node) || !regions.decoder.has(node)) continue;
+    const readers = node.output.flatMap((output) => graph.consumers(output));
+    if (readers.length > 0 && readers.every((reader) => after.has(reader))) after.add(node);
+  }
+  return after;
+}
+
 /** Rewrites the graph of a UNet in place. */
 export function rewriteUnetGraph(model: OnnxModel): UnetInterface {
   const graph = new Graph(model.proto);
@@ -211,7 +232,7 @@ export function rewriteUnetGraph(model: OnnxModel): UnetInterface {
 
   const rows = graph.addInput(unetNames.rows, INT64, ['rows']);
   const gains = graph.addInput(unetNames.freeu, FLOAT, [4]);
-  fanOut(graph, known, regions.decoder, rows, sample.name);
+  fanOut(graph, known, fromFirstSwap(graph, regions, layers[0]!.attention), rows, sample.name);
 
   const upBlockChannels = insertFreeu(graph, known, regions, middleChannels, gains);
 
