@@ -24,6 +24,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   selection: readonly string[] = [];
   private readonly subscriptions: vscode.Disposable[] = [];
   private ready = false;
+  private readonly resolved = Date.now();
   /** The highest sequence number of this webview's edits that has been dealt with. */
   private acknowledged = 0;
   /** While an edit is on its way its change events are not told: the text goes out once, with the acknowledgement. */
@@ -181,7 +182,10 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
           return node === undefined ? undefined : this.pickFile(node, 'path');
       }
     },
-    milestone: ({ name, ms }) => this.services.log.info(`Milestone ${name}: ${Math.round(ms)} ms`),
+    milestone: ({ name, ms }) =>
+      this.services.log.info(
+        `Milestone ${name}: ${Math.round(ms)} ms after the page began, ${Date.now() - this.resolved} ms after its editor was resolved`,
+      ),
     log: ({ level, message }) => this.services.log[level](`Studio: ${message}`),
   };
 

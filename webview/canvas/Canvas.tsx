@@ -45,8 +45,6 @@ import { ZoomControls } from './ZoomControls';
 const nodeTypes = { weft: NodeView, frame: FrameView };
 const edgeTypes = { weft: WireView };
 const GRID = 20;
-/** From afar the dots of the grid would be a grey mist that takes longer to paint than the nodes. */
-const FAR_GAP = 240;
 /** From afar a large graph is its own overview. */
 const OVERVIEW_UP_TO = 100;
 const snapGrid: [number, number] = [GRID, GRID];
@@ -97,7 +95,14 @@ function Flow() {
     event.preventDefault();
     useStudio.setState({ popup: { kind: 'menu', at: place(event), flow: toFlow(event), target } });
   };
-  const setMoving = (moving: boolean) => container.current?.classList.toggle('moving', moving);
+  const setMoving = (moving: boolean) => {
+    const { classList } = container.current ?? {};
+    classList?.toggle('moving', moving);
+    if (moving) return;
+    // A layer that is kept is sharp again only when it has been painted at its new scale.
+    classList?.add('settling');
+    window.requestAnimationFrame(() => window.requestAnimationFrame(() => classList?.remove('settling')));
+  };
 
   return (
     <div
@@ -197,11 +202,7 @@ function Flow() {
         onlyRenderVisibleElements={drawOnlyVisible(level, count)}
       >
         <ZoomWatcher />
-        <Background
-          variant={BackgroundVariant.Dots}
-          gap={level === 'far' ? FAR_GAP : GRID}
-          size={level === 'far' ? 4 : 1}
-        />
+        {level !== 'far' && <Background variant={BackgroundVariant.Dots} gap={GRID} size={1} />}
         {settings.showMinimap && (level !== 'far' || count <= OVERVIEW_UP_TO) && (
           <MiniMap<StudioNode>
             pannable

@@ -29,10 +29,10 @@ const settings = {
   'security.workspace.trust.startupPrompt': 'never',
 };
 
-/** A workbench of its own with the packaged extension in it, and nothing else. */
+/** A workbench of its own with the packaged extension in it, and nothing else; one for development has none installed. */
 export async function startServer(
   name: string,
-  options: { trust: 'always' | 'ask'; settings?: Record<string, unknown> },
+  options: { trust: 'always' | 'ask'; settings?: Record<string, unknown>; development?: boolean },
 ): Promise<Server> {
   const home = path.join(environment.scratch(), name);
   const at = (...parts: string[]): string => path.join(home, ...parts);
@@ -63,12 +63,14 @@ export async function startServer(
     '--extensions-dir',
     at('ext'),
   ];
-  await promisify(execFile)(environment.node(), [...common, '--install-extension', environment.vsix()], { env });
+  if (!options.development)
+    await promisify(execFile)(environment.node(), [...common, '--install-extension', environment.vsix()], { env });
 
   const port = await freePort();
   const flags = ['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--disable-telemetry', '--disable-update-check'];
   flags.push('--disable-getting-started-override', '--reconnection-grace-time', '5');
   if (options.trust === 'always') flags.push('--disable-workspace-trust');
+  if (options.development) flags.push('--vscode-option', 'enable-smoke-test-driver');
   const log = fs.openSync(at('server.log'), 'a');
   const child = spawn(environment.node(), [...common, ...flags], { env, stdio: ['ignore', log, log], detached: true });
   // Also when the suite itself is ended from outside.

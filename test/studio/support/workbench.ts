@@ -4,7 +4,8 @@ import { type Browser, chromium, type FrameLocator, type Locator, type Page } fr
 import { environment } from './environment';
 import { type Workspace } from './workspace';
 
-const FLAGS = [
+/** Of the browser that shows the workbench. */
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -211,7 +212,7 @@ export class Workbench {
 
   async openStudio(name: string): Promise<void> {
     await this.openFile(name);
-    await this.studio.locator('.react-flow__node').first().waitFor({ timeout: 60_000 });
+    await this.studio.locator('.react-flow__node').first().waitFor({ timeout: 120_000 });
   }
 
   notification(text: string | RegExp): Locator {
