@@ -184,8 +184,10 @@ export class Engine {
       this.options.emit({ event: 'log', level: 'info', message }),
     );
     const key = `${prepared.sha256}/${provider}`;
+    const { sessions, threads } = this.options;
     const loaded =
-      this.loaded.get(key) ?? new LoadedCheckpoint(prepared, this.options.sessions, provider, this.options.threads);
+      this.loaded.get(key) ??
+      new LoadedCheckpoint(prepared, sessions, provider, threads, path.join(this.home, 'optimised'));
     this.loaded.set(key, loaded);
     // What an interrupted run counted belongs to nobody.
     loaded.takeCounts();

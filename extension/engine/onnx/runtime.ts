@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
+import { optimisedGraph } from './optimisedGraphs';
 import { type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 type Runtime = typeof Ort;
@@ -62,11 +63,7 @@ export class LocalSessions {
     const started = performance.now();
     let session: Ort.InferenceSession;
     try {
-      const create = (settings: Ort.InferenceSession.SessionOptions): Promise<Ort.InferenceSession> =>
-        typeof model === 'string'
-          ? ort.InferenceSession.create(model, settings)
-          : ort.InferenceSession.create(model, settings);
-      session = await create({
+      const settings = {
         executionProviders: [options.provider],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
@@ -80,13 +77,54 @@ export class LocalSessions {
             intra_op: { allow_spinning: '0' },
           },
         },
-      });
+      } satisfies Ort.InferenceSession.SessionOptions;
+      session =
+        typeof model === 'string'
+          ? await this.openFile(ort, model, settings, options)
+          : await ort.InferenceSession.create(model, settings);
     } catch (error) {
       throw refusal(error, modelPath, options.provider);
     } finally {
       this.counted.loadMs += performance.now() - started;
     }
     this.sessions.set(key, { session, signature });
+  }
+
+  /** Opens a model's file, by way of its optimised graph where that is kept. */
+  private async openFile(
+    ort: Runtime,
+    model: string,
+    settings: Ort.InferenceSession.SessionOptions,
+    { provider, optimised }: SessionOptions,
+  ): Promise<Ort.InferenceSession> {
+    if (!optimised || provider !== 'cpu') return ort.InferenceSession.create(model, settings);
+    const graph = optimisedGraph(optimised.folder, optimised.name, model, ort.env.versions.node ?? '');
+    if (graph.read !== undefined) {
+      try {
+        return await ort.InferenceSession.create(graph.read, { ...settings, graphOptimizationLevel: 'disabled' });
+      } catch {
+        // Damaged: the next start writes it anew.
+        graph.discard();
+        return ort.InferenceSession.create(model, settings);
+      }
+    }
+    if (!graph.write) return ort.InferenceSession.create(model, settings);
+    const session = { ...(settings.extra?.['session'] as Record<string, unknown>) };
+    session['optimized_model_external_initializers_file_name'] = graph.write.weights;
+    session['optimized_model_external_initializers_min_size_in_bytes'] = '1024';
+    try {
+      const opened = await ort.InferenceSession.create(model, {
+        ...settings,
+        optimizedModelFilePath: graph.write.model,
+        extra: { session },
+      });
+      graph.finish();
+      return opened;
+    } catch {
+      // A full disk, say.
+      graph.discard();
+      return ort.InferenceSession.create(model, settings);
+    }
   }
 
   async run(key: string, feeds: Record<string, TensorData>, fetches: string[]): Promise<Record<string, TensorData>> {

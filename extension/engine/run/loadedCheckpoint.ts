@@ -32,6 +32,8 @@ export class LoadedCheckpoint {
     private readonly sessions: SessionHost,
     readonly provider: string,
     private readonly threads?: number,
+    /** Folder of onnxruntime's optimised graphs. */
+    private readonly optimised?: string,
   ) {}
 
   /** What besides a graph decides the numbers: weights, provider, precision. */
@@ -55,11 +57,13 @@ export class LoadedCheckpoint {
   private open(part: Part): Promise<string> {
     let opening = this.opened.get(part);
     if (!opening) {
-      const key = `${this.prepared.sha256}/${this.provider}/${part}`;
+      const { sha256 } = this.prepared;
+      const key = `${sha256}/${this.provider}/${part}`;
       opening = this.sessions
         .load(key, path.join(this.prepared.folder, this.prepared[part].path), {
           provider: this.provider,
           threads: this.threads,
+          ...(this.optimised ? { optimised: { folder: this.optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
         })
         .then(() => key);
       opening.catch(() => this.opened.delete(part));

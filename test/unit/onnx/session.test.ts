@@ -110,3 +110,33 @@ it('uses no more threads than the machine has', () => {
   expect(defaultThreads()).toBeGreaterThanOrEqual(1);
   expect(defaultThreads()).toBeLessThanOrEqual(os.availableParallelism());
 });
+
+describe('optimised graphs', () => {
+  const optimised = { folder: path.join(folder, 'optimised'), name: 'model' };
+  const compute = async (): Promise<Float32Array> => {
+    const sessions = inProcessSessions();
+    await sessions.load('m', model, { ...cpu, optimised });
+    const { y } = await sessions.run('m', { x: float32([2, 8], x) }, ['y']);
+    await sessions.release('m');
+    return y!.data as Float32Array;
+  };
+  const keptModel = (): string => path.join(optimised.folder, fs.readdirSync(optimised.folder)[0]!, 'model.onnx');
+
+  it('are kept by the first start, opened by the second, and made anew when they are damaged', async () => {
+    const first = await compute();
+    expect(difference(first, expected)).toBeLessThan(1e-5);
+    const written = fs.statSync(keptModel()).mtimeMs;
+    // The graph itself need not be there any more: the kept one is opened.
+    fs.renameSync(model, `${model}.away`);
+    fs.writeFileSync(model, 'no model');
+    expect(await compute()).toEqual(first);
+    fs.renameSync(`${model}.away`, model);
+    expect(fs.statSync(keptModel()).mtimeMs).toBe(written);
+
+    fs.writeFileSync(keptModel(), 'damaged');
+    expect(await compute()).toEqual(first);
+    expect(fs.readdirSync(optimised.folder)).toEqual([]);
+    await compute();
+    expect(fs.statSync(keptModel()).size).toBeGreaterThan('damaged'.length);
+  });
+});
