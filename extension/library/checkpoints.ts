@@ -85,7 +85,7 @@ export class Checkpoints implements vscode.Disposable {
             0,
           );
         } catch (error) {
-          if (reportError(error).kind !== 'internal' || this.engine.running || attempt >= RESTARTS) throw error;
+          if (reportError(error).kind !== 'internal' || attempt >= RESTARTS) throw error;
           this.log.warn(`The engine ended while it downloaded ${name}: a new one goes on.`);
         }
       }

@@ -1,0 +1,105 @@
+/** `weft models download` and its companions, as a shell sees them; dist/ is built. */
+import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileServer } from '../../support/fileServer';
+import { fillHub, hubManifest, writeManifest } from '../../support/hub';
+
+const weft = path.resolve('dist', 'weft.js');
+const home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-download-cli-'));
+let hub: FileServer;
+
+beforeAll(async () => {
+  hub = await FileServer.start();
+  fillHub(hub);
+  writeManifest(home, hubManifest('https://hub.invalid'));
+});
+afterAll(async () => {
+  await hub.stop();
+  fs.rmSync(home, { recursive: true, force: true });
+});
+
+interface Ended {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Not synchronously: the hub answers from this process. */
+function call(args: string[], onStderr: (text: string, interrupt: () => void) => void = () => {}): Promise<Ended> {
+  const env: NodeJS.ProcessEnv = { ...process.env, WEFT_HOME: home };
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy']) delete env[name];
+  const child = spawn(process.execPath, [weft, 'models', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended: Ended = { status: null, stdout: '', stderr: '' };
+  child.stdout.on('data', (data: Buffer) => (ended.stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => {
+    ended.stderr += data.toString();
+    onStderr(ended.stderr, () => child.kill('SIGINT'));
+  });
+  return new Promise((resolve) => child.on('exit', (status) => setTimeout(() => resolve({ ...ended, status }), 50)));
+}
+
+describe('weft models download', () => {
+  it('lists what can be had, and shows one with its licence', async () => {
+    const { stdout } = await call(['available']);
+    expect(stdout).toMatch(/^sd15-fp32\t.*about 4\.27 GB.*CreativeML Open RAIL-M.*onnx-community/m);
+    expect(stdout).toMatch(/^drawn\t/m);
+    expect((await call(['show', 'drawn'])).stdout).toMatch(/You must not use it to harm/);
+  });
+
+  it('shows the licence and downloads nothing until it is accepted', async () => {
+    const refused = await call(['download', 'drawn', '--mirror', hub.url]);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toMatch(/You must not use it to harm[\s\S]*--accept-license/);
+    expect(hub.asked).toEqual([]);
+  });
+
+  it('is paused by an interrupt, goes on, and prints the id as its last line', async () => {
+    hub.mischief = ({ url }) => (url.endsWith('unet/model.onnx') ? { rate: 1_500_000 } : undefined);
+    let interrupted = false;
+    const paused = await call(['download', 'drawn', '--accept-license', '--mirror', hub.url], (text, interrupt) => {
+      if (interrupted || !/drawn: \d+ %/.test(text)) return;
+      interrupted = true;
+      interrupt();
+    });
+    expect(paused.status).toBe(130);
+    expect(paused.stderr).toMatch(/paused at \d+ %/);
+    expect((await call(['list'])).stderr).toMatch(/drawn: paused at \d+ % of 14 MB/);
+    hub.mischief = () => undefined;
+    const done = await call(['download', 'drawn', '--mirror', hub.url]);
+    expect(done.stderr).not.toMatch(/^weft:/m);
+    expect(done.status).toBe(0);
+    expect(done.stdout.trim().split('\n').at(-1)).toBe('drawn');
+    expect(hub.for('unet/model.onnx').at(-1)!.range).toMatch(/^bytes=\d+-$/);
+    expect((await call(['list'])).stdout).toMatch(/^drawn\tDrawn animals\t128² · \w+ · 14 MB · needs \d/m);
+    expect((await call(['verify', 'drawn'])).stdout).toMatch(/all as they were imported, and onnxruntime opens them/);
+    expect((await call(['show', 'drawn'])).stdout).toMatch(/processor .* weights \+ .* for the largest step/);
+  });
+
+  it('asks before it removes, and says what becomes free', async () => {
+    const asked = await call(['remove', 'drawn']);
+    expect(asked.status).toBe(2);
+    expect(asked.stderr).toMatch(/frees \d+ MB[\s\S]*--yes/);
+    const removed = await call(['remove', 'drawn', '--yes']);
+    expect(removed).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^drawn was removed; \d+ MB are free/) as string,
+    });
+    expect((await call(['list'])).stdout).not.toMatch(/^drawn/m);
+    expect((await call(['remove', 'mini', '--yes'])).status).toBe(3);
+  });
+
+  it('takes a manifest of one’s own', async () => {
+    const file = path.join(home, 'mine.json');
+    fs.writeFileSync(file, JSON.stringify(hubManifest(hub.url, { name: 'mine' })));
+    const done = await call(['download', file, '--accept-license']);
+    expect(done.stdout.trim().split('\n').at(-1)).toBe('mine');
+    fs.writeFileSync(file, '{"name": "../x"}');
+    expect(await call(['download', file, '--accept-license'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('mine.json is no manifest of a checkpoint: name') as string,
+    });
+  });
+});
