@@ -33,11 +33,14 @@ const node = {
     extension: './extension/main.ts',
     engine: './extension/engine/main.ts',
     'engine-worker': './extension/engine/onnx/worker.ts',
+    'engine-probe': './extension/engine/devices/probe.ts',
     weft: './extension/cli/main.ts',
   },
   output: { path: path.join(root, 'dist'), filename: '[name].js', libraryTarget: 'commonjs2' },
   // Native modules stay outside the bundles and are loaded only when first needed.
   externals: { vscode: 'commonjs vscode', 'onnxruntime-node': 'commonjs onnxruntime-node', sharp: 'commonjs sharp' },
+  // What createRequire loads is chosen at run time.
+  module: { rules, parser: { javascript: { createRequire: false } } },
   optimization: { minimize: false },
   plugins: [new webpack.BannerPlugin({ banner: '#!/usr/bin/env node', raw: true, test: /^weft\.js$/ })],
 };

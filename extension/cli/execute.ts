@@ -19,13 +19,22 @@ export async function withEngine<T>(work: (engine: EngineProcess) => Promise<T>,
   }
 }
 
+/** Which part of the graphs another provider ran than the one that was asked to. */
+function elsewhere(provider: string, nodes: Record<string, number>): string {
+  const total = Object.values(nodes).reduce((sum, count) => sum + count, 0);
+  const others = Object.entries(nodes).filter(([name]) => name !== provider);
+  return others.length === 0
+    ? ''
+    : ` (${others.map(([name, count]) => `${count} of ${total} nodes on ${name}`).join(', ')})`;
+}
+
 /** Runs a graph, tells on stderr what came from the cache, and prints the files it wrote to stdout, one a line. */
 export async function execute(engine: EngineProcess, request: Omit<RunRequest, 'runId'>): Promise<RunResult> {
   const result = await engine.run({ runId: randomUUID(), ...request });
-  const { nodes, seconds, unet, provider } = result.report;
+  const { nodes, seconds, unet, provider, providerNodes } = result.report;
   const cached = Object.entries(nodes).flatMap(([id, node]) => (node.cached ? [id] : []));
   process.stderr.write(
-    `${seconds.toFixed(1)} s on ${provider}, ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet` +
+    `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet` +
       `${cached.length > 0 ? `; from the cache: ${cached.join(', ')}` : ''}\n`,
   );
   if (result.files.length === 0) process.stderr.write('Nothing was saved: the graph has no save node.\n');

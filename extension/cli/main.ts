@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
+import { installDevice, listDevices, removeDevice } from './devices';
 import { inspect, type InspectFlags } from './inspect';
 import {
   addModel,
@@ -40,7 +41,7 @@ program
   .description('run a graph and write what its save nodes say')
   .option('--out <dir>', 'output folder (default: weft-out beside the graph)')
   .option('--set <node.param=value>', 'override a parameter; the value is JSON, else text', collect, [])
-  .option('--provider <name>', 'what to compute on')
+  .option('--provider <name>', 'what to compute on (default: the fastest that works, see weft devices)')
   .option('--no-cache', 'compute everything, keep nothing')
   .option('--timeline', 'also write every timestep, as an animated picture and a strip')
   .option('--allow-outside', 'let the graph read pictures outside its own folder')
@@ -59,7 +60,7 @@ program
   .option('--seed <n>', 'seed of the noise', whole)
   .option('--no-masks', 'let AdaIN act on the whole picture')
   .option('--keep-graph <file>', 'also write the graph')
-  .option('--provider <name>', 'what to compute on')
+  .option('--provider <name>', 'what to compute on (default: the fastest that works, see weft devices)')
   .option('--no-cache', 'compute everything, keep nothing')
   .action((flags: TransferFlags) => transfer(flags));
 
@@ -128,6 +129,24 @@ models
   .option('--yes', 'do not ask')
   .description('forget a checkpoint, its prepared files and what was downloaded for it')
   .action((id: string, flags: { yes?: boolean }) => removeModel(id, flags));
+
+const devices = program
+  .command('devices')
+  .description('what this machine can compute on, found by trial')
+  .option('--probe', 'try again what is remembered')
+  .action((flags: { probe?: boolean }) => listDevices(flags.probe ?? false));
+devices
+  .command('install')
+  .argument('<library>', 'cuda: for NVIDIA cards on Linux')
+  .option('--yes', 'fetch it without asking')
+  .option('--index <url>', 'NuGet index to fetch from (default: WEFT_NUGET_INDEX, else nuget.org)')
+  .description("fetch onnxruntime's library for a device, after telling its size")
+  .action((library: string, flags: { yes?: boolean; index?: string }) => installDevice(library, flags));
+devices
+  .command('remove')
+  .argument('<library>', 'cuda')
+  .description('remove a library that was fetched')
+  .action((library: string) => removeDevice(library));
 
 async function main(): Promise<void> {
   try {

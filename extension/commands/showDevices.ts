@@ -1,32 +1,112 @@
 import * as vscode from 'vscode';
+import { type Services } from '../editor/services';
+import { type Device } from '../protocol/engine';
 import { settings } from '../runs/settings';
 import { type Command } from './command';
 
-/** What this machine can compute on; choosing one that works sets the provider. */
+/** Each provider is tried in a process of its own, on a busy machine slowly. */
+const TRIALS_MS = 400_000;
+const FIND_MS = 60_000;
+
+interface Item extends vscode.QuickPickItem {
+  act(): unknown;
+}
+
+/** What this machine can compute on, what failed and why; choosing one that works sets the provider. */
 export const showDevicesCommand: Command = {
   id: 'weft.showDevices',
-  async run({ engine }) {
-    const devices = await engine.request('devices', {}, 120_000);
-    const current = settings.provider() ?? 'auto';
-    const items = [
-      { label: 'auto', description: 'The fastest that works on this machine.', available: true },
-      ...devices.map(({ provider, available, sentence }) => ({ label: provider, description: sentence, available })),
-    ].map((item) => ({
-      ...item,
-      iconPath: new vscode.ThemeIcon(
-        item.label === current ? 'check' : item.available ? 'circuit-board' : 'circle-slash',
-      ),
-    }));
-    const chosen = await vscode.window.showQuickPick(items, {
+  async run(services) {
+    const { engine } = services;
+    const find = (probe: boolean): Thenable<Device[]> =>
+      vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Notification, title: 'Weft: trying what this machine can compute on…' },
+        () => engine.request('devices', { probe }, TRIALS_MS),
+      );
+    const devices = await find(false);
+    const items = await itemsOf(services, devices);
+    const again: Item = {
+      label: '$(refresh) Probe Again',
+      detail: 'Tries each of them anew: after a driver was installed, or a card was freed.',
+      act: async () => {
+        await find(true);
+        await vscode.commands.executeCommand('weft.showDevices');
+      },
+    };
+    const chosen = await vscode.window.showQuickPick([...items, again], {
       title: 'Weft: Devices',
       placeHolder: 'What runs compute on',
-      matchOnDescription: true,
+      matchOnDetail: true,
     });
-    if (!chosen) return;
-    if (!chosen.available) {
-      void vscode.window.showInformationMessage(`${chosen.label}: ${chosen.description}`);
-      return;
-    }
-    await vscode.workspace.getConfiguration('weft').update('provider', chosen.label, vscode.ConfigurationTarget.Global);
+    await chosen?.act();
   },
 };
+
+async function itemsOf(services: Services, devices: Device[]): Promise<Item[]> {
+  const current = settings.provider() ?? 'auto';
+  const best = devices.find((device) => device.chosen)?.provider ?? 'cpu';
+  const set = (provider: string): Thenable<void> =>
+    vscode.workspace.getConfiguration('weft').update('provider', provider, vscode.ConfigurationTarget.Global);
+  const mark = (label: string, icon: string): vscode.ThemeIcon =>
+    new vscode.ThemeIcon(label === current ? 'check' : icon);
+  const items: Item[] = [
+    {
+      label: 'auto',
+      description: `now ${best}`,
+      detail: 'The fastest that works on this machine.',
+      iconPath: mark('auto', 'circuit-board'),
+      act: () => set('auto'),
+    },
+    ...devices.map(({ provider, title, available, sentence, next }) => {
+      const detail = [sentence, next].filter(Boolean).join(' ');
+      return {
+        label: provider,
+        description: title,
+        detail,
+        iconPath: mark(provider, available ? 'circuit-board' : 'circle-slash'),
+        act: () =>
+          available
+            ? set(provider)
+            : void vscode.window.showInformationMessage(`${provider}: ${detail}`, { modal: true }),
+      };
+    }),
+  ];
+  const cuda = devices.find(({ provider }) => provider === 'cuda');
+  if (cuda && /weft devices install cuda/.test(cuda.next ?? ''))
+    items.push({
+      label: "$(cloud-download) Fetch onnxruntime's CUDA Library…",
+      detail: 'For the NVIDIA card of this machine. Its size is told before anything is fetched.',
+      act: () => fetchCuda(services),
+    });
+  return items;
+}
+
+async function fetchCuda({ engine }: Services): Promise<void> {
+  const index = vscode.workspace.getConfiguration('weft').get<string>('nugetIndex')?.trim() || undefined;
+  const { url, bytes } = await engine.request('devices.cuda', { index }, FIND_MS);
+  const fetchIt = 'Fetch';
+  const answer = await vscode.window.showInformationMessage(
+    `Fetch onnxruntime's CUDA library (${Math.round(bytes / 1e6)} MB) from ${new URL(url).host}?`,
+    {
+      modal: true,
+      detail: 'It is checked against the digest in the catalogue, and can be removed with "weft devices remove cuda".',
+    },
+    fetchIt,
+  );
+  if (answer !== fetchIt) return;
+  await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title: "Weft: fetching onnxruntime's CUDA library" },
+    async (progress) => {
+      const listening = engine.onEvent((event) => {
+        if (event.event === 'log') progress.report({ message: event.message });
+      });
+      try {
+        await engine.request('devices.cuda.install', { index }, 0);
+      } finally {
+        listening.dispose();
+      }
+    },
+  );
+  // The library is found by the next engine.
+  engine.kill("The engine restarts to load onnxruntime's CUDA library.");
+  await vscode.commands.executeCommand('weft.showDevices');
+}

@@ -5,6 +5,7 @@ import {
   type EngineEvent,
   type EngineMethod,
   type EngineRequests,
+  type RunOptions,
   runOptionsSchema,
 } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
@@ -14,6 +15,7 @@ import { DigestMemory } from './checkpoints/digestMemory';
 import { openLibrary } from './checkpoints/library';
 import { type ModelMethod, type ModelRequests, modelRequests } from './checkpoints/requests';
 import { type CheckpointLibrary } from './checkpoints/types';
+import { deviceHandlers, type DeviceMethod, type DeviceServices } from './devices/handlers';
 import { weftHome } from './home';
 import { type InspectedRun, inspectHandlers } from './inspect/requests';
 import { encodePng } from './image/png';
@@ -38,6 +40,8 @@ export interface EngineOptions {
   home?: string;
   emit(event: EngineEvent): void;
   threads?: number;
+  /** Without, runs compute on the processor unless they name something else. */
+  devices?: DeviceServices;
 }
 
 type Handler<M extends EngineMethod> = (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
@@ -83,6 +87,7 @@ export class Engine {
       ...this.ownHandlers(),
       ...this.models.handlers,
       ...inspectHandlers((runId) => this.inspected.get(runId), this.attention),
+      ...deviceHandlers(options.devices, options.emit),
     };
   }
 
@@ -95,7 +100,7 @@ export class Engine {
 
   readonly handlers: Handlers;
 
-  private ownHandlers(): Omit<Handlers, InspectMethod | ModelMethod> {
+  private ownHandlers(): Omit<Handlers, InspectMethod | ModelMethod | DeviceMethod> {
     return {
       hello: async () => ({ version: this.options.version, pid: process.pid }),
       ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
@@ -114,9 +119,6 @@ export class Engine {
         const { width, height, rgba } = await drawFrame(timeline.checkpoint, frame, kind, size, this.store);
         return { png: await encodePng({ width, height, rgba }) };
       },
-      devices: async () => [
-        { provider: 'cpu', available: true, sentence: `The processor, with ${os.availableParallelism()} threads.` },
-      ],
       shutdown: async () => {
         await this.models.close();
         for (const controller of this.running.values())
@@ -139,19 +141,22 @@ export class Engine {
     this.running.set(options.runId, controller);
     const execute = async (): Promise<GraphRun> => {
       const store = options.useCache ? this.store : this.scratch();
-      const run = await runGraph(options, {
-        version: this.options.version,
-        store,
-        signal: controller.signal,
-        emit: this.options.emit,
-        checkpoints: () => this.checkpoints(),
-        openCheckpoint: (id, provider) => this.checkpoint(id, provider),
-        ingredients,
-        onPreviews: (previews) => remember(this.remembered, options.runId, previews),
-        attention: this.attention,
-        onInspections: (inspections) =>
-          remember(this.inspected, options.runId, { inspections, result: () => undefined }),
-      });
+      const run = await this.onDevice(options, (provider) =>
+        runGraph(options, {
+          version: this.options.version,
+          provider,
+          store,
+          signal: controller.signal,
+          emit: this.options.emit,
+          checkpoints: () => this.checkpoints(),
+          openCheckpoint: (id) => this.checkpoint(id, provider),
+          ingredients,
+          onPreviews: (previews) => remember(this.remembered, options.runId, previews),
+          attention: this.attention,
+          onInspections: (inspections) =>
+            remember(this.inspected, options.runId, { inspections, result: () => undefined }),
+        }),
+      );
       remember(this.inspected, options.runId, {
         inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
         result: (node) => {
@@ -166,6 +171,30 @@ export class Engine {
     const result = this.queue.then(execute, execute).finally(() => this.running.delete(options.runId));
     this.queue = result.catch(() => {});
     return result;
+  }
+
+  /**
+   * Runs on the provider asked for, or on the best one. Where nobody asked for it by name and it fails while it computes, the
+   * processor takes over, and the person is told before it does.
+   */
+  private async onDevice(options: RunOptions, runOn: (provider: string) => Promise<GraphRun>): Promise<GraphRun> {
+    const { devices, emit } = this.options;
+    const automatic = options.provider === undefined || options.provider === 'auto';
+    const provider = devices ? await devices.found.choose(options.provider) : automatic ? 'cpu' : options.provider!;
+    try {
+      return await runOn(provider);
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.kind !== 'device' || provider === 'cpu') throw error;
+      devices?.found.reportFailure(provider, error.message);
+      if (!automatic) throw error;
+      const node = error.node ?? '';
+      const message = `${error.message} The run starts again on the processor.`;
+      emit({ event: 'log', level: 'warn', message });
+      emit({ event: 'warning', runId: options.runId, node, message });
+      const run = await runOn('cpu');
+      run.result.warnings.unshift({ node, message });
+      return run;
+    }
   }
 
   private async checkpoints(): Promise<CheckpointInfo[]> {

@@ -2,6 +2,7 @@
  * The engine process: answers messages of protocol/engine.ts over Node's IPC. Its main thread stays free for messages; one worker
  * thread owns onnxruntime, whose run() blocks. It ends when whoever started it is gone.
  */
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import manifest from '../../package.json';
 import {
@@ -12,7 +13,10 @@ import {
   type ToEngine,
 } from '../protocol/engine';
 import { reportError, WeftError } from '../protocol/errors';
+import { CudaLibrary } from './devices/cudaLibrary';
+import { Devices } from './devices/devices';
 import { Engine } from './engine';
+import { weftHome } from './home';
 import { workerSessions } from './onnx/session';
 
 function post(message: FromEngine): void {
@@ -20,7 +24,28 @@ function post(message: FromEngine): void {
 }
 
 const emit = (event: EngineEvent): void => post({ type: 'event', ...event });
+/** package.json of onnxruntime-node: beside the bundles in a package, in the checkout's node_modules otherwise. */
+function runtimePackage(): string {
+  const places = [__dirname, path.join(__dirname, '..')];
+  const files = places.map((folder) => path.join(folder, 'node_modules', 'onnxruntime-node', 'package.json'));
+  return files.find((file) => fs.existsSync(file)) ?? files[0]!;
+}
+
+const runtimeManifest = runtimePackage();
+const { version: runtime } = JSON.parse(fs.readFileSync(runtimeManifest, 'utf8')) as { version: string };
+const home = weftHome();
+const cuda = new CudaLibrary({ home, version: runtime, runtimeFolder: path.dirname(runtimeManifest) });
+// For this process, its worker and the processes that try providers.
+if (cuda.installed()) process.env.WEFT_ONNXRUNTIME ??= cuda.folder;
+const devices = new Devices({
+  home,
+  runtime,
+  cuda,
+  probePath: path.join(__dirname, 'engine-probe.js'),
+  log: (level, message) => emit({ event: 'log', level, message }),
+});
 const engine = new Engine({
+  devices: { found: devices, cuda },
   version: manifest.version,
   sessions: workerSessions(),
   builtInModels: path.join(__dirname, '..', 'models'),

@@ -27,6 +27,7 @@ export const runOptionsSchema = z.object({
   target: z.string().optional(),
   /** Parameter overrides, `[node, parameter, value]`. */
   set: z.array(z.tuple([z.string(), z.string(), z.unknown()])).default([]),
+  /** What to compute on; absent or `auto`: the fastest that works. */
   provider: z.string().optional(),
   useCache: z.boolean().default(true),
   /** Write `run.json` under this name in the output folder; none when absent. */
@@ -47,7 +48,10 @@ export interface RunReport {
   weft: string;
   graph: string;
   checkpoint: { id: string; sha256: string };
+  /** What really computed. */
   provider: string;
+  /** Nodes of the graphs that ran, by the provider that ran them; empty when everything came from the cache. */
+  providerNodes: Record<string, number>;
   seed: number;
   unet: { encoder: number; decoder: number };
   nodes: Record<string, { seconds: number; cached: boolean }>;
@@ -143,6 +147,21 @@ export interface DownloadSettings {
   offline?: boolean;
 }
 
+/** Something to compute on, as a trial on this machine found it. */
+export interface Device {
+  /** onnxruntime's name. */
+  provider: string;
+  title: string;
+  /** It computes, and computes right. */
+  available: boolean;
+  /** `auto` takes this one. */
+  chosen: boolean;
+  /** What was found, or what failed and why. */
+  sentence: string;
+  /** What to do about it. */
+  next?: string;
+}
+
 /** Requests with their parameters and answers, by method name. */
 export interface EngineRequests extends InspectRequests {
   hello: { params: { protocol: number }; result: { version: string; pid: number } };
@@ -172,7 +191,12 @@ export interface EngineRequests extends InspectRequests {
     result: { png: Uint8Array };
   };
   /** Tells what the machine offers to compute on, in sentences. */
-  devices: { params: Record<string, never>; result: { provider: string; available: boolean; sentence: string }[] };
+  devices: { params: { probe?: boolean }; result: Device[] };
+  /** onnxruntime's CUDA library: where it would come from and how large it is. `index`: another NuGet than the public one. */
+  'devices.cuda': { params: { index?: string }; result: { url: string; bytes: number; installed: boolean } };
+  /** Fetches and checks it; progress comes as log events. It is used by the next engine that starts. */
+  'devices.cuda.install': { params: { index?: string }; result: { bytes: number } };
+  'devices.cuda.remove': { params: Record<string, never>; result: { removed: boolean } };
   ping: { params: Record<string, never>; result: { rssBytes: number } };
   /** Finish or cancel what runs, then end the process. */
   shutdown: { params: Record<string, never>; result: Record<string, never> };

@@ -1,11 +1,12 @@
 /** What went wrong, in the vocabulary of the command line's exit codes. */
-export type ErrorKind = 'graph' | 'checkpoint' | 'network' | 'interrupted' | 'internal';
+export type ErrorKind = 'graph' | 'checkpoint' | 'network' | 'device' | 'interrupted' | 'internal';
 
 /** Exit code of the command line for each kind of error. */
 export const exitCodes: Record<ErrorKind, number> = {
   graph: 2,
   checkpoint: 3,
   network: 1,
+  device: 1,
   interrupted: 130,
   internal: 1,
 };

@@ -3,8 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Devices } from '../../extension/engine/devices/devices';
 import { Engine } from '../../extension/engine/engine';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
+import { type SessionHost } from '../../extension/engine/onnx/types';
 import { type Ingredients } from '../../extension/engine/run/context';
 import { type GraphRun } from '../../extension/engine/run/runGraph';
 import { type GraphDocument, standardGraph, writeGraph } from '../../extension/graph';
@@ -26,11 +28,15 @@ export interface Bench {
 }
 
 /** An engine with an empty home, or with the home of another one (as a second process has). */
-export function makeEngine(home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'))): Bench {
+export function makeEngine(
+  home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-')),
+  other: { sessions?: SessionHost; devices?: Devices } = {},
+): Bench {
   const events: EngineEvent[] = [];
   const engine = new Engine({
     version: 'test',
-    sessions,
+    sessions: other.sessions ?? sessions,
+    devices: other.devices && { found: other.devices, cuda: undefined as never },
     builtInModels: path.join(root, 'models'),
     home,
     emit: (event) => events.push(event),

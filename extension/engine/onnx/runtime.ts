@@ -5,7 +5,8 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { optimisedGraph } from './optimisedGraphs';
-import { type SessionOptions, type SessionTimes, type TensorData } from './types';
+import { PlacementProfile } from './placement';
+import { type Placement, type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 type Runtime = typeof Ort;
 let runtime: Runtime | undefined;
@@ -15,8 +16,11 @@ declare const require: NodeJS.Require | undefined;
 
 function onnxruntime(): Runtime {
   if (runtime === undefined) {
+    // A copy of onnxruntime's package with a library that npm's lacks.
+    const other = process.env.WEFT_ONNXRUNTIME;
     try {
-      runtime =
+      if (other) runtime = createRequire(path.join(other, 'package.json'))('onnxruntime-node') as Runtime;
+      runtime ??=
         typeof require === 'function'
           ? (require('onnxruntime-node') as Runtime)
           : (createRequire(path.join(process.cwd(), 'package.json'))('onnxruntime-node') as Runtime);
@@ -45,6 +49,8 @@ export function defaultThreads(): number {
 interface Opened {
   session: Ort.InferenceSession;
   signature: string;
+  provider: string;
+  profile: PlacementProfile;
 }
 
 /** Sessions of the calling thread. */
@@ -61,6 +67,7 @@ export class LocalSessions {
     if (opened !== undefined) await this.release(key);
     const ort = onnxruntime();
     const started = performance.now();
+    const profile = new PlacementProfile();
     let session: Ort.InferenceSession;
     try {
       const settings = {
@@ -69,6 +76,10 @@ export class LocalSessions {
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
+        enableProfiling: true,
+        profileFilePrefix: profile.prefix,
+        // DirectML demands it.
+        ...(options.provider === 'dml' ? { enableMemPattern: false } : {}),
         extra: {
           session: {
             // Denormals in the tails of softmax cost a hundred times a normal number and change nothing.
@@ -83,11 +94,12 @@ export class LocalSessions {
           ? await this.openFile(ort, model, settings, options)
           : await ort.InferenceSession.create(model, settings);
     } catch (error) {
+      profile.discard();
       throw refusal(error, modelPath, options.provider);
     } finally {
       this.counted.loadMs += performance.now() - started;
     }
-    this.sessions.set(key, { session, signature });
+    this.sessions.set(key, { session, signature, provider: options.provider, profile });
   }
 
   /** Opens a model's file, by way of its optimised graph where that is kept. */
@@ -140,11 +152,14 @@ export class LocalSessions {
       outputs = await opened.session.run(inputs, fetches);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      if (opened.provider !== 'cpu')
+        throw new WeftError('device', `The provider "${opened.provider}" failed while it computed: ${reason}`);
       throw new WeftError('checkpoint', `onnxruntime could not run the model: ${reason}`);
     } finally {
       this.counted.runMs += performance.now() - started;
       this.counted.runs += 1;
     }
+    opened.profile.take(opened.session);
     const answer: Record<string, TensorData> = {};
     for (const name of fetches) {
       const tensor = outputs[name] as Ort.Tensor;
@@ -157,6 +172,11 @@ export class LocalSessions {
     const opened = this.sessions.get(key);
     this.sessions.delete(key);
     await opened?.session.release();
+    opened?.profile.discard();
+  }
+
+  placement(key: string): Placement | undefined {
+    return this.sessions.get(key)?.profile.placement;
   }
 
   times(): SessionTimes {
@@ -169,7 +189,7 @@ function refusal(error: unknown, modelPath: string, provider: string): WeftError
   const model = path.join(path.basename(path.dirname(modelPath)), path.basename(modelPath));
   if (provider !== 'cpu')
     return new WeftError(
-      'checkpoint',
+      'device',
       `onnxruntime refused the provider "${provider}" for ${model}: ${reason} Choose the provider "cpu", which always works.`,
     );
   return new WeftError('checkpoint', `onnxruntime refused ${model}: ${reason}`);

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { reportError, WeftError } from '../../protocol/errors';
 import { LocalSessions } from './runtime';
-import { type SessionHost, type SessionTimes, type TensorData } from './types';
+import { type Placement, type SessionHost, type SessionTimes, type TensorData } from './types';
 import { type FromWorker, type ToWorker } from './workerMessages';
 
 export { defaultThreads } from './runtime';
@@ -17,6 +17,7 @@ export function inProcessSessions(): SessionHost {
     load: (key, model, options) => serial(() => local.load(key, model, options)),
     run: (key, feeds, fetches) => serial(() => local.run(key, feeds, fetches)),
     release: (key) => serial(() => local.release(key)),
+    placement: (key) => local.placement(key),
     times,
   };
 }
@@ -27,6 +28,7 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
   let failed: WeftError | undefined;
   let next = 0;
   let latest: SessionTimes = { runMs: 0, loadMs: 0, runs: 0 };
+  const placements = new Map<string, Placement>();
   const waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
 
   const start = (): Worker => {
@@ -35,6 +37,7 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
       const waiter = waiting.get(message.id);
       waiting.delete(message.id);
       latest = message.times;
+      if (message.placement) placements.set(message.placement.key, message.placement.nodes);
       if (waiting.size === 0) started.unref();
       if (message.error !== undefined)
         waiter?.reject(new WeftError(message.error.kind, message.error.message, message.error.node));
@@ -67,6 +70,7 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
     run: (key, feeds, fetches, options) =>
       ask({ method: 'run', key, feeds, fetches }, options?.transfer ? buffersOf(feeds) : []),
     release: (key) => ask({ method: 'release', key }),
+    placement: (key) => placements.get(key),
     times: sinceReset(() => latest),
   };
 }

@@ -22,6 +22,9 @@ export interface SessionOptions {
   optimised?: { folder: string; name: string };
 }
 
+/** Number of nodes by provider. */
+export type Placement = Record<string, number>;
+
 export interface SessionTimes {
   /** Milliseconds spent inside onnxruntime's run(), summed over all sessions of the host. */
   runMs: number;
@@ -49,6 +52,11 @@ export interface SessionHost {
     options?: { transfer?: boolean },
   ): Promise<Record<string, TensorData>>;
   release(key: string): Promise<void>;
+  /**
+   * Nodes of the optimised graph by the provider that ran them, from onnxruntime's own profile of the session's first run; undefined
+   * before it.
+   */
+  placement(key: string): Placement | undefined;
   /** Counters since the host was made, or since the last call with `reset`. */
   times(reset?: boolean): SessionTimes;
 }

@@ -6,6 +6,8 @@ import { type TensorData } from './types';
 import { type FromWorker, type ToWorker } from './workerMessages';
 
 const sessions = new LocalSessions();
+/** Sessions whose placement the other side knows. */
+const told = new Set<string>();
 let last: Promise<void> = Promise.resolve();
 
 async function perform(message: ToWorker): Promise<Record<string, TensorData> | undefined> {
@@ -29,11 +31,15 @@ async function answer(message: ToWorker & { id: number }): Promise<void> {
     const buffers = new Set<ArrayBuffer>();
     for (const { data } of Object.values(result ?? {}))
       if (data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+    const nodes = message.method === 'run' && !told.has(message.key) ? sessions.placement(message.key) : undefined;
+    if (nodes) told.add(message.key);
+    else if (message.method === 'load') told.delete(message.key);
+    const placement = nodes && { key: message.key, nodes };
     try {
-      reply({ result }, [...buffers]);
+      reply({ result, placement }, [...buffers]);
     } catch {
       // Memory that onnxruntime owns itself can't change hands; it is copied then.
-      reply({ result });
+      reply({ result, placement });
     }
   } catch (error) {
     reply({ error: reportError(error) });

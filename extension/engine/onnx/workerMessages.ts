@@ -1,5 +1,5 @@
 import { type ErrorReport } from '../../protocol/errors';
-import { type SessionOptions, type SessionTimes, type TensorData } from './types';
+import { type Placement, type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 export type ToWorker =
   | { method: 'load'; key: string; model: string | Uint8Array; options: SessionOptions }
@@ -10,6 +10,8 @@ export type ToWorker =
 export interface FromWorker {
   id: number;
   times: SessionTimes;
+  /** After a session's first run: where its nodes ran. */
+  placement?: { key: string; nodes: Placement };
   result?: unknown;
   error?: ErrorReport;
 }

@@ -10,7 +10,7 @@ import { segment, type Segmentation, type SegmentRequest } from '../diffusion/se
 import { type RowCounts, Unet } from '../diffusion/unet';
 import { fromModelOutput, toModelInput } from '../image/tensors';
 import { fitPreview, type PreviewMap } from '../image/preview';
-import { type SessionHost, type TensorData } from '../onnx/types';
+import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
 import { previewSamples } from './previewSamples';
 
 const VAE_VERSION = 1;
@@ -98,6 +98,17 @@ export class LoadedCheckpoint {
     const taken = { ...this.counts };
     this.counts.encoder = this.counts.decoder = 0;
     return taken;
+  }
+
+  /** Nodes by the provider that ran them, over all sessions that have run. */
+  async placement(): Promise<Placement> {
+    const all: Placement = {};
+    for (const opening of this.opened.values()) {
+      const key = await opening.catch(() => undefined);
+      for (const [provider, count] of Object.entries((key && this.sessions.placement(key)) ?? {}))
+        all[provider] = (all[provider] ?? 0) + count;
+    }
+    return all;
   }
 
   tokenizer(): Promise<PromptTokenizer> {

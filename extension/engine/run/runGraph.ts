@@ -44,8 +44,10 @@ export interface RunServices {
   emit(event: EngineEvent): void;
   /** What the library has: for sentences about checkpoints and domains it lacks. */
   checkpoints(): Promise<CheckpointInfo[]>;
+  /** What to compute on. */
+  provider: string;
   /** The checkpoint with its sessions, kept open between runs. */
-  openCheckpoint(id: string, provider: string): Promise<LoadedCheckpoint>;
+  openCheckpoint(id: string): Promise<LoadedCheckpoint>;
   ingredients?: Ingredients;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
   onPreviews?(previews: PreviewSink): void;
@@ -70,13 +72,13 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const started = performance.now();
   const { store, signal, emit } = services;
   const { runId } = options;
-  const provider = options.provider ?? 'cpu';
+  const { provider } = services;
   const graphFolder = path.dirname(options.graphPath);
   const { document, text } = prepare(options, await services.checkpoints());
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
   const openCheckpoint = (id: string): Promise<LoadedCheckpoint> => {
-    if (!opened.has(id)) opened.set(id, services.openCheckpoint(id, provider));
+    if (!opened.has(id)) opened.set(id, services.openCheckpoint(id));
     return opened.get(id)!;
   };
   const plan = await planWithDefaults(document, options.target, openCheckpoint);
@@ -197,11 +199,16 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     counts.encoder += taken.encoder;
     counts.decoder += taken.decoder;
   }
+  const providerNodes: RunReport['providerNodes'] = {};
+  for (const loading of opened.values())
+    for (const [name, count] of Object.entries(await (await loading).placement()))
+      providerNodes[name] = (providerNodes[name] ?? 0) + count;
   const report: RunReport = {
     weft: services.version,
     graph: digestOf(text),
     checkpoint: { id: checkpoint?.prepared.id ?? '', sha256: checkpoint?.prepared.sha256 ?? '' },
     provider,
+    providerNodes,
     seed: [...inversions.values()][0]?.schedule.seed ?? 42,
     unet: counts,
     nodes: timings,

@@ -40,6 +40,7 @@ describe('weft run', () => {
       'graph',
       'checkpoint',
       'provider',
+      'providerNodes',
       'seed',
       'unet',
       'nodes',

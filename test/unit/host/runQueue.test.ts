@@ -8,6 +8,7 @@ const result: RunResult = {
     weft: '0',
     graph: '',
     checkpoint: { id: 'mini', sha256: '' },
+    providerNodes: {},
     provider: 'cpu',
     seed: 0,
     unet: { encoder: 4, decoder: 2 },

@@ -1,0 +1,57 @@
+import * as readline from 'node:readline/promises';
+import { WeftError } from '../protocol/errors';
+import { withEngine } from './execute';
+
+/** Trials of several providers, each in a process of its own, on a busy machine. */
+const TRIALS_MS = 400_000;
+const FIND_MS = 60_000;
+
+/** `weft devices`: one provider after another, the preferred one first; a star marks what `auto` takes. */
+export async function listDevices(probe: boolean): Promise<void> {
+  await withEngine(async (engine) => {
+    for (const { provider, chosen, sentence, next } of await engine.request('devices', { probe }, TRIALS_MS))
+      process.stdout.write(
+        `${chosen ? '*' : ' '} ${provider.padEnd(8)} ${[sentence, next].filter(Boolean).join(' ')}\n`,
+      );
+  });
+}
+
+function requireCuda(library: string): void {
+  if (library !== 'cuda')
+    throw new WeftError(
+      'graph',
+      `There is nothing to fetch for "${library}": the library that can be fetched is cuda.`,
+    );
+}
+
+/** `weft devices install cuda`. */
+export async function installDevice(library: string, flags: { yes?: boolean; index?: string }): Promise<void> {
+  requireCuda(library);
+  const index = flags.index ?? process.env.WEFT_NUGET_INDEX;
+  await withEngine(async (engine) => {
+    const { url, bytes, installed } = await engine.request('devices.cuda', { index }, FIND_MS);
+    process.stderr.write(
+      `onnxruntime's CUDA library${installed ? ' (installed already)' : ''}: ${Math.round(bytes / 1e6)} MB from ${new URL(url).host}.\n`,
+    );
+    if (!flags.yes && !(await agreed())) throw new WeftError('interrupted', 'Nothing was fetched.');
+    await engine.request('devices.cuda.install', { index }, 0);
+  });
+  process.stdout.write('Installed. See `weft devices` for what it offers.\n');
+}
+
+async function agreed(): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new WeftError('graph', 'Pass --yes to fetch it.');
+  const terminal = readline.createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question('Fetch it? [y/N] ')).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** `weft devices remove cuda`. */
+export async function removeDevice(library: string): Promise<void> {
+  requireCuda(library);
+  const { removed } = await withEngine((engine) => engine.request('devices.cuda.remove', {}));
+  process.stdout.write(removed ? 'Removed.\n' : 'It was not installed.\n');
+}

@@ -1,0 +1,183 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { type Device } from '../../protocol/engine';
+import { WeftError } from '../../protocol/errors';
+import { type Candidate, candidates } from './candidates';
+import { type CudaLibrary } from './cudaLibrary';
+import { explain, surroundings, type Verdict } from './explain';
+import { tryProvider } from './trial';
+import { type Trial } from './types';
+
+/** What the trials depend on: they are repeated when any of it changes. */
+const DRIVER_VARIABLES = [
+  'CUDA_VISIBLE_DEVICES',
+  'LD_LIBRARY_PATH',
+  'VK_ICD_FILENAMES',
+  'VK_DRIVER_FILES',
+  'VK_ADD_DRIVER_FILES',
+];
+const DRIVER_PLACES = [
+  '/proc/driver/nvidia/version',
+  '/usr/share/vulkan/icd.d',
+  '/etc/vulkan/icd.d',
+  '/usr/lib/x86_64-linux-gnu/libvulkan.so.1',
+  '/usr/lib64/libvulkan.so.1',
+];
+
+interface Remembered {
+  key: string;
+  verdicts: Record<string, Verdict>;
+}
+
+export interface DevicesOptions {
+  home: string;
+  /** The program that tries a provider. */
+  probePath: string;
+  /** Version of onnxruntime. */
+  runtime: string;
+  cuda: CudaLibrary;
+  log: (level: 'info' | 'warn', message: string) => void;
+  candidates?: Candidate[];
+  attempt?: (provider: string) => Promise<Trial>;
+}
+
+/** What this machine can compute on, found by trial and remembered until onnxruntime, the drivers or their environment change. */
+export class Devices {
+  private readonly file: string;
+  private readonly candidates: Candidate[];
+  private known?: Promise<Record<string, Verdict>>;
+  /** Providers that failed while they computed, by the reason: not chosen again by this process. */
+  private readonly broken = new Map<string, string>();
+
+  constructor(private readonly options: DevicesOptions) {
+    this.file = path.join(options.home, 'devices.json');
+    this.candidates = options.candidates ?? candidates();
+  }
+
+  /** All providers of this platform, the preferred one first. With `probe`, what is remembered is tried again. */
+  async list(probe = false): Promise<Device[]> {
+    if (probe) {
+      this.known = undefined;
+      this.broken.clear();
+    }
+    const verdicts = await this.verdicts(probe);
+    const chosen = this.best(verdicts);
+    return this.candidates.map(({ provider, title }) => {
+      const verdict = verdicts[provider]!;
+      const reason = this.broken.get(provider);
+      return {
+        provider,
+        title,
+        ...verdict,
+        ...(reason === undefined ? {} : { sentence: `It failed in this session: ${reason}`, next: 'Probe again.' }),
+        chosen: provider === chosen,
+      };
+    });
+  }
+
+  /**
+   * The provider to compute on: `wanted`, or without one the first that works and is faster than the processor.
+   * @throws WeftError `graph` for a name that onnxruntime has on no platform of this kind.
+   */
+  async choose(wanted: string | undefined): Promise<string> {
+    if (wanted === undefined || wanted === 'auto') return this.best(await this.verdicts());
+    if (!this.candidates.some(({ provider }) => provider === wanted))
+      throw new WeftError(
+        'graph',
+        `There is no provider "${wanted}" on ${process.platform}-${process.arch}. Choose ${this.names()} or auto.`,
+      );
+    return wanted;
+  }
+
+  private names(): string {
+    return this.candidates.map(({ provider }) => provider).join(', ');
+  }
+
+  private best(verdicts: Record<string, Verdict>): string {
+    const found = this.candidates.find(({ provider }) => verdicts[provider]?.recommended && !this.broken.has(provider));
+    return found?.provider ?? 'cpu';
+  }
+
+  /** A provider failed while it computed: `auto` leaves it out until it is probed again. */
+  reportFailure(provider: string, reason: string): void {
+    this.broken.set(provider, reason);
+  }
+
+  private verdicts(probe = false): Promise<Record<string, Verdict>> {
+    this.known ??= this.find(probe);
+    this.known.catch(() => (this.known = undefined));
+    return this.known;
+  }
+
+  private async find(probe: boolean): Promise<Record<string, Verdict>> {
+    const key = this.key();
+    const remembered = probe ? undefined : this.read();
+    if (remembered?.key === key && this.candidates.every(({ provider }) => remembered.verdicts[provider]))
+      return remembered.verdicts;
+    const { log, cuda, probePath } = this.options;
+    const attempt = this.options.attempt ?? ((provider: string) => tryProvider(probePath, provider));
+    const around = surroundings(cuda.installed());
+    const verdicts: Record<string, Verdict> = {};
+    for (const candidate of this.candidates) {
+      const { provider } = candidate;
+      if (provider === 'cpu') {
+        verdicts['cpu'] = {
+          available: true,
+          recommended: true,
+          sentence: `The processor (${os.cpus()[0]?.model.trim() ?? process.arch}), with ${os.availableParallelism()} threads: always works.`,
+        };
+        continue;
+      }
+      const trial = await attempt(provider);
+      const verdict = explain(candidate, trial, around);
+      log('info', `Trial of ${provider}: ${verdict.sentence}${verdict.next ? ` ${verdict.next}` : ''}`);
+      verdicts[provider] = verdict;
+    }
+    this.write({ key, verdicts });
+    return verdicts;
+  }
+
+  private key(): string {
+    const stamp = (file: string): string => {
+      try {
+        const stat = fs.statSync(file);
+        return stat.isDirectory()
+          ? fs.readdirSync(file).join()
+          : file.startsWith('/proc')
+            ? fs.readFileSync(file, 'utf8')
+            : String(stat.mtimeMs);
+      } catch {
+        return '';
+      }
+    };
+    return JSON.stringify([
+      this.options.runtime,
+      process.platform,
+      process.arch,
+      os.release(),
+      this.options.cuda.installed(),
+      DRIVER_VARIABLES.map((name) => process.env[name] ?? ''),
+      DRIVER_PLACES.map(stamp),
+    ]);
+  }
+
+  private read(): Remembered | undefined {
+    try {
+      return JSON.parse(fs.readFileSync(this.file, 'utf8')) as Remembered;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private write(remembered: Remembered): void {
+    const temporary = `${this.file}.${process.pid}.tmp`;
+    try {
+      fs.mkdirSync(path.dirname(this.file), { recursive: true });
+      fs.writeFileSync(temporary, JSON.stringify(remembered, undefined, 1));
+      fs.renameSync(temporary, this.file);
+    } catch {
+      // Only a memory: next time it is found out again.
+    }
+  }
+}

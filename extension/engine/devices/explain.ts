@@ -1,0 +1,162 @@
+import * as fs from 'node:fs';
+import { type Candidate } from './candidates';
+import { type Trial } from './types';
+
+export interface Verdict {
+  /** It computes, and computes right. */
+  available: boolean;
+  /** Available, and worth choosing without being asked: faster than the processor. */
+  recommended: boolean;
+  /** What was found, or what failed and why. */
+  sentence: string;
+  /** What to do about it. */
+  next?: string;
+}
+
+/** Facts of the machine that tell one failure from another. */
+export interface Surroundings {
+  platform: string;
+  /** A driver of NVIDIA is loaded. */
+  nvidia: boolean;
+  /** Vulkan's loader is installed; undefined where that can't be told. */
+  vulkanLoader?: boolean;
+  /** Size in words of what `weft devices install cuda` fetches. */
+  cudaInstalled: boolean;
+}
+
+const LOADER_PLACES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64'];
+
+export function surroundings(cudaInstalled: boolean): Surroundings {
+  const linux = process.platform === 'linux';
+  const exists = (file: string): boolean => fs.existsSync(file);
+  return {
+    platform: process.platform,
+    nvidia: exists('/proc/driver/nvidia/version') || exists('/dev/nvidiactl') || exists('/dev/dxg'),
+    vulkanLoader: linux ? LOADER_PLACES.some((folder) => exists(`${folder}/libvulkan.so.1`)) : undefined,
+    cudaInstalled,
+  };
+}
+
+const TOLERANCE = 1e-2;
+
+const duration = (milliseconds: number): string =>
+  milliseconds < 1000
+    ? `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`
+    : `${(milliseconds / 1000).toFixed(1)} s`;
+
+/** The trial of a provider in sentences: what was found, what failed and why, and the next step. */
+export function explain({ provider, title }: Candidate, trial: Trial, around: Surroundings): Verdict {
+  const { answer, ended, stderr } = trial;
+  if (answer !== undefined && !('error' in answer)) {
+    const { milliseconds, cpuMilliseconds, difference, nodes } = answer;
+    const own = nodes[provider] ?? 0;
+    const times = `${duration(milliseconds)} for the test graph, the processor ${duration(cpuMilliseconds)}`;
+    if (!(difference <= TOLERANCE))
+      return failed(
+        `It computes wrong numbers: ${(100 * difference).toFixed(1)} % off in the test graph.`,
+        'Update the graphics driver, then probe again.',
+      );
+    if (own === 0)
+      return failed(
+        `onnxruntime opened it, but ran nothing on it: all ${total(nodes)} nodes of the test graph went to the processor.`,
+        'Update the graphics driver, then probe again.',
+      );
+    if (milliseconds >= cpuMilliseconds)
+      return {
+        available: true,
+        recommended: false,
+        sentence: `${title} works, but is slower than the processor (${times}): a software driver, or a small card.`,
+        next: 'It is used when asked for by name only.',
+      };
+    return { available: true, recommended: true, sentence: `${title} works: ${times}.` };
+  }
+  if (ended === 'timeout')
+    return failed(
+      'The trial did not end within its time: the driver hangs, or this machine is very busy.',
+      'Probe again when it is idle; if that fails too, update the graphics driver.',
+    );
+  if (ended !== undefined)
+    return failed(
+      `The trial crashed (${ended}), which is the fault of a driver or of a library it loads.`,
+      'Update the graphics driver, then probe again.',
+    );
+  const said = answer !== undefined && 'error' in answer ? answer.error : '';
+  const text = `${said}\n${stderr}`;
+  return provider === 'cuda' ? explainCuda(text, around) : explainGraphics(provider, text, said, around);
+}
+
+function explainCuda(text: string, around: Surroundings): Verdict {
+  if (!around.nvidia)
+    return failed(
+      'No driver of NVIDIA is loaded on this machine.',
+      'If it has an NVIDIA card, install its driver (nvidia-smi then lists the card), then probe again.',
+    );
+  if (!around.cudaInstalled)
+    return failed(
+      "An NVIDIA driver is here, but onnxruntime's CUDA library is not: it is too large to come with Weft.",
+      'Fetch it with `weft devices install cuda` (it tells its size first), or from Show Devices.',
+    );
+  const library =
+    /(lib(?:cuda|cudart|cublas|cublasLt|cudnn|cufft|curand|nvrtc)[\w.-]*\.so[\d.]*)[^\n]*(?:cannot open|No such file)/.exec(
+      text,
+    );
+  if (library)
+    return failed(
+      `${library[1]}, which onnxruntime's CUDA library needs, is not installed.`,
+      'Install the CUDA 12 runtime and cuDNN 9 (or put their folder on LD_LIBRARY_PATH before VS Code or the shell starts), then probe again.',
+    );
+  if (/driver version is insufficient|cudaErrorInsufficientDriver|error 35\b/i.test(text))
+    return failed(
+      "The NVIDIA driver is older than CUDA 12, which onnxruntime's library was built with.",
+      'Update the driver to version 525 or later, then probe again.',
+    );
+  if (/no CUDA-capable device|cudaErrorNoDevice|error 100\b/i.test(text))
+    return failed(
+      'The driver sees no CUDA card.',
+      'Check nvidia-smi, and that CUDA_VISIBLE_DEVICES (or the container) does not hide the card.',
+    );
+  if (/no kernel image/i.test(text))
+    return failed("The card's generation is not supported by this CUDA library.", 'Use webgpu instead.');
+  if (/out of memory/i.test(text))
+    return failed('The card has no memory left.', 'Close what else uses it, then probe again.');
+  return failed(
+    `onnxruntime could not open CUDA: ${firstLine(text)}`,
+    'Check the driver with nvidia-smi, then probe again.',
+  );
+}
+
+function explainGraphics(provider: string, text: string, said: string, around: Surroundings): Verdict {
+  if (/backend not found/i.test(text))
+    return failed(
+      `This build of onnxruntime has no "${provider}".`,
+      `Choose one of those that are listed for ${around.platform}.`,
+    );
+  if (provider === 'webgpu' && around.platform === 'linux') {
+    if (around.vulkanLoader === false || /libvulkan/i.test(text))
+      return failed(
+        "Vulkan's loader is not installed (libvulkan.so.1), through which WebGPU reaches a card on Linux.",
+        'Install it (Debian, Ubuntu: apt-get install libvulkan1; Fedora: dnf install vulkan-loader) and the driver of the card, then probe again.',
+      );
+    if (/no drivers|INCOMPATIBLE_DRIVER|No supported adapters|Failed to get a WebGPU adapter/i.test(text))
+      return failed(
+        "No Vulkan driver offers what WebGPU needs: none is installed, or it is Mesa's software driver, which lacks features.",
+        "Install the card's driver (NVIDIA's own; Debian, Ubuntu for AMD and Intel: apt-get install mesa-vulkan-drivers), then probe again.",
+      );
+  }
+  if (/adapter/i.test(said))
+    return failed('No graphics card was found that WebGPU can use.', "Update the card's driver, then probe again.");
+  if (/out of memory/i.test(text))
+    return failed('The graphics card has no memory left.', 'Close what else uses it, then probe again.');
+  return failed(
+    `onnxruntime could not open it: ${firstLine(said || text)}`,
+    "Update the card's driver, then probe again.",
+  );
+}
+
+const failed = (sentence: string, next: string): Verdict => ({ available: false, recommended: false, sentence, next });
+const firstLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line !== '') ?? 'it did not say why.';
+const total = (counts: Record<string, number>): number => Object.values(counts).reduce((sum, count) => sum + count, 0);

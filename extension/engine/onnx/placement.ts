@@ -1,0 +1,88 @@
+import type * as Ort from 'onnxruntime-node';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { type Placement } from './types';
+
+const NAMES: Record<string, string> = {
+  CPUExecutionProvider: 'cpu',
+  CUDAExecutionProvider: 'cuda',
+  WebGpuExecutionProvider: 'webgpu',
+  DmlExecutionProvider: 'dml',
+  CoreMLExecutionProvider: 'coreml',
+};
+const FOLDER = /^weft-profile-(\d+)$/;
+
+interface ProfileEvent {
+  cat?: string;
+  name?: string;
+  args?: { provider?: string; op_name?: string; node_index?: string };
+}
+
+let folder: string | undefined;
+let next = 0;
+
+/** This process's folder for profiles; those that killed processes left are removed. */
+function profileFolder(): string {
+  if (folder !== undefined && fs.existsSync(folder)) return folder;
+  for (const name of fs.readdirSync(os.tmpdir())) {
+    const pid = Number(FOLDER.exec(name)?.[1] ?? process.pid);
+    if (pid !== process.pid && !alive(pid)) fs.rmSync(path.join(os.tmpdir(), name), { recursive: true, force: true });
+  }
+  folder = path.join(os.tmpdir(), `weft-profile-${process.pid}`);
+  fs.mkdirSync(folder, { recursive: true });
+  const own = folder;
+  process.once('exit', () => fs.rmSync(own, { recursive: true, force: true }));
+  return folder;
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** onnxruntime's profile of a session's first run: it alone tells which provider each node really ran on. */
+export class PlacementProfile {
+  readonly prefix = path.join(profileFolder(), `${process.hrtime.bigint()}-${next++}`);
+  placement?: Placement;
+
+  /** Ends the profile after a run and reads it; what follows runs without one. */
+  take(session: Ort.InferenceSession): void {
+    if (this.placement !== undefined) return;
+    session.endProfiling();
+    this.placement = {};
+    const seen = new Set<string>();
+    for (const file of this.files()) {
+      for (const { cat, name, args } of JSON.parse(fs.readFileSync(file, 'utf8')) as ProfileEvent[]) {
+        if (cat !== 'Node' || args?.provider === undefined) continue;
+        // Nodes of a loop's body run many times and count once.
+        const node = `${args.node_index}/${args.op_name}/${name}`;
+        if (seen.has(node)) continue;
+        seen.add(node);
+        const provider = NAMES[args.provider] ?? args.provider;
+        this.placement[provider] = (this.placement[provider] ?? 0) + 1;
+      }
+    }
+    this.discard();
+  }
+
+  discard(): void {
+    for (const file of this.files()) fs.rmSync(file, { force: true });
+  }
+
+  private files(): string[] {
+    const own = path.dirname(this.prefix);
+    try {
+      return fs
+        .readdirSync(own)
+        .filter((name) => name.startsWith(`${path.basename(this.prefix)}_`))
+        .map((name) => path.join(own, name));
+    } catch {
+      return [];
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { CudaLibrary } from '../../../../extension/engine/devices/cudaLibrary';
+import { Devices } from '../../../../extension/engine/devices/devices';
+import { explain, type Surroundings } from '../../../../extension/engine/devices/explain';
+import { tryProvider } from '../../../../extension/engine/devices/trial';
+import { type Trial } from '../../../../extension/engine/devices/types';
+
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-devices-'));
+afterAll(() => fs.rmSync(work, { recursive: true, force: true }));
+
+const fast: Trial = {
+  answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 1e-5, nodes: { gpu: 9, cpu: 1 } },
+  stderr: '',
+};
+const two = [
+  { provider: 'gpu', title: 'Card' },
+  { provider: 'cpu', title: 'Processor' },
+];
+
+describe('what to compute on', () => {
+  let home: string;
+  let tried: string[];
+  const devices = (trial: Trial, runtime = '1.0.0'): Devices =>
+    new Devices({
+      home,
+      runtime,
+      probePath: '',
+      cuda: new CudaLibrary({ home, version: runtime, runtimeFolder: '' }),
+      log: () => {},
+      candidates: two,
+      attempt: async (provider) => {
+        tried.push(provider);
+        return trial;
+      },
+    });
+  beforeEach(() => {
+    home = fs.mkdtempSync(path.join(work, 'home-'));
+    tried = [];
+  });
+
+  it('is the first that works and is faster than the processor', async () => {
+    expect(await devices(fast).choose(undefined)).toBe('gpu');
+    const [card, processor] = await devices(fast).list();
+    expect(card).toMatchObject({ provider: 'gpu', available: true, chosen: true });
+    expect(processor).toMatchObject({ provider: 'cpu', available: true, chosen: false });
+  });
+
+  it('is not a software driver, unless it is asked for by name', async () => {
+    const slow: Trial = {
+      answer: { milliseconds: 900, cpuMilliseconds: 4, difference: 1e-5, nodes: { gpu: 9 } },
+      stderr: '',
+    };
+    const found = devices(slow);
+    expect(await found.choose('auto')).toBe('cpu');
+    expect(await found.choose('gpu')).toBe('gpu');
+    expect((await found.list())[0]!.sentence).toMatch(/slower than the processor \(900 ms .* 4\.0 ms\)/);
+  });
+
+  it('is never one that computes wrong numbers, or that leaves everything to the processor', async () => {
+    const wrong: Trial = {
+      answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 0.3, nodes: { gpu: 9 } },
+      stderr: '',
+    };
+    const idle: Trial = {
+      answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 0, nodes: { cpu: 10 } },
+      stderr: '',
+    };
+    for (const trial of [wrong, { ...wrong, answer: { ...wrong.answer!, difference: NaN } }, idle]) {
+      expect(await devices(trial as Trial).choose(undefined)).toBe('cpu');
+      home = fs.mkdtempSync(path.join(work, 'home-'));
+    }
+  });
+
+  it('is remembered, found anew for another onnxruntime, and on request', async () => {
+    await devices(fast).list();
+    await devices(fast).list();
+    expect(tried).toEqual(['gpu']);
+    await devices(fast, '2.0.0').list();
+    expect(tried).toHaveLength(2);
+    await devices(fast, '2.0.0').list(true);
+    expect(tried).toHaveLength(3);
+  });
+
+  it('is another one after it failed while it computed', async () => {
+    const found = devices(fast);
+    expect(await found.choose(undefined)).toBe('gpu');
+    found.reportFailure('gpu', 'Device lost.');
+    expect(await found.choose(undefined)).toBe('cpu');
+    expect((await found.list())[0]!.sentence).toContain('Device lost.');
+    await found.list(true);
+    expect(await found.choose(undefined)).toBe('gpu');
+  });
+
+  it('refuses a name that this platform does not have, and lists those it has', async () => {
+    await expect(devices(fast).choose('tpu')).rejects.toThrow(/no provider "tpu".*gpu, cpu or auto/);
+  });
+});
+
+describe('a trial in a process of its own', () => {
+  const program = (name: string, text: string): string => {
+    const file = path.join(work, name);
+    fs.writeFileSync(file, text);
+    return file;
+  };
+  it('survives a crash and tells the signal', async () => {
+    const { ended, answer } = await tryProvider(program('crash.cjs', 'process.kill(process.pid, "SIGSEGV")'), 'gpu');
+    expect([ended, answer]).toEqual(['SIGSEGV', undefined]);
+  });
+  it('ends one that hangs', async () => {
+    const trial = await tryProvider(program('hang.cjs', 'setInterval(() => {}, 1000)'), 'gpu', process.env, 1500);
+    expect(trial.ended).toBe('timeout');
+  });
+  it('brings back the answer and what the driver wrote', async () => {
+    const text = 'console.error("driver says"); process.send({ error: `no ${process.argv[2]}` })';
+    const trial = await tryProvider(program('say.cjs', `${text}; process.disconnect()`), 'gpu');
+    expect(trial.answer).toEqual({ error: 'no gpu' });
+    expect(trial.stderr).toContain('driver says');
+  });
+});
+
+describe('why a provider is not there', () => {
+  const around: Surroundings = { platform: 'linux', nvidia: true, vulkanLoader: true, cudaInstalled: true };
+  const says = (provider: string, error: string, more: Partial<Surroundings> = {}, stderr = ''): string => {
+    const verdict = explain({ provider, title: provider }, { answer: { error }, stderr }, { ...around, ...more });
+    expect(verdict.available).toBe(false);
+    return `${verdict.sentence} ${verdict.next}`;
+  };
+  it.each([
+    ['cuda', 'Failed to load shared library', { nvidia: false }, /No driver of NVIDIA.*nvidia-smi/],
+    [
+      'cuda',
+      'Failed to load shared library',
+      { cudaInstalled: false },
+      /CUDA library is not.*weft devices install cuda/,
+    ],
+    [
+      'cuda',
+      'Failed to load library x/libonnxruntime_providers_cuda.so with error: libcudnn.so.9: cannot open shared object file: No such file or directory',
+      {},
+      /libcudnn\.so\.9.*not installed.*CUDA 12.*cuDNN 9/,
+    ],
+    ['cuda', 'CUDA driver version is insufficient for CUDA runtime version', {}, /older than CUDA 12.*525/],
+    ['cuda', 'CUDA failure 100: no CUDA-capable device is detected', {}, /sees no CUDA card.*CUDA_VISIBLE_DEVICES/],
+    ['webgpu', 'Failed to get a WebGPU adapter: No supported adapters', { vulkanLoader: false }, /libvulkan1/],
+    ['webgpu', 'Failed to get a WebGPU adapter: No supported adapters', {}, /No Vulkan driver.*mesa-vulkan-drivers/],
+    ['dml', 'no available backend found. ERR: [dml] backend not found.', {}, /has no "dml"/],
+  ])('%s: %s', (provider, error, more, expected) => {
+    expect(says(provider, error, more)).toMatch(expected);
+  });
+});
