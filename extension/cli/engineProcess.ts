@@ -51,19 +51,28 @@ export class EngineProcess {
   }
 
   /** Runs a graph; an interrupt (Ctrl+C) cancels it within one step, and a second one, or a hung step, ends the process. */
-  async run(params: EngineRequests['run']['params']): Promise<EngineRequests['run']['result']> {
+  run(params: EngineRequests['run']['params']): Promise<EngineRequests['run']['result']> {
+    return this.interruptible(params.runId, () => this.request('run', params, 0), 'nothing was written');
+  }
+
+  /** Runs the cells of a sweep, and may be interrupted likewise. */
+  sweep(params: EngineRequests['sweep']['params']): Promise<EngineRequests['sweep']['result']> {
+    return this.interruptible(params.run.runId, () => this.request('sweep', params, 0), 'finished cells are kept');
+  }
+
+  private async interruptible<T>(runId: string, work: () => Promise<T>, kept: string): Promise<T> {
     let interrupts = 0;
     const interrupt = (): void => {
-      if (++interrupts > 1) return this.kill();
-      this.request('cancel', { runId: params.runId }).catch(() => {});
-      setTimeout(() => this.kill(), GRACE_MS).unref();
+      if (++interrupts > 1) return this.kill(kept);
+      this.request('cancel', { runId }).catch(() => {});
+      setTimeout(() => this.kill(kept), GRACE_MS).unref();
     };
     process.on('SIGINT', interrupt);
     process.on('SIGTERM', interrupt);
     try {
-      return await this.request('run', params, 0);
+      return await work();
     } catch (error) {
-      if (interrupts > 0) throw new WeftError('interrupted', 'Interrupted; nothing was written.');
+      if (interrupts > 0) throw new WeftError('interrupted', `Interrupted; ${kept}.`);
       throw error;
     } finally {
       process.off('SIGINT', interrupt);
@@ -71,8 +80,8 @@ export class EngineProcess {
     }
   }
 
-  private kill(): void {
-    this.channel.fail(new WeftError('interrupted', 'Interrupted; nothing was written.'));
+  private kill(kept: string): void {
+    this.channel.fail(new WeftError('interrupted', `Interrupted; ${kept}.`));
     this.child.kill('SIGKILL');
   }
 

@@ -15,6 +15,7 @@ import {
   verifyModel,
 } from './models';
 import { run, type RunFlags } from './run';
+import { merge, parseShard, sweep, type SweepFlags } from './sweep';
 import { transfer, type TransferFlags } from './transfer';
 import { validate } from './validate';
 
@@ -63,6 +64,26 @@ program
   .option('--provider <name>', 'what to compute on (default: the fastest that works, see weft devices)')
   .option('--no-cache', 'compute everything, keep nothing')
   .action((flags: TransferFlags) => transfer(flags));
+
+const sweeps = program
+  .command('sweep')
+  .argument('<graph>', 'a *.weft.json file')
+  .description('run a graph once for each value of one or two parameters; cells become files, and a sheet')
+  .option('--over <node.param=values>', 'what varies: columns, then rows (default: the sweep node)', collect, [])
+  .option('--of <node.port>', 'the picture that cells show (default: the only one)')
+  .option('--node <id>', 'the sweep node, when there are several')
+  .option('--shard <i/n>', 'run one part of the cells only', (text: string) => parseShard(text))
+  .option('--out <dir>', 'folder of the cells (default: weft-out/GRAPH-sweep beside the graph)')
+  .option('--set <node.param=value>', 'override a parameter in all cells', collect, [])
+  .option('--provider <name>', 'what to compute on')
+  .option('--no-cache', 'compute everything, keep nothing but the cells')
+  .option('--allow-outside', 'let the graph read pictures outside its own folder')
+  .action((graph: string, flags: SweepFlags) => sweep(graph, flags));
+sweeps
+  .command('merge')
+  .argument('<dir...>', 'folders of one sweep')
+  .description('bring the cells of shards together in the first folder and write its sheet')
+  .action(merge);
 
 program
   .command('validate')

@@ -7,6 +7,8 @@ import {
   type EngineRequests,
   type RunOptions,
   runOptionsSchema,
+  type SweepRequest,
+  type SweepResult,
 } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
@@ -24,7 +26,8 @@ import { checkpointDefaults } from './run/checkpointDefaults';
 import { type Ingredients } from './run/context';
 import { LoadedCheckpoint } from './run/loadedCheckpoint';
 import { drawFrame, type PreviewSink } from './run/previews';
-import { type GraphRun, runGraph } from './run/runGraph';
+import { type GraphRun, runGraph, type RunServices } from './run/runGraph';
+import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
 
 const GIGABYTE = 2 ** 30;
 /** Timelines of so many runs stay in memory for scrubbing. */
@@ -105,6 +108,8 @@ export class Engine {
       hello: async () => ({ version: this.options.version, pid: process.pid }),
       ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
       run: async (params) => (await this.run(params)).result,
+      sweep: (params) => this.sweep(params),
+      'sweep.merge': ({ folders }) => mergeSweeps(folders),
       cancel: async ({ runId }) => {
         const controller = this.running.get(runId);
         controller?.abort(new WeftError('interrupted', 'Stopped.'));
@@ -141,21 +146,17 @@ export class Engine {
     this.running.set(options.runId, controller);
     const execute = async (): Promise<GraphRun> => {
       const store = options.useCache ? this.store : this.scratch();
-      const run = await this.onDevice(options, (provider) =>
-        runGraph(options, {
-          version: this.options.version,
-          provider,
-          store,
-          signal: controller.signal,
-          emit: this.options.emit,
-          checkpoints: () => this.checkpoints(),
-          openCheckpoint: (id) => this.checkpoint(id, provider),
-          ingredients,
-          onPreviews: (previews) => remember(this.remembered, options.runId, previews),
-          attention: this.attention,
-          onInspections: (inspections) =>
-            remember(this.inspected, options.runId, { inspections, result: () => undefined }),
-        }),
+      const run = await this.onDevice(
+        options,
+        (provider) =>
+          runGraph(options, {
+            ...this.services(store, controller, provider),
+            ingredients,
+            onPreviews: (previews) => remember(this.remembered, options.runId, previews),
+            onInspections: (inspections) =>
+              remember(this.inspected, options.runId, { inspections, result: () => undefined }),
+          }),
+        (fallen, warning) => fallen.result.warnings.unshift(warning),
       );
       remember(this.inspected, options.runId, {
         inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
@@ -168,7 +169,42 @@ export class Engine {
       void this.attention.trim();
       return run;
     };
-    const result = this.queue.then(execute, execute).finally(() => this.running.delete(options.runId));
+    return this.enqueue(options.runId, execute);
+  }
+
+  /** Runs the cells of a sweep that its folder lacks, when the runs before it are done. */
+  async sweep(request: SweepRequest): Promise<SweepResult> {
+    const parsed = runOptionsSchema.safeParse(request.run);
+    if (!parsed.success)
+      throw new WeftError('graph', `The sweep's options are not understood: ${parsed.error.message}`);
+    const options = parsed.data;
+    const controller = new AbortController();
+    this.running.set(options.runId, controller);
+    return this.enqueue(options.runId, async () => {
+      const store = options.useCache ? this.store : this.scratch();
+      const result = await this.onDevice(options, (provider) =>
+        runSweepFiles(request, options, this.services(store, controller, provider)),
+      );
+      void this.store.trim();
+      return result;
+    });
+  }
+
+  private services(store: ContentStore, controller: AbortController, provider: string): RunServices {
+    return {
+      version: this.options.version,
+      provider,
+      store,
+      signal: controller.signal,
+      emit: this.options.emit,
+      checkpoints: () => this.checkpoints(),
+      openCheckpoint: (id) => this.checkpoint(id, provider),
+      attention: this.attention,
+    };
+  }
+
+  private enqueue<T>(runId: string, execute: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(execute, execute).finally(() => this.running.delete(runId));
     this.queue = result.catch(() => {});
     return result;
   }
@@ -177,7 +213,11 @@ export class Engine {
    * Runs on the provider asked for, or on the best one. Where nobody asked for it by name and it fails while it computes, the
    * processor takes over, and the person is told before it does.
    */
-  private async onDevice(options: RunOptions, runOn: (provider: string) => Promise<GraphRun>): Promise<GraphRun> {
+  private async onDevice<T>(
+    options: RunOptions,
+    runOn: (provider: string) => Promise<T>,
+    onFallback: (result: T, warning: { node: string; message: string }) => void = () => {},
+  ): Promise<T> {
     const { devices, emit } = this.options;
     const automatic = options.provider === undefined || options.provider === 'auto';
     const provider = devices ? await devices.found.choose(options.provider) : automatic ? 'cpu' : options.provider!;
@@ -191,9 +231,9 @@ export class Engine {
       const message = `${error.message} The run starts again on the processor.`;
       emit({ event: 'log', level: 'warn', message });
       emit({ event: 'warning', runId: options.runId, node, message });
-      const run = await runOn('cpu');
-      run.result.warnings.unshift({ node, message });
-      return run;
+      const result = await runOn('cpu');
+      onFallback(result, { node, message });
+      return result;
     }
   }
 

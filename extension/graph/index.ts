@@ -15,5 +15,6 @@ export * from './edit';
 export * from './connect';
 export * from './validate';
 export * from './plan';
+export * from './sweep';
 export * from './templates';
 export { catalogueMarkdown, graphJsonSchema } from './json-schema';

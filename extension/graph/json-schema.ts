@@ -100,6 +100,7 @@ function paramSchema(param: ParamSpec): Json {
       return { ...common, type: 'boolean' };
     case 'choice':
       return { ...common, enum: param.options.map(({ value }) => value) };
+    case 'axis':
     case 'text':
     case 'path':
     case 'domain':

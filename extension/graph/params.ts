@@ -94,6 +94,7 @@ export function checkValue(param: ParamSpec, value: unknown): string | undefined
       }
       return undefined;
     }
+    case 'axis':
     case 'text':
     case 'domain':
     case 'checkpoint':

@@ -89,7 +89,8 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
   const visits = (id: string) => !isMuted(node(id)) || specOf(node(id).type)?.mute === 'reconstruct';
   for (const id of rootsOf(document, ids, inputs, target, visits)) wanted.add(id);
   for (const id of [...ids].reverse()) {
-    if (!wanted.has(id)) continue;
+    // A sweep runs what feeds it itself, once for each of its cells.
+    if (!wanted.has(id) || node(id).type === 'sweep') continue;
     for (const sources of Object.values(inputs.get(id) ?? {})) for (const source of sources) wanted.add(source.node);
   }
   for (const id of ids) if (!visits(id) && (target === undefined || target === id)) muted.push(id);

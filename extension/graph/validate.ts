@@ -19,6 +19,7 @@ import { type JsonNode, nodeAt } from './json';
 import { checkValue, effectiveParams, paramOf } from './params';
 import { keyAt, parseGraph } from './parse';
 import { twiceOnWire, type Plan } from './plan';
+import { checkAxis, parseAxis, SweepError } from './sweep';
 import { LineIndex, type Problem, type ProblemCode } from './problems';
 import { type GraphDocument, type GraphNode, NODE_ID, parseWire, wiresOf } from './schema';
 
@@ -300,6 +301,9 @@ class Validator {
       case 'attention-swap':
         this.swap(id, node);
         break;
+      case 'sweep':
+        this.sweep(id, node);
+        break;
     }
     const spec = specOf(node.type);
     if (
@@ -438,6 +442,20 @@ class Validator {
       if (!same) {
         const message = `${both(a, b)}: their schedules differ. Wire both to one schedule.`;
         this.report('disagreement', message, { node: id, port: 'appearance' }, at);
+      }
+    }
+  }
+
+  private sweep(id: string, node: GraphNode): void {
+    if (isMuted(node)) return;
+    for (const param of ['columns', 'rows'] as const) {
+      const written = node.params?.[param];
+      if (typeof written !== 'string' || written === '') continue;
+      try {
+        checkAxis(this.document, parseAxis(written));
+      } catch (error) {
+        if (!(error instanceof SweepError)) throw error;
+        this.report('bad-sweep', error.message, { node: id, param }, this.paramNode(id, param));
       }
     }
   }

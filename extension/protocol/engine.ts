@@ -70,6 +70,31 @@ export interface RunResult {
   reportPath?: string;
 }
 
+/** A sweep whose cells become files below the run's output folder. */
+export interface SweepRequest {
+  run: RunRequest;
+  /** One or two axes, `node.parameter=values`: columns, then rows. Empty: those of the graph's sweep node. */
+  over: string[];
+  /** The picture that cells show, `node.port`; absent: the only one there is. */
+  of?: string;
+  /** The sweep node, when the graph has several. */
+  node?: string;
+  /** Which part of the cells to run, counted from 1. */
+  shard?: { index: number; count: number };
+}
+
+export interface SweepResult {
+  folder: string;
+  /** The contact sheet of the cells that are there. */
+  sheet: string;
+  finished: number;
+  total: number;
+  /** Cells of this call: made now, and there already. */
+  computed: number;
+  found: number;
+  unet: { encoder: number; decoder: number };
+}
+
 export interface CheckpointInfo {
   id: string;
   title: string;
@@ -166,6 +191,9 @@ export interface Device {
 export interface EngineRequests extends InspectRequests {
   hello: { params: { protocol: number }; result: { version: string; pid: number } };
   run: { params: RunRequest; result: RunResult };
+  sweep: { params: SweepRequest; result: SweepResult };
+  /** Brings the folders of one sweep's shards together in the first. */
+  'sweep.merge': { params: { folders: string[] }; result: SweepResult };
   /** Takes effect within one step; the run's own answer is an `interrupted` error. */
   cancel: { params: { runId: string }; result: { cancelled: boolean } };
   'models.list': { params: Record<string, never>; result: CheckpointInfo[] };
@@ -207,7 +235,29 @@ export type EngineMethod = keyof EngineRequests;
 export type PreviewKind = 'x0' | 'xt';
 export type NodeState = 'waiting' | 'running' | 'done' | 'cached' | 'failed' | 'skipped' | 'muted';
 
+/** One side of a sweep: what varies along it, and its values in words. */
+export interface SweepSide {
+  title: string;
+  labels: string[];
+}
+
 export type EngineEvent =
+  /** A sweep begins: how its cells lie. */
+  | { event: 'sweep'; runId: string; node: string; columns: SweepSide; rows?: SweepSide }
+  /** A cell of a sweep; `graphText` is the cell's own graph. */
+  | {
+      event: 'cell';
+      runId: string;
+      node: string;
+      row: number;
+      column: number;
+      state: 'running' | 'done' | 'failed';
+      graphText: string;
+      png?: Uint8Array;
+      /** Numbers about the picture, by name. */
+      metrics?: Record<string, number>;
+      message?: string;
+    }
   | { event: 'log'; level: 'info' | 'warn' | 'error'; message: string }
   | {
       event: 'download';

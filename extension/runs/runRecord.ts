@@ -1,4 +1,4 @@
-import { type EngineEvent, type RunResult } from '../protocol/engine';
+import { type EngineEvent, type RunResult, type SweepSide } from '../protocol/engine';
 import { type ErrorReport } from '../protocol/errors';
 import { type NodeStatus, type RunState, type TimelineFrame } from '../protocol/studio';
 
@@ -10,12 +10,22 @@ export interface NodePicture {
   caption?: string;
 }
 
+export type CellEvent = Extract<EngineEvent, { event: 'cell' }>;
+
+export interface SweepRecord {
+  columns: SweepSide;
+  rows?: SweepSide;
+  cells: Map<string, CellEvent>;
+}
+
 /** Frames of one run are kept up to this many bytes; the engine still has every step of the timeline. */
 const FRAME_BUDGET = 96 * 1024 * 1024;
 
 /** Everything the host remembers of one run, so that an editor opened later shows what one that stayed open shows. */
 export class RunRecord {
   readonly state: RunState;
+  /** Sweeps by their node, with the newest of each cell. */
+  readonly sweeps = new Map<string, SweepRecord>();
   readonly pictures = new Map<string, NodePicture>();
   private frameBytes = 0;
   private readonly frameList: TimelineFrame[] = [];
@@ -59,6 +69,14 @@ export class RunRecord {
         this.keep({ runId, node, index, total, timestep, kind, width, height, rgba });
         return true;
       }
+      case 'sweep': {
+        const { columns, rows } = event;
+        this.sweeps.set(event.node, { columns, rows, cells: new Map() });
+        return true;
+      }
+      case 'cell':
+        this.sweeps.get(event.node)?.cells.set(`${event.row}/${event.column}`, event);
+        return true;
       case 'picture': {
         const { runId, node, port, png, caption } = event;
         this.pictures.set(`${node}.${port}`, { runId, node, port, png, ...(caption === undefined ? {} : { caption }) });

@@ -14,6 +14,7 @@ import { prompt } from './prompt';
 import { save } from './save';
 import { schedule } from './schedule';
 import { segment } from './segment';
+import { sweep } from './sweep';
 
 /** How each type of node of the catalogue runs. */
 export const executors: Record<NodeType, Executor> = {
@@ -30,5 +31,6 @@ export const executors: Record<NodeType, Executor> = {
   guidance,
   denoise,
   compare,
+  sweep,
   save,
 };

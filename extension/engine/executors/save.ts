@@ -5,7 +5,7 @@ import { animate, strip } from '../image/timeline';
 import { resolveOutput } from '../paths';
 import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
-import { pictureAt } from '../run/pictures';
+import { pictureOf } from '../run/pictures';
 import { drawFrame } from '../run/previews';
 import { type ImageValue, type TimelineValue } from '../run/values';
 
@@ -24,12 +24,16 @@ export const save: Executor = async (execution) => {
 };
 
 async function pictureBytes(image: ImageValue, extension: string, context: RunContext): Promise<Uint8Array> {
-  const side = image.from === 'run' ? image.width : 512;
-  const rgb = await pictureAt(image, side);
-  return encodePicture({ rgb, width: side, height: side }, extension, {
+  const pixels = image.from === 'run' ? image : await squareOf(image);
+  return encodePicture({ rgb: pixels.rgb, width: pixels.width, height: pixels.height }, extension, {
     'weft.graph': context.graphText,
     'weft.run': JSON.stringify(context.provenance()),
   });
+}
+
+async function squareOf(image: ImageValue): Promise<{ rgb: Uint8Array; width: number; height: number }> {
+  const { rgb, side } = await pictureOf(image);
+  return { rgb, width: side, height: side };
 }
 
 async function timelineBytes(timeline: TimelineValue, extension: string, context: RunContext): Promise<Uint8Array> {

@@ -1,12 +1,12 @@
-import { type EngineEvent, type RunOptions } from '../../protocol/engine';
-import { type PlannedNode } from '../../graph';
+import { type EngineEvent, type RunOptions, type RunReport } from '../../protocol/engine';
+import { type PlannedNode, type Source } from '../../graph';
 import { type ContentStore } from '../cache/store';
 import { type Trace } from '../diffusion/sampler';
 import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../diffusion/trajectory';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type PreviewSink } from './previews';
-import { type InversionValue, type Value } from './values';
+import { type ImageValue, type InversionValue, type Value } from './values';
 
 /**
  * Replacements for what the engine would compute itself, and ears for what it computes: how reference numbers made elsewhere are
@@ -56,6 +56,8 @@ export interface RunContext {
   referencePass(demands: Map<Trajectory, Demand>): Promise<void>;
   /** Demands of everything in the plan: a cold run computes them side by side. */
   readonly demands: Map<Trajectory, Demand>;
+  /** Runs a graph of its own up to one picture, with this run's store, device and events. Its rows count for this run. */
+  runCell(graphText: string, picture: Source): Promise<{ image: ImageValue; report: RunReport; cached: boolean }>;
   emit(event: EngineEvent): void;
   progress(node: string, step: number, total: number): void;
   warn(node: string, message: string): void;

@@ -8,3 +8,12 @@ export async function pictureAt(image: ImageValue, size: number): Promise<Uint8A
   if (image.from === 'file') return (await loadPicture(image.bytes, size, path.basename(image.file))).rgb;
   return resizeBicubic(image.rgb, image.width, image.height, size, size);
 }
+
+/** Side of pictures that come from a file and meet no checkpoint. */
+const FILE_SIDE = 512;
+
+/** A square picture at its own size. */
+export async function pictureOf(image: ImageValue): Promise<{ rgb: Uint8Array; side: number }> {
+  const side = image.from === 'run' ? image.width : FILE_SIDE;
+  return { rgb: await pictureAt(image, side), side };
+}

@@ -11,6 +11,8 @@ import {
   type PlannedNode,
   planGraph,
   type Problem,
+  resolveSource,
+  type Source,
   validateGraph,
   writeGraph,
 } from '../../graph';
@@ -35,7 +37,7 @@ import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { writeWhole } from './outputs';
 import { applyOverrides } from './overrides';
 import { drawFrame, PreviewSink } from './previews';
-import { type InversionValue, type TimelineValue, type Value } from './values';
+import { type ImageValue, type InversionValue, type TimelineValue, type Value } from './values';
 
 export interface RunServices {
   version: string;
@@ -62,6 +64,8 @@ export interface GraphRun {
   /** Values of all nodes by output port, for whoever looks at a finished run. */
   values: Map<string, Record<string, Value>>;
   previews: PreviewSink;
+  /** What pictures say of how they were made. */
+  provenance: Record<string, unknown>;
 }
 
 /**
@@ -97,6 +101,15 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   services.onInspections?.(inspections);
   const progressStarts = new Map<string, { at: number; step: number }>();
   let demands: Map<Trajectory, Demand> | undefined;
+  const counts = { encoder: 0, decoder: 0 };
+  const takeCounts = (): void => {
+    for (const loaded of new Set([...inversions.values()].map((inversion) => inversion.checkpoint))) {
+      const taken = loaded.takeCounts();
+      counts.encoder += taken.encoder;
+      counts.decoder += taken.decoder;
+    }
+  };
+  let firstCell: RunReport | undefined;
 
   const context: RunContext = {
     options,
@@ -129,6 +142,20 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
           trace: context.ingredients.trajectoryTrace,
         });
       }
+    },
+    async runCell(cellText, picture) {
+      takeCounts();
+      const own = new Set(nodes.map(({ id }) => id));
+      // The timelines of the last cell are the ones to look at, unless this run has its own.
+      const onPreviews = nodes.some(({ type }) => type === 'denoise') ? undefined : services.onPreviews;
+      const cell = await runCell(options, { ...services, openCheckpoint, onPreviews }, cellText, picture, (event) => {
+        // A node that this run has visited itself keeps what it shows.
+        if ('node' in event && !own.has(event.node)) emit(event);
+      });
+      counts.encoder += cell.report.unet.encoder;
+      counts.decoder += cell.report.unet.decoder;
+      firstCell ??= cell.report;
+      return cell;
     },
     emit,
     progress(node, step, total) {
@@ -193,12 +220,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   await store.flush();
 
   const checkpoint = [...inversions.values()][0]?.checkpoint ?? (await firstOf(opened));
-  const counts = { encoder: 0, decoder: 0 };
-  for (const loaded of new Set([...inversions.values()].map((inversion) => inversion.checkpoint))) {
-    const taken = loaded.takeCounts();
-    counts.encoder += taken.encoder;
-    counts.decoder += taken.decoder;
-  }
+  takeCounts();
   const providerNodes: RunReport['providerNodes'] = {};
   for (const loading of opened.values())
     for (const [name, count] of Object.entries(await (await loading).placement()))
@@ -209,7 +231,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     checkpoint: { id: checkpoint?.prepared.id ?? '', sha256: checkpoint?.prepared.sha256 ?? '' },
     provider,
     providerNodes,
-    seed: [...inversions.values()][0]?.schedule.seed ?? 42,
+    seed: [...inversions.values()][0]?.schedule.seed ?? firstCell?.seed ?? 42,
     unet: counts,
     nodes: timings,
     seconds: seconds(performance.now() - started),
@@ -221,7 +243,45 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     result.reportPath = path.join(options.outDir, options.reportName);
     await writeWhole(result.reportPath, `${JSON.stringify(report, null, 2)}\n`);
   }
-  return { result, values, previews };
+  return { result, values, previews, provenance: context.provenance() };
+}
+
+/** Runs a cell of a sweep: a graph of its own up to one picture. Nothing is written. */
+export async function runCell(
+  options: RunOptions,
+  services: RunServices,
+  graphText: string,
+  picture: Source,
+  emit: (event: EngineEvent) => void,
+): Promise<{ image: ImageValue; report: RunReport; cached: boolean; provenance: Record<string, unknown> }> {
+  const { document } = parseGraph(graphText);
+  // A muted evaluate node lets the picture through.
+  const source = (document && resolveSource(document, picture)) ?? picture;
+  const run = await runGraph(
+    {
+      ...options,
+      graphText,
+      set: [],
+      target: source.node,
+      reportName: undefined,
+      timeline: false,
+      keepAttention: false,
+    },
+    {
+      ...services,
+      emit: (event) => {
+        if (event.event !== 'run.started') emit(event);
+      },
+      onInspections: undefined,
+    },
+  );
+  const image = run.values.get(source.node)?.[source.port];
+  if (image?.kind !== 'image') {
+    throw new WeftError('graph', `${source.node} makes no picture, so the sweep has nothing to show.`, source.node);
+  }
+  const { report } = run.result;
+  const cached = Object.values(report.nodes).every((node) => node.cached);
+  return { image, report, cached, provenance: run.provenance };
 }
 
 const seconds = (milliseconds: number): number => Math.round(milliseconds) / 1000;

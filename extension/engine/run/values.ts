@@ -3,11 +3,15 @@ import { type TransferSettings } from '../diffusion/sampler';
 import { type Trajectory } from '../diffusion/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
+import { type Metrics } from './metrics';
 
-/** A picture as its file has it, or as it was made; it is brought to a checkpoint's size where it meets one. */
-export type ImageValue =
-  | { kind: 'image'; from: 'file'; file: string; bytes: Uint8Array; digest: string }
-  | { kind: 'image'; from: 'run'; width: number; height: number; rgb: Uint8Array; digest: string };
+/**
+ * A picture as its file has it, or as it was made; it is brought to a checkpoint's size where it meets one. `metrics`: what an evaluate node
+ * found out about it.
+ */
+export type ImageValue = { kind: 'image'; digest: string; metrics?: Metrics } & (
+  { from: 'file'; file: string; bytes: Uint8Array } | { from: 'run'; width: number; height: number; rgb: Uint8Array }
+);
 
 export interface CheckpointValue {
   kind: 'checkpoint';

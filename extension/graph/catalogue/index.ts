@@ -13,6 +13,7 @@ import { prompt } from './prompt';
 import { save } from './save';
 import { schedule } from './schedule';
 import { segment } from './segment';
+import { sweep } from './sweep';
 import { type NodeSpec } from './types';
 
 const entries = {
@@ -29,6 +30,7 @@ const entries = {
   guidance,
   denoise,
   compare,
+  sweep,
   save,
 } satisfies Record<string, NodeSpec>;
 

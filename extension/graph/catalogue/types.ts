@@ -89,7 +89,11 @@ export type ChoiceParam = ParamBase<'choice', string> & {
   options: readonly { value: string; label: string; help: string }[];
 };
 
+/** What a sweep varies along one side: `node.parameter=values`. */
+export type AxisParam = ParamBase<'axis', string>;
+
 export type ParamSpec =
+  | AxisParam
   | NumberParam
   | IntegerParam
   | TextParam

@@ -37,6 +37,7 @@ describe('the catalogue', () => {
       guidance: 'transfer → transfer',
       denoise: 'transfer → image timeline',
       compare: 'a b →',
+      sweep: 'image → sheet',
       save: 'image →',
     });
   });

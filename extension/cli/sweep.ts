@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { type SweepResult } from '../protocol/engine';
+import { WeftError } from '../protocol/errors';
+import { withEngine } from './execute';
+import { parseOverride } from './run';
+
+export interface SweepFlags {
+  over: string[];
+  of?: string;
+  node?: string;
+  shard?: { index: number; count: number };
+  out?: string;
+  set: string[];
+  provider?: string;
+  cache: boolean;
+  allowOutside?: boolean;
+}
+
+/** `i/n`, counted from 1. */
+export function parseShard(text: string): { index: number; count: number } {
+  const match = /^(\d+)\/(\d+)$/.exec(text);
+  const [index, count] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || index < 1 || index > count) {
+    throw new WeftError(
+      'graph',
+      `--shard ${text} is not understood: write I/N with I from 1 to N, for instance --shard 1/4.`,
+    );
+  }
+  return { index, count };
+}
+
+/** `weft sweep GRAPH`: runs the cells that are missing, prints the sheet. */
+export async function sweep(graph: string, flags: SweepFlags): Promise<void> {
+  const graphPath = path.resolve(graph);
+  const graphText = await fs.readFile(graphPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new WeftError(
+      'graph',
+      `${graph} can't be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`,
+    );
+  });
+  const stem = path.basename(graphPath).replace(/(\.weft)?\.json$/, '');
+  const outDir = path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out', `${stem}-sweep`));
+  const result = await withEngine((engine) =>
+    engine.sweep({
+      over: flags.over,
+      of: flags.of,
+      node: flags.node,
+      shard: flags.shard,
+      run: {
+        runId: randomUUID(),
+        graphText,
+        graphPath,
+        set: flags.set.map(parseOverride),
+        allowOutside: flags.allowOutside ?? false,
+        outDir,
+        provider: flags.provider,
+        useCache: flags.cache,
+      },
+    }),
+  );
+  const { computed, found, unet } = result;
+  process.stderr.write(
+    `${computed} ${computed === 1 ? 'cell' : 'cells'} made, ${found} were there; ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet\n`,
+  );
+  tell(result);
+}
+
+/** `weft sweep merge DIR...`: brings shards that ran in folders of their own together in the first. */
+export async function merge(folders: string[]): Promise<void> {
+  tell(
+    await withEngine((engine) =>
+      engine.request('sweep.merge', { folders: folders.map((folder) => path.resolve(folder)) }, 0),
+    ),
+  );
+}
+
+function tell({ finished, total, sheet }: SweepResult): void {
+  if (finished < total) process.stderr.write(`${finished} of ${total} cells are there: the sheet has gaps\n`);
+  process.stdout.write(`${path.relative(process.cwd(), sheet) || sheet}\n`);
+}

@@ -1,0 +1,279 @@
+/**
+ * A sweep as files: every cell a picture under a name that depends on what it is made from, so that a sweep may stop anywhere, go on, and be
+ * divided between processes. `sweep.json` and `sheet.png` follow from the cells that are there; whoever finishes last writes them whole.
+ */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { inShardOrder, parseAxis, parseGraph, shardOf, sweepOf, sweptPicture } from '../../graph';
+import { type RunOptions, type SweepResult, type SweepSide, type SweepRequest } from '../../protocol/engine';
+import { WeftError } from '../../protocol/errors';
+import { encodePng } from '../image/png';
+import { loadSharp } from '../image/sharp';
+import { type InputTrust, resolveInput } from '../paths';
+import { metricLines } from '../run/metrics';
+import { writeWhole } from '../run/outputs';
+import { applyOverrides } from '../run/overrides';
+import { pictureOf } from '../run/pictures';
+import { runCell, type RunServices } from '../run/runGraph';
+import { asGraphError, planSweep, type PlannedCell, type SweepDefinition } from './planSweep';
+import { drawSheet, type SheetCell } from './sheet';
+
+const FILE = 'sweep.json';
+const SHEET = 'sheet.png';
+
+const sideSchema = z.object({ title: z.string(), labels: z.array(z.string()) });
+const recordSchema = z.object({
+  unet: z.object({ encoder: z.number(), decoder: z.number() }),
+  seconds: z.number(),
+  metrics: z.record(z.string(), z.number()).optional(),
+});
+const cellSchema = z.object({
+  /** File names: `cells/NAME.png` and `cells/NAME.json`. */
+  name: z.string().regex(/^[A-Za-z0-9._+=-]+$/),
+  row: z.number().int(),
+  column: z.number().int(),
+  set: z.array(z.object({ node: z.string(), param: z.string(), value: z.unknown() })),
+});
+const sweepFileSchema = z.object({
+  weft: z.string(),
+  columns: sideSchema,
+  rows: sideSchema.optional(),
+  picture: z.object({ node: z.string(), port: z.string() }),
+  cells: z.array(cellSchema),
+});
+type SweepFile = z.infer<typeof sweepFileSchema>;
+type CellRecord = z.infer<typeof recordSchema>;
+
+const pngOf = (folder: string, name: string): string => path.join(folder, 'cells', `${name}.png`);
+const recordOf = (folder: string, name: string): string => path.join(folder, 'cells', `${name}.json`);
+
+/**
+ * Runs the cells of a sweep, or of one shard of it, that are not in its folder yet, and brings its sheet up to date.
+ * @throws WeftError; cells that could not be drawn are named when all others are done
+ */
+export async function runSweepFiles(
+  request: SweepRequest,
+  options: RunOptions,
+  services: RunServices,
+): Promise<SweepResult> {
+  const { signal } = services;
+  const { outDir } = options;
+  const graphFolder = path.dirname(options.graphPath);
+  const { roots, picked, allowOutside } = options;
+  const trust: InputTrust = { graphFolder, roots, picked, allowOutside };
+  const text = applyOverrides(options.graphText, options.set);
+  const { document, problems } = parseGraph(text);
+  if (!document) {
+    const sentences = problems.map(({ line, column, message }) => `${options.graphPath}:${line}:${column}: ${message}`);
+    throw new WeftError('graph', sentences.join('\n'));
+  }
+  const definition = await asGraphError((): SweepDefinition => {
+    const { over, of, node } = request;
+    if (over.length === 0) {
+      const ids = Object.keys(document.nodes).filter((id) => document.nodes[id]!.type === 'sweep');
+      const id = node ?? (ids.length === 1 ? ids[0]! : undefined);
+      if (id === undefined || document.nodes[id]?.type !== 'sweep') {
+        const has = ids.length === 0 ? 'no sweep node' : `the sweep nodes ${ids.join(', ')}`;
+        throw new WeftError(
+          'graph',
+          `The graph has ${has}: say what varies with --over NODE.PARAM=VALUES${ids.length > 1 ? ', or which with --node' : ''}.`,
+        );
+      }
+      return sweepOf(document, id);
+    }
+    if (over.length > 2) throw new WeftError('graph', `A sweep varies one or two parameters, not ${over.length}.`);
+    const [columns, rows] = over.map(parseAxis);
+    return { columns: columns!, rows, picture: sweptPicture(document, of) };
+  });
+  const plan = await planSweep(text, document, definition, trust);
+  const names = await nameCells(plan.cells, services, trust);
+  const cells = plan.cells.map((cell, index) => ({ ...cell, name: names[index]! }));
+  const file: SweepFile = {
+    weft: services.version,
+    columns: plan.columns,
+    rows: plan.rows,
+    picture: plan.picture,
+    cells: cells.map(({ name, row, column, set }) => ({ name, row, column, set })),
+  };
+  const { shard = { index: 1, count: 1 } } = request;
+  const own = shardOf(inShardOrder(document, cells), shard.index, shard.count);
+  const unet = { encoder: 0, decoder: 0 };
+  let computed = 0;
+  const failures: string[] = [];
+  const { runId } = options;
+  const node = plan.picture.node;
+  for (const [index, cell] of own.entries()) {
+    signal.throwIfAborted();
+    const label = labelOf(plan, cell);
+    if (await isFinished(outDir, cell.name)) {
+      services.emit({ event: 'log', level: 'info', message: `${label}: is there already` });
+    } else {
+      try {
+        const { image, report, provenance } = await runCell(options, services, cell.graphText, plan.picture, () => {});
+        const { rgb, side } = await pictureOf(image);
+        const texts = { 'weft.graph': cell.graphText, 'weft.run': JSON.stringify(provenance) };
+        const png = await encodePng({ width: side, height: side, rgb }, texts);
+        const record: CellRecord = { unet: report.unet, seconds: report.seconds, metrics: image.metrics };
+        // The picture first: a cell is finished when its record is there.
+        await writeWhole(pngOf(outDir, cell.name), png);
+        await writeWhole(recordOf(outDir, cell.name), `${JSON.stringify(record, null, 2)}\n`);
+        unet.encoder += report.unet.encoder;
+        unet.decoder += report.unet.decoder;
+        computed += 1;
+        services.emit({ event: 'log', level: 'warn', message: `${label}: done (${index + 1} of ${own.length})` });
+      } catch (error) {
+        if (!(error instanceof WeftError) || error.kind !== 'graph') throw error;
+        failures.push(`${label}: ${error.message}`);
+        services.emit({ event: 'log', level: 'warn', message: failures.at(-1)! });
+      }
+    }
+    services.emit({ event: 'node', runId, node, state: 'running', step: index + 1, total: own.length });
+  }
+  const merged = await assemble(outDir, file);
+  if (failures.length > 0)
+    throw new WeftError('graph', `${failures.length} of ${own.length} cells were not made:\n${failures.join('\n')}`);
+  return { ...merged, computed, found: own.length - computed, unet };
+}
+
+/**
+ * Brings the cells of several folders of one sweep together in the first, and writes its sheet.
+ * @throws WeftError `graph` when a folder holds no sweep, or another one
+ */
+export async function mergeSweeps(folders: readonly string[]): Promise<SweepResult> {
+  const [into, ...others] = folders as [string, ...string[]];
+  const file = await readSweep(into);
+  for (const folder of others) {
+    const other = await readSweep(folder);
+    const same = JSON.stringify(other.cells) === JSON.stringify(file.cells);
+    if (!same)
+      throw new WeftError(
+        'graph',
+        `${folder} holds another sweep than ${into}: its cells are made from other values, pictures or settings.`,
+      );
+    for (const { name } of file.cells) {
+      if ((await isFinished(into, name)) || !(await isFinished(folder, name))) continue;
+      await writeWhole(pngOf(into, name), await fs.readFile(pngOf(folder, name)));
+      await writeWhole(recordOf(into, name), await fs.readFile(recordOf(folder, name)));
+    }
+  }
+  const merged = await assemble(into, file);
+  return { ...merged, computed: 0, found: merged.finished, unet: { encoder: 0, decoder: 0 } };
+}
+
+/** Writes sweep.json and, from the cells that are there, the sheet. */
+async function assemble(
+  folder: string,
+  file: SweepFile,
+): Promise<Pick<SweepResult, 'folder' | 'sheet' | 'finished' | 'total'>> {
+  const sharp = await loadSharp();
+  const shown: SheetCell[] = [];
+  const records: (CellRecord | undefined)[] = [];
+  for (const { name, row, column } of file.cells) {
+    const record = await readRecord(folder, name);
+    records.push(record);
+    if (!record) {
+      shown.push({ row, column });
+      continue;
+    }
+    const { data, info } = await sharp(pngOf(folder, name)).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    shown.push({
+      row,
+      column,
+      picture: { rgb: new Uint8Array(data), side: info.width },
+      lines: metricLines(record.metrics),
+    });
+  }
+  const finished = records.filter((record) => record !== undefined).length;
+  const cells = file.cells.map((cell, index) => {
+    const record = records[index];
+    return { ...cell, ...(record ? { file: `cells/${cell.name}.png`, ...record } : {}) };
+  });
+  const sheet = path.join(folder, SHEET);
+  await writeWhole(sheet, await encodePng(await drawSheet(file.columns, file.rows, shown)));
+  const json = { ...file, complete: finished === cells.length, cells };
+  await writeWhole(path.join(folder, FILE), `${JSON.stringify(json, null, 2)}\n`);
+  return { folder, sheet, finished, total: cells.length };
+}
+
+async function readSweep(folder: string): Promise<SweepFile> {
+  const text = await fs.readFile(path.join(folder, FILE), 'utf8').catch(() => {
+    throw new WeftError('graph', `${folder} holds no sweep: there is no ${FILE} in it.`);
+  });
+  try {
+    return sweepFileSchema.parse(JSON.parse(text));
+  } catch {
+    throw new WeftError(
+      'graph',
+      `${path.join(folder, FILE)} is damaged: run the sweep again, finished cells are kept.`,
+    );
+  }
+}
+
+async function readRecord(folder: string, name: string): Promise<CellRecord | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await fs.readFile(recordOf(folder, name), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+const isFinished = async (folder: string, name: string): Promise<boolean> =>
+  (await readRecord(folder, name)) !== undefined &&
+  (await fs.stat(pngOf(folder, name)).catch(() => undefined)) !== undefined;
+
+/** What a person calls a cell. */
+function labelOf(
+  { columns, rows }: { columns: SweepSide; rows?: SweepSide },
+  cell: { row: number; column: number },
+): string {
+  const column = `${columns.title} ${columns.labels[cell.column]}`;
+  return rows ? `${rows.title} ${rows.labels[cell.row]}, ${column}` : column;
+}
+
+/**
+ * Names of the cells: their values, readable, and a digest of everything they are made from (graph, pictures' contents, checkpoint,
+ * provider), so that a changed picture makes a new cell and an unchanged one is found again.
+ */
+async function nameCells(cells: readonly PlannedCell[], services: RunServices, trust: InputTrust): Promise<string[]> {
+  const checkpoints = await services.checkpoints();
+  const digests = new Map<string, Promise<string>>();
+  const digestOf = (file: string): Promise<string> => {
+    if (!digests.has(file)) {
+      const made = resolveInput(file, trust)
+        .then((real) => fs.readFile(real))
+        .then((bytes) => createHash('sha256').update(bytes).digest('hex'))
+        // The cell's own run says what is wrong with it.
+        .catch(() => 'unreadable');
+      digests.set(file, made);
+    }
+    return digests.get(file)!;
+  };
+  return Promise.all(
+    cells.map(async ({ graphText, set }) => {
+      const nodes = Object.values(parseGraph(graphText).document?.nodes ?? {});
+      const files = nodes.flatMap(({ type, params }) =>
+        type !== 'save' && typeof params?.['path'] === 'string' ? [params['path']] : [],
+      );
+      const models = nodes.flatMap(({ type, params }) => (type === 'checkpoint' ? [params?.['id'] ?? 'mini'] : []));
+      const made = [
+        graphText,
+        await Promise.all(files.map(digestOf)),
+        models.map((id) => checkpoints.find((known) => known.id === id)?.sha256),
+        services.provider,
+      ];
+      const digest = createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 10);
+      const words = set.map(
+        ({ node, param, value }) => `${param === 'path' || param === 'muted' ? node : param}-${slug(value)}`,
+      );
+      return [...words, digest].join('_');
+    }),
+  );
+}
+
+const slug = (value: unknown): string =>
+  (typeof value === 'string' ? value.replace(/\.[^./]+$/, '') : JSON.stringify(value))
+    .replace(/[^A-Za-z0-9.=+-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(-40);

@@ -1,0 +1,126 @@
+/** `weft sweep` as a cluster uses it: killed, gone on with, divided between processes. */
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readPngTexts } from '../../../extension/node/pngText';
+import { writeGraph } from '../../../extension/graph';
+import { pictures, root, shortGraph } from '../../support/mini';
+
+const weft = path.join(root, 'dist', 'weft.js');
+const OVER = ['--over', 'swap.contrast=1,1.67,2.5', '--over', 'guidance.scale=1,2'];
+let home: string;
+let folder: string;
+
+const options = () => ({ cwd: folder, env: { ...process.env, WEFT_HOME: home } });
+const call = (...args: string[]) => spawnSync(process.execPath, [weft, ...args], { ...options(), encoding: 'utf8' });
+const cells = (out: string): string[] =>
+  fs.existsSync(path.join(folder, out, 'cells'))
+    ? fs.readdirSync(path.join(folder, out, 'cells')).filter((name) => name.endsWith('.json'))
+    : [];
+const sheet = (out: string): Buffer => fs.readFileSync(path.join(folder, out, 'sheet.png'));
+const finished = (...args: string[]): Promise<number | null> =>
+  new Promise((resolve) =>
+    spawn(process.execPath, [weft, ...args], { ...options(), stdio: 'ignore' }).on('exit', resolve),
+  );
+
+beforeAll(() => {
+  home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'));
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-sweep-'));
+  for (const name of ['giraffe.png', 'zebra.png']) fs.copyFileSync(path.join(pictures, name), path.join(folder, name));
+  fs.writeFileSync(path.join(folder, 'short.weft.json'), writeGraph(shortGraph()));
+});
+afterAll(() => {
+  for (const created of [home, folder]) fs.rmSync(created, { recursive: true, force: true });
+});
+
+describe('weft sweep', () => {
+  it('killed half-way goes on: no finished cell is made again, none is lost', async () => {
+    const child = spawn(process.execPath, [weft, 'sweep', 'short.weft.json', ...OVER, '--out', 'one'], {
+      ...options(),
+      stdio: 'ignore',
+    });
+    while (cells('one').length < 2) {
+      expect(child.exitCode).toBe(null);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    const before = cells('one');
+    const times = before.map((name) => fs.statSync(path.join(folder, 'one', 'cells', name)).mtimeMs);
+    expect(before.length).toBeLessThan(6);
+
+    const again = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
+    expect(again.status).toBe(0);
+    expect(again.stdout).toBe(`${path.join('one', 'sheet.png')}\n`);
+    const [, made, found] = /(\d+) cells? made, (\d+) were there/.exec(again.stderr)!.map(Number);
+    expect(made! + found!).toBe(6);
+    expect(found).toBeGreaterThanOrEqual(before.length);
+    expect(before.map((name) => fs.statSync(path.join(folder, 'one', 'cells', name)).mtimeMs)).toEqual(times);
+
+    const sweep = JSON.parse(fs.readFileSync(path.join(folder, 'one', 'sweep.json'), 'utf8')) as {
+      complete: boolean;
+      cells: { file: string; row: number; column: number; unet: { encoder: number } }[];
+    };
+    expect(sweep.complete).toBe(true);
+    expect(sweep.cells).toHaveLength(6);
+    const last = sweep.cells.at(-1)!;
+    expect(last.file).toMatch(/^cells\/scale-2_contrast-2\.5_[0-9a-f]{10}\.png$/);
+    const graph = readPngTexts(fs.readFileSync(path.join(folder, 'one', last.file))).get('weft.graph')!;
+    expect(JSON.parse(graph)).toMatchObject({ nodes: { swap: { params: { contrast: 2.5 } } } });
+    const third = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
+    expect(third.stderr).toMatch(/0 cells made, 6 were there; 0 encoder/);
+  });
+
+  it('divided between two processes at once gives the same sheet, in one folder or merged from two', async () => {
+    const shard = (index: number, out: string) => [
+      'sweep',
+      'short.weft.json',
+      ...OVER,
+      '--shard',
+      `${index}/2`,
+      '--out',
+      out,
+    ];
+    expect(await Promise.all([finished(...shard(1, 'both')), finished(...shard(2, 'both'))])).toEqual([0, 0]);
+    expect(cells('both')).toHaveLength(6);
+    expect(sheet('both').equals(sheet('one'))).toBe(true);
+
+    expect(call(...shard(1, 'left')).stderr).toMatch(/3 of 6 cells are there: the sheet has gaps/);
+    expect(call(...shard(2, 'right')).status).toBe(0);
+    const merged = call('sweep', 'merge', 'left', 'right');
+    expect(merged.status).toBe(0);
+    expect(sheet('left').equals(sheet('one'))).toBe(true);
+  });
+
+  it('makes a cell anew when a picture it is made from has changed', () => {
+    fs.copyFileSync(path.join(pictures, 'cow.png'), path.join(folder, 'zebra.png'));
+    const run = call(
+      'sweep',
+      'short.weft.json',
+      '--over',
+      'swap.contrast=1',
+      '--over',
+      'guidance.scale=1',
+      '--out',
+      'one',
+    );
+    expect(run.stderr).toMatch(/1 cell made, 0 were there/);
+    const other = call('sweep', 'merge', 'one', 'left');
+    expect(other.status).toBe(2);
+    expect(other.stderr).toMatch(/left holds another sweep than .*one/);
+  });
+
+  it.each([
+    [['sweep', 'short.weft.json'], /has no sweep node: say what varies with --over/],
+    [['sweep', 'short.weft.json', '--over', 'a.b'], /is no axis/],
+    [['sweep', 'short.weft.json', ...OVER, '--shard', '5/4'], /--shard 5\/4 is not understood/],
+    [['sweep', 'short.weft.json', ...OVER, '--of', 'structure.image2'], /is no picture of this graph/],
+    [['sweep', 'merge', 'nowhere'], /holds no sweep/],
+  ])('ends with 2 and a sentence: %j', (args, sentence) => {
+    const { status, stderr } = call(...args);
+    expect(stderr).toMatch(sentence);
+    expect(status).toBe(2);
+  });
+});

@@ -1,0 +1,143 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { findPictures } from '../../../../extension/engine/sweep/findPictures';
+import { type GraphDocument, parseGraph, writeGraph } from '../../../../extension/graph';
+import { type EngineEvent } from '../../../../extension/protocol/engine';
+import { type Bench, makeEngine, pictures, resultOf, shortGraph, withParam } from '../../../support/mini';
+
+type Cell = Extract<EngineEvent, { event: 'cell' }>;
+
+function swept(columns: string, rows?: string): GraphDocument {
+  const graph = shortGraph();
+  graph.nodes['sweep'] = {
+    type: 'sweep',
+    inputs: { image: 'denoise.image' },
+    params: { columns, ...(rows ? { rows } : {}) },
+  };
+  graph.nodes['save']!.inputs = { image: 'sweep.sheet' };
+  return graph;
+}
+const cellsOf = ({ events }: Bench): Cell[] =>
+  events.filter((event): event is Cell => event.event === 'cell' && event.state !== 'running');
+const pixels = async (png: Uint8Array): Promise<Uint8Array> =>
+  new Uint8Array(await sharp(png).removeAlpha().raw().toBuffer());
+
+describe('a sweep', () => {
+  it('of 9 settings costs at most one reference pass and 9 warm runs, and each cell is what its own graph makes', async () => {
+    const bench = makeEngine();
+    const sweep = await bench.run(swept('swap.contrast=1,1.67,2.5', 'guidance.scale=1.4,2,3.5'));
+    const { unet } = sweep.result.report;
+
+    const alone = makeEngine();
+    let reference = { encoder: 0, decoder: 0 };
+    const cold = (await alone.run(shortGraph())).result.report.unet;
+    const warmAt = async (scale: number) => {
+      const graph = withParam(withParam(shortGraph(), 'swap', 'contrast', 1.4), 'guidance', 'scale', scale);
+      return (await alone.run(graph)).result.report.unet;
+    };
+    const warm = { encoder: 0, decoder: 0 };
+    const scales = [1.4, 2, 3.5];
+    for (const scale of scales) {
+      const rows = await warmAt(scale);
+      warm.encoder += 3 * rows.encoder;
+      warm.decoder += 3 * rows.decoder;
+      // Rows of the cold run that are not the output's own.
+      if (scale === 1.4) reference = { encoder: cold.encoder - rows.encoder, decoder: cold.decoder - rows.decoder };
+    }
+    expect(unet.encoder).toBeLessThanOrEqual(reference.encoder + warm.encoder);
+    expect(unet.decoder).toBeLessThanOrEqual(reference.decoder + warm.decoder);
+
+    const cells = cellsOf(bench);
+    expect(cells.map(({ row, column }) => [row, column])).toEqual(
+      [0, 1, 2].flatMap((row) => [0, 1, 2].map((column) => [row, column])),
+    );
+    const cell = cells.find(({ row, column }) => row === 2 && column === 1)!;
+    const { document } = parseGraph(cell.graphText);
+    expect(document!.nodes['swap']!.params).toEqual({ contrast: 1.67 });
+    expect(document!.nodes['guidance']!.params).toEqual({ scale: 3.5 });
+    expect(Object.keys(document!.nodes)).not.toContain('sweep');
+    const own = await bench.run(cell.graphText);
+    expect(own.result.report.unet).toEqual({ encoder: 0, decoder: 0 });
+    expect(await pixels(cell.png!)).toEqual(resultOf(own));
+
+    // The sheet has all nine, none alike.
+    const { width, height } = await sharp(sweep.result.files[0]).metadata();
+    expect(width).toBeGreaterThan(3 * 128);
+    expect(height).toBeGreaterThan(3 * 128);
+    const again = await bench.run(swept('swap.contrast=1,1.67,2.5', 'guidance.scale=1.4,2,3.5'));
+    expect(again.result.report.unet).toEqual({ encoder: 0, decoder: 0 });
+    expect(again.result.report.nodes['sweep']!.cached).toBe(true);
+  });
+
+  it('over files and over a muted node', async () => {
+    const bench = makeEngine();
+    await bench.run(swept('appearance.path={cow,zebra}.png', 'adain.muted=false,true'));
+    const cells = cellsOf(bench);
+    expect(cells).toHaveLength(4);
+    const shown = bench.events.find((event) => event.event === 'sweep');
+    expect(shown).toMatchObject({
+      columns: { title: 'appearance', labels: ['cow', 'zebra'] },
+      rows: { title: 'adain', labels: ['with adain', 'without adain'] },
+    });
+    expect(parseGraph(cells[3]!.graphText).document!.nodes['adain']!.muted).toBe(true);
+    const all = await Promise.all(cells.map(({ png }) => pixels(png!)));
+    expect(new Set(all.map((rgb) => rgb.join())).size).toBe(4);
+  });
+
+  it('goes on around a cell that can not be drawn, and says so', async () => {
+    const bench = makeEngine();
+    const run = await bench.run(swept('appearance.path=zebra.png,nobody.png'));
+    expect(cellsOf(bench).map(({ state }) => state)).toEqual(['done', 'failed']);
+    expect(run.result.warnings[0]!.message).toMatch(/nobody.png/);
+  });
+
+  it.each([
+    ['contrast=1', /is no axis: write NODE.PARAM=VALUES/],
+    ['swap.contrst=1', /swap has no parameter contrst\. It has .*contrast/],
+    ['swop.contrast=1', /There is no node swop to vary\. Did you mean swap/],
+    ['swap.contrast=1,99', /contrast must be between 0 and 10, not 99/],
+    ['image.path=x', /There is no node image/],
+    ['swap.contrast=3:1:1', /its step leads away/],
+    ['appearance.path=none/*.png', /does not exist|No picture fits/],
+    ['appearance.path=../../*.png', /leaves the folder/],
+    ['schedule.muted=true', /schedule can't be muted/],
+  ])('says what is wrong with %s', async (columns, sentence) => {
+    await expect(makeEngine().run(swept(columns))).rejects.toThrow(sentence);
+  });
+});
+
+describe('pictures of an axis', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-find-'));
+    fs.mkdirSync(path.join(folder, 'looks', 'deep'), { recursive: true });
+    for (const name of ['a.png', 'b.jpg', 'c.png', 'notes.txt', 'deep/d.png'])
+      fs.copyFileSync(path.join(pictures, 'cow.png'), path.join(folder, 'looks', name));
+    fs.symlinkSync(os.tmpdir(), path.join(folder, 'out'));
+  });
+  const find = (text: string) => findPictures(text, { graphFolder: folder });
+
+  it('are those of a folder, or those that fit', async () => {
+    const all = ['looks/a.png', 'looks/b.jpg', 'looks/c.png'];
+    expect(await find('looks/')).toEqual(all);
+    expect(await find('looks')).toEqual(all);
+    expect(await find('looks/*.png')).toEqual(['looks/a.png', 'looks/c.png']);
+    expect(await find('looks/[ab].*')).toEqual(['looks/a.png', 'looks/b.jpg']);
+    expect(await find('looks/*/?.png')).toEqual(['looks/deep/d.png']);
+    expect(await find('looks/a.png')).toEqual(['looks/a.png']);
+  });
+  it('never lie outside what a graph may read', async () => {
+    await expect(find('../*.png')).rejects.toThrow(/leaves the folder/);
+    await expect(find('out/*.png')).rejects.toThrow(/symbolic link out/);
+    await expect(find('/etc/*')).rejects.toThrow(/absolute/);
+  });
+});
+
+it('writes a graph with a sweep as it was read', () => {
+  const text = writeGraph(swept('swap.contrast=1:3:0.5'));
+  expect(text).toContain('"columns": "swap.contrast=1:3:0.5"');
+  expect(writeGraph(parseGraph(text).document!)).toBe(text);
+});
