@@ -18,6 +18,7 @@ const shapes: Record<Kind, Shape> = {
   openAsText: { offset: 'number?' },
   openPicture: { path: 'string' },
   openPng: { name: 'string', png: 'bytes' },
+  openCell: { node: 'string', row: 'number', column: 'number' },
   requestPictures: {},
   pickFile: { node: 'string', param: 'string' },
   dropped: { uris: 'strings', position: 'point', node: 'string?', param: 'string?' },

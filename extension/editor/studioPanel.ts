@@ -9,6 +9,8 @@ import { refusal } from './graphEditor';
 import { fileOfGraph, pathInGraph, PICTURE_EXTENSIONS } from './graphFiles';
 import { droppedEdits } from './droppedPictures';
 import { offerGraphOf } from './offerGraph';
+import { openGraphText } from './openGraphText';
+import { type CellEvent } from '../runs/runRecord';
 import { openPng } from './pictureViewer';
 import { RunOutbox } from './runOutbox';
 import { studioRoots } from './studioRoots';
@@ -67,6 +69,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
         if (!this.ready || run.record !== record) return;
         if (event?.event === 'preview') this.outbox.frame({ type: 'frame', frame: event });
         else if (event?.event === 'picture') this.post({ ...event, type: 'picture' });
+        else if (event?.event === 'sweep') this.post({ ...event, type: 'sweep' });
+        else if (event?.event === 'cell') this.post(cellMessage(event));
         else if (event?.event === 'node' || event?.event === 'warning') {
           const status = record.state.nodes[event.node];
           if (status) this.outbox.status({ type: 'node', runId: event.runId, node: event.node, status });
@@ -133,6 +137,13 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     openAsText: ({ offset }) => this.openAsText(offset),
     openPicture: ({ path: name }) => this.openPicture(name),
     openPng: ({ name, png }) => openPng(this.services.context, name, png),
+    openCell: ({ node, row, column }) => {
+      const cell = this.services.runs.recordOf(this.key)?.sweeps.get(node)?.cells.get(`${row}/${column}`);
+      if (!cell) throw new Error('The cell is no longer known: run the sweep again.');
+      const folder = vscode.Uri.joinPath(this.document.uri, '..');
+      const stem = path.basename(this.document.uri.path).replace(/\.weft\.json$/, '');
+      return openGraphText(cell.graphText, folder, `${stem}-${row + 1}-${column + 1}`);
+    },
     requestPictures: () => {
       this.picturesWanted = true;
       return this.postPictures();
@@ -201,6 +212,10 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     const record = runs.recordOf(this.key);
     this.outbox.run({ type: 'run', run: record?.state });
     for (const picture of record?.pictures.values() ?? []) this.post({ ...picture, type: 'picture' });
+    for (const [node, { columns, rows, cells }] of record?.sweeps ?? []) {
+      this.post({ type: 'sweep', runId: record!.state.runId, node, columns, rows });
+      for (const cell of cells.values()) this.post(cellMessage(cell));
+    }
     for (const frame of record?.frames ?? []) this.outbox.frame({ type: 'frame', frame });
     await this.postCheckpoints();
   }
@@ -321,4 +336,9 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     if (roots.length !== webview.options.localResourceRoots?.length)
       webview.options = { ...webview.options, localResourceRoots: roots };
   }
+}
+
+/** A cell for the webview, which has no use for its graph until it is opened. */
+function cellMessage({ runId, node, row, column, state, png, message }: CellEvent): HostToStudio {
+  return { type: 'cell', runId, node, row, column, state, png, message };
 }

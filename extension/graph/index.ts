@@ -15,6 +15,7 @@ export * from './edit';
 export * from './connect';
 export * from './validate';
 export * from './plan';
+export * from './swapSliders';
 export * from './sweep';
 export * from './templates';
 export { catalogueMarkdown, graphJsonSchema } from './json-schema';

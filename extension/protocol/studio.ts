@@ -3,7 +3,7 @@
  * edits, the host applies them to the document and sends the new text to every editor of it.
  */
 import { type GraphEdit, type Problem } from '../graph';
-import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind } from './engine';
+import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind, type SweepSide } from './engine';
 
 /** A picture of the workspace that a node may use. `uri` is a webview URI, `path` is relative to the graph file. */
 export interface WorkspacePicture {
@@ -73,6 +73,18 @@ export type HostToStudio =
   | { type: 'timelinePicture'; runId: string; node: string; index: number; kind: PreviewKind; png: Uint8Array }
   /** A node's own picture, as a PNG. */
   | { type: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
+  /** A sweep of a run begins: how its cells lie. */
+  | { type: 'sweep'; runId: string; node: string; columns: SweepSide; rows?: SweepSide }
+  | {
+      type: 'cell';
+      runId: string;
+      node: string;
+      row: number;
+      column: number;
+      state: 'running' | 'done' | 'failed';
+      png?: Uint8Array;
+      message?: string;
+    }
   /** The outline, a problem or a command points at a node. */
   | { type: 'reveal'; node: string; param?: string }
   /** A command of the host that acts on the canvas. */
@@ -122,6 +134,8 @@ export type StudioToHost =
   | { type: 'openPicture'; path: string }
   /** Open a frame or picture the webview holds in VS Code's image viewer. */
   | { type: 'openPng'; name: string; png: Uint8Array }
+  /** Open a cell of the last run's sweep as a graph of its own. */
+  | { type: 'openCell'; node: string; row: number; column: number }
   | { type: 'requestPictures' }
   /** Show VS Code's file picker; the answer is an edit of the parameter. */
   | { type: 'pickFile'; node: string; param: string }

@@ -10,6 +10,7 @@ import { statusWords } from '../nodes/NodeStatusLine';
 import { readable } from '../state/words';
 import { ParamField } from './ParamField';
 import { Problems } from './Problems';
+import { SIMPLE_PARAMS, SwapSimple } from './SwapSimple';
 import { WireList } from './WireList';
 
 const MUTE_HELP = {
@@ -26,6 +27,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
   const canRun = useStudio((state) => state.canRun);
   const status = useStudio((state) => state.run?.nodes[id]);
   const seconds = useStudio((state) => state.run?.seconds);
+  const simple = useStudio((state) => state.simpleSwap);
   const { spec, node } = data;
   const words = statusWords(status);
   const known = new Set(spec?.params.map((param) => param.name));
@@ -73,9 +75,25 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         </p>
       )}
       {kind !== undefined && kind !== 'file' && kind !== 'compare' && <Picture id={id} />}
-      {spec?.params.map((param) => (
-        <ParamField key={param.name} id={id} data={data} param={param} />
-      ))}
+      {node.type === 'attention-swap' && (
+        <>
+          <label className="check simple-toggle">
+            <input
+              type="checkbox"
+              checked={simple}
+              data-testid="simple-toggle"
+              onChange={(event) => useStudio.setState({ simpleSwap: event.target.checked })}
+            />
+            Simple: structure and appearance
+          </label>
+          {simple && <SwapSimple id={id} data={data} />}
+        </>
+      )}
+      {spec?.params
+        .filter((param) => !(simple && node.type === 'attention-swap' && SIMPLE_PARAMS.includes(param.name)))
+        .map((param) => (
+          <ParamField key={param.name} id={id} data={data} param={param} />
+        ))}
       {others.length > 0 && (
         <>
           <h3>Kept as they are</h3>

@@ -6,6 +6,7 @@ import { type NodeData } from '../state/flow';
 import { useStudio } from '../state/store';
 import { rangeSentence } from '../timeline/maths';
 import { asRange } from '../nodes/Rows';
+import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
 import { DomainControl } from './DomainControl';
 import { NumberControl } from './NumberControl';
@@ -111,6 +112,8 @@ function controlOf(props: ControlProps): ReactNode {
       return <PathControl {...props} param={param} />;
     case 'domain':
       return <DomainControl {...props} param={param} />;
+    case 'axis':
+      return <AxisControl {...props} param={param} />;
     case 'text':
       return <TextControl {...props} param={param} />;
   }

@@ -7,6 +7,7 @@ import { useStudio } from '../state/store';
 import { baseName, readable } from '../state/words';
 import { CompareSlider } from './CompareSlider';
 import { type PictureKind } from './face';
+import { SweepPicture } from './SweepPicture';
 import { StepImage } from './StepImage';
 
 /** The picture on a node's face: its file, its newest step, its result, or what it compares. */
@@ -18,6 +19,7 @@ export const NodePicture = memo(function NodePicture(props: {
 }) {
   const { id, data, kind, selected } = props;
   if (kind === 'compare') return <ComparePicture data={data} />;
+  if (kind === 'sweep') return <SweepPicture id={id} selected={selected} />;
   if (kind === 'file') return <FilePicture id={id} data={data} selected={selected} />;
   return <RunPicture id={id} kind={kind} selected={selected} />;
 });

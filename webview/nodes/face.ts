@@ -9,11 +9,14 @@ export type PictureKind =
   /** Steps of an inversion. */
   | 'inversion'
   | 'mask'
+  /** The cells of a sweep. */
+  | 'sweep'
   /** Its two inputs under a slider. */
   | 'compare';
 
 export function pictureKind(spec: NodeSpec): PictureKind | undefined {
   if (spec.params.some((param) => param.kind === 'path' && param.access === 'read')) return 'file';
+  if (spec.params.some((param) => param.kind === 'axis')) return 'sweep';
   const gives = new Set(spec.outputs.map((output) => output.type));
   if (gives.has('timeline')) return 'result';
   if (gives.has('inversion')) return 'inversion';
@@ -48,6 +51,7 @@ const WIDTHS: Record<PictureKind | 'plain', number> = {
   inversion: 200,
   mask: 200,
   compare: 280,
+  sweep: 360,
   plain: 200,
 };
 

@@ -44,6 +44,15 @@ export function flushParams(): void {
   fields.flush();
 }
 
+/** Several parameters of a node in one step of undo. */
+export function setParams(id: string, values: Readonly<Record<string, unknown>>, label: string): void {
+  fields.flush();
+  edit(
+    Object.entries(values).map(([param, value]) => paramEdit(id, param, value)),
+    label,
+  );
+}
+
 export function resetParam(id: string, param: string): void {
   fields.drop();
   edit([{ kind: 'setParam', id, param, value: undefined }], `Reset ${id}.${param}`);

@@ -7,6 +7,7 @@ import { flushParams, onClipboard, revealNode } from './actions';
 import { postToHost } from './host';
 import { setTimeline } from './page';
 import { onHostError, onStepAnswered } from './steps';
+import { withCell, withSweep } from './sweeps';
 import { readable } from './words';
 import { announce, studio, toast, useStudio } from './store';
 
@@ -53,6 +54,12 @@ const handlers: Handlers = {
     if (old) URL.revokeObjectURL(old.url);
     const picture = { runId, port, png: bytesOf(png), url: pngUrl(png), ...(caption === undefined ? {} : { caption }) };
     useStudio.setState({ nodePictures: { ...nodePictures, [node]: picture } });
+  },
+  sweep: (message) =>
+    useStudio.setState(({ sweeps }) => ({ sweeps: withSweep(sweeps, message, (url) => URL.revokeObjectURL(url)) })),
+  cell: (message) => {
+    const url = message.png && pngUrl(message.png);
+    useStudio.setState(({ sweeps }) => ({ sweeps: withCell(sweeps, message, url) }));
   },
   reveal: ({ node, param }) => revealNode(node, param),
   command: ({ command }) => onCommand(command),

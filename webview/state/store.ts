@@ -6,6 +6,7 @@ import { type LevelOfDetail } from '../canvas/levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
 import { type NodeTimeline } from './frames';
 import { initialPageState, type PageState } from './pageState';
+import { type SweepView } from './sweeps';
 import { type Synced } from './sync';
 
 /** Which end of a node a wire is dragged from, or is to be connected to. */
@@ -64,6 +65,9 @@ export interface StudioState {
   loopStep: number | undefined;
   canRun: boolean;
   nodePictures: Readonly<Record<string, NodePictureState>>;
+  /** Attention swaps show two sliders in place of their exact parameters. */
+  simpleSwap: boolean;
+  sweeps: Readonly<Record<string, SweepView>>;
   timelines: Readonly<Record<string, NodeTimeline>>;
 
   nodes: StudioNode[];
@@ -104,6 +108,8 @@ export const useStudio = create<StudioState>()(() => ({
   loopStep: undefined,
   canRun: false,
   nodePictures: {},
+  sweeps: {},
+  simpleSwap: false,
   timelines: {},
   nodes: [],
   edges: [],

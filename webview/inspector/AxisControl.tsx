@@ -1,0 +1,63 @@
+import { type AxisParam, specOf } from '../../extension/graph';
+import { flushParams, resetParam } from '../state/actions';
+import { useStudio } from '../state/store';
+import { Combobox, type ComboOption } from './Combobox';
+import { type ControlProps } from './ParamField';
+import { useDraft } from './useDraft';
+
+/** What a sweep varies: a parameter chosen from the graph's, and its values as text. */
+export function AxisControl(props: ControlProps<AxisParam>) {
+  const { node, param, value, inputId, describedBy, invalid, disabled, onChange } = props;
+  const graph = useStudio((state) => state.graph);
+  const text = typeof value === 'string' ? value : '';
+  const equals = text.indexOf('=');
+  const target = equals < 0 ? text : text.slice(0, equals);
+  const values = equals < 0 ? '' : text.slice(equals + 1);
+  const draft = useDraft(values);
+  const options: ComboOption[] = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => {
+    const spec = specOf(type);
+    if (!spec || id === node || type === 'sweep' || type === 'save') return [];
+    const params = spec.params.map(({ name, label }) => ({ value: `${id}.${name}`, detail: label }));
+    return spec.mute === 'never' ? params : [...params, { value: `${id}.muted`, detail: 'without it: true,false' }];
+  });
+  const write = (chosen: string, listed: string) => {
+    if (chosen === '' && listed === '' && !param.required) resetParam(node, param.name);
+    else onChange(`${chosen}=${listed}`);
+  };
+  return (
+    <div className="axis-control">
+      <Combobox
+        id={inputId}
+        value={target}
+        options={options}
+        placeholder={param.required ? 'node.parameter' : 'node.parameter, or nothing'}
+        describedBy={describedBy}
+        invalid={invalid}
+        disabled={disabled}
+        onChange={(chosen) => write(chosen.trim(), draft.text)}
+        onDone={flushParams}
+      />
+      <input
+        className="field"
+        type="text"
+        aria-label={`${param.label}: values`}
+        aria-describedby={describedBy}
+        aria-invalid={invalid}
+        data-testid={`axis-values-${param.name}`}
+        placeholder="1,1.67,2.5 or 1:3:0.5 or looks/*.png"
+        value={draft.text}
+        disabled={disabled}
+        spellCheck={false}
+        onFocus={draft.focus}
+        onBlur={() => {
+          draft.blur();
+          flushParams();
+        }}
+        onChange={(event) => {
+          draft.setText(event.target.value);
+          write(target, event.target.value);
+        }}
+      />
+    </div>
+  );
+}

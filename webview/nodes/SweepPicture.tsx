@@ -1,0 +1,86 @@
+import { type SweepView } from '../state/sweeps';
+import { postToHost } from '../state/host';
+import { useStudio } from '../state/store';
+import { readable } from '../state/words';
+
+/** The cells of a sweep in rows and columns, as they finish; each opens as a graph of its own. */
+export function SweepPicture({ id, selected }: { id: string; selected: boolean }) {
+  const sweep = useStudio((state) => state.sweeps[id]);
+  if (!sweep) {
+    return (
+      <div className="picture placeholder">
+        <span className="codicon codicon-table" aria-hidden="true" />
+        <span>cells appear when run</span>
+      </div>
+    );
+  }
+  const { columns, rows } = sweep;
+  const rowLabels = rows?.labels ?? [''];
+  return (
+    <div className="sweep-sheet nowheel" data-testid={`sweep-${id}`}>
+      <table aria-label={`${readable(id)}: ${rows ? `${rows.title} by ` : ''}${columns.title}`}>
+        <thead>
+          <tr>
+            {rows && <td />}
+            {columns.labels.map((label, column) => (
+              <th key={column} scope="col" title={`${columns.title} ${label}`}>
+                {label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rowLabels.map((label, row) => (
+            <tr key={row}>
+              {rows && (
+                <th scope="row" title={`${rows.title} ${label}`}>
+                  {label}
+                </th>
+              )}
+              {columns.labels.map((_, column) => (
+                <td key={column}>
+                  <Cell id={id} sweep={sweep} row={row} column={column} selected={selected} />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Cell(props: { id: string; sweep: SweepView; row: number; column: number; selected: boolean }) {
+  const { id, sweep, row, column, selected } = props;
+  const cell = sweep.cells[`${row}/${column}`];
+  const words = [
+    ...(sweep.rows ? [`${sweep.rows.title} ${sweep.rows.labels[row]}`] : []),
+    `${sweep.columns.title} ${sweep.columns.labels[column]}`,
+  ].join(', ');
+  if (!cell || cell.state === 'running') {
+    const icon = cell ? 'loading codicon-modifier-spin' : 'circle-outline';
+    return (
+      <span className="sweep-cell waiting" aria-label={`${words}: ${cell ? 'running' : 'waiting'}`} role="img">
+        <span className={`codicon codicon-${icon}`} aria-hidden="true" />
+      </span>
+    );
+  }
+  const label = cell.state === 'failed' ? `${words}: ${cell.message ?? 'failed'}` : `Open ${words} as a graph`;
+  return (
+    <button
+      type="button"
+      className={`sweep-cell nodrag ${cell.state}`}
+      tabIndex={selected ? 0 : -1}
+      aria-label={label}
+      title={label}
+      data-testid={`cell-${id}-${row}-${column}`}
+      onClick={() => postToHost({ type: 'openCell', node: id, row, column })}
+    >
+      {cell.url ? (
+        <img src={cell.url} alt="" draggable={false} />
+      ) : (
+        <span className="codicon codicon-warning" aria-hidden="true" />
+      )}
+    </button>
+  );
+}
