@@ -1,6 +1,6 @@
 /**
  * `npm run capture`: runs an example in the real workbench and keeps the README's pictures in docs/images: studio.png after the run, and
- * run.webp, the run itself.
+ * run.webp, the run itself; and the walkthrough's of the graph and of the run in media.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,6 +11,7 @@ import { Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
 
 const WIDTH = 1000;
+const WALKTHROUGH_WIDTH = 900;
 let workbench: Workbench;
 
 beforeAll(async () => {
@@ -27,6 +28,13 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
   await workbench.studio.getByTestId('canvas').focus();
   await workbench.page.keyboard.press('f');
 
+  const walkthrough = async (name: string, picture: Buffer): Promise<void> => {
+    const file = path.join(environment.root(), 'media', `walkthrough-${name}.png`);
+    await sharp(picture).resize(WALKTHROUGH_WIDTH).png({ palette: true }).toFile(file);
+  };
+  await workbench.page.mouse.move(0, 0);
+  await walkthrough('graph', await workbench.studio.getByTestId('canvas').screenshot());
+
   const frames: { at: number; png: Buffer }[] = [];
   const state = workbench.studio.getByTestId('status-save');
   const shoot = async (): Promise<void> => {
@@ -40,6 +48,7 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
   await expect.poll(() => workbench.studio.getByTestId('timeline-where').innerText()).toContain('of');
   await shoot();
   const last = frames.at(-1)!.png;
+  await walkthrough('run', await workbench.studios().first().screenshot());
   await sharp(last).png({ palette: true }).toFile(path.join(images, 'studio.png'));
 
   const small = await Promise.all(frames.map(({ png }) => sharp(png).resize(WIDTH).png().toBuffer()));
