@@ -158,6 +158,7 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
       graphText: writeGraph(graphOf(settings, contrast, givenMasks)),
       graphPath: path.join(work, 'bench.weft.json'),
       outDir: path.join(work, 'out'),
+      previewEvery: 1,
     },
     ingredients,
   );

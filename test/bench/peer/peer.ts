@@ -15,6 +15,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { engineEnvironment } from '../../../extension/runs/engineEnvironment';
 import { root } from '../../support/mini';
 import { SafetensorsFile } from '../../support/safetensors';
 import { type Answer, paperSettings } from './protocol';
@@ -143,19 +144,10 @@ async function main(): Promise<void> {
   const checkpoint = mini ? 'mini' : await importFolder(options.model);
   fs.writeFileSync(settingsFile, JSON.stringify(paperSettings(steps, skip)));
   const startOurs = (): Program =>
-    new Program(
-      process.execPath,
-      [
-        path.join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs'),
-        path.join(here, 'ours.ts'),
-        checkpoint,
-        work,
-        settingsFile,
-      ],
-      {
-        WEFT_THREADS: options.threads,
-      },
-    );
+    new Program(process.execPath, ['--import', 'tsx', path.join(here, 'ours.ts'), checkpoint, work, settingsFile], {
+      ...engineEnvironment({}),
+      WEFT_THREADS: options.threads,
+    });
   const startPeer = (): Program =>
     new Program(
       interpreter,
@@ -165,7 +157,7 @@ async function main(): Promise<void> {
         ...['--inputs', path.join(work, 'inputs.safetensors'), '--settings', settingsFile, '--out', peerResult],
         ...['--threads', options.threads],
       ],
-      PEER_ENVIRONMENT,
+      { ...PEER_ENVIRONMENT, OMP_NUM_THREADS: options.threads },
     );
 
   const preparing = startOurs();
@@ -299,7 +291,11 @@ async function compare(start: () => Program): Promise<void> {
   );
 }
 
-/** What makes the peer fastest here, by measurement: see docs/engine.md. */
-const PEER_ENVIRONMENT: NodeJS.ProcessEnv = {};
+/** The same allocator settings as Weft's engine has; and threads that sleep at a barrier, or a shared machine would be measured spinning. */
+const PEER_ENVIRONMENT: NodeJS.ProcessEnv = {
+  MALLOC_MMAP_MAX_: '0',
+  MALLOC_TRIM_THRESHOLD_: '40000000000',
+  OMP_WAIT_POLICY: 'PASSIVE',
+};
 
 void main();
