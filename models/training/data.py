@@ -98,15 +98,16 @@ class Quads:
         self.latents, self.objects, self.parts, self.labels = (torch.from_numpy(np.concatenate([shard[name] for shard in loaded]))
                                                                for name in ('latents', 'objects', 'parts', 'labels'))
         self.meta = [entry for shard in loaded for entry in json.loads(str(shard['meta']))]
+        # Whose pictures were kept (load_pictures).
+        self.pictured = np.concatenate([np.arange(len(shard['latents'])) < PICTURES_PER_SHARD for shard in loaded])
 
     def __len__(self):
         return len(self.latents)
 
 
 def load_pictures(folder, files=None):
-    """The kept pictures, uint8 [n, 128, 128, 3]."""
-    paths = sorted(glob.glob(os.path.join(folder, 'pictures*.npy')))[:files]
-    return np.concatenate([np.load(path).reshape(-1, renderer.PICTURE_SIZE, renderer.PICTURE_SIZE, 3) for path in paths])
+    """The kept pictures, uint8 [n, shape, look, 128, 128, 3]."""
+    return np.concatenate([np.load(path) for path in sorted(glob.glob(os.path.join(folder, 'pictures*.npy')))[:files]])
 
 
 # Held-out pairs.

@@ -23,6 +23,9 @@ from transfer import Settings, transfer
 from vae import load_vae, to_pictures
 
 
+DEFAULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'defaults.json')
+
+
 def psnr(result, truth, mask=None):
     squared = ((result.astype(np.float32) - truth.astype(np.float32)) / 255) ** 2
     return float(-10 * np.log10((squared if mask is None else squared[mask]).mean() + 1e-8))
@@ -121,7 +124,11 @@ def contact_sheet(path, pairs, results, columns=3):
 
 
 def parse_settings(assignments):
-    settings = Settings()
+    """The defaults of defaults.json, changed by NAME=VALUE assignments."""
+    with open(DEFAULTS) as file:
+        defaults = json.load(file)
+    settings = Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in defaults.items()
+                           if name in Settings.__dataclass_fields__})
     for assignment in assignments:
         name, text = assignment.split('=')
         kind = type(getattr(settings, name))

@@ -1,30 +1,41 @@
 #!/bin/sh
 # From nothing to the ONNX folder: sh make_mini.sh OUT_DIR [HOURS]     (HOURS of training, default 6, on two CPU cores)
 # Everything in between is kept in OUT_DIR/work; a second call goes on from there. Seeds are fixed; two lock-free workers and a clock
-# pace the training, so two runs are alike and not equal.
+# pace the training, so two runs are alike and not equal. QUADS, OUTPUTS and PAIRS make it small, to see that it runs:
+# QUADS=250 OUTPUTS=8 PAIRS=4 sh make_mini.sh /tmp/tiny 0.05
 set -eu
-out=$1
+mkdir -p "$1/work"
+out=$(cd "$1" && pwd)
+work=$out/work
 hours=${2:-6}
-here=$(cd "$(dirname "$0")" && pwd)
-work=$out/work
-mkdir -p "$work"
-out=$(cd "$out" && pwd)
-work=$out/work
-cd "$here"
+cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 
 # The allocator keeps its pages: on virtual machines, page faults of large buffers cost more than the arithmetic.
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=2 OMP_NUM_THREADS=1
 
-[ -f "$work/vae.pt" ] || $python vae.py basis --out "$work/vae.pt"
-$python data.py shards --out "$work/quads" --vae "$work/vae.pt" --quads 10000
-[ -f "$work/decoder-trained" ] || { $python vae.py train --vae "$work/vae.pt" --data "$work/quads" --minutes 40; touch "$work/decoder-trained"; }
-in_hours() { $python -c "import datetime as d, sys; print(f'{d.datetime.now(d.timezone.utc) + d.timedelta(hours=float(sys.argv[1]) * float(sys.argv[2])):%Y-%m-%dT%H:%M}')" "$hours" "$1"; }
-deadline=$(in_hours 1)
+# once NAME COMMAND...: a step that is done is not done again.
+once() {
+    [ -f "$work/$1.done" ] && return
+    echo "== $1"
+    name=$1
+    shift
+    "$@"
+    touch "$work/$name.done"
+}
+minutes() { $python -c "import sys; print(60 * float(sys.argv[1]) * float(sys.argv[2]))" "$hours" "$1"; }
+deadline() { $python -c "import datetime as d, sys; print(f'{d.datetime.now(d.timezone.utc) + d.timedelta(minutes=float(sys.argv[1])):%Y-%m-%dT%H:%M:%S}')" "$(minutes "$1")"; }
+
+once basis $python vae.py basis --out "$work/vae.pt"
+once shards $python data.py shards --out "$work/quads" --vae "$work/vae.pt" --quads "${QUADS:-10000}"
+once decoder $python vae.py train --vae "$work/vae.pt" --data "$work/quads" --minutes "$(minutes 0.1)"
 # A third plain diffusion, the rest transfers: the swap is learnt on a network that knows its pictures.
-[ -f "$work/plain/state.pt" ] || $python train.py --data "$work/quads" --out "$work/plain" --plain 1 --learning-rate 1e-3 --floor 3e-4 \
-    --deadline "$(in_hours 0.33)"
-$python train.py --data "$work/quads" --out "$work/transfer" --resume "$work/plain/state.pt" --deadline "$deadline"
-$python data.py pairs --out "$work/heldout" --count 64 --seed 2026
-$python export.py --state "$work/transfer/state.pt" --vae "$work/vae.pt" --out "$out"
-$python evaluate.py --state "$work/transfer/state.pt" --vae "$work/vae.pt" --pairs "$work/heldout" --seeds 3 --sheet "$work/sheet.png"
+once plain $python train.py --data "$work/quads" --out "$work/plain" --plain 1 --learning-rate 1e-3 --floor 3e-4 --deadline "$(deadline 0.27)"
+once transfers $python train.py --data "$work/quads" --out "$work/transfers" --resume "$work/plain/state.pt" --deadline "$(deadline 0.53)"
+state=$work/transfers/state.pt
+# The decoder's second half: the network's own outputs, decoded towards their drawn truths.
+once outputs $python outputs.py --state "$state" --data "$work/quads" --out "$work/outputs" --count "${OUTPUTS:-1000}"
+once refinement $python vae.py train --vae "$work/vae.pt" --data "$work/quads" --outputs "$work/outputs" --minutes "$(minutes 0.1)" --learning-rate 4e-4
+once pairs $python data.py pairs --out "$work/heldout" --count "${PAIRS:-64}" --seed 2026
+$python export.py --state "$state" --vae "$work/vae.pt" --out "$out"
+$python evaluate.py --state "$state" --vae "$work/vae.pt" --pairs "$work/heldout" --seeds 3 --sheet "$work/sheet.png"

@@ -48,20 +48,25 @@ def both(first, second):
 class Couples:
     """A pool of `size` couples at different steps. Latents are [size, 2, 16, 16, 16]: one for each of the couple's two pictures."""
 
-    def __init__(self, quads, size, rng):
-        self.quads, self.size, self.rng = quads, size, rng
+    def __init__(self, quads, size, rng, with_pictures=0.0, anywhere=True):
+        """`with_pictures`: share of the couples drawn from the quads whose pictures were kept; their outputs are put into `finished`."""
+        self.quads, self.size, self.rng, self.with_pictures, self.finished = quads, size, rng, with_pictures, []
         self.pictures, self.truths, self.outputs, self.noises = (torch.zeros(size, 2, 16, 16, 16) for _ in range(4))
         self.masks, self.weights = torch.zeros(size, 2, 1, 16, 16), torch.zeros(size, 2, 1, 16, 16)
         self.labels = torch.zeros(size, 2, 16, 16, 16)
         self.quad, self.look, self.steps, self.first, self.index = (np.zeros(size, np.int64) for _ in range(5))
         self.guidance, self.adain = np.ones((size, 2), np.float32), np.zeros((size, 2), np.float32)
+        self.whole = np.zeros(size, bool)
         for slot in range(size):
-            self.begin(slot, anywhere=True)
+            self.begin(slot, anywhere)
 
     def begin(self, slot, anywhere=False):
         """Draws a new couple into `slot`; `anywhere`: not at its first step but somewhere on an ideal transfer's way."""
         rng, quads = self.rng, self.quads
         quad, look = int(rng.integers(len(quads))), int(rng.integers(2))
+        if rng.random() < self.with_pictures:
+            quad = int(rng.choice(np.flatnonzero(quads.pictured)))
+        self.whole[slot] = not anywhere
         usual = rng.random() < 0.85
         steps = 50 if usual else int(rng.choice(OTHER_SCHEDULES))
         first = 24 if usual and rng.random() < 0.9 else int(steps * rng.uniform(0.3, 0.6))
@@ -116,7 +121,9 @@ class Couples:
         state = schedule.add_noise(picked['picture'], fresh, following)
         mean, _ = schedule.posterior_mean(picked['output'], output_noise, t, steps)
         structure_mean, _ = schedule.posterior_mean(picked['state'], picture_noise, t, steps)
-        output = mean + state - structure_mean
+        done = index >= self.steps[slots] - self.first[slots]
+        last = torch.from_numpy(done).repeat(2)[:, None, None, None]
+        output = torch.where(last, mean, mean + state - structure_mean)  # the last z is 0
         place = 100.0 * self.index[slots] / self.steps[slots]
         inside = torch.from_numpy((self.adain[slots, 0] <= place) & (place < self.adain[slots, 1])).repeat(2)
         if inside.any():
@@ -126,5 +133,8 @@ class Couples:
             rows = slice(shape * count, (shape + 1) * count)
             self.outputs[slots, shape], self.noises[slots, shape] = output[rows], fresh[rows]
         self.index[slots] = index
-        for slot in slots[index >= self.steps[slots] - self.first[slots]]:
+        for row in np.flatnonzero(done):
+            slot = slots[row]
+            if self.with_pictures and self.whole[slot] and self.quads.pictured[self.quad[slot]]:
+                self.finished.append((self.quad[slot], self.look[slot], output[[row, count + row]].half().numpy()))
             self.begin(slot)

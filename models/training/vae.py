@@ -1,19 +1,23 @@
 """The VAE of mini: a linear encoder (the first 16 principal components of 8x8 patches, partly whitened) and a small convolutional decoder.
 
     python vae.py basis --out vae.pt                     the PCA, from freshly drawn pictures
-    python vae.py train --vae vae.pt --data DIR --minutes M [--denoiser STATE]
-                                                         the decoder; with --denoiser it also learns from the network's own estimates
+    python vae.py train --vae vae.pt --data DIR --minutes M [--outputs DIR]
+                                                         the decoder; with --outputs it also learns to decode transfers (outputs.py)
 
 The latents have unit variance over all channels together (scaling_factor 1.0). A learned encoder was no better.
 """
 import argparse
+import glob
 import math
+import os
 import time
 
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from rollout import cell_weights
 
 LATENT_CHANNELS = 16
 PATCH = 8
@@ -46,11 +50,12 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """The PCA's own reconstruction plus what a small convolutional network adds to it."""
 
-    def __init__(self, widths=(128, 64, 32)):
+    def __init__(self, widths=(128, 64, 32), trunk=3):
         super().__init__()
         self.lin = nn.ConvTranspose2d(LATENT_CHANNELS, 3, PATCH, stride=PATCH)
         self.conv_in = nn.Conv2d(LATENT_CHANNELS, widths[0], 3, padding=1)
         self.res0, self.res1 = Residual(widths[0]), Residual(widths[0])
+        self.trunk = nn.Sequential(*(Residual(widths[0]) for _ in range(trunk)))
         self.up0 = nn.Conv2d(widths[0], widths[1], 3, padding=1)
         self.res2, self.res3 = Residual(widths[1]), Residual(widths[1])
         self.up1 = nn.Conv2d(widths[1], widths[2], 3, padding=1)
@@ -60,7 +65,7 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.conv_out.bias)
 
     def forward(self, latents):
-        hidden = self.res1(self.res0(self.conv_in(latents)))
+        hidden = self.trunk(self.res1(self.res0(self.conv_in(latents))))
         hidden = self.res3(self.res2(self.up0(F.interpolate(hidden, scale_factor=2.0, mode='nearest'))))
         hidden = self.res4(self.up1(F.interpolate(hidden, scale_factor=2.0, mode='nearest')))
         return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(hidden))), 2) + self.lin(latents)
@@ -108,62 +113,75 @@ def fit_basis(pictures):
     return vae
 
 
-def reconstruction_loss(decoded, pictures):
-    """Absolute and squared error, and the absolute error of the differences between neighbours (edges)."""
+def reconstruction_loss(decoded, pictures, weights=1):
+    """Absolute and squared error, weighted, and the absolute error of the differences between neighbours (edges)."""
     error = decoded - pictures
     edges = (error[:, :, 1:] - error[:, :, :-1]).abs().mean() + (error[:, :, :, 1:] - error[:, :, :, :-1]).abs().mean()
-    return error.abs().mean() + error.pow(2).mean() + 0.5 * edges
+    return (weights * error.abs()).mean() + 4 * (weights * error.pow(2)).mean() + 0.5 * edges
 
 
-class Estimates:
-    """Latents as the denoiser sees the end of a picture: its one-step estimate of the clean latents at a random timestep."""
+class Transfers:
+    """Final latents of transfers between training quads (outputs.py), their drawn truths and the weight of each pixel."""
 
-    def __init__(self, state):
-        from evaluate import load_network
-        from text_encoder import PROMPT_IDS
+    def __init__(self, folder, quads, pictures):
+        self.folder, self.quads, self.pictures = folder, quads, pictures
+        self.load()
 
-        network = load_network(state)
-        self.unet = network['unet']
-        with torch.no_grad():
-            self.unconditional = network['text_encoder'](PROMPT_IDS[:1])
+    def load(self):
+        """Reads what the folder holds by now."""
+        quads, pictures = self.quads, self.pictures
+        files = [np.load(path) for path in sorted(glob.glob(os.path.join(self.folder, '*.npz')))]
+        if not files:
+            raise FileNotFoundError(f'no *.npz in {self.folder}: make them first (python outputs.py)')
+        chosen, looks, latents = (np.concatenate([file[name] for file in files]) for name in ('quads', 'looks', 'latents'))
+        place = np.cumsum(quads.pictured) - 1
+        self.latents = torch.from_numpy(latents).reshape(-1, *latents.shape[2:])
+        # The output with shape 0 has the look 1 - look, the one with shape 1 the look `look`.
+        self.truths = np.stack([pictures[place[chosen], 0, 1 - looks], pictures[place[chosen], 1, looks]], 1).reshape(-1, *pictures.shape[3:])
+        self.weights = torch.stack([cell_weights(objects.float(), parts.float()) for objects, parts in
+                                    zip(quads.objects[chosen].flatten(0, 1), quads.parts[chosen].flatten(0, 1))])[:, None]
 
-    @torch.no_grad()
-    def __call__(self, latents, rng):
-        import schedule
+    def __len__(self):
+        return len(self.latents)
 
-        t = torch.from_numpy(rng.integers(30, 420, len(latents)))
-        alpha = schedule.per_element(schedule.ALPHAS[t])
-        noisy = schedule.add_noise(latents, torch.randn_like(latents), t)
-        noise = self.unet(noisy, t, self.unconditional.expand(len(latents), -1, -1))
-        return (noisy - (1 - alpha).sqrt() * noise) / alpha.sqrt()
+    def batch(self, rows):
+        weights = F.interpolate(self.weights[rows], scale_factor=float(PATCH), mode='nearest')
+        return self.latents[rows].float(), as_network(self.truths[rows]), weights
 
 
-def train_decoder(vae, pictures, minutes, learning_rate, estimates=None, batch=16, seed=0):
-    """Trains the decoder on pictures uint8 [n, 128, 128, 3]; half of a batch are the denoiser's estimates where there are any.
+def as_network(pictures):
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
-    Without a denoiser it sees random 64x64 crops, with one whole pictures (attention needs them)."""
+
+def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=16, seed=0):
+    """Trains the decoder on pictures uint8 [n, 128, 128, 3]; with transfers, half of a batch are these and their truths.
+
+    Without transfers it sees random 64x64 crops, with them whole pictures."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     vae.train().requires_grad_(False)
     vae.decoder.requires_grad_(True)
     optimizer = torch.optim.AdamW(vae.decoder.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     moving = {name: value.clone() for name, value in vae.state_dict().items()}
-    crop = 128 if estimates else 64
-    batch = batch // 4 if estimates else batch
-    begun, iteration, losses = time.time(), 0, []
+    crop, batch = (128, batch // 4) if transfers else (64, batch)
+    begun, iteration, losses, order = time.time(), 0, [], []
     while (progress := (time.time() - begun) / (minutes * 60)) < 1:
         for group in optimizer.param_groups:
             group['lr'] = learning_rate * min(1, (iteration + 1) / 30) * (0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * progress)))
         chosen = pictures[rng.integers(0, len(pictures), batch)]
         top, left = rng.integers(0, (128 - crop) // PATCH + 1, 2) * PATCH
-        clean = torch.from_numpy(chosen[:, top:top + crop, left:left + crop]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        wanted = as_network(chosen[:, top:top + crop, left:left + crop])
         with torch.no_grad():
-            latents = vae.encoder(clean)
-            if estimates:
-                latents[batch // 2:] = estimates(latents[batch // 2:], rng)
-            else:
-                latents = latents + torch.randn_like(latents) * (0.12 * torch.rand(batch, 1, 1, 1))
-        loss = reconstruction_loss(vae.decoder(latents), clean)
+            latents = vae.encoder(wanted)
+            latents, weights = latents + torch.randn_like(latents) * ((0.03 if transfers else 0.12) * torch.rand(batch, 1, 1, 1)), 1
+        if transfers:
+            if len(order) < batch:
+                transfers.load()
+                order = list(rng.permutation(len(transfers)))
+            of_transfers = transfers.batch([order.pop() for _ in range(batch)])
+            latents, wanted = torch.cat([latents, of_transfers[0]]), torch.cat([wanted, of_transfers[1]])
+            weights = torch.cat([2 * torch.ones_like(of_transfers[2]), of_transfers[2]])
+        loss = reconstruction_loss(vae.decoder(latents), wanted, weights)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(vae.decoder.parameters(), 1.0)
@@ -177,6 +195,7 @@ def train_decoder(vae, pictures, minutes, learning_rate, estimates=None, batch=1
         if iteration % 50 == 0:
             print(f'{iteration} {time.time() - begun:.0f} s loss {np.mean(losses):.4f}', flush=True)
             losses = []
+
     vae.load_state_dict(moving)
     return vae.eval()
 
@@ -201,15 +220,17 @@ def main():
     train.add_argument('--data', required=True)
     train.add_argument('--minutes', type=float, required=True)
     train.add_argument('--learning-rate', type=float, default=2e-3)
-    train.add_argument('--denoiser', help='state of train.py')
+    train.add_argument('--outputs', help='folder of outputs.py')
     arguments = parser.parse_args()
     if arguments.command == 'basis':
         torch.save(fit_basis(basis_pictures()).state_dict(), arguments.out)
     else:
-        from data import load_pictures
+        from data import Quads, load_pictures
 
-        estimates = Estimates(arguments.denoiser) if arguments.denoiser else None
-        vae = train_decoder(load_vae(arguments.vae), load_pictures(arguments.data), arguments.minutes, arguments.learning_rate, estimates)
+        torch.set_num_threads(1)
+        pictures = load_pictures(arguments.data)
+        transfers = Transfers(arguments.outputs, Quads(arguments.data), pictures) if arguments.outputs else None
+        vae = train_decoder(load_vae(arguments.vae), pictures.reshape(-1, *pictures.shape[3:]), arguments.minutes, arguments.learning_rate, transfers)
         torch.save(vae.state_dict(), arguments.vae)
 
 
