@@ -1,0 +1,95 @@
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { FileServer } from '../support/fileServer';
+import { fillHub, hubManifest, writeManifest } from '../support/hub';
+import { environment } from './support/environment';
+import { type Server, startServer } from './support/server';
+import { eventually, Workbench } from './support/workbench';
+import { Workspace } from './support/workspace';
+
+/** On a busy machine an import or a run of the small checkpoint may take this long. */
+const WORK_MS = 120_000;
+let hub: FileServer;
+let server: Server;
+let workbench: Workbench;
+const workspace = new Workspace('checkpoints');
+
+beforeAll(async () => {
+  hub = await FileServer.start();
+  fillHub(hub);
+  server = await startServer('checkpoints-server', { trust: 'always', settings: { 'weft.mirror': hub.url } });
+  // The publisher can't be reached: only through the mirror is there a download.
+  writeManifest(
+    path.join(environment.scratch(), 'checkpoints-server', 'weft-home'),
+    hubManifest('https://hub.invalid'),
+  );
+  workbench = await Workbench.open(server.url, workspace);
+});
+afterAll(async () => {
+  await workbench?.close();
+  await server?.stop();
+  await hub?.stop();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await workbench.failed(task.name);
+});
+
+const pane = () =>
+  workbench.page.locator('.pane', { has: workbench.page.locator('.pane-header', { hasText: 'Checkpoints' }) });
+const row = (text: string | RegExp) => pane().locator('.monaco-list-row', { hasText: text }).first();
+/** With a capital: the embedded checkpoint's title has the words too. */
+const DRAWN = /Drawn animals/;
+const dialog = () => workbench.page.locator('.monaco-dialog-box');
+const press = (name: string) => dialog().getByRole('button', { name, exact: true }).click();
+const act = async (text: string | RegExp, action: string) => {
+  await row(text).hover();
+  await row(text).locator(`.action-label[aria-label*="${action}"]`).first().click();
+};
+
+test('the view lists what there is, and nothing is downloaded before the licence is accepted', async () => {
+  await workbench.command('Weft: Focus on Checkpoints View');
+  await row('Mini: drawn animals').waitFor({ timeout: 60_000 });
+  await workbench.command('Weft: Download Checkpoint');
+  await workbench.row('Stable Diffusion 1.5, float16').waitFor({ timeout: 60_000 });
+  await workbench.screenshot('download-picker');
+  await workbench.pick('Download Checkpoint', 'Drawn animals');
+  await dialog().waitFor();
+  expect(await dialog().innerText()).toMatch(/under the CreativeML Open RAIL-M[\s\S]*You must not use it to harm/);
+  await workbench.screenshot('licence');
+  await press('Cancel');
+  expect(hub.asked).toEqual([]);
+});
+
+test('a download shows how far it is, and ends in the view', { timeout: WORK_MS * 2 }, async () => {
+  hub.mischief = ({ url }) => (url.endsWith('unet/model.onnx') ? { rate: 700_000 } : undefined);
+  await workbench.command('Weft: Download Checkpoint');
+  await workbench.pick('Download Checkpoint', 'Drawn animals');
+  await press('Accept and Download');
+  const notification = workbench.notification(/downloading Drawn animals/);
+  await notification.waitFor();
+  await expect.poll(() => notification.innerText(), { timeout: WORK_MS }).toMatch(/\d+ % of \d+\.\d MB, .* left/);
+  await expect.poll(() => row(DRAWN).innerText(), { timeout: WORK_MS }).toMatch(/drawn · 128²/);
+  await workbench.screenshot('downloaded');
+});
+
+test('a graph runs with it', { timeout: WORK_MS * 2 }, async () => {
+  const graph = workspace
+    .read('quick.weft.json')
+    .replace('"type": "checkpoint"', '"type": "checkpoint", "params": { "id": "drawn" }');
+  workspace.write('drawn.weft.json', graph.replace('quick.png', 'drawn.png').replace('"steps": 80', '"steps": 14'));
+  await workbench.openStudio('drawn.weft.json');
+  await workbench.studio.getByTestId('run').click();
+  await eventually(() => workspace.exists('weft-out/drawn.png'), 'the run wrote no picture', WORK_MS);
+  expect(await workbench.studio.getByTestId('status-denoise').getAttribute('data-state')).toMatch(/done|running/);
+});
+
+test('removing asks, says what it frees, and the download can be made again', { timeout: WORK_MS }, async () => {
+  await workbench.command('Weft: Focus on Checkpoints View');
+  await act(DRAWN, 'Remove Checkpoint');
+  await dialog().waitFor();
+  expect(await dialog().innerText()).toMatch(/Remove Drawn animals[\s\S]*frees \d+\.\d MB/);
+  await press('Remove');
+  await workbench.notification(/Drawn animals was removed/).waitFor();
+  await expect.poll(() => row(DRAWN).count()).toBe(0);
+  await row('Mini: drawn animals').waitFor();
+});
