@@ -22,6 +22,7 @@ const canvas: readonly StudioCommand[] = [
   'distributeDown',
   'focusInspector',
   'focusTimeline',
+  'inspect',
 ];
 
 /** Commands that the webview carries out: in the palette, so that each can be found and bound to a key. */

@@ -20,6 +20,8 @@ const shapes: Record<Kind, Shape> = {
   openPng: { name: 'string', png: 'bytes' },
   openCell: { node: 'string', row: 'number', column: 'number' },
   requestPictures: {},
+  inspect: { id: 'number', method: 'string', params: 'object' },
+  savePng: { name: 'string', png: 'bytes' },
   pickFile: { node: 'string', param: 'string' },
   dropped: { uris: 'strings', position: 'point', node: 'string?', param: 'string?' },
   flushed: { id: 'number' },

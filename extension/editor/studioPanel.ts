@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { type GraphEdit } from '../graph';
+import { inspectMethods } from '../protocol/inspect';
 import { type HostToStudio } from '../protocol/studio';
 import { settings } from '../runs/settings';
 import { type Services } from './services';
@@ -20,6 +21,9 @@ import { asWorkspacePicture } from './workspacePictures';
 
 /** Longer than a page takes to answer, shorter than a save that hangs. */
 const FLUSH_PATIENCE_MS = 1000;
+
+/** Summing all rows of a large checkpoint's map takes seconds, the first time. */
+const INSPECT_TIMEOUT_MS = 180_000;
 
 /** One editor of one graph: what the webview says is done here, what happens is told to it from here. */
 export class StudioPanel implements OpenStudio, vscode.Disposable {
@@ -193,6 +197,16 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
           return node === undefined ? undefined : this.pickFile(node, 'path');
       }
     },
+    inspect: async ({ id, method, params }) => {
+      try {
+        if (!(method in inspectMethods)) throw new Error(`There is no question '${String(method)}'.`);
+        const answer = await this.services.engine.request(method, params as never, INSPECT_TIMEOUT_MS);
+        this.post({ type: 'inspected', id, answer });
+      } catch (error) {
+        this.post({ type: 'inspected', id, error: error instanceof Error ? error.message : String(error) });
+      }
+    },
+    savePng: ({ name, png }) => this.savePng(name, png),
     milestone: ({ name, ms }) =>
       this.services.log.info(
         `Milestone ${name}: ${Math.round(ms)} ms after the page began, ${Date.now() - this.resolved} ms after its editor was resolved`,
@@ -327,6 +341,16 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     if (!mayRead(this.document.uri, file, this.services.picked)) await this.services.picked.add(file.fsPath);
     this.allowPicked();
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+  }
+
+  private async savePng(name: string, png: Uint8Array): Promise<void> {
+    const folder = vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..');
+    const target = await vscode.window.showSaveDialog({
+      defaultUri: vscode.Uri.joinPath(folder, path.posix.basename(name)),
+      filters: { 'PNG pictures': ['png'] },
+      title: 'Save the picture',
+    });
+    if (target) await vscode.workspace.fs.writeFile(target, png);
   }
 
   /** A picture from elsewhere was chosen by hand: the webview may show it from now on. */

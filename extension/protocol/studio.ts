@@ -4,6 +4,7 @@
  */
 import { type GraphEdit, type Problem } from '../graph';
 import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind, type SweepSide } from './engine';
+import { type InspectMethod, type InspectRequests } from './inspect';
 
 /** A picture of the workspace that a node may use. `uri` is a webview URI, `path` is relative to the graph file. */
 export interface WorkspacePicture {
@@ -90,6 +91,8 @@ export type HostToStudio =
   /** A command of the host that acts on the canvas. */
   | { type: 'command'; command: StudioCommand }
   | { type: 'settings'; settings: StudioSettings }
+  /** Answer to `inspect`: what the engine said, or a sentence why it did not. */
+  | { type: 'inspected'; id: number; answer?: InspectRequests[InspectMethod]['result']; error?: string }
   /** The clipboard's text, asked for with `pasteRequest`. */
   | { type: 'clipboard'; text: string }
   /** The document is about to be saved or run: what is still held back of what was typed is to be sent; answered by `flushed`. */
@@ -119,7 +122,8 @@ export type StudioCommand =
   | 'distributeAcross'
   | 'distributeDown'
   | 'focusInspector'
-  | 'focusTimeline';
+  | 'focusTimeline'
+  | 'inspect';
 
 export type StudioToHost =
   | { type: 'ready' }
@@ -137,6 +141,10 @@ export type StudioToHost =
   /** Open a cell of the last run's sweep as a graph of its own. */
   | { type: 'openCell'; node: string; row: number; column: number }
   | { type: 'requestPictures' }
+  /** A question about a run's attention, for the engine. */
+  | { type: 'inspect'; id: number; method: InspectMethod; params: InspectRequests[InspectMethod]['params'] }
+  /** A picture the page has drawn, to be written where the person says. */
+  | { type: 'savePng'; name: string; png: Uint8Array }
   /** Show VS Code's file picker; the answer is an edit of the parameter. */
   | { type: 'pickFile'; node: string; param: string }
   /** Something was dropped from the Explorer: URIs as text. */

@@ -73,6 +73,7 @@ export class RunService implements vscode.Disposable {
       outDir: spec.outDir ?? outputFolderOf(graph),
       previewEvery,
       previewSize,
+      keepAttention: true,
       ...(target === undefined ? {} : { target }),
       ...(provider === undefined ? {} : { provider }),
     };

@@ -1,5 +1,6 @@
 import { type KeyboardEvent } from 'react';
 import { Canvas } from '../canvas/Canvas';
+import { InspectView } from '../inspect/InspectView';
 import { Inspector } from '../inspector/Inspector';
 import { setPage } from '../state/page';
 import { INSPECTOR_WIDTH } from '../state/pageState';
@@ -19,6 +20,7 @@ export function App() {
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
+  const inspecting = useStudio((state) => state.page.inspecting);
   const fileName = useStudio((state) => state.fileName);
   useClipboardEvents();
   if (waiting) return <Announcer />;
@@ -37,7 +39,13 @@ export function App() {
         <Toolbar />
       </header>
       <Banners />
-      <main className="panes">
+      {inspecting !== undefined && (
+        <main className="panes">
+          <InspectView node={inspecting} />
+          <Toasts />
+        </main>
+      )}
+      <main className="panes" hidden={inspecting !== undefined}>
         <div className="canvas-pane">
           <Canvas />
           <Toasts />

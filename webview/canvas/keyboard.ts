@@ -1,3 +1,4 @@
+import { inspectSelection } from '../inspect/open';
 import { type KeyboardEvent } from 'react';
 import {
   addFrame,
@@ -90,6 +91,9 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 'g':
     case 'G':
       return addFrame;
+    case 'i':
+    case 'I':
+      return inspectSelection;
     case 'm':
     case 'M':
       return () => toggleMute();

@@ -4,6 +4,7 @@ import { type NodeData } from '../state/flow';
 import { run } from '../state/running';
 import { useStudio } from '../state/store';
 import { duration } from '../timeline/maths';
+import { openInspection } from '../inspect/state';
 import { pictureKind } from '../nodes/face';
 import { usePictureOf } from '../nodes/NodePicture';
 import { statusWords } from '../nodes/NodeStatusLine';
@@ -45,6 +46,15 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
           onClick={() => run(id)}
           data-testid="run-to"
         />
+        {(kind === 'result' || kind === 'compare') && (
+          <Tool
+            icon="eye-watch"
+            label="Inspect the attention: where does it come from?"
+            keys="I"
+            data-testid="inspect-open"
+            onClick={() => openInspection(id)}
+          />
+        )}
         <Tool icon="edit" label="Rename" keys="F2" disabled={readOnly} onClick={() => startRename(id)} />
         {canMute && (
           <Tool

@@ -5,6 +5,7 @@ import { postToHost } from '../state/host';
 import { openNodePicture } from '../state/actions';
 import { useStudio } from '../state/store';
 import { baseName, readable } from '../state/words';
+import { openInspection } from '../inspect/state';
 import { CompareSlider } from './CompareSlider';
 import { type PictureKind } from './face';
 import { SweepPicture } from './SweepPicture';
@@ -79,7 +80,12 @@ function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'm
     );
   }
   return (
-    <Opener id={id} label={`Open the picture of ${readable(id)} in VS Code`} selected={selected}>
+    <Opener
+      id={id}
+      label={`Open the picture of ${readable(id)} in VS Code`}
+      selected={selected}
+      inspect={kind === 'result'}
+    >
       {content}
     </Opener>
   );
@@ -128,10 +134,23 @@ export function usePictureOf(id: string | undefined): ReactNode {
   return file ? <img src={file} alt={label} draggable={false} decoding="async" /> : undefined;
 }
 
-function Opener(props: { id: string; label: string; selected: boolean; children: ReactNode }) {
+function Opener(props: { id: string; label: string; selected: boolean; inspect?: boolean; children: ReactNode }) {
   return (
     <div className="picture" onDoubleClick={() => openNodePicture(props.id)}>
       {props.children}
+      {props.inspect && (
+        <button
+          type="button"
+          className="picture-open picture-inspect nodrag"
+          tabIndex={props.selected ? 0 : -1}
+          aria-label={`Inspect the attention of ${readable(props.id)}: where does it come from?`}
+          title="Where does it come from? Inspect the attention (I)"
+          data-testid={`inspect-${props.id}`}
+          onClick={() => openInspection(props.id)}
+        >
+          <span className="codicon codicon-eye-watch" aria-hidden="true" />
+        </button>
+      )}
       <button
         type="button"
         className="picture-open nodrag"

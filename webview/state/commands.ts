@@ -14,6 +14,7 @@ import {
   tidy,
   toggleMute,
 } from './actions';
+import { inspectSelection } from '../inspect/open';
 import { setPage } from './page';
 
 /** What a command of VS Code does here. */
@@ -40,6 +41,7 @@ const commands: Record<StudioCommand, () => void> = {
   distributeAcross: () => alignSelection('distribute-x'),
   distributeDown: () => alignSelection('distribute-y'),
   focusInspector: () => focusField(),
+  inspect: () => inspectSelection(),
   focusTimeline: () => {
     setPage({ timelineOpen: true });
     window.requestAnimationFrame(() =>

@@ -1,4 +1,5 @@
 import { type HostToStudio, type NodeStatus } from '../../extension/protocol/studio';
+import { onInspected } from '../inspect/ask';
 import { bytesOf } from './bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from './document';
@@ -69,6 +70,7 @@ const handlers: Handlers = {
     flushParams();
     postToHost({ type: 'flushed', id });
   },
+  inspected: onInspected,
   error: ({ message }) => {
     onHostError();
     toast(message);

@@ -9,6 +9,8 @@ export interface PageState {
   inspectorOpen: boolean;
   timelineHeight: number;
   timelineOpen: boolean;
+  /** The denoise node whose attention is looked at, in place of the canvas. */
+  inspecting?: string;
   timeline: { node?: string; index?: number; kind: PreviewKind; compareWith?: number };
 }
 
@@ -38,6 +40,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspectorWidth === 'number') state.inspectorWidth = clamp(given.inspectorWidth, INSPECTOR_WIDTH);
   if (typeof given.timelineHeight === 'number') state.timelineHeight = clamp(given.timelineHeight, TIMELINE_HEIGHT);
   if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
+  if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;
   if (typeof given.timeline === 'object' && given.timeline !== null) {
     const { node, index, kind, compareWith } = given.timeline as Record<string, unknown>;

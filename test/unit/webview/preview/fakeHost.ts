@@ -36,6 +36,8 @@ export class FakeHost {
   private run: RunState | undefined;
   readOnly: string | undefined;
   trusted = true;
+  /** Answers what this host does not: a run by a real engine, for instance. */
+  others: ((message: StudioToHost) => Promise<void>) | undefined;
 
   constructor(
     private readonly page: Page,
@@ -89,6 +91,7 @@ export class FakeHost {
         await this.post({ type: 'clipboard', text: this.of('clipboardWrite').at(-1)?.text ?? '' });
         break;
       default:
+        await this.others?.(message);
         break;
     }
   }

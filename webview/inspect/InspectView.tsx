@@ -1,0 +1,348 @@
+import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { type InspectInfo } from '../../extension/protocol/inspect';
+import { Tool } from '../app/Icon';
+import { usePictureOf } from '../nodes/NodePicture';
+import { StepImage } from '../nodes/StepImage';
+import { setTimeline } from '../state/page';
+import { run } from '../state/running';
+import { stepAt, standIn } from '../state/frames';
+import { useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { Flow } from './Flow';
+import { Pane } from './Pane';
+import { saveInspection } from './save';
+import {
+  begin,
+  loadArrows,
+  loadCorrespondence,
+  middleStep,
+  type Mode,
+  openInspection,
+  type Point,
+  pointKey,
+  sideOf,
+  unpin,
+  useInspect,
+  useStepShown,
+  viewAt,
+  viewKey,
+  wantMap,
+} from './state';
+import { StepBar } from './StepBar';
+import { sentenceOf } from './words';
+
+/** Output and appearance side by side: point at one and see where it looks, or where it went, in the other. */
+export function InspectView({ node }: { node: string }) {
+  const info = useInspect((state) => state.info);
+  const problem = useInspect((state) => state.sentence);
+  const latency = useInspect((state) => state.latency);
+  useRun(node);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    if (!unpin()) openInspection(undefined);
+  };
+  return (
+    <section
+      className="inspect"
+      aria-label={`Attention of ${readable(node)}`}
+      data-testid="inspect"
+      data-latency={latency === undefined ? undefined : Math.round(latency)}
+      onKeyDown={onKeyDown}
+    >
+      <Head node={node} />
+      {info ? <Stage info={info} /> : <Nothing node={node} sentence={problem} />}
+    </section>
+  );
+}
+
+/** Learns what there is to ask as soon as the run has come to the node. */
+function useRun(node: string): void {
+  const runId = useStudio((state) => state.run?.runId);
+  const state = useStudio((studio) => studio.run?.nodes[node]?.state);
+  useEffect(() => {
+    if (state === undefined || state === 'running' || state === 'done' || state === 'cached') void begin(node);
+  }, [node, runId, state]);
+}
+
+function Nothing({ node, sentence }: { node: string; sentence: string | undefined }) {
+  const canRun = useStudio((state) => state.canRun);
+  const running = useStudio((state) => state.running);
+  return (
+    <div className="inspect-nothing" data-testid="inspect-nothing">
+      <p>{running ? `It appears as soon as ${readable(node)} makes its first step.` : (sentence ?? 'One moment…')}</p>
+      {!running && sentence !== undefined && (
+        <>
+          <button
+            type="button"
+            className="button"
+            disabled={!canRun}
+            data-testid="inspect-run"
+            onClick={() => run(node)}
+          >
+            Run to {readable(node)}
+          </button>
+          <p className="hint">What was computed before is kept, so that a run like the last one takes a moment.</p>
+        </>
+      )}
+    </div>
+  );
+}
+
+const MODES: { mode: Mode; icon: string; label: string; title: string }[] = [
+  { mode: 'point', icon: 'target', label: 'Point', title: 'Point at a place and see where it looks' },
+  {
+    mode: 'arrows',
+    icon: 'arrow-swap',
+    label: 'Arrows',
+    title: 'Arrows from places of the output to where they look most',
+  },
+  {
+    mode: 'map',
+    icon: 'symbol-color',
+    label: 'Correspondence',
+    title: 'Every place of the output in the colour of its source',
+  },
+];
+
+function Head({ node }: { node: string }) {
+  const info = useInspect((state) => state.info);
+  const { level, layer, head, raw, mode, asOfStep, pins } = useInspect();
+  const step = useStepShown(info);
+  const current = info?.levels.find((one) => one.level === level);
+  const layers = current?.layers ?? [];
+  const heads = (layers.find(({ index }) => index === layer) ?? layers[0])?.heads ?? 0;
+  return (
+    <div className="inspect-head" role="toolbar" aria-label="What is shown">
+      <h2>Where does it come from?</h2>
+      <span className="where" data-testid="inspect-where">
+        {readable(node)}
+        {info && ` · step ${step + 1} of ${info.steps.length}`}
+      </span>
+      {info && (
+        <>
+          <span className="segmented" role="radiogroup" aria-label="How it is shown">
+            {MODES.map((one) => (
+              <button
+                key={one.mode}
+                type="button"
+                role="radio"
+                aria-checked={mode === one.mode}
+                title={one.title}
+                data-testid={`inspect-mode-${one.mode}`}
+                onClick={() => useInspect.setState({ mode: one.mode })}
+              >
+                <span className={`codicon codicon-${one.icon}`} aria-hidden="true" />
+                <span>{one.label}</span>
+              </button>
+            ))}
+          </span>
+          <select
+            className="field"
+            aria-label="Resolution of the attention"
+            value={level}
+            data-testid="inspect-level"
+            onChange={(event) =>
+              useInspect.setState({
+                level: event.target.value === 'low' ? 'low' : 'high',
+                layer: undefined,
+                hover: undefined,
+              })
+            }
+          >
+            {info.levels.map((one) => (
+              <option key={one.level} value={one.level}>
+                {one.side} × {one.side}
+              </option>
+            ))}
+          </select>
+          {layers.length > 1 && (
+            <select
+              className="field"
+              aria-label="Layer"
+              value={layer ?? ''}
+              data-testid="inspect-layer"
+              onChange={(event) =>
+                useInspect.setState({ layer: event.target.value === '' ? undefined : Number(event.target.value) })
+              }
+            >
+              <option value="">all {layers.length} layers</option>
+              {layers.map(({ index }, position) => (
+                <option key={index} value={index}>
+                  layer {position + 1}
+                </option>
+              ))}
+            </select>
+          )}
+          <select
+            className="field"
+            aria-label="Head"
+            value={head ?? ''}
+            data-testid="inspect-head"
+            onChange={(event) =>
+              useInspect.setState({ head: event.target.value === '' ? undefined : Number(event.target.value) })
+            }
+          >
+            <option value="">mean of {heads} heads</option>
+            {Array.from({ length: heads }, (_, index) => (
+              <option key={index} value={index}>
+                head {index + 1}
+              </option>
+            ))}
+          </select>
+          {info.contrast !== 1 && (
+            <Tool
+              icon="color-mode"
+              label={
+                raw
+                  ? 'Show the attention as the run applied it, with its contrast'
+                  : 'Show the attention without the contrast of the run'
+              }
+              aria-pressed={!raw}
+              data-testid="inspect-contrast"
+              onClick={() => useInspect.setState({ raw: !raw })}
+            />
+          )}
+          <Tool
+            icon="history"
+            label={asOfStep ? 'Show the result' : 'Show the output as it was at this step'}
+            aria-pressed={asOfStep}
+            data-testid="inspect-as-of-step"
+            onClick={() => useInspect.setState({ asOfStep: !asOfStep })}
+          />
+          <Tool
+            icon="clear-all"
+            label="Take all pins away"
+            disabled={pins.length === 0}
+            onClick={() => useInspect.setState({ pins: [] })}
+          />
+          <Tool
+            icon="save"
+            label="Save as a picture…"
+            data-testid="inspect-save"
+            onClick={() => void saveInspection()}
+          />
+        </>
+      )}
+      <Tool
+        icon="close"
+        label="Back to the graph"
+        keys="Escape"
+        data-testid="inspect-close"
+        onClick={() => openInspection(undefined)}
+      />
+    </div>
+  );
+}
+
+const GAP = 56;
+const CAPTION = 30;
+
+function Stage({ info }: { info: InspectInfo }) {
+  const { level, layer, head, raw, mode, asOfStep, hover, pins, maps, correspondences, arrows, pictures } =
+    useInspect();
+  const refusal = useInspect((state) => state.sentence);
+  const step = useStepShown(info);
+  const source = info.steps[step]?.[level];
+  const grid = sideOf(info, level);
+  const stage = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 800, height: 400 });
+  useLayoutEffect(() => {
+    if (!stage.current) return;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry) setSize({ width: entry.contentRect.width, height: entry.contentRect.height });
+    });
+    observer.observe(stage.current);
+    return () => observer.disconnect();
+  }, []);
+  const side = Math.max(80, Math.floor(Math.min((size.width - GAP) / 2, size.height - CAPTION)));
+
+  // Parts rather than the view: a view is a new object each time.
+  useEffect(() => {
+    if (!source) return;
+    const view = viewAt(step);
+    if (mode === 'map') void loadCorrespondence(view);
+    if (mode === 'arrows') void loadArrows(view);
+    for (const pin of pins) wantMap(view, { side: pin.side, token: tokenOfPin(pin, grid) });
+    if (hover) wantMap(view, hover);
+  }, [source, step, level, layer, head, raw, mode, pins, hover, grid]);
+
+  const view = viewAt(step);
+  const mapOf = (point: Point) => maps.get(pointKey(view, point));
+  const pinned = pins.map((pin) => {
+    const point = { side: pin.side, token: tokenOfPin(pin, grid) };
+    return { pin, point, found: mapOf(point) };
+  });
+  const hovered = hover && { point: hover, found: mapOf(hover) };
+  const correspondence = mode === 'map' ? correspondences.get(viewKey(view)) : undefined;
+  const arrowList = mode === 'arrows' ? arrows.get(viewKey(view)) : undefined;
+  const sentence = source
+    ? (refusal ?? sentenceOf({ grid, source, hovered, pins: pins.length, mode, contrast: raw ? 1 : info.contrast }))
+    : offSentence(info, step, grid);
+  const picture = source ? pictures[source] : pictures.appearance;
+  const shared = { grid, side, pinned, hovered, arrows: arrowList, disabled: source === undefined };
+  return (
+    <>
+      <StepBar info={info} step={step} level={level} onStep={(index) => setTimeline({ node: info.node, index })} />
+      <div className="inspect-stage" ref={stage}>
+        <div className="inspect-panes" style={{ width: 2 * side + GAP, height: side + CAPTION, gap: GAP }}>
+          <Pane
+            {...shared}
+            which="output"
+            label={asOfStep ? `Output at step ${step + 1}` : 'Output'}
+            correspondence={correspondence}
+          >
+            <OutputPicture node={info.node} step={step} asOfStep={asOfStep} />
+          </Pane>
+          <Pane
+            {...shared}
+            which="source"
+            label={source === 'structure' ? 'Structure: its own keys held the shapes at this step' : 'Appearance'}
+            correspondence={correspondence}
+          >
+            {picture && <img src={picture} alt={source ?? 'appearance'} draggable={false} />}
+          </Pane>
+          <Flow side={side} gap={GAP} grid={grid} pinned={pinned} hovered={hovered} correspondence={correspondence} />
+        </div>
+      </div>
+      <p
+        className={source ? 'inspect-sentence' : 'inspect-sentence off'}
+        id="inspect-sentence"
+        aria-live="polite"
+        data-testid="inspect-sentence"
+      >
+        {sentence}
+        {!source && (
+          <button
+            type="button"
+            className="link"
+            onClick={() => setTimeline({ node: info.node, index: middleStep(info, level) })}
+          >
+            Go to a step with swap
+          </button>
+        )}
+      </p>
+    </>
+  );
+}
+
+function tokenOfPin({ x, y }: { x: number; y: number }, grid: number): number {
+  const cell = (value: number) => Math.min(grid - 1, Math.floor(value * grid));
+  return cell(y) * grid + cell(x);
+}
+
+function offSentence(info: InspectInfo, step: number, grid: number): string {
+  const level = info.levels.find(({ side }) => side === grid)?.level;
+  const on = info.steps.flatMap((one, index) => (level && one[level] ? [index + 1] : []));
+  const where = `The swap at ${grid} × ${grid} is off at step ${step + 1}, so every place looked at the output itself. `;
+  return on.length === 0
+    ? `${where}It is off at every step. `
+    : `${where}It is on from step ${on[0]} to ${on[on.length - 1]}. `;
+}
+
+function OutputPicture({ node, step, asOfStep }: { node: string; step: number; asOfStep: boolean }) {
+  const result = usePictureOf(node);
+  const timeline = useStudio((state) => state.timelines[node]);
+  const frame = timeline && (stepAt(timeline, 'x0', step) ?? standIn(timeline, 'x0', step));
+  return asOfStep && frame ? <StepImage step={frame} label={`Output at step ${step + 1}`} /> : result;
+}

@@ -1,0 +1,191 @@
+import { useLayoutEffect, useMemo, useRef, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
+import { placeColour } from '../../extension/protocol/colours';
+import { type InspectPeak } from '../../extension/protocol/inspect';
+import {
+  centreOf,
+  correspondencePixels,
+  cssColour,
+  DRAWN,
+  heatPixels,
+  PIN_COLOURS,
+  pinPixels,
+  placePixels,
+  tokenAt,
+} from './heat';
+import { type Correspondence, type Pin, type Point, type PointMap, type Side, togglePin, useInspect } from './state';
+
+export interface Pinned {
+  pin: Pin;
+  point: Point;
+  found: PointMap | undefined;
+}
+
+export interface Hovered {
+  point: Point;
+  found: PointMap | undefined;
+}
+
+/** One of the two pictures: listens to the pointer and to arrow keys, and lies under what is seen in it. */
+export function Pane(props: {
+  which: Side;
+  label: string;
+  grid: number;
+  side: number;
+  pinned: readonly Pinned[];
+  hovered: Hovered | undefined;
+  correspondence: Correspondence | undefined;
+  arrows: readonly { from: [number, number]; to: InspectPeak }[] | undefined;
+  disabled: boolean;
+  children: ReactNode;
+}) {
+  const { which, label, grid, side, pinned, hovered, correspondence, arrows, disabled } = props;
+  const overlay = useOverlay(which, pinned, hovered, correspondence);
+  const own = hovered?.point.side === which ? hovered.point.token : undefined;
+
+  const point = (token: number | undefined) => {
+    const before = useInspect.getState().hover;
+    if (before?.token === token && before?.side === which) return;
+    useInspect.setState({ hover: token === undefined ? undefined : { side: which, token } });
+  };
+  const onPointer = (event: PointerEvent<HTMLDivElement>) => {
+    if (disabled) return;
+    const box = event.currentTarget.getBoundingClientRect();
+    point(tokenAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, grid));
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (disabled) return;
+    const by = (event.shiftKey ? 4 : 1) * (event.ctrlKey || event.metaKey || event.altKey ? 0 : 1);
+    const moves: Record<string, [number, number]> = {
+      ArrowLeft: [-by, 0],
+      ArrowRight: [by, 0],
+      ArrowUp: [0, -by],
+      ArrowDown: [0, by],
+    };
+    const move = moves[event.key];
+    const at = own ?? tokenAt(0.5, 0.5, grid);
+    if (move && by > 0) {
+      const inside = (value: number) => Math.min(grid - 1, Math.max(0, value));
+      const [x, y] = [inside((at % grid) + move[0]), inside(Math.floor(at / grid) + move[1])];
+      point(own === undefined ? at : y * grid + x);
+    } else if (event.key === 'Enter' || event.key === ' ') togglePin(which, ...centreOf(at, grid));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <figure className="inspect-figure" style={{ width: side }}>
+      <figcaption>{label}</figcaption>
+      <div
+        className={`inspect-pane ${overlay.dim ? 'dimmed' : ''} ${disabled ? 'disabled' : ''}`}
+        style={{ width: side, height: side }}
+        role="application"
+        tabIndex={0}
+        aria-roledescription="picture to point at"
+        aria-label={`${label}. Arrow keys move the point, Enter pins it.`}
+        aria-describedby="inspect-sentence"
+        aria-disabled={disabled}
+        data-testid={`inspect-${which}`}
+        onPointerMove={onPointer}
+        onPointerLeave={() => point(undefined)}
+        onFocus={(event) => {
+          // Coming by keyboard, the point starts in the middle.
+          if (event.target.matches(':focus-visible') && own === undefined) point(tokenAt(0.5, 0.5, grid));
+        }}
+        onBlur={() => point(undefined)}
+        onKeyDown={onKeyDown}
+        onClick={(event) => {
+          if (disabled) return;
+          const box = event.currentTarget.getBoundingClientRect();
+          togglePin(which, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+        }}
+      >
+        <div className="inspect-picture">{props.children}</div>
+        <Overlay image={overlay.image} which={which} />
+        <svg className="inspect-marks" viewBox="0 0 1 1" aria-hidden="true">
+          {arrows && <Arrows arrows={arrows} which={which} />}
+          {own !== undefined && <Cell token={own} grid={grid} />}
+        </svg>
+      </div>
+    </figure>
+  );
+}
+
+/** What covers the picture: the pointed place's heat, else that of the pins, else the colours of correspondence. */
+function useOverlay(
+  which: Side,
+  pinned: readonly Pinned[],
+  hovered: Hovered | undefined,
+  correspondence: Correspondence | undefined,
+): { image: ImageData | undefined; dim: boolean } {
+  const heat = hovered && hovered.point.side !== which ? hovered.found?.map : undefined;
+  const seen = pinned.filter(({ point, found }) => point.side !== which && found);
+  const pinKey = seen.map(({ pin, point }) => `${pin.id}.${point.token}`).join(' ');
+  const pinMaps = seen.map(({ found }) => found?.map);
+  const targets = correspondence?.targets;
+  const image = useMemo(() => {
+    if (targets) return which === 'output' ? correspondencePixels(targets) : placePixels();
+    if (heat) return heatPixels(heat);
+    if (seen.length === 0) return undefined;
+    return pinPixels(
+      seen.map(({ pin, found }) => ({ map: found?.map ?? [], colour: PIN_COLOURS[pin.colour] ?? [255, 255, 255] })),
+    );
+    // `seen` is a new list each time; its maps and pins are what matters.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [targets, heat, pinKey, which, ...pinMaps]);
+  return { image, dim: image !== undefined };
+}
+
+function Overlay({ image, which }: { image: ImageData | undefined; which: Side }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (!context) return;
+    if (image) context.putImageData(image, 0, 0);
+    else context.clearRect(0, 0, DRAWN, DRAWN);
+  }, [image]);
+  return (
+    <canvas
+      ref={canvas}
+      className="inspect-heat"
+      width={DRAWN}
+      height={DRAWN}
+      aria-hidden="true"
+      data-testid={`inspect-heat-${which}`}
+      data-shown={image !== undefined}
+    />
+  );
+}
+
+function Cell({ token, grid }: { token: number; grid: number }) {
+  const size = 1 / grid;
+  const at = { x: (token % grid) * size, y: Math.floor(token / grid) * size, width: size, height: size };
+  return (
+    <>
+      <rect className="cell-halo" {...at} rx={size / 6} />
+      <rect className="cell-line" {...at} rx={size / 6} />
+    </>
+  );
+}
+
+function Arrows({ arrows, which }: { arrows: readonly { from: [number, number]; to: InspectPeak }[]; which: Side }) {
+  return arrows.map(({ from, to }) => {
+    const colour = cssColour(placeColour(to.x, to.y));
+    const key = from.join();
+    if (which === 'source')
+      return <circle key={key} className="arrow-end" cx={to.x} cy={to.y} r={0.011} fill={colour} />;
+    const [dx, dy] = [to.x - from[0], to.y - from[1]];
+    const length = Math.hypot(dx, dy);
+    const head = Math.min(0.022, length / 2);
+    const [ux, uy] = length === 0 ? [0, 0] : [dx / length, dy / length];
+    const left = `${to.x - head * (ux + 0.6 * uy)},${to.y - head * (uy - 0.6 * ux)}`;
+    const right = `${to.x - head * (ux - 0.6 * uy)},${to.y - head * (uy + 0.6 * ux)}`;
+    return (
+      <g key={key} stroke={colour} fill={colour}>
+        <line className="arrow-halo" x1={from[0]} y1={from[1]} x2={to.x} y2={to.y} />
+        <line className="arrow-line" x1={from[0]} y1={from[1]} x2={to.x} y2={to.y} />
+        <circle cx={from[0]} cy={from[1]} r={0.006} stroke="none" />
+        {length > 0.01 && <polygon points={`${to.x},${to.y} ${left} ${right}`} stroke="none" />}
+      </g>
+    );
+  });
+}

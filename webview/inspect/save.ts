@@ -1,0 +1,76 @@
+import { postToHost } from '../state/host';
+import { studio } from '../state/store';
+import { cssColour, PIN_COLOURS } from './heat';
+import { useInspect } from './state';
+
+const SIDE = 768;
+const GAP = 24;
+
+/** Both pictures as they are shown, side by side, as a PNG to be saved where the person says. */
+export async function saveInspection(): Promise<void> {
+  const canvas = document.createElement('canvas');
+  canvas.width = 2 * SIDE + GAP;
+  canvas.height = SIDE;
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  for (const [index, which] of (['output', 'source'] as const).entries()) {
+    const pane = document.querySelector(`[data-testid="inspect-${which}"]`);
+    const picture = pane?.querySelector<HTMLImageElement | HTMLCanvasElement>('.inspect-picture > *');
+    const heat = pane?.querySelector<HTMLCanvasElement>('.inspect-heat');
+    const marks = pane?.querySelector<SVGSVGElement>('.inspect-marks');
+    const left = index * (SIDE + GAP);
+    const covered = heat?.dataset['shown'] === 'true';
+    if (picture) {
+      context.filter = covered ? 'grayscale(0.65) brightness(0.55)' : 'none';
+      context.drawImage(picture, left, 0, SIDE, SIDE);
+      context.filter = 'none';
+    }
+    if (heat && covered) context.drawImage(heat, left, 0, SIDE, SIDE);
+    if (marks) drawMarks(context, marks, left);
+  }
+  for (const { side, x, y, colour } of useInspect.getState().pins) {
+    context.beginPath();
+    context.arc((side === 'output' ? 0 : SIDE + GAP) + x * SIDE, y * SIDE, 9, 0, 2 * Math.PI);
+    context.fillStyle = cssColour(PIN_COLOURS[colour] ?? [255, 255, 255]);
+    context.strokeStyle = '#000';
+    context.lineWidth = 2;
+    context.fill();
+    context.stroke();
+  }
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+  if (!blob) return;
+  const png = new Uint8Array(await blob.arrayBuffer());
+  const stem = studio().fileName.replace(/\.weft\.json$/, '');
+  const { mode } = useInspect.getState();
+  postToHost({ type: 'savePng', name: `${stem}.${mode === 'map' ? 'correspondence' : 'attention'}.png`, png });
+}
+
+/** Arrows and dots, whose coordinates are shares of the picture's side. */
+function drawMarks(context: CanvasRenderingContext2D, marks: SVGSVGElement, left: number): void {
+  context.save();
+  context.translate(left, 0);
+  context.scale(SIDE, SIDE);
+  for (const shape of marks.querySelectorAll('line.arrow-line, circle, polygon')) {
+    const colour = shape.getAttribute('fill') ?? shape.parentElement?.getAttribute('fill') ?? '#fff';
+    const at = (name: string) => Number(shape.getAttribute(name));
+    context.fillStyle = context.strokeStyle = colour;
+    context.lineWidth = 0.005;
+    context.beginPath();
+    if (shape instanceof SVGLineElement) {
+      context.moveTo(at('x1'), at('y1'));
+      context.lineTo(at('x2'), at('y2'));
+      context.stroke();
+    } else if (shape instanceof SVGCircleElement) {
+      context.arc(at('cx'), at('cy'), at('r'), 0, 2 * Math.PI);
+      context.fill();
+    } else {
+      for (const [index, corner] of (shape.getAttribute('points') ?? '').split(' ').entries()) {
+        const [x, y] = corner.split(',').map(Number) as [number, number];
+        if (index === 0) context.moveTo(x, y);
+        else context.lineTo(x, y);
+      }
+      context.fill();
+    }
+  }
+  context.restore();
+}

@@ -1,0 +1,38 @@
+import { type InspectSource } from '../../extension/protocol/inspect';
+import { placesOfHalf, tokenAt } from './heat';
+import { type Mode, type Point, type PointMap } from './state';
+
+/** "column 5, row 8", counted from 1 as people count. */
+export function placeWords(token: number, grid: number): string {
+  return `column ${(token % grid) + 1}, row ${Math.floor(token / grid) + 1}`;
+}
+
+/** What the picture shows, in a sentence: also for those who can't see it. */
+export function sentenceOf(shown: {
+  grid: number;
+  source: InspectSource;
+  hovered: { point: Point; found: PointMap | undefined } | undefined;
+  pins: number;
+  mode: Mode;
+  contrast: number;
+}): string {
+  const { grid, source, hovered, pins, mode, contrast } = shown;
+  if (hovered) {
+    const { point, found } = hovered;
+    const here = placeWords(point.token, grid);
+    const from = point.side === 'output' ? 'output' : source;
+    if (!found) return `The ${from} at ${here} …`;
+    const there = placeWords(tokenAt(found.peak.x, found.peak.y, grid), grid);
+    const half = placesOfHalf(found.map);
+    const places = `half of it lies in ${half === 1 ? 'one place' : `${half} of ${grid * grid} places`}`;
+    const share = `${(100 * found.peak.weight).toFixed(found.peak.weight < 0.1 ? 1 : 0)} %`;
+    return point.side === 'output'
+      ? `The output at ${here} looks most at ${there} of the ${source}, with ${share} of its attention; ${places}.`
+      : `The ${source} at ${here} went most to ${there} of the output, which gives it ${share} of its attention; ${places}.`;
+  }
+  if (mode === 'map') return `Each place of the output has the colour of the place of the ${source} it looks at most.`;
+  if (mode === 'arrows') return `Arrows lead from places of the output to where they look most in the ${source}.`;
+  if (pins > 0) return `${pins === 1 ? 'One place is' : `${pins} places are`} pinned. Escape takes the last pin away.`;
+  const applied = contrast === 1 ? '' : ` Attention is shown as the run applied it, with its contrast of ${contrast}.`;
+  return `Point at the output to see where it looks in the ${source}, or at the ${source} to see where it went; click to pin.${applied}`;
+}
