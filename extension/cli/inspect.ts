@@ -14,6 +14,7 @@ export interface InspectFlags {
   head?: number;
   from: 'output' | 'appearance';
   map: 'heat' | 'correspondence';
+  appearance?: number;
   raw?: boolean;
   out?: string;
   size: number;
@@ -62,6 +63,7 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
       node,
       step,
       level,
+      look: (flags.appearance ?? 1) - 1,
       raw: flags.raw ?? false,
       ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
     };

@@ -109,6 +109,7 @@ program
     new Option('--from <side>', 'which picture --at points into').choices(['output', 'appearance']).default('output'),
   )
   .addOption(new Option('--map <kind>', 'what to draw').choices(['heat', 'correspondence']).default('heat'))
+  .option('--appearance <n>', 'which of several appearances, counted from 1', positive, 1)
   .option('--raw', 'without the contrast that the run applied')
   .option('--out <file>', 'the picture to write (default: RUN.heat.png or RUN.correspondence.png)')
   .option('--size <pixels>', 'its side, at least', positive, 512)

@@ -23,12 +23,17 @@ export const attentionSchema = z.object({
   layer: z.number().int().min(0).optional(),
   /** One head; absent: the mean of all of them. */
   head: z.number().int().min(0).optional(),
+  /** Which appearance, where there are several. */
+  look: z.number().int().min(0).default(0),
   /** The softmax itself, without the contrast that the run applied to it. */
   raw: z.boolean().default(false),
 });
 
 export const inspectOpenSchema = z.object(runNode);
-export const inspectPictureSchema = z.object({ ...runNode, picture: z.enum(['appearance', 'structure']) });
+export const inspectPictureSchema = z.object({
+  ...runNode,
+  picture: z.union([z.literal('structure'), z.number().int().min(0)]),
+});
 export const inspectMapSchema = attentionSchema.extend({
   /** `output`: where do these places of the output look; `source`: which places of the output look at these. */
   from: z.enum(['output', 'source']),
@@ -67,7 +72,7 @@ export interface InspectInfo {
   levels: { level: InspectLevel; side: number; layers: { index: number; heads: number }[] }[];
   /** Nodes whose inversions the two pictures are. */
   structure: string;
-  appearance: string;
+  appearances: string[];
   /** Pixels a side of both pictures as the model sees them, and of the result. */
   side: number;
 }
@@ -107,7 +112,7 @@ export interface InspectCorrespondence {
 export interface InspectRequests {
   /** What there is to ask; an error when the run is no longer in memory. */
   'inspect.open': { params: z.input<typeof inspectOpenSchema>; result: InspectInfo };
-  /** The appearance or the structure as the model saw it. */
+  /** An appearance (by its number) or the structure as the model saw it. */
   'inspect.picture': { params: z.input<typeof inspectPictureSchema>; result: { png: Uint8Array } };
   'inspect.map': { params: InspectMapRequest; result: InspectMap };
   'inspect.correspondence': { params: AttentionRequest; result: InspectCorrespondence };

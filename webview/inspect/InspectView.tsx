@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { type InspectInfo } from '../../extension/protocol/inspect';
 import { Tool } from '../app/Icon';
 import { usePictureOf } from '../nodes/NodePicture';
@@ -18,8 +18,6 @@ import {
   middleStep,
   type Mode,
   openInspection,
-  type Point,
-  pointKey,
   sideOf,
   unpin,
   useInspect,
@@ -107,7 +105,7 @@ const MODES: { mode: Mode; icon: string; label: string; title: string }[] = [
 
 function Head({ node }: { node: string }) {
   const info = useInspect((state) => state.info);
-  const { level, layer, head, raw, mode, asOfStep, pins } = useInspect();
+  const { level, layer, head, look, raw, mode, asOfStep, pins } = useInspect();
   const step = useStepShown(info);
   const current = info?.levels.find((one) => one.level === level);
   const layers = current?.layers ?? [];
@@ -156,6 +154,21 @@ function Head({ node }: { node: string }) {
               </option>
             ))}
           </select>
+          {info.appearances.length > 1 && (
+            <select
+              className="field"
+              aria-label="Appearance"
+              value={look}
+              data-testid="inspect-look"
+              onChange={(event) => useInspect.setState({ look: Number(event.target.value) })}
+            >
+              {info.appearances.map((id, index) => (
+                <option key={index} value={index}>
+                  {readable(id)}
+                </option>
+              ))}
+            </select>
+          )}
           {layers.length > 1 && (
             <select
               className="field"
@@ -239,7 +252,7 @@ const GAP = 56;
 const CAPTION = 30;
 
 function Stage({ info }: { info: InspectInfo }) {
-  const { level, layer, head, raw, mode, asOfStep, hover, pins, maps, correspondences, arrows, pictures } =
+  const { level, layer, head, look, raw, mode, asOfStep, hover, pins, maps, correspondences, arrows, pictures } =
     useInspect();
   const refusal = useInspect((state) => state.sentence);
   const step = useStepShown(info);
@@ -265,21 +278,24 @@ function Stage({ info }: { info: InspectInfo }) {
     if (mode === 'arrows') void loadArrows(view);
     for (const pin of pins) wantMap(view, { side: pin.side, token: tokenOfPin(pin, grid) });
     if (hover) wantMap(view, hover);
-  }, [source, step, level, layer, head, raw, mode, pins, hover, grid]);
+  }, [source, step, level, layer, head, look, raw, mode, pins, hover, grid]);
 
-  const view = viewAt(step);
-  const mapOf = (point: Point) => maps.get(pointKey(view, point));
-  const pinned = pins.map((pin) => {
-    const point = { side: pin.side, token: tokenOfPin(pin, grid) };
-    return { pin, point, found: mapOf(point) };
-  });
-  const hovered = hover && { point: hover, found: mapOf(hover) };
-  const correspondence = mode === 'map' ? correspondences.get(viewKey(view)) : undefined;
-  const arrowList = mode === 'arrows' ? arrows.get(viewKey(view)) : undefined;
+  const shownKey = viewKey({ step, level, layer, head, look, raw });
+  const pinned = useMemo(
+    () =>
+      pins.map((pin) => {
+        const point = { side: pin.side, token: tokenOfPin(pin, grid) };
+        return { pin, point, found: maps.get(`${shownKey} ${point.side} ${point.token}`) };
+      }),
+    [pins, maps, shownKey, grid],
+  );
+  const hovered = hover && { point: hover, found: maps.get(`${shownKey} ${hover.side} ${hover.token}`) };
+  const correspondence = mode === 'map' ? correspondences.get(shownKey) : undefined;
+  const arrowList = mode === 'arrows' ? arrows.get(shownKey) : undefined;
   const sentence = source
     ? (refusal ?? sentenceOf({ grid, source, hovered, pins: pins.length, mode, contrast: raw ? 1 : info.contrast }))
     : offSentence(info, step, grid);
-  const picture = source ? pictures[source] : pictures.appearance;
+  const picture = pictures[source === 'structure' ? 'structure' : look];
   const shared = { grid, side, pinned, hovered, arrows: arrowList, disabled: source === undefined };
   return (
     <>
@@ -297,7 +313,13 @@ function Stage({ info }: { info: InspectInfo }) {
           <Pane
             {...shared}
             which="source"
-            label={source === 'structure' ? 'Structure: its own keys held the shapes at this step' : 'Appearance'}
+            label={
+              source === 'structure'
+                ? 'Structure: its own keys held the shapes at this step'
+                : info.appearances.length > 1
+                  ? `Appearance ${look + 1} of ${info.appearances.length}`
+                  : 'Appearance'
+            }
             correspondence={correspondence}
           >
             {picture && <img src={picture} alt={source ?? 'appearance'} draggable={false} />}

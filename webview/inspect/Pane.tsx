@@ -118,9 +118,7 @@ function useOverlay(
   correspondence: Correspondence | undefined,
 ): { image: ImageData | undefined; dim: boolean } {
   const heat = hovered && hovered.point.side !== which ? hovered.found?.map : undefined;
-  const seen = pinned.filter(({ point, found }) => point.side !== which && found);
-  const pinKey = seen.map(({ pin, point }) => `${pin.id}.${point.token}`).join(' ');
-  const pinMaps = seen.map(({ found }) => found?.map);
+  const seen = useMemo(() => pinned.filter(({ point, found }) => point.side !== which && found), [pinned, which]);
   const targets = correspondence?.targets;
   const image = useMemo(() => {
     if (targets) return which === 'output' ? correspondencePixels(targets) : placePixels();
@@ -129,9 +127,7 @@ function useOverlay(
     return pinPixels(
       seen.map(({ pin, found }) => ({ map: found?.map ?? [], colour: PIN_COLOURS[pin.colour] ?? [255, 255, 255] })),
     );
-    // `seen` is a new list each time; its maps and pins are what matters.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [targets, heat, pinKey, which, ...pinMaps]);
+  }, [targets, heat, seen, which]);
   return { image, dim: image !== undefined };
 }
 

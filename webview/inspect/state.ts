@@ -5,7 +5,6 @@ import {
   type InspectInfo,
   type InspectLevel,
   type InspectPeak,
-  type InspectSource,
   tokensOf,
 } from '../../extension/protocol/inspect';
 import { bytesOf } from '../state/bytes';
@@ -49,8 +48,9 @@ export interface Correspondence {
 export interface View {
   step: number;
   level: InspectLevel;
-  layer?: number;
-  head?: number;
+  layer?: number | undefined;
+  head?: number | undefined;
+  look: number;
   raw: boolean;
 }
 
@@ -59,10 +59,12 @@ interface InspectState {
   /** Why there is nothing to see. */
   sentence: string | undefined;
   /** Blob URLs of the pictures as the model saw them. */
-  pictures: Partial<Record<InspectSource, string>>;
+  pictures: Readonly<Record<number | 'structure', string | undefined>>;
   level: InspectLevel;
   layer: number | undefined;
   head: number | undefined;
+  /** Which of several appearances. */
+  look: number;
   raw: boolean;
   mode: Mode;
   /** The output as it was at the step, instead of the result. */
@@ -80,10 +82,11 @@ interface InspectState {
 const initial: InspectState = {
   info: undefined,
   sentence: undefined,
-  pictures: {},
+  pictures: { structure: undefined },
   level: 'high',
   layer: undefined,
   head: undefined,
+  look: 0,
   raw: false,
   mode: 'point',
   asOfStep: false,
@@ -125,7 +128,7 @@ export function openInspection(id: string | undefined): void {
 
 /** Forgets what belongs to a run. */
 function forget(): void {
-  for (const url of Object.values(inspect().pictures)) URL.revokeObjectURL(url);
+  for (const url of Object.values(inspect().pictures)) if (url !== undefined) URL.revokeObjectURL(url);
   const { level, head, mode, raw, asOfStep } = inspect();
   useInspect.setState({ ...initial, level, head, mode, raw, asOfStep });
 }
@@ -150,7 +153,7 @@ export async function begin(node: string): Promise<void> {
     if (!studio().running && (timeline.node !== node || timeline.index === undefined)) {
       setTimeline({ node, index: middleStep(info, level) });
     } else setTimeline({ node });
-    for (const picture of ['appearance', 'structure'] as const) {
+    for (const picture of [...info.appearances.keys(), 'structure' as const]) {
       const { png } = await ask('inspect.picture', { runId: info.runId, node, picture });
       const url = URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
       useInspect.setState(({ pictures }) => ({ pictures: { ...pictures, [picture]: url } }));
@@ -186,11 +189,12 @@ export function useStepShown(info: InspectInfo | undefined): number {
 }
 
 export function viewAt(step: number): View {
-  const { level, layer, head, raw } = inspect();
-  return { step, level, ...(layer === undefined ? {} : { layer }), ...(head === undefined ? {} : { head }), raw };
+  const { level, layer, head, look, raw } = inspect();
+  return { step, level, look, ...(layer === undefined ? {} : { layer }), ...(head === undefined ? {} : { head }), raw };
 }
 
-export const viewKey = (view: View): string => JSON.stringify([view.step, view.level, view.layer, view.head, view.raw]);
+export const viewKey = (view: View): string =>
+  JSON.stringify([view.step, view.level, view.layer, view.head, view.look, view.raw]);
 export const pointKey = (view: View, { side, token }: Point): string => `${viewKey(view)} ${side} ${token}`;
 
 export function sideOf(info: InspectInfo | undefined, level: InspectLevel): number {

@@ -24,8 +24,8 @@ export const denoise: Executor = async (execution) => {
   // A run that keeps nothing can't be asked afterwards.
   if (context.options.useCache) {
     const { structure } = transfer;
-    const appearance = transfer.appearances[kept[0]!] ?? structure;
-    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearance, store }));
+    const appearances = kept.map((index) => transfer.appearances[index] ?? structure);
+    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearances, store }));
   }
   const missing = await sampler.missing(store);
   if (missing.size > 0) await context.referencePass(missing);

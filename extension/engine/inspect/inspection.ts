@@ -27,6 +27,8 @@ export interface Attention {
   level: InspectLevel;
   layer?: number;
   head?: number;
+  /** Which appearance; the output's queries are the same for all of them. */
+  look: number;
   raw: boolean;
 }
 
@@ -50,7 +52,7 @@ export class Inspection {
       node: string;
       sampler: Sampler;
       structure: InversionValue;
-      appearance: InversionValue;
+      appearances: readonly InversionValue[];
       store: ContentStore;
     },
   ) {}
@@ -60,7 +62,7 @@ export class Inspection {
   }
 
   info(runId: string): InspectInfo {
-    const { node, sampler, structure, appearance } = this.of;
+    const { node, sampler, structure, appearances } = this.of;
     const levels = (['high', 'low'] as const).flatMap((level) => {
       const layers = this.unetLayers.filter((layer) => layer.level === level);
       if (layers.length === 0) return [];
@@ -77,14 +79,25 @@ export class Inspection {
       contrast: sampler.total > 0 ? sampler.swapAt(0).contrast : 1,
       levels,
       structure: structure.node,
-      appearance: appearance.node,
+      appearances: appearances.map((one) => one.node),
       side: structure.picture.side,
     };
   }
 
   /** The picture that a map over a source is laid on: side × side × 3 bytes. */
-  picture(source: InspectSource): { rgb: Uint8Array; side: number } {
-    return this.of[source].picture;
+  picture(source: InspectSource, look: number): { rgb: Uint8Array; side: number } {
+    return this.sourceOf(source, look).picture;
+  }
+
+  private sourceOf(source: InspectSource, look: number): InversionValue {
+    const { structure, appearances, node } = this.of;
+    const found = source === 'structure' ? structure : appearances[look];
+    if (found) return found;
+    throw new WeftError(
+      'graph',
+      `${node} has ${appearances.length} appearances: there is no number ${look + 1}.`,
+      node,
+    );
   }
 
   /** Tokens a side of a level. */
@@ -135,8 +148,8 @@ export class Inspection {
     attention: Attention,
     cache: ContentStore,
   ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
-    const { step, level, layer, head, raw } = attention;
-    const key = JSON.stringify([step, level, layer, raw]);
+    const { step, level, layer, head, look, raw } = attention;
+    const key = JSON.stringify([step, level, layer, look, raw]);
     let loading = this.layers.get(key);
     if (!loading) {
       loading = this.load(attention, cache);
@@ -152,7 +165,7 @@ export class Inspection {
   }
 
   private async load(
-    { step, level, layer: only, raw }: Attention,
+    { step, level, layer: only, look, raw }: Attention,
     cache: ContentStore,
   ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
     const { node, sampler, store } = this.of;
@@ -167,7 +180,7 @@ export class Inspection {
       const known = this.unetLayers.filter((one) => one.level === level).map(({ index }) => index);
       throw new WeftError('graph', `This resolution has the layers ${known.join(', ')}, and no layer ${only}.`, node);
     }
-    const keys = await this.keysOf(source, step);
+    const keys = await this.keysOf(this.sourceOf(source, look), step);
     const unet = () => this.of.structure.checkpoint.unet(this.counts);
     const queries = await sampler.queriesAt(step, { store, unet, attention: cache });
     if (!queries) {
@@ -190,9 +203,8 @@ export class Inspection {
   }
 
   /** The keys that the reference pass kept of a step, or keeps now. */
-  private async keysOf(source: InspectSource, step: number): Promise<Float32Array[]> {
+  private async keysOf({ trajectory, checkpoint }: InversionValue, step: number): Promise<Float32Array[]> {
     const { store } = this.of;
-    const { trajectory, checkpoint } = this.of[source];
     try {
       return (await trajectory.keyValuesAt(step, store)).keys;
     } catch {
@@ -217,8 +229,11 @@ export class Inspection {
       : `${where}. It is on from step ${on[0]! + 1} to step ${on[on.length - 1]! + 1}.`;
   }
 
-  private summaryOf({ step, level, layer, head, raw }: Attention, layers: AttentionLayer[]): Promise<AttentionSummary> {
-    const key = JSON.stringify([step, level, layer, head, raw]);
+  private summaryOf(
+    { step, level, layer, head, look, raw }: Attention,
+    layers: AttentionLayer[],
+  ): Promise<AttentionSummary> {
+    const key = JSON.stringify([step, level, layer, head, look, raw]);
     let summary = this.summaries.get(key);
     if (!summary) {
       summary = summarise(layers, head);

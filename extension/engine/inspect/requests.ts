@@ -46,7 +46,9 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
     },
     'inspect.picture': async (params) => {
       const { picture, ...where } = parsed(inspectPictureSchema, params);
-      const { rgb, side } = find(where).picture(picture);
+      const inspection = find(where);
+      const { rgb, side } =
+        picture === 'structure' ? inspection.picture('structure', 0) : inspection.picture('appearance', picture);
       return { png: await encodePng({ width: side, height: side, rgb }) };
     },
     'inspect.map': async (params) => {
@@ -72,7 +74,7 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
       }
       if (!point) throw new WeftError('graph', 'A heat map needs a place to look from.', where.node);
       const { weights, peaks, source } = await inspection.map(where, from, [point], cache);
-      const below = from === 'source' ? output() : inspection.picture(source);
+      const below = from === 'source' ? output() : inspection.picture(source, where.look);
       return { png: await encodePng(drawHeat(below, floatsOf(weights), size)), peak: peaks[0], source };
     },
   };

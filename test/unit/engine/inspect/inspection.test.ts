@@ -51,7 +51,7 @@ describe('what can be asked', () => {
     ]);
     expect(info.steps.map(({ low }) => low).filter(Boolean)).toEqual(['appearance', 'appearance']);
     expect(info.contrast).toBeCloseTo(1.67);
-    expect([info.structure, info.appearance]).toEqual(['invert-structure', 'invert-appearance']);
+    expect([info.structure, ...info.appearances]).toEqual(['invert-structure', 'invert-appearance']);
   });
 
   it('gives a row that is a distribution, and the contrast only where the run applied it', async () => {
