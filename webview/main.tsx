@@ -7,6 +7,7 @@ import './styles/canvas.css';
 import './styles/inspector.css';
 import './styles/timeline.css';
 import './styles/inspect.css';
+import './styles/mask.css';
 import { App } from './app/App';
 import { flushParams } from './state/actions';
 import { onHostMessage, postToHost } from './state/host';

@@ -21,6 +21,7 @@ const shapes: Record<Kind, Shape> = {
   openCell: { node: 'string', row: 'number', column: 'number' },
   requestPictures: {},
   inspect: { id: 'number', method: 'string', params: 'object' },
+  saveCorrection: { node: 'string', param: 'string', png: 'bytes' },
   savePng: { name: 'string', png: 'bytes' },
   pickFile: { node: 'string', param: 'string' },
   dropped: { uris: 'strings', position: 'point', node: 'string?', param: 'string?' },

@@ -75,6 +75,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
         else if (event?.event === 'picture') this.post({ ...event, type: 'picture' });
         else if (event?.event === 'sweep') this.post({ ...event, type: 'sweep' });
         else if (event?.event === 'cell') this.post(cellMessage(event));
+        else if (event?.event === 'segmentation') this.post({ ...event, type: 'segmentation' });
         else if (event?.event === 'node' || event?.event === 'warning') {
           const status = record.state.nodes[event.node];
           if (status) this.outbox.status({ type: 'node', runId: event.runId, node: event.node, status });
@@ -206,6 +207,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
         this.post({ type: 'inspected', id, error: error instanceof Error ? error.message : String(error) });
       }
     },
+    saveCorrection: ({ node, param, png }) => this.saveCorrection(node, param, png),
     savePng: ({ name, png }) => this.savePng(name, png),
     milestone: ({ name, ms }) =>
       this.services.log.info(
@@ -225,6 +227,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     this.postProblems();
     const record = runs.recordOf(this.key);
     this.outbox.run({ type: 'run', run: record?.state });
+    for (const news of record?.segmentations.values() ?? []) this.post({ ...news, type: 'segmentation' });
     for (const picture of record?.pictures.values() ?? []) this.post({ ...picture, type: 'picture' });
     for (const [node, { columns, rows, cells }] of record?.sweeps ?? []) {
       this.post({ type: 'sweep', runId: record!.state.runId, node, columns, rows });
@@ -341,6 +344,19 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     if (!mayRead(this.document.uri, file, this.services.picked)) await this.services.picked.add(file.fsPath);
     this.allowPicked();
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+  }
+
+  /** Writes what was painted beside the graph, under a name of its own for each node, and names it in the node. */
+  private async saveCorrection(node: string, param: string, png: Uint8Array): Promise<void> {
+    const { document } = this;
+    if (!vscode.workspace.isTrusted)
+      throw new Error('A correction is a file beside the graph: trust this folder to write it.');
+    if (document.isUntitled) throw new Error('A correction is a file beside the graph: save the graph first.');
+    const stem = path.posix.basename(document.uri.path).replace(/\.weft\.json$/, '');
+    const name = `${stem}.${node.replace(/[^a-z0-9-]/g, '')}.png`;
+    await vscode.workspace.fs.writeFile(vscode.Uri.joinPath(document.uri, '..', name), png);
+    await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+    await this.postResolved();
   }
 
   private async savePng(name: string, png: Uint8Array): Promise<void> {

@@ -13,7 +13,7 @@ const MAX_TEXTS = 64;
 /** Latin-1 letters of a keyword without control characters (§11.3.3.1 allows 1 to 79). */
 const KEYWORD = /^[\x20-\x7e\xa1-\xff]{1,79}$/;
 
-function isPng(bytes: Uint8Array): boolean {
+export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => bytes[i] === byte);
 }
 

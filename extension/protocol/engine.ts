@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { type ErrorReport } from './errors';
 import { type InspectRequests } from './inspect';
+import { type SegmentationNews } from './mask';
 
 export const PROTOCOL_VERSION = 1;
 
@@ -301,6 +302,8 @@ export type EngineEvent =
     }
   /** The picture a node holds when it is done (image, mask, result), as PNG. */
   | { event: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
+  /** Clusters, noun map and mask of a segment node, when previews are wanted. */
+  | ({ event: 'segmentation' } & SegmentationNews)
   | { event: 'warning'; runId: string; node: string; message: string };
 
 export type ToEngine = {

@@ -4,6 +4,7 @@
  */
 import { type GraphEdit, type Problem } from '../graph';
 import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind, type SweepSide } from './engine';
+import { type SegmentationNews } from './mask';
 import { type InspectMethod, type InspectRequests } from './inspect';
 
 /** A picture of the workspace that a node may use. `uri` is a webview URI, `path` is relative to the graph file. */
@@ -86,6 +87,8 @@ export type HostToStudio =
       png?: Uint8Array;
       message?: string;
     }
+  /** What a segment node found: for the mask editor. */
+  | ({ type: 'segmentation' } & SegmentationNews)
   /** The outline, a problem or a command points at a node. */
   | { type: 'reveal'; node: string; param?: string }
   /** A command of the host that acts on the canvas. */
@@ -143,6 +146,8 @@ export type StudioToHost =
   | { type: 'requestPictures' }
   /** A question about a run's attention, for the engine. */
   | { type: 'inspect'; id: number; method: InspectMethod; params: InspectRequests[InspectMethod]['params'] }
+  /** A mask's correction as it was painted, to be written beside the graph and named in the node. */
+  | { type: 'saveCorrection'; node: string; param: string; png: Uint8Array }
   /** A picture the page has drawn, to be written where the person says. */
   | { type: 'savePng'; name: string; png: Uint8Array }
   /** Show VS Code's file picker; the answer is an edit of the parameter. */

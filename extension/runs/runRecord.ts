@@ -1,5 +1,6 @@
 import { type EngineEvent, type RunResult, type SweepSide } from '../protocol/engine';
 import { type ErrorReport } from '../protocol/errors';
+import { type SegmentationNews } from '../protocol/mask';
 import { type NodeStatus, type RunState, type TimelineFrame } from '../protocol/studio';
 
 export interface NodePicture {
@@ -27,6 +28,7 @@ export class RunRecord {
   /** Sweeps by their node, with the newest of each cell. */
   readonly sweeps = new Map<string, SweepRecord>();
   readonly pictures = new Map<string, NodePicture>();
+  readonly segmentations = new Map<string, SegmentationNews>();
   private frameBytes = 0;
   private readonly frameList: TimelineFrame[] = [];
 
@@ -55,7 +57,9 @@ export class RunRecord {
         for (const node of event.nodes) this.state.nodes[node] ??= { state: 'waiting' };
         return true;
       case 'node': {
-        const { state, step, total, secondsLeft, message } = event;
+        const { state, step, total, secondsLeft } = event;
+        // What a node was warned of stays with it when it goes on and when it is done.
+        const message = event.message ?? this.state.nodes[event.node]?.message;
         this.state.nodes[event.node] = dropUndefined({ state, step, total, secondsLeft, message });
         return true;
       }
@@ -76,6 +80,8 @@ export class RunRecord {
       }
       case 'cell':
         this.sweeps.get(event.node)?.cells.set(`${event.row}/${event.column}`, event);
+      case 'segmentation':
+        this.segmentations.set(event.node, event);
         return true;
       case 'picture': {
         const { runId, node, port, png, caption } = event;

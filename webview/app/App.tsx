@@ -1,6 +1,7 @@
 import { type KeyboardEvent } from 'react';
 import { Canvas } from '../canvas/Canvas';
 import { InspectView } from '../inspect/InspectView';
+import { MaskView } from '../mask/MaskView';
 import { Inspector } from '../inspector/Inspector';
 import { setPage } from '../state/page';
 import { INSPECTOR_WIDTH } from '../state/pageState';
@@ -20,6 +21,7 @@ export function App() {
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
+  const masking = useStudio((state) => (state.page.inspecting === undefined ? state.page.masking : undefined));
   const inspecting = useStudio((state) => state.page.inspecting);
   const fileName = useStudio((state) => state.fileName);
   useClipboardEvents();
@@ -45,7 +47,13 @@ export function App() {
           <Toasts />
         </main>
       )}
-      <main className="panes" hidden={inspecting !== undefined}>
+      {masking !== undefined && (
+        <main className="panes">
+          <MaskView key={masking} node={masking} />
+          <Toasts />
+        </main>
+      )}
+      <main className="panes" hidden={inspecting !== undefined || masking !== undefined}>
         <div className="canvas-pane">
           <Canvas />
           <Toasts />

@@ -518,6 +518,6 @@ function pathParamUnder(target: EventTarget): { node?: string; param?: string } 
   const id = target instanceof Element ? target.closest('.react-flow__node-weft')?.getAttribute('data-id') : undefined;
   const node = studio().nodes.find((other) => other.id === id);
   if (node?.type !== 'weft') return {};
-  const param = node.data.spec?.params.find((one) => one.kind === 'path' && one.access === 'read');
+  const param = node.data.spec?.params.find((one) => one.kind === 'path' && one.access === 'read' && one.required);
   return param ? { node: node.id, param: param.name } : {};
 }

@@ -2,6 +2,7 @@ import { Tool } from '../app/Icon';
 import { deleteSelection, startRename, toggleMute } from '../state/actions';
 import { type NodeData } from '../state/flow';
 import { run } from '../state/running';
+import { setPage } from '../state/page';
 import { useStudio } from '../state/store';
 import { duration } from '../timeline/maths';
 import { openInspection } from '../inspect/state';
@@ -46,6 +47,14 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
           onClick={() => run(id)}
           data-testid="run-to"
         />
+        {kind === 'mask' && (
+          <Tool
+            icon="paintcan"
+            label="Look at the mask and correct it"
+            data-testid="mask-open"
+            onClick={() => setPage({ masking: id })}
+          />
+        )}
         {(kind === 'result' || kind === 'compare') && (
           <Tool
             icon="eye-watch"

@@ -3,6 +3,7 @@ import { type NodeData } from '../state/flow';
 import { newest } from '../state/frames';
 import { postToHost } from '../state/host';
 import { openNodePicture } from '../state/actions';
+import { setPage } from '../state/page';
 import { useStudio } from '../state/store';
 import { baseName, readable } from '../state/words';
 import { openInspection } from '../inspect/state';
@@ -84,7 +85,7 @@ function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'm
       id={id}
       label={`Open the picture of ${readable(id)} in VS Code`}
       selected={selected}
-      inspect={kind === 'result'}
+      inspect={kind === 'inversion' ? undefined : kind}
     >
       {content}
     </Opener>
@@ -134,11 +135,30 @@ export function usePictureOf(id: string | undefined): ReactNode {
   return file ? <img src={file} alt={label} draggable={false} decoding="async" /> : undefined;
 }
 
-function Opener(props: { id: string; label: string; selected: boolean; inspect?: boolean; children: ReactNode }) {
+function Opener(props: {
+  id: string;
+  label: string;
+  selected: boolean;
+  inspect?: 'result' | 'mask';
+  children: ReactNode;
+}) {
   return (
     <div className="picture" onDoubleClick={() => openNodePicture(props.id)}>
       {props.children}
-      {props.inspect && (
+      {props.inspect === 'mask' && (
+        <button
+          type="button"
+          className="picture-open picture-inspect nodrag"
+          tabIndex={props.selected ? 0 : -1}
+          aria-label={`Look at ${readable(props.id)} and correct it`}
+          title="Look at the mask and correct it"
+          data-testid={`mask-${props.id}`}
+          onClick={() => setPage({ masking: props.id })}
+        >
+          <span className="codicon codicon-paintcan" aria-hidden="true" />
+        </button>
+      )}
+      {props.inspect === 'result' && (
         <button
           type="button"
           className="picture-open picture-inspect nodrag"

@@ -28,7 +28,7 @@ export function RunNote({ id, data }: { id: string; data: NodeData }) {
 
 function fixOf(data: NodeData): { action: 'pickFile' | 'addCheckpoint' | 'showOutput'; label: string } {
   const kinds = data.spec?.params ?? [];
-  if (kinds.some((param) => param.kind === 'path' && param.access === 'read')) {
+  if (kinds.some((param) => param.kind === 'path' && param.access === 'read' && param.required)) {
     return { action: 'pickFile', label: 'Choose another picture…' };
   }
   if (kinds.some((param) => param.kind === 'checkpoint'))

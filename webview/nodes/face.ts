@@ -17,6 +17,7 @@ export type PictureKind =
 export function pictureKind(spec: NodeSpec): PictureKind | undefined {
   if (spec.params.some((param) => param.kind === 'path' && param.access === 'read')) return 'file';
   if (spec.params.some((param) => param.kind === 'axis')) return 'sweep';
+  if (spec.params.some((param) => param.kind === 'path' && param.access === 'read' && param.required)) return 'file';
   const gives = new Set(spec.outputs.map((output) => output.type));
   if (gives.has('timeline')) return 'result';
   if (gives.has('inversion')) return 'inversion';

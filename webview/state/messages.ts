@@ -1,5 +1,6 @@
 import { type HostToStudio, type NodeStatus } from '../../extension/protocol/studio';
 import { onInspected } from '../inspect/ask';
+import { onSegmentation } from '../mask/state';
 import { bytesOf } from './bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from './document';
@@ -71,6 +72,7 @@ const handlers: Handlers = {
     postToHost({ type: 'flushed', id });
   },
   inspected: onInspected,
+  segmentation: onSegmentation,
   error: ({ message }) => {
     onHostError();
     toast(message);

@@ -11,6 +11,8 @@ export interface PageState {
   timelineOpen: boolean;
   /** The denoise node whose attention is looked at, in place of the canvas. */
   inspecting?: string;
+  /** The segment node whose mask is looked at, in place of the canvas. */
+  masking?: string;
   timeline: { node?: string; index?: number; kind: PreviewKind; compareWith?: number };
 }
 
@@ -40,6 +42,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspectorWidth === 'number') state.inspectorWidth = clamp(given.inspectorWidth, INSPECTOR_WIDTH);
   if (typeof given.timelineHeight === 'number') state.timelineHeight = clamp(given.timelineHeight, TIMELINE_HEIGHT);
   if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
+  if (typeof given.masking === 'string') state.masking = given.masking;
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;
   if (typeof given.timeline === 'object' && given.timeline !== null) {

@@ -5,6 +5,7 @@ import { loadMask } from '../image/load';
 import { type Executor } from '../run/context';
 import { firstSeen } from '../run/firstSeen';
 import { readInput } from '../run/readInput';
+import { warnOfShare } from '../run/suspiciousMask';
 
 export const maskImage: Executor = async (execution) => {
   const { node, context } = execution;
@@ -24,6 +25,7 @@ export const maskImage: Executor = async (execution) => {
           });
           if (!mask.includes(1))
             context.warn(node.id, `${file} has nothing brighter than ${threshold}: AdaIN will use the whole picture.`);
+          else warnOfShare(mask.reduce((sum, value) => sum + value, 0) / mask.length, node.id, context);
           return mask;
         },
       },

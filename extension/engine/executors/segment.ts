@@ -1,14 +1,22 @@
+import { createHash } from 'node:crypto';
+import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { keyOf } from '../cache/store';
+import { type Tensors } from '../cache/tensorFile';
 import { noDemand } from '../diffusion/trajectory';
+import { correct, loadCorrection } from '../image/correction';
 import { maskPicture } from '../image/mask';
-import { type Executor, type RunContext } from '../run/context';
+import { encodePng } from '../image/png';
+import { type Execution, type Executor, type RunContext } from '../run/context';
 import { mergeDemand } from '../run/demands';
 import { requiredInput } from '../run/inputs';
+import { readInput } from '../run/readInput';
 import { segmentStep } from '../run/settings';
+import { warnOfShare } from '../run/suspiciousMask';
 import { type InversionValue } from '../run/values';
 
-const SEGMENT_VERSION = 2;
+const SEGMENT_VERSION = 3;
+const OVERRIDE_VERSION = 1;
 /** The authors' program seeds its K-means once; so does this one, whatever the noise's seed. */
 const KMEANS_SEED = 42;
 
@@ -23,16 +31,36 @@ export const segment: Executor = async (execution) => {
   const [height, width] = checkpoint.latentSize;
 
   const key = keyOf('mask', SEGMENT_VERSION, [trajectory.referenceKey, step, noun, clusters, KMEANS_SEED]);
-  const kept = (await store.get(key))?.mask?.data;
-  const mask = kept ?? (await findObject(inversion, step, noun, clusters, context));
-  if (!kept) store.put(key, { mask: { dims: [height, width], data: mask } });
+  const kept = await store.get(key);
+  const found = kept?.mask ? readFound(kept) : await findObject(inversion, step, noun, clusters, context);
+  if (!kept?.mask) store.put(key, writeFound(found, height, width));
+  const correction =
+    node.params['override'] === undefined ? undefined : await readCorrection(execution, [height, width]);
+  const mask = correction ? correct(found.mask, correction.cells) : found.mask;
+  const digest = correction ? keyOf('corrected-mask', OVERRIDE_VERSION, [key, correction.digest]) : key;
   const share = mask.reduce((sum, value) => sum + value, 0) / mask.length;
+  if (context.options.previewEvery > 0) {
+    const { rgb, side } = inversion.picture;
+    context.emit({
+      event: 'segmentation',
+      runId: context.options.runId,
+      node: node.id,
+      noun,
+      side: width,
+      labels: Uint8Array.from(found.labels),
+      inside: Uint8Array.from(found.inside),
+      nounMap: Uint8Array.from(found.nounMap, (value) => 255 * Math.min(1, Math.max(0, value))),
+      found: Uint8Array.from(found.mask),
+      correction: correction?.cells ?? new Uint8Array(height * width),
+      png: await encodePng({ width: side, height: side, rgb }),
+    });
+  }
   if (share === 0) {
     context.warn(
       node.id,
-      `No part of the picture stands out as "${noun}", so AdaIN will use both whole pictures. Try another noun, another number of clusters, or a mask-image node.`,
+      `No part of the picture stands out as "${noun}", so AdaIN will use both whole pictures. Try another noun, another number of clusters, or paint the mask by hand.`,
     );
-  }
+  } else warnOfShare(share, node.id, context);
   context.emit({
     event: 'picture',
     runId: context.options.runId,
@@ -42,19 +70,46 @@ export const segment: Executor = async (execution) => {
     caption: share === 0 ? `no ${noun} found` : `${Math.round(100 * share)} % of the picture`,
   });
   return {
-    outputs: { mask: { kind: 'mask', digest: key, found: share > 0, onGrid: async () => mask } },
-    computed: kept === undefined,
+    outputs: { mask: { kind: 'mask', digest, found: share > 0, onGrid: async () => mask } },
+    computed: kept?.mask === undefined,
   };
 };
 
-/** Where the noun is, [h·w] of 0 and 1; all 0 when it is not found. */
+/** What was found in a picture, before anybody corrects it. */
+interface Found {
+  /** [h·w] of 0 and 1; all 0 when the noun is not found. */
+  mask: Float32Array;
+  /** [h·w] cluster of each cell, and for each cluster 1 when it belongs to the noun. */
+  labels: ArrayLike<number>;
+  inside: ArrayLike<number>;
+  /** [h·w] how strongly each cell is the noun, 0 … 1; empty when the noun is not in the prompt. */
+  nounMap: Float32Array;
+}
+
+function writeFound({ mask, labels, inside, nounMap }: Found, height: number, width: number): Tensors {
+  return {
+    mask: { dims: [height, width], data: mask },
+    labels: { dims: [height, width], data: Float32Array.from(labels) },
+    inside: { dims: [inside.length], data: Float32Array.from(inside) },
+    nounMap: { dims: [nounMap.length], data: nounMap },
+  };
+}
+
+const readFound = ({ mask, labels, inside, nounMap }: Tensors): Found => ({
+  mask: mask!.data,
+  labels: labels!.data,
+  inside: inside!.data,
+  nounMap: nounMap!.data,
+});
+
+/** Where the noun is. */
 async function findObject(
   inversion: InversionValue,
   step: number,
   noun: string,
   clusters: number,
   context: RunContext,
-): Promise<Float32Array> {
+): Promise<Found> {
   const { checkpoint, trajectory, prompt } = inversion;
   const [height, width] = checkpoint.latentSize;
   const { selfProbe, crossProbe } = checkpoint.prepared.unet.interface;
@@ -70,7 +125,7 @@ async function findObject(
     );
   }
   const positions = (await checkpoint.tokenizer()).positionsOf(prompt.text, noun);
-  const { mask } = await checkpoint.segment({
+  const { mask, labels, clusterNouns, nounMaps } = await checkpoint.segment({
     selfQuery: probe.selfQuery,
     selfKey: probe.selfKey,
     selfHeads: selfProbe.heads,
@@ -84,5 +139,18 @@ async function findObject(
     clusters,
     seed: KMEANS_SEED,
   });
-  return mask;
+  const inside = clusterNouns.map((owner) => Number(owner === noun));
+  return { mask, labels, inside, nounMap: nounMaps[0] ?? new Float32Array() };
+}
+
+/** The correction that a node names, on its latent grid. */
+async function readCorrection(
+  execution: Execution,
+  [height, width]: [number, number],
+): Promise<{ cells: Uint8Array<ArrayBuffer>; digest: string }> {
+  const { file, bytes } = await readInput(execution, 'override');
+  const cells = await loadCorrection(bytes, height, width, path.basename(file)).catch((error: unknown) => {
+    throw error instanceof WeftError ? error.at(execution.node.id) : error;
+  });
+  return { cells, digest: createHash('sha256').update(cells).digest('hex') };
 }

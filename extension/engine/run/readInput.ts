@@ -4,12 +4,15 @@ import { resolveInput } from '../paths';
 import { type Execution } from './context';
 
 /**
- * The file that a node's `path` names, and its bytes.
+ * The file that a node's parameter names, and its bytes.
  * @throws WeftError `graph` when the path may not be read, or can't
  */
-export async function readInput({ node, context }: Execution): Promise<{ file: string; bytes: Buffer }> {
+export async function readInput(
+  { node, context }: Execution,
+  param = 'path',
+): Promise<{ file: string; bytes: Buffer }> {
   const { roots, picked, allowOutside } = context.options;
-  const file = await resolveInput(String(node.params['path']), {
+  const file = await resolveInput(String(node.params[param]), {
     graphFolder: context.graphFolder,
     roots,
     picked,

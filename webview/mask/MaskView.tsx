@@ -1,0 +1,398 @@
+import { useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from 'react';
+import { fromOklab, heatColour } from '../../extension/protocol/colours';
+import { maskCell, SUSPICIOUS_SHARE } from '../../extension/protocol/mask';
+import { Tool } from '../app/Icon';
+import { resetParam } from '../state/actions';
+import { postToHost } from '../state/host';
+import { setPage } from '../state/page';
+import { run } from '../state/running';
+import { announce, useStudio } from '../state/store';
+import { readable } from '../state/words';
+import { borders, brushCells, corrected, flipCluster, outline, strokeCells, withCells } from './cells';
+import { type Segmentation, useSegmentations } from './state';
+
+type Layer = 'mask' | 'clusters' | 'noun';
+type ToolName = 'cluster' | 'paint' | 'erase';
+
+const close = () => setPage({ masking: undefined });
+
+/** A segment node's mask over its picture: what was found and why, and a brush to correct it. */
+export function MaskView({ node }: { node: string }) {
+  const found = useSegmentations((state) => state[node]);
+  const canRun = useStudio((state) => state.canRun);
+  return (
+    <section
+      className="inspect"
+      aria-label={`Mask of ${readable(node)}`}
+      data-testid="mask-view"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.stopPropagation();
+        close();
+      }}
+    >
+      {found ? (
+        <Editor key={found.runId} node={node} found={found} />
+      ) : (
+        <>
+          <div className="inspect-head">
+            <h2>Mask</h2>
+            <span className="where">{readable(node)}</span>
+            <Tool icon="close" label="Back to the graph" keys="Escape" data-testid="mask-close" onClick={close} />
+          </div>
+          <div className="inspect-nothing">
+            <p>The mask has not been looked for in this window.</p>
+            <button
+              type="button"
+              className="button"
+              disabled={!canRun}
+              data-testid="mask-run"
+              onClick={() => run(node)}
+            >
+              Find it
+            </button>
+            <p className="hint">What was computed before is kept, so that this takes a moment.</p>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+const TOOLS: { tool: ToolName; icon: string; label: string; title: string }[] = [
+  { tool: 'cluster', icon: 'wand', label: 'Flip cluster', title: 'A click puts a whole cluster in or out (C)' },
+  { tool: 'paint', icon: 'edit', label: 'Paint', title: 'Paint what belongs to the object (P)' },
+  { tool: 'erase', icon: 'eraser', label: 'Erase', title: 'Erase what does not (E)' },
+];
+const LAYERS: { layer: Layer; label: string }[] = [
+  { layer: 'mask', label: 'Mask' },
+  { layer: 'clusters', label: 'Clusters' },
+  { layer: 'noun', label: 'Noun' },
+];
+
+function Editor({ node, found }: { node: string; found: Segmentation }) {
+  const { side, labels } = found;
+  const readOnly = useStudio((state) => state.readOnly);
+  const canRun = useStudio((state) => state.canRun);
+  const written = useStudio((state) => state.graph?.nodes[node]?.params?.['override']);
+  const [layer, setLayer] = useState<Layer>('mask');
+  const [tool, setTool] = useState<ToolName>('cluster');
+  const [size, setSize] = useState(Math.max(1, Math.round(side / 12)));
+  const [history, setHistory] = useState({ past: [found.correction], at: 0 });
+  const [saved, setSaved] = useState(found.correction);
+  /** Where the pointer or the keys are, in cells. */
+  const [at, setAt] = useState<[number, number] | undefined>();
+  /** A stroke that is being drawn. */
+  const [stroke, setStroke] = useState<{ correction: Uint8Array; last: [number, number] } | undefined>();
+  const now = history.past[history.at] ?? found.correction;
+  const correction = stroke?.correction ?? now;
+  const mask = corrected(found.found, correction);
+  const share = mask.reduce((sum, value) => sum + value, 0) / mask.length;
+  const changed = now !== saved;
+  const suspicious = share < SUSPICIOUS_SHARE.least || share > SUSPICIOUS_SHARE.most;
+
+  const commit = (next: Uint8Array) => {
+    if (next.every((value, cell) => value === now[cell])) return;
+    const past = [...history.past.slice(0, history.at + 1), next];
+    setHistory({ past, at: past.length - 1 });
+    const area = corrected(found.found, next).reduce((sum, value) => sum + value, 0) / next.length;
+    announce(`The mask covers ${percent(area)} of the picture.`);
+  };
+  const go = (by: number) =>
+    setHistory(({ past, at: place }) => ({ past, at: Math.min(past.length - 1, Math.max(0, place + by)) }));
+  const dab = (place: [number, number]) => {
+    const cell = Math.floor(place[1]) * side + Math.floor(place[0]);
+    if (tool === 'cluster') commit(flipCluster(now, found.found, labels, cell));
+    else commit(withCells(now, found.found, brushCells(side, ...place, size), tool === 'paint'));
+  };
+  const placeOf = (event: PointerEvent<HTMLDivElement>): [number, number] => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const inside = (value: number) => Math.min(side - 0.001, Math.max(0, value * side));
+    return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+  };
+  const save = async () => {
+    const png = await toPng(now, side);
+    if (!png) return;
+    postToHost({ type: 'saveCorrection', node, param: 'override', png });
+    setSaved(now);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const middle: [number, number] = at ?? [side / 2, side / 2];
+    const by = event.shiftKey ? 4 : 1;
+    const moves: Record<string, [number, number]> = {
+      ArrowLeft: [-by, 0],
+      ArrowRight: [by, 0],
+      ArrowUp: [0, -by],
+      ArrowDown: [0, by],
+    };
+    const move = moves[event.key];
+    const key = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && key === 'z') go(event.shiftKey ? 1 : -1);
+    else if ((event.ctrlKey || event.metaKey) && key === 'y') go(1);
+    else if (event.ctrlKey || event.metaKey || event.altKey) return;
+    else if (move) {
+      const inside = (value: number) => Math.min(side - 0.5, Math.max(0.5, Math.floor(value) + 0.5));
+      setAt([inside(middle[0] + move[0]), inside(middle[1] + move[1])]);
+    } else if (key === 'enter' || key === ' ') dab(middle);
+    else if (key === '[') setSize(Math.max(1, size - 1));
+    else if (key === ']') setSize(Math.min(side, size + 1));
+    else if (key === 'c') setTool('cluster');
+    else if (key === 'p') setTool('paint');
+    else if (key === 'e') setTool('erase');
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const [square, reach] = useSquare();
+  return (
+    <>
+      <div className="inspect-head" role="toolbar" aria-label="Mask">
+        <h2>Mask</h2>
+        <span className="where">
+          {readable(node)} · “{found.noun}”
+        </span>
+        <Choice
+          name="What is shown"
+          options={LAYERS.map((one) => ({ ...one, value: one.layer }))}
+          value={layer}
+          onChange={setLayer}
+        />
+        <Choice
+          name="Tool"
+          options={TOOLS.map((one) => ({ ...one, value: one.tool }))}
+          value={tool}
+          onChange={setTool}
+        />
+        <label className="mask-size">
+          <span>Size</span>
+          <input
+            type="range"
+            min={1}
+            max={Math.max(2, Math.round(side / 2))}
+            value={size}
+            disabled={tool === 'cluster'}
+            data-testid="mask-size"
+            aria-valuetext={`${size} cells`}
+            onChange={(event) => setSize(Number(event.target.value))}
+          />
+        </label>
+        <Tool
+          icon="discard"
+          label="Undo"
+          keys="Ctrl+Z"
+          disabled={history.at === 0}
+          data-testid="mask-undo"
+          onClick={() => go(-1)}
+        />
+        <Tool
+          icon="redo"
+          label="Redo"
+          keys="Ctrl+Y"
+          disabled={history.at === history.past.length - 1}
+          onClick={() => go(1)}
+        />
+        <Tool
+          icon="clear-all"
+          label="Take every correction away"
+          disabled={now.every((value) => value === maskCell.kept)}
+          data-testid="mask-clear"
+          onClick={() => commit(new Uint8Array(now.length))}
+        />
+        <button
+          type="button"
+          className="button"
+          disabled={!changed || readOnly}
+          data-testid="mask-save"
+          onClick={() => void save()}
+        >
+          Save correction
+        </button>
+        <Tool icon="close" label="Back to the graph" keys="Escape" data-testid="mask-close" onClick={close} />
+      </div>
+      <div className="inspect-stage" ref={square}>
+        <div
+          className={`inspect-pane mask-pane ${tool}`}
+          style={{ width: reach, height: reach }}
+          role="application"
+          tabIndex={0}
+          aria-roledescription="mask to paint"
+          aria-label={`Mask over the picture. Arrow keys move, Enter ${tool === 'cluster' ? 'flips the cluster' : `${tool}s`}.`}
+          aria-describedby="mask-sentence"
+          data-testid="mask-pane"
+          onKeyDown={onKeyDown}
+          onPointerDown={(event) => {
+            const place = placeOf(event);
+            setAt(place);
+            if (readOnly || event.button !== 0) return;
+            if (tool === 'cluster') return dab(place);
+            event.currentTarget.setPointerCapture(event.pointerId);
+            const cells = strokeCells(side, place, place, size);
+            setStroke({ correction: withCells(now, found.found, cells, tool === 'paint'), last: place });
+          }}
+          onPointerMove={(event) => {
+            const place = placeOf(event);
+            setAt(place);
+            if (!stroke) return;
+            const cells = strokeCells(side, stroke.last, place, size);
+            setStroke({ correction: withCells(stroke.correction, found.found, cells, tool === 'paint'), last: place });
+          }}
+          onPointerUp={() => {
+            if (stroke) commit(stroke.correction);
+            setStroke(undefined);
+          }}
+          onPointerCancel={() => setStroke(undefined)}
+          onPointerLeave={() => setAt(undefined)}
+        >
+          <div className="inspect-picture">
+            <img src={found.url} alt="" draggable={false} />
+          </div>
+          <Cells layer={layer} found={found} mask={mask} correction={correction} />
+          <svg className="inspect-marks" viewBox={`0 0 ${side} ${side}`} aria-hidden="true">
+            {layer === 'clusters' && <path className="mask-borders" d={borders(labels, side)} />}
+            <path className="mask-halo" d={outline(mask, side)} />
+            <path className="mask-line" d={outline(mask, side)} />
+            {at && tool !== 'cluster' && (
+              <>
+                <circle className="mask-halo" cx={at[0]} cy={at[1]} r={size / 2} />
+                <circle className="mask-line" cx={at[0]} cy={at[1]} r={size / 2} />
+              </>
+            )}
+            {at && tool === 'cluster' && <path className="mask-hover" d={clusterPath(labels, side, at)} />}
+          </svg>
+        </div>
+      </div>
+      <p
+        className={suspicious ? 'inspect-sentence off' : 'inspect-sentence'}
+        id="mask-sentence"
+        aria-live="polite"
+        data-testid="mask-sentence"
+      >
+        {sentence(found, correction, share)}
+        {changed && ' Not saved yet.'}
+        {!changed && written !== undefined && (
+          <>
+            {' '}
+            Saved in {String(written)}.{' '}
+            <button type="button" className="link" disabled={!canRun} data-testid="mask-run" onClick={() => run()}>
+              Run with it
+            </button>{' '}
+            <button
+              type="button"
+              className="link"
+              disabled={readOnly}
+              data-testid="mask-remove"
+              onClick={() => resetParam(node, 'override')}
+            >
+              Use the mask as found
+            </button>
+          </>
+        )}
+      </p>
+    </>
+  );
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+function sentence(found: Segmentation, correction: Uint8Array, share: number): string {
+  const count = correction.reduce((sum, value) => sum + (value === maskCell.kept ? 0 : 1), 0);
+  const covers = `The mask covers ${percent(share)} of the picture`;
+  const doubt =
+    share < SUSPICIOUS_SHARE.least ? ', next to nothing' : share > SUSPICIOUS_SHARE.most ? ', nearly all of it' : '';
+  const edits = count === 0 ? '' : `; ${count} of ${found.labels.length} cells are corrected`;
+  return `${covers}${doubt}${edits}.`;
+}
+
+function Choice<V extends string>(props: {
+  name: string;
+  options: { value: V; label: string; icon?: string; title?: string }[];
+  value: V;
+  onChange: (value: V) => void;
+}) {
+  return (
+    <span className="segmented" role="radiogroup" aria-label={props.name}>
+      {props.options.map(({ value, label, icon, title }) => (
+        <button
+          key={value}
+          type="button"
+          role="radio"
+          aria-checked={value === props.value}
+          title={title}
+          data-testid={`mask-${value}`}
+          onClick={() => props.onChange(value)}
+        >
+          {icon && <span className={`codicon codicon-${icon}`} aria-hidden="true" />}
+          <span>{label}</span>
+        </button>
+      ))}
+    </span>
+  );
+}
+
+/** A square as large as its surroundings allow. */
+function useSquare(): [RefObject<HTMLDivElement | null>, number] {
+  const ref = useRef<HTMLDivElement>(null);
+  const [side, setSide] = useState(320);
+  useLayoutEffect(() => {
+    if (!ref.current) return;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry) setSide(Math.max(80, Math.floor(Math.min(entry.contentRect.width, entry.contentRect.height))));
+    });
+    observer.observe(ref.current);
+    return () => observer.disconnect();
+  }, []);
+  return [ref, side];
+}
+
+function clusterPath(labels: Uint8Array, side: number, [x, y]: [number, number]): string {
+  const label = labels[Math.floor(y) * side + Math.floor(x)];
+  return [...labels.keys()]
+    .filter((cell) => labels[cell] === label)
+    .map((cell) => `M${cell % side} ${Math.floor(cell / side)}h1v1h-1z`)
+    .join('');
+}
+
+/** The cells of the chosen layer, one pixel each; the page scales them. */
+function Cells(props: { layer: Layer; found: Segmentation; mask: Uint8Array; correction: Uint8Array }) {
+  const { layer, found, mask, correction } = props;
+  const { side, labels, nounMap } = found;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (!context) return;
+    const image = new ImageData(side, side);
+    const clusters = Math.max(...labels) + 1;
+    for (let cell = 0; cell < labels.length; cell++) {
+      const [red, green, blue, opacity] = colourOf(cell);
+      image.data.set([red, green, blue, 255 * opacity], 4 * cell);
+    }
+    context.putImageData(image, 0, 0);
+    function colourOf(cell: number): [number, number, number, number] {
+      if (layer === 'clusters') {
+        const hue = (2 * Math.PI * (labels[cell] ?? 0)) / clusters;
+        return [...fromOklab(0.72, 0.15 * Math.cos(hue), 0.15 * Math.sin(hue)), 0.6];
+      }
+      if (layer === 'noun') return [...heatColour((nounMap[cell] ?? 0) / 255), nounMap.length > 0 ? 0.75 : 0];
+      if (correction[cell] === maskCell.inside) return [70, 220, 120, 0.45];
+      if (correction[cell] === maskCell.outside) return [235, 60, 60, 0.62];
+      return mask[cell] ? [0, 0, 0, 0] : [0, 0, 0, 0.68];
+    }
+  }, [layer, side, labels, nounMap, mask, correction]);
+  return <canvas ref={canvas} className="mask-cells" width={side} height={side} aria-hidden="true" />;
+}
+
+/** White where a cell is put inside, black where it is put outside, transparent where the mask stays as found. */
+async function toPng(correction: Uint8Array, side: number): Promise<Uint8Array | undefined> {
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = side;
+  const context = canvas.getContext('2d');
+  if (!context) return undefined;
+  const image = new ImageData(side, side);
+  for (const [cell, value] of correction.entries()) {
+    const bright = value === maskCell.inside ? 255 : 0;
+    image.data.set([bright, bright, bright, value === maskCell.kept ? 0 : 255], 4 * cell);
+  }
+  context.putImageData(image, 0, 0);
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+  return blob ? new Uint8Array(await blob.arrayBuffer()) : undefined;
+}

@@ -1,0 +1,86 @@
+/** Corrections of a mask, cell by cell. Grids are side × side, row by row from the top. */
+import { maskCell } from '../../extension/protocol/mask';
+
+/** The mask with its corrected cells in place. */
+export function corrected(found: Uint8Array, correction: Uint8Array): Uint8Array {
+  return found.map((value, at) =>
+    correction[at] === maskCell.kept ? value : Number(correction[at] === maskCell.inside),
+  );
+}
+
+/** Puts cells inside or outside; what then says the same as was found is no correction. */
+export function withCells(
+  correction: Uint8Array,
+  found: Uint8Array,
+  cells: Iterable<number>,
+  inside: boolean,
+): Uint8Array {
+  const next = correction.slice();
+  for (const at of cells) {
+    next[at] = Boolean(found[at]) === inside ? maskCell.kept : inside ? maskCell.inside : maskCell.outside;
+  }
+  return next;
+}
+
+/** Cells of the cluster under a cell; they flip together, to what most of them are not. */
+export function flipCluster(correction: Uint8Array, found: Uint8Array, labels: Uint8Array, at: number): Uint8Array {
+  const cells = [...labels.keys()].filter((cell) => labels[cell] === labels[at]);
+  const mask = corrected(found, correction);
+  const inside = cells.reduce((sum, cell) => sum + (mask[cell] ?? 0), 0);
+  return withCells(correction, found, cells, inside * 2 < cells.length);
+}
+
+/** Cells within a round brush of a diameter in cells, around a place in cells. */
+export function brushCells(side: number, x: number, y: number, diameter: number): number[] {
+  const cells: number[] = [];
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      const inCell = Math.floor(x) === column && Math.floor(y) === row;
+      if (inCell || Math.hypot(column + 0.5 - x, row + 0.5 - y) < diameter / 2) cells.push(row * side + column);
+    }
+  }
+  return cells;
+}
+
+/** Cells a stroke from one place to another covers. */
+export function strokeCells(
+  side: number,
+  from: readonly [number, number],
+  to: readonly [number, number],
+  diameter: number,
+): Set<number> {
+  const steps = Math.max(1, Math.ceil(2 * Math.hypot(to[0] - from[0], to[1] - from[1])));
+  const cells = new Set<number>();
+  for (let step = 0; step <= steps; step++) {
+    const share = step / steps;
+    const [x, y] = [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+    for (const cell of brushCells(side, x, y, diameter)) cells.add(cell);
+  }
+  return cells;
+}
+
+/** The outline of a mask as an SVG path in cells: an edge wherever inside and outside meet. */
+export function outline(mask: Uint8Array, side: number): string {
+  const at = (x: number, y: number): boolean =>
+    x >= 0 && y >= 0 && x < side && y < side && (mask[y * side + x] ?? 0) > 0;
+  let path = '';
+  for (let y = 0; y <= side; y++) {
+    for (let x = 0; x <= side; x++) {
+      if (x < side && at(x, y) !== at(x, y - 1)) path += `M${x} ${y}h1`;
+      if (y < side && at(x, y) !== at(x - 1, y)) path += `M${x} ${y}v1`;
+    }
+  }
+  return path;
+}
+
+/** Borders between clusters as an SVG path in cells. */
+export function borders(labels: Uint8Array, side: number): string {
+  let path = '';
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      if (y > 0 && labels[y * side + x] !== labels[(y - 1) * side + x]) path += `M${x} ${y}h1`;
+      if (x > 0 && labels[y * side + x] !== labels[y * side + x - 1]) path += `M${x} ${y}v1`;
+    }
+  }
+  return path;
+}
