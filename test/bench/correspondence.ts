@@ -1,0 +1,185 @@
+/**
+ * `npm run bench:correspondence -- [DIR] [--limit N]`: do places of the output look at the same part of the appearance? Over drawn pairs with
+ * part maps: for each part and step the share of output points of the part whose strongest attention (mean over layers and heads
+ * of the highest resolution, as the run applied it) lies in the same part of the appearance; beside chance and beside the nearest colour.
+ * A token belongs to the part that most of its pixels have. Definitions: docs/inspect.md.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { Engine } from '../../extension/engine/engine';
+import { inProcessSessions } from '../../extension/engine/onnx/session';
+import { standardGraph, writeGraph } from '../../extension/graph';
+import { tokensOf } from '../../extension/protocol/inspect';
+import { root } from '../support/mini';
+import { readIndices } from './metrics';
+
+/** Parts with fewer tokens on either side say nothing. */
+const FEWEST_TOKENS = 3;
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string' } } });
+const folder = path.resolve(positionals[0] ?? path.join(root, '..', 'shared', 'mini', 'eval'));
+if (!fs.existsSync(path.join(folder, 'examples.json'))) {
+  console.error(`${folder} has no examples.json: name a folder of drawn pairs.`);
+  process.exit(2);
+}
+interface Row {
+  id: number;
+  domain: string;
+  parts: Record<string, string>;
+}
+const rows = (JSON.parse(fs.readFileSync(path.join(folder, 'examples.json'), 'utf8')) as Row[]).slice(
+  0,
+  values.limit ? Number(values.limit) : undefined,
+);
+
+/** One pair's part at one step. */
+interface Hit {
+  part: string;
+  step: number;
+  hit: number;
+  chance: number;
+  colour: number;
+}
+
+const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+const median = (numbers: number[]): number => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+};
+const percent = (share: number): string => (100 * share).toFixed(1).padStart(8);
+
+/** The part that most pixels of each token have. */
+function partsOnGrid(file: string, side: number): number[] {
+  const { indices } = readIndices(fs.readFileSync(file));
+  const pixels = Math.round(Math.sqrt(indices.length));
+  const block = pixels / side;
+  return Array.from({ length: side * side }, (_, token) => {
+    const counts = new Map<number, number>();
+    for (let y = 0; y < block; y++) {
+      for (let x = 0; x < block; x++) {
+        const at = (Math.floor(token / side) * block + y) * pixels + (token % side) * block + x;
+        counts.set(indices[at]!, (counts.get(indices[at]!) ?? 0) + 1);
+      }
+    }
+    return [...counts].sort((a, b) => b[1] - a[1])[0]![0];
+  });
+}
+
+/** Mean colour of each token. */
+async function coloursOnGrid(file: string, side: number): Promise<number[][]> {
+  const data = await sharp(file).removeAlpha().resize(side, side, { kernel: 'cubic' }).raw().toBuffer();
+  return Array.from({ length: side * side }, (_, token) => [...data.subarray(3 * token, 3 * token + 3)]);
+}
+
+const nearest = (colour: number[], among: number[][]): number => {
+  let best = 0;
+  const distance = (other: number[]): number => other.reduce((sum, value, c) => sum + (value - colour[c]!) ** 2, 0);
+  among.forEach((other, at) => {
+    if (distance(other) < distance(among[best]!)) best = at;
+  });
+  return best;
+};
+
+async function main(): Promise<void> {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-correspondence-'));
+  const engine = new Engine({
+    version: 'bench',
+    sessions: inProcessSessions(),
+    builtInModels: path.join(root, 'models'),
+    home,
+    emit: () => {},
+  });
+  const hits: Hit[] = [];
+  const times: number[] = [];
+  for (const { id, domain, parts } of rows) {
+    const number = String(id).padStart(2, '0');
+    const file = (what: string): string => path.join(folder, `${number}_${what}.png`);
+    const graph = standardGraph({
+      structure: `${number}_structure.png`,
+      appearance: `${number}_appearance.png`,
+      domain,
+    });
+    await engine.run({
+      runId: number,
+      graphText: writeGraph(graph),
+      graphPath: path.join(folder, 'bench.weft.json'),
+      outDir: home,
+      target: 'denoise',
+      keepAttention: true,
+    });
+    const info = await engine.handlers['inspect.open']({ runId: number, node: 'denoise' });
+    const { level, side } = info.levels[0]!;
+    const [mine, theirs] = ['structure', 'appearance'].map((which) => partsOnGrid(file(`${which}_parts`), side)) as [
+      number[],
+      number[],
+    ];
+    const [own, looks] = await Promise.all(
+      ['structure', 'appearance'].map((which) => coloursOnGrid(file(which), side)),
+    );
+    const byColour = own!.map((colour) => nearest(colour, looks!));
+    for (const [step, one] of info.steps.entries()) {
+      if (one[level] !== 'appearance') continue;
+      const answer = await engine.handlers['inspect.correspondence']({ runId: number, node: 'denoise', step, level });
+      times.push(answer.ms);
+      const targets = tokensOf(answer.targets);
+      for (const [key, part] of Object.entries(parts)) {
+        const label = Number(key);
+        const points = mine.flatMap((of, token) => (of === label ? [token] : []));
+        const area = theirs.filter((of) => of === label).length;
+        if (points.length < FEWEST_TOKENS || area < FEWEST_TOKENS) continue;
+        const share = (to: ArrayLike<number>): number =>
+          mean(points.map((token) => Number(theirs[to[token]!] === label)));
+        hits.push({
+          part: `${domain} ${part}`,
+          step,
+          hit: share(targets),
+          chance: area / theirs.length,
+          colour: share(byColour),
+        });
+      }
+    }
+  }
+  const row = (name: string, of: Hit[]): string =>
+    `${name.padEnd(24)} ${String(of.length).padStart(6)} ${percent(mean(of.map(({ hit }) => hit)))} ${percent(mean(of.map(({ chance }) => chance)))} ${percent(mean(of.map(({ colour }) => colour)))}`;
+  const head = (name: string): string =>
+    `${name.padEnd(24)} ${'cases'.padStart(6)} ${'hit %'.padStart(8)} ${'chance'.padStart(8)} ${'colour'.padStart(8)}`;
+  console.log(`${rows.length} pairs of ${folder}`);
+  const parts = [...new Set(hits.map(({ part }) => part))].sort();
+  console.log(head('part, all steps'));
+  for (const part of parts)
+    console.log(
+      row(
+        part,
+        hits.filter((one) => one.part === part),
+      ),
+    );
+  console.log(head('\nstep, all parts'));
+  const steps = [...new Set(hits.map(({ step }) => step))].sort((a, b) => a - b);
+  for (const step of steps)
+    console.log(
+      row(
+        `step ${step + 1}`,
+        hits.filter((one) => one.step === step),
+      ),
+    );
+  const perPart = parts.map((part) => {
+    const of = hits.filter((one) => one.part === part);
+    return {
+      hit: mean(of.map(({ hit }) => hit)),
+      chance: mean(of.map(({ chance }) => chance)),
+      colour: mean(of.map(({ colour }) => colour)),
+    };
+  });
+  console.log(
+    `\nmedian part: hit ${(100 * median(perPart.map(({ hit }) => hit))).toFixed(1)} %, ${median(perPart.map(({ hit, chance }) => hit / chance)).toFixed(1)} × chance, ` +
+      `${(100 * median(perPart.map(({ hit, colour }) => hit - colour))).toFixed(1)} points above the nearest colour`,
+  );
+  console.log(`one correspondence map: ${median(times).toFixed(1)} ms (median)`);
+  fs.rmSync(home, { recursive: true, force: true });
+  process.exit(0);
+}
+
+void main();
