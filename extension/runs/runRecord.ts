@@ -80,6 +80,7 @@ export class RunRecord {
       }
       case 'cell':
         this.sweeps.get(event.node)?.cells.set(`${event.row}/${event.column}`, event);
+        return true;
       case 'segmentation':
         this.segmentations.set(event.node, event);
         return true;

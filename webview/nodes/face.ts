@@ -15,7 +15,6 @@ export type PictureKind =
   | 'compare';
 
 export function pictureKind(spec: NodeSpec): PictureKind | undefined {
-  if (spec.params.some((param) => param.kind === 'path' && param.access === 'read')) return 'file';
   if (spec.params.some((param) => param.kind === 'axis')) return 'sweep';
   if (spec.params.some((param) => param.kind === 'path' && param.access === 'read' && param.required)) return 'file';
   const gives = new Set(spec.outputs.map((output) => output.type));
