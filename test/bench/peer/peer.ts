@@ -226,6 +226,7 @@ async function main(): Promise<void> {
 
   const flops = await (await ensurePeer()).ask({ do: 'flops' });
   await peer!.ask({ do: 'end' });
+  await ours?.ask({ do: 'end' });
   const [whole, decoder] = [flops.total!, flops.decoder!];
   const loops = steps - skip;
   const theirs: Record<Case, number> = {
