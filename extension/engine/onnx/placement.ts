@@ -45,6 +45,15 @@ function alive(pid: number): boolean {
   }
 }
 
+/** Events of a profile; none of a file that a session which failed to open has left half written. */
+function readEvents(file: string): ProfileEvent[] {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as ProfileEvent[];
+  } catch {
+    return [];
+  }
+}
+
 /** onnxruntime's profile of a session's first run: it alone tells which provider each node really ran on. */
 export class PlacementProfile {
   readonly prefix = path.join(profileFolder(), `${process.hrtime.bigint()}-${next++}`);
@@ -57,7 +66,7 @@ export class PlacementProfile {
     this.placement = {};
     const seen = new Set<string>();
     for (const file of this.files()) {
-      for (const { cat, name, args } of JSON.parse(fs.readFileSync(file, 'utf8')) as ProfileEvent[]) {
+      for (const { cat, name, args } of readEvents(file)) {
         if (cat !== 'Node' || args?.provider === undefined) continue;
         // Nodes of a loop's body run many times and count once.
         const node = `${args.node_index}/${args.op_name}/${name}`;

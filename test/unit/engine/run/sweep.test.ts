@@ -33,7 +33,7 @@ describe('a sweep', () => {
 
     const alone = makeEngine();
     let reference = { encoder: 0, decoder: 0 };
-    const cold = (await alone.run(shortGraph())).result.report.unet;
+    const cold = (await alone.run(withParam(shortGraph(), 'guidance', 'scale', 1.4))).result.report.unet;
     const warmAt = async (scale: number) => {
       const graph = withParam(withParam(shortGraph(), 'swap', 'contrast', 1.4), 'guidance', 'scale', scale);
       return (await alone.run(graph)).result.report.unet;
