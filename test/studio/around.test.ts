@@ -53,7 +53,12 @@ describe('the Explorer', () => {
 
   test('two selected pictures are transferred from the context menu; cancelling the notification stops the run', async () => {
     await workbench.file('giraffe.png').click();
+    // The opened picture is revealed in the Explorer, which sets the selection anew.
+    await workbench.tab('giraffe.png').waitFor();
+    await workbench.page.waitForTimeout(500);
     await workbench.file('zebra.png').click({ modifiers: ['Control'] });
+    const selected = workbench.page.locator('.explorer-folders-view .monaco-list-row[aria-selected="true"]');
+    await expect.poll(() => selected.count()).toBe(2);
     await workbench.file('zebra.png').click({ button: 'right' });
     await workbench.page.locator('.monaco-menu .action-label', { hasText: 'Run Transfer' }).click();
     await workbench.pick('Weft: Structure', 'giraffe.png');
