@@ -12,6 +12,7 @@ import { type FileStamp, sha256Of, stampOf } from './digests';
 import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPrediction } from './layout';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
+import { isAlive } from '../../node/processes';
 
 /** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
 export const CHECKPOINT_FORMAT = 1;
@@ -168,15 +169,6 @@ async function removeAbandoned(parent: string): Promise<void> {
     const pid = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp(\.old)?$/.exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
     await fs.promises.rm(path.join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

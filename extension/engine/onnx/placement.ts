@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { type Placement } from './types';
+import { isAlive } from '../../node/processes';
 
 const NAMES: Record<string, string> = {
   CPUExecutionProvider: 'cpu',
@@ -27,22 +28,13 @@ function profileFolder(): string {
   if (folder !== undefined && fs.existsSync(folder)) return folder;
   for (const name of fs.readdirSync(os.tmpdir())) {
     const pid = Number(FOLDER.exec(name)?.[1] ?? process.pid);
-    if (pid !== process.pid && !alive(pid)) fs.rmSync(path.join(os.tmpdir(), name), { recursive: true, force: true });
+    if (pid !== process.pid && !isAlive(pid)) fs.rmSync(path.join(os.tmpdir(), name), { recursive: true, force: true });
   }
   folder = path.join(os.tmpdir(), `weft-profile-${process.pid}`);
   fs.mkdirSync(folder, { recursive: true });
   const own = folder;
   process.once('exit', () => fs.rmSync(own, { recursive: true, force: true }));
   return folder;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** Events of a profile; none of a file that a session which failed to open has left half written. */

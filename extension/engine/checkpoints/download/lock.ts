@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
+import { isAlive } from '../../../node/processes';
 
 /** A lock whose file was not touched for so long belongs to nobody: its process renews it every few seconds. */
 const STALE_MS = 120_000;
@@ -81,14 +82,5 @@ function touch(file: string): void {
     fs.utimesSync(file, now, now);
   } catch {
     // Removed with its folder.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
