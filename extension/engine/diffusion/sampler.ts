@@ -2,6 +2,7 @@ import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { type SwapLevel } from '../onnx/types';
 import { adain } from './adain';
 import { guidanceScales, guide } from './guidance';
+import { type Shortcuts } from './shortcuts';
 import { insideRange, laggedStep, type StepRange } from './stepRange';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
 import { type DecoderRow, type Latents, type Share, type Unet, type UnetRow } from './unet';
@@ -115,7 +116,7 @@ export class Sampler {
     this.total = structure.length;
     const scales = guidanceScales(guidance.scale, guidance.endScale, this.total);
     let key = keyOf('transfer', SAMPLER_VERSION, structure.referenceKey);
-    let untouched = true;
+    let untouched = structure.shortcuts.startsAsStructure;
     this.plans = [];
     for (let step = 0; step < this.total; step++) {
       const lagged = laggedStep(step);
@@ -160,6 +161,10 @@ export class Sampler {
     return this.finalKey;
   }
 
+  private get shortcuts(): Readonly<Shortcuts> {
+    return this.settings.structure.shortcuts;
+  }
+
   swapAt(step: number): SwapAtStep {
     const { swap: sources, contrast } = this.plans[step]!;
     return { timestep: this.settings.structure.timestepAt(step), sources, contrast };
@@ -200,9 +205,10 @@ export class Sampler {
       const unet = await work.unet();
       const answer = await unet.run({
         rows: [this.rowAt(step, latents)],
-        decoderRows: [await this.swappedRow(step, store)],
+        decoderRows: [await this.swappedRow(step, work)],
         freeu: this.settings.structure.source.freeu,
         keep: { queries: true },
+        shortcuts: this.shortcuts,
       });
       this.keepQueries(step, answer.queries![0]!, unet, attention);
     }
@@ -221,11 +227,11 @@ export class Sampler {
   }
 
   /** The decoder row whose levels meet foreign keys and values. */
-  private async swappedRow(step: number, store: ContentStore): Promise<DecoderRow> {
+  private async swappedRow(step: number, work: Pick<Work, 'store' | 'unet'>): Promise<DecoderRow> {
     const plan = this.plans[step]!;
     const shares: Share[] = [];
     for (const { trajectory, share } of this.sourcesAt(plan)) {
-      shares.push({ keyValues: await trajectory.keyValuesAt(step, store), weights: share });
+      shares.push({ keyValues: await trajectory.keyValuesAt(step, work), weights: share });
     }
     const swapped: DecoderRow = { from: 0, source: {}, contrast: {} };
     for (const level of ['high', 'low'] as const) {
@@ -242,7 +248,7 @@ export class Sampler {
 
   /** First step that has to be computed: what came before it is kept from an earlier run. `total` when nothing has. */
   private async resumeAt(store: ContentStore): Promise<number> {
-    for (let step = this.total; step > 0; step--) {
+    for (let step = this.shortcuts.resumes ? this.total : 0; step > 0; step--) {
       if (await store.has(this.keyAfter(step - 1))) return step;
     }
     return 0;
@@ -273,7 +279,8 @@ export class Sampler {
       }
       if (plan.adain) for (const look of looks) of(look).until = Math.max(of(look).until, step + 1);
     }
-    if (complete) for (const trajectory of [structure, ...looks]) of(trajectory).until = this.total;
+    if (complete || !this.shortcuts.endsWithLastUse)
+      for (const trajectory of [structure, ...looks]) of(trajectory).until = this.total;
     return demands;
   }
 
@@ -298,6 +305,7 @@ export class Sampler {
         if (step === start - 1) throw new Error('A kept step vanished while the run began; run again.');
         continue;
       }
+      work.trace?.(this.plans[step]!.adain ? 'adain' : 'ddpm', step, kept.latents.data);
       work.onStep?.(this.news(step, latents, kept.original.data, true));
       latents = kept.latents.data;
     }
@@ -375,17 +383,19 @@ export class Sampler {
     const row = this.rowAt(step, latents);
     const { freeu } = this.settings.structure.source;
     if (!swaps(plan)) {
-      const answer = await (await work.unet()).run({ rows: [row], freeu });
+      const answer = await (await work.unet()).run({ rows: [row], freeu, shortcuts: this.shortcuts });
       trace?.('swap', step, answer.epsilons[0]!);
       trace?.('noswap', step, answer.epsilons[0]!);
       return answer.epsilons[0]!;
     }
-    const swapped = await this.swappedRow(step, store);
+    const swapped = await this.swappedRow(step, work);
     this.prefetch(step + 1, store);
-    const plain = plan.guidance === 1 && !trace ? [] : [{ from: 0 }];
+    const alone = plan.guidance === 1 && this.shortcuts.onePredictionAtGuidanceOne && !trace;
+    const plain = alone ? [] : [{ from: 0 }];
     const unet = await work.unet();
     const keep = attention && { queries: true };
-    const answer = await unet.run({ rows: [row], decoderRows: [swapped, ...plain], freeu, keep });
+    const decoderRows = [swapped, ...plain];
+    const answer = await unet.run({ rows: [row], decoderRows, freeu, keep, shortcuts: this.shortcuts });
     if (attention) this.keepQueries(step, answer.queries![0]!, unet, attention);
     const [withSwap, without] = answer.epsilons;
     trace?.('swap', step, withSwap!);
@@ -398,7 +408,7 @@ export class Sampler {
   private prefetch(step: number, store: ContentStore): void {
     const plan = this.plans[step];
     if (!plan || !swaps(plan)) return;
-    for (const { trajectory } of this.sourcesAt(plan)) trajectory.keyValuesAt(step, store).catch(() => {});
+    for (const { trajectory } of this.sourcesAt(plan)) trajectory.prefetch(step, store);
   }
 
   /** Whose keys and values a swapping step reads. */

@@ -2,6 +2,7 @@ import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { type Scheduler } from './scheduler';
 import { type FreeuGains, type Latents, type RowKeyValues, type RowProbe, type Unet, type UnetAnswer } from './unet';
 import { guide } from './guidance';
+import { ALL_SHORTCUTS, type Shortcuts } from './shortcuts';
 
 /** Versions of the algorithms whose products are kept: a change of what they compute must change them. */
 const INVERSION_VERSION = 1;
@@ -93,6 +94,7 @@ export class Trajectory {
   constructor(
     readonly source: InversionSource,
     readonly scheduler: Scheduler,
+    readonly shortcuts: Readonly<Shortcuts> = ALL_SHORTCUTS,
   ) {
     const { imageDigest, prompt, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
@@ -119,7 +121,7 @@ export class Trajectory {
 
   /** The denoising runs at guidance 1: an inversion at guidance 1 predicts the same noise, so its path is the reference pass. */
   private get retraces(): boolean {
-    return this.source.guidanceScale === 1 && !this.source.given;
+    return this.shortcuts.retraces && this.source.guidanceScale === 1 && !this.source.given;
   }
 
   timestepAt(step: number): number {
@@ -170,10 +172,25 @@ export class Trajectory {
     return (await store.get(this.originalKey(step)))?.original?.data;
   }
 
-  async keyValuesAt(step: number, store: ContentStore): Promise<RowKeyValues> {
-    const known = await this.loadKeyValues(step, store);
-    if (!known) throw new Error(`Keys and values of step ${step} were not computed.`);
-    return known;
+  /** Keys and values of a step, after {@link referencePass}; what is not kept (any more) is computed again from the latents. */
+  async keyValuesAt(step: number, { store, unet }: Pick<Work, 'store' | 'unet'>): Promise<RowKeyValues> {
+    const known = await this.keptKeyValues(step, store);
+    if (known) return known;
+    const { context, freeu } = this.source;
+    const answer = await (
+      await unet()
+    ).run({
+      rows: [{ latents: await this.latentsAt(step, store), timestep: this.timestepAt(step), context }],
+      freeu,
+      keep: { keyValues: true },
+      shortcuts: this.shortcuts,
+    });
+    return answer.keyValues![0]!;
+  }
+
+  /** Starts reading a step's keys and values before they are asked for. */
+  prefetch(step: number, store: ContentStore): void {
+    store.get(this.keyValuesKey(step)).catch(() => {});
   }
 
   async probeAt(step: number, store: ContentStore): Promise<RowProbe> {
@@ -219,7 +236,7 @@ export class Trajectory {
     return latents;
   }
 
-  private async loadKeyValues(step: number, store: ContentStore): Promise<RowKeyValues | undefined> {
+  async keptKeyValues(step: number, store: ContentStore): Promise<RowKeyValues | undefined> {
     const stored = await store.get(this.keyValuesKey(step));
     if (!stored) return undefined;
     const keyValues: RowKeyValues = { keys: [], values: [] };
@@ -245,7 +262,7 @@ export class Trajectory {
   private absorb(step: number, answer: UnetAnswer, row: number, demand: Demand, store: ContentStore): void {
     const flat = (data: Float32Array): { dims: number[]; data: Float32Array } => ({ dims: [data.length], data });
     const { keyValues, probes } = answer;
-    if (keyValues && demand.keyValueSteps.has(step)) {
+    if (keyValues && this.keeps(step, demand)) {
       const kept = keyValues[row]!;
       store.put(
         this.keyValuesKey(step),
@@ -268,6 +285,11 @@ export class Trajectory {
     }
   }
 
+  /** Whether keys and values of a step are to be kept. */
+  private keeps(step: number, { keyValueSteps }: Demand): boolean {
+    return this.shortcuts.keepsKeyValues && keyValueSteps.has(step);
+  }
+
   /** Steps whose noise map is missing. */
   private async missingNoiseMaps(store: ContentStore): Promise<number[]> {
     const missing: number[] = [];
@@ -275,7 +297,9 @@ export class Trajectory {
     for (let step = 0; step < this.length - 1; step++) {
       if (!this.noiseMaps.has(step) && !(await store.has(this.noiseKey(step)))) missing.push(step);
     }
-    return missing;
+    if (this.shortcuts.invertsOnlyWhatIsRead || missing.length === 0) return missing;
+    const skipped = Array.from({ length: this.source.skip }, (_, index) => index - this.source.skip);
+    return [...skipped, ...missing, this.length - 1];
   }
 
   private keepOriginal(step: number, original: Latents, store: ContentStore): void {
@@ -294,25 +318,33 @@ export class Trajectory {
     const steps = await this.missingNoiseMaps(store);
     // The last step has no noise map, but when this is the reference pass too it may as well share the batch.
     const last = this.length - 1;
-    if (this.retraces && steps.length > 0 && (await this.needs(last, demand, store))) steps.push(last);
-    const perStep = this.retraces ? 1 : 2;
+    if (this.retraces && steps.length > 0 && !steps.includes(last) && (await this.needs(last, demand, store)))
+      steps.push(last);
+    const { batches, promptsTogether } = this.shortcuts;
+    const perStep = this.retraces || !promptsTogether ? 1 : 2;
     if (steps.length === 0) return;
     const model = await unet();
     for (let done = 0; done < steps.length;) {
       signal.throwIfAborted();
       this.computed = true;
-      const size = Math.max(1, Math.floor(model.batchRows() / perStep));
+      const size = batches ? Math.max(1, Math.floor(model.batchRows() / perStep)) : 1;
       const batch = steps.slice(done, done + size);
       done += batch.length;
       const latents = batch.map((step) => this.inverted(step));
       const rows = batch.map((step, index) => ({ latents: latents[index]!, timestep: this.timestepAt(step), context }));
       const empty = this.retraces ? [] : rows.map((row) => ({ ...row, context: emptyContext }));
-      const wants = (steps: Set<number>): boolean => this.retraces && batch.some((step) => steps.has(step));
+      const keep = {
+        keyValues: this.retraces && batch.some((step) => this.keeps(step, demand)),
+        probe: this.retraces && batch.some((step) => demand.probeSteps.has(step)),
+      };
       const answer = await model.run({
-        rows: [...rows, ...empty],
+        rows: promptsTogether ? [...rows, ...empty] : rows,
         freeu,
-        keep: { keyValues: wants(demand.keyValueSteps), probe: wants(demand.probeSteps) },
+        keep,
+        shortcuts: this.shortcuts,
       });
+      if (!promptsTogether && empty.length > 0)
+        answer.epsilons.push(...(await model.run({ rows: empty, freeu, shortcuts: this.shortcuts })).epsilons);
       batch.forEach((step, index) => {
         const conditional = answer.epsilons[index]!;
         const epsilon = this.retraces
@@ -325,7 +357,7 @@ export class Trajectory {
           this.noiseMaps.set(step, z);
           work.trace?.('z', this, step, z);
           store.put(this.noiseKey(step), { z: { dims: [z.length], data: z } });
-        } else {
+        } else if (this.retraces) {
           this.keepLatents(step + 1, this.scheduler.mean(latents[index]!, epsilon, this.indexOf(step)), store);
         }
         const original = this.scheduler.originalFrom(latents[index]!, epsilon, this.indexOf(step));
@@ -333,7 +365,8 @@ export class Trajectory {
           this.absorb(step, answer, index, demand, store);
           this.keepOriginal(step, original, store);
         }
-        work.onStep?.(this, { step, timestep: this.timestepAt(step), latents: latents[index]!, original });
+        if (step >= 0)
+          work.onStep?.(this, { step, timestep: this.timestepAt(step), latents: latents[index]!, original });
       });
     }
   }
@@ -341,7 +374,7 @@ export class Trajectory {
   /** Whether a UNet row is needed at a step to meet a demand. */
   private async needs(step: number, demand: Demand, store: ContentStore): Promise<boolean> {
     if (step < demand.until && !(await this.hasLatents(step + 1, store))) return true;
-    if (demand.keyValueSteps.has(step) && !(await store.has(this.keyValuesKey(step)))) return true;
+    if (this.keeps(step, demand) && !(await store.has(this.keyValuesKey(step)))) return true;
     return demand.probeSteps.has(step) && !(await store.has(this.probeKey(step)));
   }
 
@@ -381,14 +414,16 @@ export class Trajectory {
           context: trajectory.source.context,
         });
       }
-      const wants = (steps: (demand: Demand) => Set<number>): boolean =>
-        tasks.some(({ trajectory, step }) => steps(demands.get(trajectory)!).has(step));
       const answer = await (
         await unet()
       ).run({
         rows,
         freeu: tasks[0]!.trajectory.source.freeu,
-        keep: { keyValues: wants((demand) => demand.keyValueSteps), probe: wants((demand) => demand.probeSteps) },
+        keep: {
+          keyValues: tasks.some(({ trajectory, step }) => trajectory.keeps(step, demands.get(trajectory)!)),
+          probe: tasks.some(({ trajectory, step }) => demands.get(trajectory)!.probeSteps.has(step)),
+        },
+        shortcuts: tasks[0]!.trajectory.shortcuts,
       });
       for (const [row, task] of tasks.entries()) {
         await task.trajectory.advance(task, answer, row, demands.get(task.trajectory)!, work);
@@ -409,7 +444,8 @@ export class Trajectory {
     for (const group of groupBy(known, ({ trajectory }) => trajectory.source.freeu.join())) {
       const model = await unet();
       for (let done = 0; done < group.length;) {
-        const batch = group.slice(done, done + model.batchRows());
+        const size = group[0]!.trajectory.shortcuts.batches ? model.batchRows() : 1;
+        const batch = group.slice(done, done + size);
         done += batch.length;
         await run(batch);
       }

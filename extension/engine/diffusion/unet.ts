@@ -1,6 +1,7 @@
 import * as os from 'node:os';
 import { type SessionHost, type SwapLevel, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
 import { BatchSize } from './batchSize';
+import { ALL_SHORTCUTS, type Shortcuts } from './shortcuts';
 
 /** Latents of one picture, [C, h, w] flat. */
 export type Latents = Float32Array;
@@ -52,6 +53,8 @@ export interface UnetCall {
   decoderRows?: DecoderRow[];
   freeu: FreeuGains;
   keep?: { keyValues?: boolean; probe?: boolean; queries?: boolean };
+  /** Absent: all of them. */
+  shortcuts?: Readonly<Shortcuts>;
 }
 
 export interface UnetAnswer {
@@ -122,6 +125,8 @@ export class Unet {
    */
   async run(call: UnetCall): Promise<UnetAnswer> {
     const { graph, latentSize } = this;
+    const { shortcuts = ALL_SHORTCUTS } = call;
+    if (!shortcuts.sharesHalves) call = withoutSharing(call);
     const rows = call.rows.length;
     const decoderRows = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
     const count = decoderRows.length;
@@ -142,7 +147,7 @@ export class Unet {
       [unetNames.rows]: int64(decoderRows.map((row) => row.from)),
       [unetNames.freeu]: float32([4], Float32Array.from(call.freeu)),
     };
-    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows);
+    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows, shortcuts);
 
     const layers = graph.swapLayers;
     const fetches = [graph.output.name];
@@ -188,7 +193,12 @@ export class Unet {
   }
 
   /** The index lists of one level, and the external keys and values they point at. */
-  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderRow[]): void {
+  private feedLevel(
+    feeds: Record<string, TensorData>,
+    level: SwapLevel,
+    rows: DecoderRow[],
+    { slicesContrast, fusesAttention }: Readonly<Shortcuts>,
+  ): void {
     const count = rows.length;
     const external: RowKeyValues[] = [];
     const sourceOf = (keyValues: RowKeyValues): number => {
@@ -197,7 +207,8 @@ export class Unet {
     };
     // One attention for each share of each row.
     const attentions = rows.flatMap((row, index) => {
-      const contrast = row.contrast?.[level];
+      // β = 1 is no contrast, by way of whole maps.
+      const contrast = row.contrast?.[level] ?? (fusesAttention ? undefined : 1);
       const shares = row.source?.[level];
       if (!shares) return [{ row: index, kv: index, contrast, weights: undefined }];
       return shares.map(({ keyValues, weights }) => ({ row: index, kv: sourceOf(keyValues), contrast, weights }));
@@ -218,7 +229,7 @@ export class Unet {
         weights.set(this.onTokens(order[position]!.weights, layers[0]!.halvings), (index * most + share) * tokens);
       }
     }
-    feeds[unetNames.querySlices(level)] = int64([this.querySlices(level, contrasted.length)]);
+    feeds[unetNames.querySlices(level)] = int64([slicesContrast ? this.querySlices(level, contrasted.length) : 1]);
     feeds[unetNames.plainRows(level)] = int64(plain.map(({ row }) => row));
     feeds[unetNames.plainKv(level)] = int64(plain.map(({ kv }) => kv));
     feeds[unetNames.contrastRows(level)] = int64(contrasted.map(({ row }) => row));
@@ -282,6 +293,16 @@ export class Unet {
     );
     return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
   }
+}
+
+/** Every decoder row continues an encoder row of its own. */
+function withoutSharing(call: UnetCall): UnetCall {
+  if (!call.decoderRows) return call;
+  return {
+    ...call,
+    rows: call.decoderRows.map(({ from }) => call.rows[from]!),
+    decoderRows: call.decoderRows.map((row, from) => ({ ...row, from })),
+  };
 }
 
 function timesteps(type: TensorData['type'], values: number[]): TensorData {

@@ -205,15 +205,13 @@ export class Inspection {
   /** The keys that the reference pass kept of a step, or keeps now. */
   private async keysOf({ trajectory, checkpoint }: InversionValue, step: number): Promise<Float32Array[]> {
     const { store } = this.of;
-    try {
-      return (await trajectory.keyValuesAt(step, store)).keys;
-    } catch {
-      const demand = { ...noDemand(), until: step, keyValueSteps: new Set([step]) };
-      const work = { store, unet: () => checkpoint.unet(this.counts), signal: new AbortController().signal };
-      await trajectory.invert(demand, work);
-      await Trajectory.referencePass(new Map([[trajectory, demand]]), work);
-      return (await trajectory.keyValuesAt(step, store)).keys;
-    }
+    const kept = await trajectory.keptKeyValues(step, store);
+    if (kept) return kept.keys;
+    const demand = { ...noDemand(), until: step, keyValueSteps: new Set([step]) };
+    const work = { store, unet: () => checkpoint.unet(this.counts), signal: new AbortController().signal };
+    await trajectory.invert(demand, work);
+    await Trajectory.referencePass(new Map([[trajectory, demand]]), work);
+    return (await trajectory.keyValuesAt(step, work)).keys;
   }
 
   /** Why a step has nothing to show, and where there is something. */

@@ -2,6 +2,7 @@ import { type EngineEvent, type RunOptions, type RunReport } from '../../protoco
 import { type PlannedNode, type Source } from '../../graph';
 import { type ContentStore } from '../cache/store';
 import { type Trace } from '../diffusion/sampler';
+import { type Shortcuts } from '../diffusion/shortcuts';
 import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../diffusion/trajectory';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
@@ -23,6 +24,8 @@ export interface Ingredients {
   trajectoryTrace?: TrajectoryTrace;
   /** Run both reference passes to their end, although nothing reads it. */
   complete?: boolean;
+  /** Shortcuts to walk around: the others stay. */
+  shortcuts?: Partial<Shortcuts>;
 }
 
 /** A file to be written when everything has succeeded. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { promptText, type PlannedNode } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { gaussianNoise } from '../diffusion/philox';
+import { ALL_SHORTCUTS } from '../diffusion/shortcuts';
 import { Trajectory } from '../diffusion/trajectory';
 import { FREEU_OFF } from '../diffusion/unet';
 import { type Execution } from './context';
@@ -47,6 +48,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       given: ingredients.inversion?.(imageNode),
     },
     checkpoint.scheduler(schedule.steps),
+    { ...ALL_SHORTCUTS, ...ingredients.shortcuts },
   );
   return {
     kind: 'inversion',
