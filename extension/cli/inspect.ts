@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { type GraphDocument } from '../graph';
 import { WeftError } from '../protocol/errors';
+import { type Size, sizeText } from '../protocol/size';
 import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';
 import { withEngine } from './execute';
 import { readRun } from './inspectedRun';
@@ -67,7 +68,7 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
       raw: flags.raw ?? false,
       ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
     };
-    const point = place && inPicture(place, info.side);
+    const point = place && inPicture(place, info.size);
     const {
       png,
       peak,
@@ -85,10 +86,10 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
     );
     await fs.mkdir(path.dirname(out), { recursive: true });
     await fs.writeFile(out, png);
-    const side = info.levels.find((one) => one.level === level)!.side;
-    const where = `step ${step + 1} of ${info.steps.length}, ${side} × ${side}`;
+    const { grid } = info.levels.find((one) => one.level === level)!;
+    const where = `step ${step + 1} of ${info.steps.length}, ${sizeText(grid)}`;
     if (peak && place) {
-      const strongest = `(${Math.round(peak.x * info.side)}, ${Math.round(peak.y * info.side)})`;
+      const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
       process.stderr.write(
         flags.from === 'appearance'
           ? `(${place.join(', ')}) of the ${looked}, ${where}: it went most to ${strongest} of the output.\n`
@@ -110,14 +111,15 @@ function parsePlace(text: string): [number, number] {
   return [Number(match[1]), Number(match[2])];
 }
 
-function inPicture([x, y]: [number, number], side: number): [number, number] {
-  if (x >= side || y >= side) {
+function inPicture([x, y]: [number, number], size: Size): [number, number] {
+  const { width, height } = size;
+  if (x >= width || y >= height) {
     throw new WeftError(
       'graph',
-      `--at ${x},${y} lies outside the picture, which has ${side} × ${side} pixels: 0 to ${side - 1} each.`,
+      `--at ${x},${y} lies outside the picture, which has ${sizeText(size)} pixels: 0 to ${width - 1} and 0 to ${height - 1}.`,
     );
   }
-  return [(x + 0.5) / side, (y + 0.5) / side];
+  return [(x + 0.5) / width, (y + 0.5) / height];
 }
 
 function onlyDenoise(document: GraphDocument): string {
@@ -133,13 +135,10 @@ function onlyDenoise(document: GraphDocument): string {
 
 /** The step and the resolution that were asked for, or those where there is most to see. */
 function choose(info: InspectInfo, flags: InspectFlags): { step: number; level: InspectLevel } {
-  const sides = info.levels.map(({ side }) => side);
-  const wanted = info.levels.find(({ side }) => side === flags.resolution);
+  const known = info.levels.map(({ grid }) => `${grid.width} (${sizeText(grid)})`);
+  const wanted = info.levels.find(({ grid }) => grid.width === flags.resolution);
   if (flags.resolution !== undefined && !wanted) {
-    throw new WeftError(
-      'graph',
-      `--resolution ${flags.resolution}: the swap acts at ${sides.map((side) => `${side} (${side} × ${side})`).join(' and ')}.`,
-    );
+    throw new WeftError('graph', `--resolution ${flags.resolution}: the swap acts at ${known.join(' and ')}.`);
   }
   const level = wanted?.level ?? info.levels.find(({ level: one }) => info.steps.some((step) => step[one]))?.level;
   if (!level)

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
+import { type Size } from '../protocol/size';
 import { installDevice, listDevices, removeDevice } from './devices';
 import { inspect, type InspectFlags } from './inspect';
 import {
@@ -23,6 +24,11 @@ const whole = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
   return value;
+};
+const size = (text: string): Size => {
+  const match = /^(\d+)[x×](\d+)$/.exec(text.trim());
+  if (!match) throw new InvalidArgumentError('Write width x height in pixels, for instance 512x768.');
+  return { width: Number(match[1]), height: Number(match[2]) };
 };
 const positive = (text: string): number => {
   const value = whole(text);
@@ -55,6 +61,7 @@ program
   .requiredOption('--appearance <image>', 'the picture whose look is taken')
   .requiredOption('--domain <noun>', 'what both show, for instance animal')
   .option('--checkpoint <id>', 'the model', 'mini')
+  .option('--size <width>x<height>', "pixels of the pictures (default: the checkpoint's own)", size)
   .option('--out <file>', 'the result (default: weft-out/STRUCTURE-APPEARANCE.png)')
   .option('--steps <n>', 'steps of the whole schedule', whole)
   .option('--skip <n>', 'steps left out at its noisy end', whole)

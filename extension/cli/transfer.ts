@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { standardGraph, writeGraph } from '../graph';
 import { WeftError } from '../protocol/errors';
+import { type Size } from '../protocol/size';
 import { execute, withEngine } from './execute';
 
 export interface TransferFlags {
@@ -9,6 +10,7 @@ export interface TransferFlags {
   appearance: string;
   domain: string;
   checkpoint: string;
+  size?: Size;
   out?: string;
   steps?: number;
   skip?: number;
@@ -45,6 +47,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
       appearance: relative(picked[1]!),
       domain,
       checkpoint,
+      ...flags.size,
       masks,
       steps,
       skip,

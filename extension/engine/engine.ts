@@ -162,7 +162,7 @@ export class Engine {
         inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
         result: (node) => {
           const image = run.values.get(node)?.['image'];
-          return image?.kind === 'image' && image.from === 'run' ? { rgb: image.rgb, side: image.width } : undefined;
+          return image?.kind === 'image' && image.from === 'run' ? image : undefined;
         },
       });
       void this.store.trim();
@@ -256,7 +256,7 @@ export class Engine {
     const { sessions, threads } = this.options;
     const loaded =
       this.loaded.get(key) ??
-      new LoadedCheckpoint(prepared, sessions, provider, threads, path.join(this.home, 'optimised'));
+      LoadedCheckpoint.open(prepared, sessions, provider, threads, path.join(this.home, 'optimised'));
     this.loaded.set(key, loaded);
     // What an interrupted run counted belongs to nobody.
     loaded.takeCounts();

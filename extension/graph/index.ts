@@ -14,6 +14,7 @@ export { isMuted, nodeOf, outputType, resolveSource, sourcesAt } from './analyse
 export * from './edit';
 export * from './connect';
 export * from './validate';
+export * from './pictureSize';
 export * from './plan';
 export * from './swapSliders';
 export * from './sweep';

@@ -30,6 +30,7 @@ export type ProblemCode =
   | 'missing-file'
   | 'unknown-checkpoint'
   | 'unknown-domain'
+  | 'size-not-possible'
   | 'bad-sweep'
   | 'internal';
 

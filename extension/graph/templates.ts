@@ -9,6 +9,9 @@ export interface StandardOptions {
   /** The noun that names the object in both. */
   domain: string;
   checkpoint?: string;
+  /** Size of the pictures in pixels; the checkpoint's own where absent. */
+  width?: number;
+  height?: number;
   /** AdaIN within masks that the model finds itself. */
   masks?: boolean;
   steps?: number;
@@ -40,6 +43,8 @@ function beginning(
   const schedule: Record<string, unknown> = {};
   for (const name of ['steps', 'skip', 'seed'] as const)
     if (options[name] !== undefined) schedule[name] = options[name];
+  const chosen: Record<string, unknown> = checkpoint === 'mini' ? {} : { id: checkpoint };
+  for (const name of ['width', 'height'] as const) if (options[name] !== undefined) chosen[name] = options[name];
   const inversion = (image: string): GraphNode => ({
     type: 'invert',
     inputs: { checkpoint: model, image: `${image}.image`, prompt: 'prompt.prompt', schedule: 'schedule.schedule' },
@@ -47,7 +52,7 @@ function beginning(
   const nodes: Nodes = {
     structure: { type: 'image', params: { path: structure } },
     appearance: { type: 'image', params: { path: appearance } },
-    model: checkpoint === 'mini' ? { type: 'checkpoint' } : { type: 'checkpoint', params: { id: checkpoint } },
+    model: { type: 'checkpoint', ...(Object.keys(chosen).length > 0 ? { params: chosen } : {}) },
     prompt: { type: 'prompt', params: { domain } },
     schedule: Object.keys(schedule).length > 0 ? { type: 'schedule', params: schedule } : { type: 'schedule' },
     'invert-structure': inversion('structure'),

@@ -18,6 +18,7 @@ import { cannotMute } from './edit';
 import { type JsonNode, nodeAt } from './json';
 import { checkValue, effectiveParams, paramOf } from './params';
 import { keyAt, parseGraph } from './parse';
+import { type SizeFacts, sizeProblem } from './pictureSize';
 import { twiceOnWire, type Plan } from './plan';
 import { checkAxis, parseAxis, SweepError } from './sweep';
 import { LineIndex, type Problem, type ProblemCode } from './problems';
@@ -28,6 +29,9 @@ export interface CheckpointFacts {
   id: string;
   /** Nouns that it knows; none when any will do. */
   domains: readonly { noun: string; kinds: readonly string[] }[];
+  /** The sizes of pictures it can work at. */
+  pictureSize?: number;
+  sizes?: SizeFacts['sizes'];
   /** Its own parameter defaults, by type of node. */
   defaults?: Readonly<Record<string, ParamValues>>;
 }
@@ -287,7 +291,7 @@ class Validator {
   private meaning(id: string, node: GraphNode): void {
     switch (node.type) {
       case 'checkpoint':
-        this.checkpoint(id);
+        this.checkpoint(id, node);
         break;
       case 'schedule':
         this.schedule(id);
@@ -324,14 +328,30 @@ class Validator {
     return effectiveParams(node.type, node.params, this.overrides(id, node.type));
   }
 
-  private checkpoint(id: string): void {
+  private checkpoint(id: string, node: GraphNode): void {
     const known = this.facts.checkpoints;
     const name = this.checkpoints.get(id);
-    if (!known || name === undefined || known.some((checkpoint) => checkpoint.id === name)) return;
+    if (!known || name === undefined) return;
+    const found = known.find((checkpoint) => checkpoint.id === name);
+    if (found) {
+      this.pictureSize(id, node, found);
+      return;
+    }
     const ids = known.slice(0, 10).map((checkpoint) => checkpoint.id);
     const has = ids.length === 0 ? 'The library is empty.' : `The library has ${listed(ids)}.`;
     const message = `There is no checkpoint "${name}" in the library. ${has} Add one with "weft models add".`;
     this.report('unknown-checkpoint', message, { node: id, param: 'id' }, this.paramNode(id, 'id'));
+  }
+
+  /** Width and height as far as they are written, against what the checkpoint can do. */
+  private pictureSize(id: string, node: GraphNode, { id: name, pictureSize, sizes }: CheckpointFacts): void {
+    if (pictureSize === undefined || sizes === undefined) return;
+    const { width = pictureSize, height = pictureSize } = node.params ?? {};
+    if (typeof width !== 'number' || typeof height !== 'number') return;
+    const problem = sizeProblem({ id: name, pictureSize, sizes }, width, height);
+    if (problem === undefined) return;
+    const param = width === pictureSize ? 'height' : 'width';
+    this.report('size-not-possible', `${id} ${problem}`, { node: id, param }, this.paramNode(id, param));
   }
 
   private schedule(id: string): void {
@@ -410,7 +430,9 @@ class Validator {
       seen.add(current.id);
       if (current.node.type === 'checkpoint') {
         const name = this.checkpoints.get(current.id) ?? current.id;
-        return [`checkpoint ${name}`, ...words].join(' with ');
+        const { width, height } = current.node.params ?? {};
+        const size = width === undefined && height === undefined ? '' : ` at ${side(width)} × ${side(height)}`;
+        return [`checkpoint ${name}${size}`, ...words].join(' with ');
       }
       if (current.node.type !== 'freeu') return undefined;
       words.unshift(`FreeU ${Object.values(this.effective(current.id, current.node)).map(String).join(', ')}`);
@@ -498,6 +520,9 @@ class Validator {
     }
   }
 }
+
+/** A side of the pictures as it is written, in words. */
+const side = (pixels: unknown): string => (typeof pixels === 'number' ? String(pixels) : 'its own');
 
 function scheduleWords({ id, params }: { id?: string; params: Record<string, unknown> }): string {
   const { steps, skip, seed } = params;

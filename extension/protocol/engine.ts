@@ -4,6 +4,7 @@
  * Bytes travel as Uint8Array (the fork uses the `advanced` serialization).
  */
 import { z } from 'zod';
+import { type SizeFacts } from '../graph';
 import { type ErrorReport } from './errors';
 import { type InspectRequests } from './inspect';
 import { type SegmentationNews } from './mask';
@@ -106,6 +107,8 @@ export interface CheckpointInfo {
   precision: 'fp32' | 'fp16' | 'mixed';
   /** Side of the square pictures it was trained on, in pixels. */
   pictureSize: number;
+  /** Other sizes it can work at: none when they are fixed, else multiples of a number of pixels. */
+  sizes?: SizeFacts['sizes'];
   /** Nouns it knows, empty when any noun will do. */
   domains: { noun: string; kinds: string[] }[];
   builtIn: boolean;

@@ -1,8 +1,9 @@
 /**
  * Questions about a run's cross-image attention: which places of the appearance a place of the output looked at, and the other
- * way round. Places are in 0 … 1 of a picture's width and height; maps are square grids of tokens, row by row from the top.
+ * way round. Places are in 0 … 1 of a picture's width and height; maps are grids of tokens, row by row from the top.
  */
 import { z } from 'zod';
+import { type Size } from './size';
 
 export const swapLevelSchema = z.enum(['high', 'low']);
 export type InspectLevel = z.infer<typeof swapLevelSchema>;
@@ -46,7 +47,7 @@ export const inspectDrawSchema = attentionSchema.extend({
   what: z.enum(['heat', 'correspondence']),
   from: z.enum(['output', 'source']).default('output'),
   point: place.optional(),
-  /** Side of the picture in pixels, at least. */
+  /** The longer side of the picture in pixels, at least. */
   size: z.number().int().min(16).max(4096).default(512),
 });
 
@@ -68,13 +69,13 @@ export interface InspectInfo {
   steps: InspectStep[];
   /** β of the contrast that the run applied to the swapped attention; 1 is none. */
   contrast: number;
-  /** Resolutions that are swapped, the highest first. */
-  levels: { level: InspectLevel; side: number; layers: { index: number; heads: number }[] }[];
+  /** Resolutions that are swapped with their tokens, the highest first. */
+  levels: { level: InspectLevel; grid: Size; layers: { index: number; heads: number }[] }[];
   /** Nodes whose inversions the two pictures are. */
   structure: string;
   appearances: string[];
-  /** Pixels a side of both pictures as the model sees them, and of the result. */
-  side: number;
+  /** Pixels of both pictures as the model sees them, and of the result. */
+  size: Size;
 }
 
 /** A strongest place, and the attention there. */
@@ -87,11 +88,10 @@ export interface InspectPeak {
 }
 
 export interface InspectMap {
-  /** Tokens a side. */
-  side: number;
+  grid: Size;
   /** What the output's attention met at this step. */
   source: InspectSource;
-  /** One map a point, float32 little-endian, side × side each; empty with `peaksOnly`. */
+  /** One map a point, float32 little-endian, a number a token each; empty with `peaksOnly`. */
   weights: Uint8Array;
   peaks: InspectPeak[];
   /** Milliseconds in the engine. */
@@ -99,7 +99,7 @@ export interface InspectMap {
 }
 
 export interface InspectCorrespondence {
-  side: number;
+  grid: Size;
   source: InspectSource;
   /** For each token of the output the token of the source it looks at most, uint16 little-endian. */
   targets: Uint8Array;

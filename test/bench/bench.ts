@@ -179,7 +179,7 @@ async function main(): Promise<void> {
   const mini = await library.open('mini');
   await swappedStep(
     'mini (16² and 8² tokens)',
-    new LoadedCheckpoint(mini, sessions, 'cpu'),
+    LoadedCheckpoint.open(mini, sessions, 'cpu'),
     path.join(root, 'models', 'mini', 'unet', 'model.onnx'),
   );
 
@@ -201,7 +201,7 @@ async function main(): Promise<void> {
   const reference = await library.open('reference');
   await swappedStep(
     'reference (64² and 32² tokens)',
-    new LoadedCheckpoint(reference, sessions, 'cpu'),
+    LoadedCheckpoint.open(reference, sessions, 'cpu'),
     path.join(folder, 'unet', 'model.onnx'),
   );
   await transfers();

@@ -111,7 +111,8 @@ async function main(): Promise<void> {
       keepAttention: true,
     });
     const info = await engine.handlers['inspect.open']({ runId: number, node: 'denoise' });
-    const { level, side } = info.levels[0]!;
+    const { level, grid } = info.levels[0]!;
+    const side = grid.width;
     const [mine, theirs] = ['structure', 'appearance'].map((which) => partsOnGrid(file(`${which}_parts`), side)) as [
       number[],
       number[],

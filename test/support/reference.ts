@@ -416,9 +416,8 @@ class Replay {
     ] as const) {
       const file = path.join(this.folder, 'images', image);
       if (!inversionFile?.has(key) || !fs.existsSync(file)) continue;
-      const size = checkpoint.prepared.pictureSize;
-      const { rgb } = await loadPicture(file, size);
-      this.add(key, await checkpoint.encode(rgb, size, store), inversionFile.floats(key), 1e-3);
+      const { rgb } = await loadPicture(file, checkpoint.size);
+      this.add(key, await checkpoint.encode(rgb, store), inversionFile.floats(key), 1e-3);
     }
     const decoded = this.floats('tr_decoded');
     const final = this.floats('tr_final_latents');

@@ -1,32 +1,35 @@
-import { centreOf, cssColour, PIN_COLOURS } from './heat';
+import { middleOf, type Size } from '../../extension/protocol/size';
+import { cssColour, PIN_COLOURS } from './heat';
 import { type Hovered, type Pinned } from './Pane';
 import { type Correspondence } from './state';
 
 /** Lines across both pictures: from each pinned place, and from the one pointed at, to where its attention is strongest. */
 export function Flow(props: {
-  side: number;
+  /** Each picture on the page. */
+  box: Size;
   gap: number;
-  grid: number;
+  grid: Size;
   pinned: readonly Pinned[];
   hovered: Hovered | undefined;
   correspondence: Correspondence | undefined;
 }) {
-  const { side, gap, grid, pinned, hovered, correspondence } = props;
+  const { box, gap, grid, pinned, hovered, correspondence } = props;
   const place = (which: 'output' | 'source', x: number, y: number): [number, number] => [
-    (which === 'output' ? 0 : side + gap) + x * side,
-    y * side,
+    (which === 'output' ? 0 : box.width + gap) + x * box.width,
+    y * box.height,
   ];
   const across = ({ point, found }: Hovered): { from: [number, number]; to: [number, number] | undefined } => {
     const other = point.side === 'output' ? 'source' : 'output';
-    const from = place(point.side, ...centreOf(point.token, grid));
+    const from = place(point.side, ...middleOf(point.token, grid));
     // In the map the strongest place of the output is known before the engine is asked.
     const target = point.side === 'output' ? correspondence?.targets[point.token] : undefined;
-    const peak = target !== undefined ? centreOf(target, grid) : found && [found.peak.x, found.peak.y];
+    const peak = target !== undefined ? middleOf(target, grid) : found && [found.peak.x, found.peak.y];
     return { from, to: peak && place(other, peak[0] ?? 0, peak[1] ?? 0) };
   };
-  const width = 2 * side + gap;
+  const { height } = box;
+  const width = 2 * box.width + gap;
   return (
-    <svg className="inspect-flow" width={width} height={side} viewBox={`0 0 ${width} ${side}`} aria-hidden="true">
+    <svg className="inspect-flow" width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
       {pinned.map(({ pin, point, found }) => (
         <Line
           key={pin.id}

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { type InspectInfo } from '../../extension/protocol/inspect';
+import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
 import { Tool } from '../app/Icon';
 import { usePictureOf } from '../nodes/NodePicture';
 import { StepImage } from '../nodes/StepImage';
@@ -18,7 +19,7 @@ import {
   middleStep,
   type Mode,
   openInspection,
-  sideOf,
+  gridOf,
   unpin,
   useInspect,
   useStepShown,
@@ -150,7 +151,7 @@ function Head({ node }: { node: string }) {
           >
             {info.levels.map((one) => (
               <option key={one.level} value={one.level}>
-                {one.side} × {one.side}
+                {sizeText(one.grid)}
               </option>
             ))}
           </select>
@@ -257,7 +258,7 @@ function Stage({ info }: { info: InspectInfo }) {
   const refusal = useInspect((state) => state.sentence);
   const step = useStepShown(info);
   const source = info.steps[step]?.[level];
-  const grid = sideOf(info, level);
+  const grid = gridOf(info, level);
   const stage = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 800, height: 400 });
   useLayoutEffect(() => {
@@ -268,7 +269,7 @@ function Stage({ info }: { info: InspectInfo }) {
     observer.observe(stage.current);
     return () => observer.disconnect();
   }, []);
-  const side = Math.max(80, Math.floor(Math.min((size.width - GAP) / 2, size.height - CAPTION)));
+  const box = fitting(info.size, { width: (size.width - GAP) / 2, height: size.height - CAPTION });
 
   // Parts rather than the view: a view is a new object each time.
   useEffect(() => {
@@ -296,12 +297,12 @@ function Stage({ info }: { info: InspectInfo }) {
     ? (refusal ?? sentenceOf({ grid, source, hovered, pins: pins.length, mode, contrast: raw ? 1 : info.contrast }))
     : offSentence(info, step, grid);
   const picture = pictures[source === 'structure' ? 'structure' : look];
-  const shared = { grid, side, pinned, hovered, arrows: arrowList, disabled: source === undefined };
+  const shared = { grid, box, pinned, hovered, arrows: arrowList, disabled: source === undefined };
   return (
     <>
       <StepBar info={info} step={step} level={level} onStep={(index) => setTimeline({ node: info.node, index })} />
       <div className="inspect-stage" ref={stage}>
-        <div className="inspect-panes" style={{ width: 2 * side + GAP, height: side + CAPTION, gap: GAP }}>
+        <div className="inspect-panes" style={{ width: 2 * box.width + GAP, height: box.height + CAPTION, gap: GAP }}>
           <Pane
             {...shared}
             which="output"
@@ -324,7 +325,7 @@ function Stage({ info }: { info: InspectInfo }) {
           >
             {picture && <img src={picture} alt={source ?? 'appearance'} draggable={false} />}
           </Pane>
-          <Flow side={side} gap={GAP} grid={grid} pinned={pinned} hovered={hovered} correspondence={correspondence} />
+          <Flow box={box} gap={GAP} grid={grid} pinned={pinned} hovered={hovered} correspondence={correspondence} />
         </div>
       </div>
       <p
@@ -348,15 +349,12 @@ function Stage({ info }: { info: InspectInfo }) {
   );
 }
 
-function tokenOfPin({ x, y }: { x: number; y: number }, grid: number): number {
-  const cell = (value: number) => Math.min(grid - 1, Math.floor(value * grid));
-  return cell(y) * grid + cell(x);
-}
+const tokenOfPin = ({ x, y }: { x: number; y: number }, grid: Size): number => cellAt(x, y, grid);
 
-function offSentence(info: InspectInfo, step: number, grid: number): string {
-  const level = info.levels.find(({ side }) => side === grid)?.level;
+function offSentence(info: InspectInfo, step: number, grid: Size): string {
+  const level = info.levels.find((one) => sameSize(one.grid, grid))?.level;
   const on = info.steps.flatMap((one, index) => (level && one[level] ? [index + 1] : []));
-  const where = `The swap at ${grid} × ${grid} is off at step ${step + 1}, so every place looked at the output itself. `;
+  const where = `The swap at ${sizeText(grid)} is off at step ${step + 1}, so every place looked at the output itself. `;
   return on.length === 0
     ? `${where}It is off at every step. `
     : `${where}It is on from step ${on[0]} to ${on[on.length - 1]}. `;

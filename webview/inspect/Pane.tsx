@@ -1,17 +1,8 @@
 import { useLayoutEffect, useMemo, useRef, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import { placeColour } from '../../extension/protocol/colours';
 import { type InspectPeak } from '../../extension/protocol/inspect';
-import {
-  centreOf,
-  correspondencePixels,
-  cssColour,
-  DRAWN,
-  heatPixels,
-  PIN_COLOURS,
-  pinPixels,
-  placePixels,
-  tokenAt,
-} from './heat';
+import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
+import { correspondencePixels, cssColour, DRAWN, heatPixels, PIN_COLOURS, pinPixels, placePixels } from './heat';
 import { type Correspondence, type Pin, type Point, type PointMap, type Side, togglePin, useInspect } from './state';
 
 export interface Pinned {
@@ -29,8 +20,9 @@ export interface Hovered {
 export function Pane(props: {
   which: Side;
   label: string;
-  grid: number;
-  side: number;
+  grid: Size;
+  /** Its picture on the page. */
+  box: Size;
   pinned: readonly Pinned[];
   hovered: Hovered | undefined;
   correspondence: Correspondence | undefined;
@@ -38,8 +30,10 @@ export function Pane(props: {
   disabled: boolean;
   children: ReactNode;
 }) {
-  const { which, label, grid, side, pinned, hovered, correspondence, arrows, disabled } = props;
-  const overlay = useOverlay(which, pinned, hovered, correspondence);
+  const { which, label, grid, box: size, pinned, hovered, correspondence, arrows, disabled } = props;
+  const overlay = useOverlay(which, grid, pinned, hovered, correspondence);
+  /** Marks count in widths of the picture: so high it is. */
+  const tall = size.height / size.width;
   const own = hovered?.point.side === which ? hovered.point.token : undefined;
 
   const point = (token: number | undefined) => {
@@ -50,7 +44,7 @@ export function Pane(props: {
   const onPointer = (event: PointerEvent<HTMLDivElement>) => {
     if (disabled) return;
     const box = event.currentTarget.getBoundingClientRect();
-    point(tokenAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, grid));
+    point(cellAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, grid));
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (disabled) return;
@@ -62,22 +56,23 @@ export function Pane(props: {
       ArrowDown: [0, by],
     };
     const move = moves[event.key];
-    const at = own ?? tokenAt(0.5, 0.5, grid);
+    const at = own ?? cellAt(0.5, 0.5, grid);
     if (move && by > 0) {
-      const inside = (value: number) => Math.min(grid - 1, Math.max(0, value));
-      const [x, y] = [inside((at % grid) + move[0]), inside(Math.floor(at / grid) + move[1])];
-      point(own === undefined ? at : y * grid + x);
-    } else if (event.key === 'Enter' || event.key === ' ') togglePin(which, ...centreOf(at, grid));
+      const inside = (value: number, cells: number) => Math.min(cells - 1, Math.max(0, value));
+      const x = inside((at % grid.width) + move[0], grid.width);
+      const y = inside(Math.floor(at / grid.width) + move[1], grid.height);
+      point(own === undefined ? at : y * grid.width + x);
+    } else if (event.key === 'Enter' || event.key === ' ') togglePin(which, ...middleOf(at, grid));
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
   return (
-    <figure className="inspect-figure" style={{ width: side }}>
+    <figure className="inspect-figure" style={{ width: size.width }}>
       <figcaption>{label}</figcaption>
       <div
         className={`inspect-pane ${overlay.dim ? 'dimmed' : ''} ${disabled ? 'disabled' : ''}`}
-        style={{ width: side, height: side }}
+        style={{ ...size }}
         role="application"
         tabIndex={0}
         aria-roledescription="picture to point at"
@@ -89,7 +84,7 @@ export function Pane(props: {
         onPointerLeave={() => point(undefined)}
         onFocus={(event) => {
           // Coming by keyboard, the point starts in the middle.
-          if (event.target.matches(':focus-visible') && own === undefined) point(tokenAt(0.5, 0.5, grid));
+          if (event.target.matches(':focus-visible') && own === undefined) point(cellAt(0.5, 0.5, grid));
         }}
         onBlur={() => point(undefined)}
         onKeyDown={onKeyDown}
@@ -101,9 +96,9 @@ export function Pane(props: {
       >
         <div className="inspect-picture">{props.children}</div>
         <Overlay image={overlay.image} which={which} />
-        <svg className="inspect-marks" viewBox="0 0 1 1" aria-hidden="true">
-          {arrows && <Arrows arrows={arrows} which={which} />}
-          {own !== undefined && <Cell token={own} grid={grid} />}
+        <svg className="inspect-marks" viewBox={`0 0 1 ${tall}`} aria-hidden="true">
+          {arrows && <Arrows arrows={arrows} which={which} tall={tall} />}
+          {own !== undefined && <Cell token={own} grid={grid} tall={tall} />}
         </svg>
       </div>
     </figure>
@@ -113,6 +108,7 @@ export function Pane(props: {
 /** What covers the picture: the pointed place's heat, else that of the pins, else the colours of correspondence. */
 function useOverlay(
   which: Side,
+  { width, height }: Size,
   pinned: readonly Pinned[],
   hovered: Hovered | undefined,
   correspondence: Correspondence | undefined,
@@ -121,13 +117,14 @@ function useOverlay(
   const seen = useMemo(() => pinned.filter(({ point, found }) => point.side !== which && found), [pinned, which]);
   const targets = correspondence?.targets;
   const image = useMemo(() => {
-    if (targets) return which === 'output' ? correspondencePixels(targets) : placePixels();
-    if (heat) return heatPixels(heat);
+    if (targets) return which === 'output' ? correspondencePixels(targets, { width, height }) : placePixels();
+    if (heat) return heatPixels(heat, { width, height });
     if (seen.length === 0) return undefined;
     return pinPixels(
       seen.map(({ pin, found }) => ({ map: found?.map ?? [], colour: PIN_COLOURS[pin.colour] ?? [255, 255, 255] })),
+      { width, height },
     );
-  }, [targets, heat, seen, which]);
+  }, [targets, heat, seen, which, width, height]);
   return { image, dim: image !== undefined };
 }
 
@@ -152,9 +149,10 @@ function Overlay({ image, which }: { image: ImageData | undefined; which: Side }
   );
 }
 
-function Cell({ token, grid }: { token: number; grid: number }) {
-  const size = 1 / grid;
-  const at = { x: (token % grid) * size, y: Math.floor(token / grid) * size, width: size, height: size };
+function Cell({ token, grid, tall }: { token: number; grid: Size; tall: number }) {
+  const size = 1 / grid.width;
+  const height = tall / grid.height;
+  const at = { x: (token % grid.width) * size, y: Math.floor(token / grid.width) * height, width: size, height };
   return (
     <>
       <rect className="cell-halo" {...at} rx={size / 6} />
@@ -163,10 +161,13 @@ function Cell({ token, grid }: { token: number; grid: number }) {
   );
 }
 
-function Arrows({ arrows, which }: { arrows: readonly { from: [number, number]; to: InspectPeak }[]; which: Side }) {
-  return arrows.map(({ from, to }) => {
-    const colour = cssColour(placeColour(to.x, to.y));
-    const key = from.join();
+function Arrows(props: { arrows: readonly { from: [number, number]; to: InspectPeak }[]; which: Side; tall: number }) {
+  const { arrows, which, tall } = props;
+  return arrows.map(({ from: start, to: peak }) => {
+    const colour = cssColour(placeColour(peak.x, peak.y));
+    const key = start.join();
+    const from = [start[0], start[1] * tall] as const;
+    const to = { x: peak.x, y: peak.y * tall };
     if (which === 'source')
       return <circle key={key} className="arrow-end" cx={to.x} cy={to.y} r={0.011} fill={colour} />;
     const [dx, dy] = [to.x - from[0], to.y - from[1]];

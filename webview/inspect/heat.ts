@@ -1,17 +1,18 @@
-/** Attention as pixels. Maps are square grids of tokens, row by row from the top. */
+/** Attention as pixels. Maps are grids of tokens, row by row from the top. */
 import { heatColour, heatOpacity, placeColour, type Rgb } from '../../extension/protocol/colours';
+import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
 
 /** Side of the pictures that maps are drawn as, before the page scales them. */
 export const DRAWN = 256;
 
 /** A map at a place 0 … 1, evenly between its tokens' centres. */
-export function sample(map: ArrayLike<number>, side: number, x: number, y: number): number {
-  const inside = (value: number): number => Math.min(side - 1, Math.max(0, value * side - 0.5));
-  const [u, v] = [inside(x), inside(y)];
+export function sample(map: ArrayLike<number>, { width, height }: Size, x: number, y: number): number {
+  const inside = (value: number, cells: number): number => Math.min(cells - 1, Math.max(0, value * cells - 0.5));
+  const [u, v] = [inside(x, width), inside(y, height)];
   const [left, top] = [Math.floor(u), Math.floor(v)];
-  const [right, bottom] = [Math.min(side - 1, left + 1), Math.min(side - 1, top + 1)];
+  const [right, bottom] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
   const [a, b] = [u - left, v - top];
-  const at = (row: number, column: number): number => map[row * side + column] ?? 0;
+  const at = (row: number, column: number): number => map[row * width + column] ?? 0;
   const above = (1 - a) * at(top, left) + a * at(top, right);
   const below = (1 - a) * at(bottom, left) + a * at(bottom, right);
   return (1 - b) * above + b * below;
@@ -24,27 +25,25 @@ export function highest(map: ArrayLike<number>): number {
 }
 
 /** One map in the colours of heat. */
-export function heatPixels(map: ArrayLike<number>): ImageData {
-  const side = Math.round(Math.sqrt(map.length));
+export function heatPixels(map: ArrayLike<number>, grid: Size): ImageData {
   const most = highest(map) || 1;
   return pixels((x, y) => {
-    const share = sample(map, side, x, y) / most;
+    const share = sample(map, grid, x, y) / most;
     return [heatColour(share), heatOpacity(share)];
   });
 }
 
 /** Several maps, each in a colour of its own; where they meet the stronger one shows more. */
-export function pinPixels(maps: readonly { map: ArrayLike<number>; colour: Rgb }[]): ImageData {
+export function pinPixels(maps: readonly { map: ArrayLike<number>; colour: Rgb }[], grid: Size): ImageData {
   const all = maps.map(({ map, colour }) => ({
     map,
     colour,
-    side: Math.round(Math.sqrt(map.length)),
     most: highest(map) || 1,
   }));
   return pixels((x, y) => {
     let [red, green, blue, total, opacity] = [0, 0, 0, 0, 0];
-    for (const { map, colour, side, most } of all) {
-      const share = sample(map, side, x, y) / most;
+    for (const { map, colour, most } of all) {
+      const share = sample(map, grid, x, y) / most;
       red += share * colour[0];
       green += share * colour[1];
       blue += share * colour[2];
@@ -64,11 +63,10 @@ export function placePixels(): ImageData {
 }
 
 /** Every token in the colour of the place it looks at most. */
-export function correspondencePixels(targets: ArrayLike<number>): ImageData {
-  const side = Math.round(Math.sqrt(targets.length));
+export function correspondencePixels(targets: ArrayLike<number>, grid: Size): ImageData {
   return pixels((x, y) => {
-    const target = targets[Math.floor(y * side) * side + Math.floor(x * side)] ?? 0;
-    const [u, v] = centreOf(target, side);
+    const target = targets[cellAt(x, y, grid)] ?? 0;
+    const [u, v] = middleOf(target, grid);
     return [placeColour(u, v), PLACE_OPACITY];
   });
 }
@@ -85,15 +83,6 @@ function pixels(colourAt: (x: number, y: number) => [Rgb, number]): ImageData {
     }
   }
   return image;
-}
-
-export function centreOf(token: number, side: number): [number, number] {
-  return [((token % side) + 0.5) / side, (Math.floor(token / side) + 0.5) / side];
-}
-
-export function tokenAt(x: number, y: number, side: number): number {
-  const cell = (value: number): number => Math.min(side - 1, Math.max(0, Math.floor(value * side)));
-  return cell(y) * side + cell(x);
 }
 
 /** In how few places half of a map's attention lies: small where it knows where to look. */

@@ -3,14 +3,17 @@ import { studio } from '../state/store';
 import { cssColour, PIN_COLOURS } from './heat';
 import { useInspect } from './state';
 
-const SIDE = 768;
+/** Width of each picture. */
+const WIDTH = 768;
 const GAP = 24;
 
 /** Both pictures as they are shown, side by side, as a PNG to be saved where the person says. */
 export async function saveInspection(): Promise<void> {
+  const { info, pins } = useInspect.getState();
+  const height = info ? Math.round((WIDTH * info.size.height) / info.size.width) : WIDTH;
   const canvas = document.createElement('canvas');
-  canvas.width = 2 * SIDE + GAP;
-  canvas.height = SIDE;
+  canvas.width = 2 * WIDTH + GAP;
+  canvas.height = height;
   const context = canvas.getContext('2d');
   if (!context) return;
   for (const [index, which] of (['output', 'source'] as const).entries()) {
@@ -18,19 +21,19 @@ export async function saveInspection(): Promise<void> {
     const picture = pane?.querySelector<HTMLImageElement | HTMLCanvasElement>('.inspect-picture > *');
     const heat = pane?.querySelector<HTMLCanvasElement>('.inspect-heat');
     const marks = pane?.querySelector<SVGSVGElement>('.inspect-marks');
-    const left = index * (SIDE + GAP);
+    const left = index * (WIDTH + GAP);
     const covered = heat?.dataset['shown'] === 'true';
     if (picture) {
       context.filter = covered ? 'grayscale(0.65) brightness(0.55)' : 'none';
-      context.drawImage(picture, left, 0, SIDE, SIDE);
+      context.drawImage(picture, left, 0, WIDTH, height);
       context.filter = 'none';
     }
-    if (heat && covered) context.drawImage(heat, left, 0, SIDE, SIDE);
+    if (heat && covered) context.drawImage(heat, left, 0, WIDTH, height);
     if (marks) drawMarks(context, marks, left);
   }
-  for (const { side, x, y, colour } of useInspect.getState().pins) {
+  for (const { side, x, y, colour } of pins) {
     context.beginPath();
-    context.arc((side === 'output' ? 0 : SIDE + GAP) + x * SIDE, y * SIDE, 9, 0, 2 * Math.PI);
+    context.arc((side === 'output' ? 0 : WIDTH + GAP) + x * WIDTH, y * height, 9, 0, 2 * Math.PI);
     context.fillStyle = cssColour(PIN_COLOURS[colour] ?? [255, 255, 255]);
     context.strokeStyle = '#000';
     context.lineWidth = 2;
@@ -45,11 +48,11 @@ export async function saveInspection(): Promise<void> {
   postToHost({ type: 'savePng', name: `${stem}.${mode === 'map' ? 'correspondence' : 'attention'}.png`, png });
 }
 
-/** Arrows and dots, whose coordinates are shares of the picture's side. */
+/** Arrows and dots, whose coordinates are shares of the picture's width. */
 function drawMarks(context: CanvasRenderingContext2D, marks: SVGSVGElement, left: number): void {
   context.save();
   context.translate(left, 0);
-  context.scale(SIDE, SIDE);
+  context.scale(WIDTH, WIDTH);
   for (const shape of marks.querySelectorAll('line.arrow-line, circle, polygon')) {
     const colour = shape.getAttribute('fill') ?? shape.parentElement?.getAttribute('fill') ?? '#fff';
     const at = (name: string) => Number(shape.getAttribute(name));

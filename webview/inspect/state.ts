@@ -7,11 +7,12 @@ import {
   type InspectPeak,
   tokensOf,
 } from '../../extension/protocol/inspect';
+import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
 import { bytesOf } from '../state/bytes';
 import { setPage, setTimeline } from '../state/page';
 import { studio, useStudio } from '../state/store';
 import { ask } from './ask';
-import { PIN_COLOURS, tokenAt } from './heat';
+import { PIN_COLOURS } from './heat';
 
 /** Which picture a point lies in: the output, or what it looked at. */
 export type Side = 'output' | 'source';
@@ -197,8 +198,8 @@ export const viewKey = (view: View): string =>
   JSON.stringify([view.step, view.level, view.layer, view.head, view.look, view.raw]);
 export const pointKey = (view: View, { side, token }: Point): string => `${viewKey(view)} ${side} ${token}`;
 
-export function sideOf(info: InspectInfo | undefined, level: InspectLevel): number {
-  return info?.levels.find((one) => one.level === level)?.side ?? 1;
+export function gridOf(info: InspectInfo | undefined, level: InspectLevel): Size {
+  return info?.levels.find((one) => one.level === level)?.grid ?? { width: 1, height: 1 };
 }
 
 const attention = (info: InspectInfo, view: View): AttentionRequest => ({
@@ -235,8 +236,7 @@ export async function loadMap(view: View, point: Point): Promise<void> {
   const { info } = inspect();
   const key = pointKey(view, point);
   if (!info || inspect().maps.has(key)) return;
-  const side = sideOf(info, view.level);
-  const place: [number, number] = [((point.token % side) + 0.5) / side, (Math.floor(point.token / side) + 0.5) / side];
+  const place = middleOf(point.token, gridOf(info, view.level));
   try {
     const { weights, peaks } = await ask('inspect.map', {
       ...attention(info, view),
@@ -281,11 +281,9 @@ export async function loadArrows(view: View): Promise<void> {
   const { info, arrows } = inspect();
   const key = viewKey(view);
   if (!info || arrows.has(key)) return;
-  const count = Math.min(ARROWS, sideOf(info, view.level));
-  const points = Array.from({ length: count * count }, (_, index): [number, number] => [
-    ((index % count) + 0.5) / count,
-    (Math.floor(index / count) + 0.5) / count,
-  ]);
+  const { width, height } = gridOf(info, view.level);
+  const starts = { width: Math.min(ARROWS, width), height: Math.min(ARROWS, height) };
+  const points = Array.from({ length: starts.width * starts.height }, (_, index) => middleOf(index, starts));
   try {
     const { peaks } = await ask('inspect.map', { ...attention(info, view), from: 'output', points, peaksOnly: true });
     if (inspect().info !== info) return;
@@ -301,8 +299,8 @@ let pinCount = 0;
 /** Pins a place, or unpins the one that is pinned there. */
 export function togglePin(side: Side, x: number, y: number): void {
   const { pins, info, level } = inspect();
-  const grid = sideOf(info, level);
-  const same = pins.find((pin) => pin.side === side && tokenAt(pin.x, pin.y, grid) === tokenAt(x, y, grid));
+  const grid = gridOf(info, level);
+  const same = pins.find((pin) => pin.side === side && cellAt(pin.x, pin.y, grid) === cellAt(x, y, grid));
   if (same) {
     useInspect.setState({ pins: pins.filter((pin) => pin !== same) });
     return;

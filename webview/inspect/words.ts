@@ -1,15 +1,16 @@
 import { type InspectSource } from '../../extension/protocol/inspect';
-import { placesOfHalf, tokenAt } from './heat';
+import { cellAt, type Size } from '../../extension/protocol/size';
+import { placesOfHalf } from './heat';
 import { type Mode, type Point, type PointMap } from './state';
 
 /** "column 5, row 8", counted from 1 as people count. */
-export function placeWords(token: number, grid: number): string {
-  return `column ${(token % grid) + 1}, row ${Math.floor(token / grid) + 1}`;
+export function placeWords(token: number, { width }: Size): string {
+  return `column ${(token % width) + 1}, row ${Math.floor(token / width) + 1}`;
 }
 
 /** What the picture shows, in a sentence: also for those who can't see it. */
 export function sentenceOf(shown: {
-  grid: number;
+  grid: Size;
   source: InspectSource;
   hovered: { point: Point; found: PointMap | undefined } | undefined;
   pins: number;
@@ -22,9 +23,9 @@ export function sentenceOf(shown: {
     const here = placeWords(point.token, grid);
     const from = point.side === 'output' ? 'output' : source;
     if (!found) return `The ${from} at ${here} …`;
-    const there = placeWords(tokenAt(found.peak.x, found.peak.y, grid), grid);
+    const there = placeWords(cellAt(found.peak.x, found.peak.y, grid), grid);
     const half = placesOfHalf(found.map);
-    const places = `half of it lies in ${half === 1 ? 'one place' : `${half} of ${grid * grid} places`}`;
+    const places = `half of it lies in ${half === 1 ? 'one place' : `${half} of ${grid.width * grid.height} places`}`;
     const share = `${(100 * found.peak.weight).toFixed(found.peak.weight < 0.1 ? 1 : 0)} %`;
     return point.side === 'output'
       ? `The output at ${here} looks most at ${there} of the ${source}, with ${share} of its attention; ${places}.`

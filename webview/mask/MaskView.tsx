@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from 'react';
 import { fromOklab, heatColour } from '../../extension/protocol/colours';
 import { maskCell, SUSPICIOUS_SHARE } from '../../extension/protocol/mask';
+import { fitting, longerSide, type Size } from '../../extension/protocol/size';
 import { Tool } from '../app/Icon';
 import { resetParam } from '../state/actions';
 import { postToHost } from '../state/host';
@@ -71,13 +72,14 @@ const LAYERS: { layer: Layer; label: string }[] = [
 ];
 
 function Editor({ node, found }: { node: string; found: Segmentation }) {
-  const { side, labels } = found;
+  const { grid, labels } = found;
+  const longest = longerSide(grid);
   const readOnly = useStudio((state) => state.readOnly);
   const canRun = useStudio((state) => state.canRun);
   const written = useStudio((state) => state.graph?.nodes[node]?.params?.['override']);
   const [layer, setLayer] = useState<Layer>('mask');
   const [tool, setTool] = useState<ToolName>('cluster');
-  const [size, setSize] = useState(Math.max(1, Math.round(side / 12)));
+  const [size, setSize] = useState(Math.max(1, Math.round(longest / 12)));
   const [history, setHistory] = useState({ past: [found.correction], at: 0 });
   const [saved, setSaved] = useState(found.correction);
   /** Where the pointer or the keys are, in cells. */
@@ -101,23 +103,26 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
   const go = (by: number) =>
     setHistory(({ past, at: place }) => ({ past, at: Math.min(past.length - 1, Math.max(0, place + by)) }));
   const dab = (place: [number, number]) => {
-    const cell = Math.floor(place[1]) * side + Math.floor(place[0]);
+    const cell = Math.floor(place[1]) * grid.width + Math.floor(place[0]);
     if (tool === 'cluster') commit(flipCluster(now, found.found, labels, cell));
-    else commit(withCells(now, found.found, brushCells(side, ...place, size), tool === 'paint'));
+    else commit(withCells(now, found.found, brushCells(grid, ...place, size), tool === 'paint'));
   };
   const placeOf = (event: PointerEvent<HTMLDivElement>): [number, number] => {
     const box = event.currentTarget.getBoundingClientRect();
-    const inside = (value: number) => Math.min(side - 0.001, Math.max(0, value * side));
-    return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
+    const inside = (value: number, cells: number) => Math.min(cells - 0.001, Math.max(0, value * cells));
+    return [
+      inside((event.clientX - box.left) / box.width, grid.width),
+      inside((event.clientY - box.top) / box.height, grid.height),
+    ];
   };
   const save = async () => {
-    const png = await toPng(now, side);
+    const png = await toPng(now, grid);
     if (!png) return;
     postToHost({ type: 'saveCorrection', node, param: 'override', png });
     setSaved(now);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const middle: [number, number] = at ?? [side / 2, side / 2];
+    const middle: [number, number] = at ?? [grid.width / 2, grid.height / 2];
     const by = event.shiftKey ? 4 : 1;
     const moves: Record<string, [number, number]> = {
       ArrowLeft: [-by, 0],
@@ -131,11 +136,11 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
     else if ((event.ctrlKey || event.metaKey) && key === 'y') go(1);
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (move) {
-      const inside = (value: number) => Math.min(side - 0.5, Math.max(0.5, Math.floor(value) + 0.5));
-      setAt([inside(middle[0] + move[0]), inside(middle[1] + move[1])]);
+      const inside = (value: number, cells: number) => Math.min(cells - 0.5, Math.max(0.5, Math.floor(value) + 0.5));
+      setAt([inside(middle[0] + move[0], grid.width), inside(middle[1] + move[1], grid.height)]);
     } else if (key === 'enter' || key === ' ') dab(middle);
     else if (key === '[') setSize(Math.max(1, size - 1));
-    else if (key === ']') setSize(Math.min(side, size + 1));
+    else if (key === ']') setSize(Math.min(longest, size + 1));
     else if (key === 'c') setTool('cluster');
     else if (key === 'p') setTool('paint');
     else if (key === 'e') setTool('erase');
@@ -143,7 +148,7 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const [square, reach] = useSquare();
+  const [stage, reach] = useRoom(grid);
   return (
     <>
       <div className="inspect-head" role="toolbar" aria-label="Mask">
@@ -168,7 +173,7 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
           <input
             type="range"
             min={1}
-            max={Math.max(2, Math.round(side / 2))}
+            max={Math.max(2, Math.round(longest / 2))}
             value={size}
             disabled={tool === 'cluster'}
             data-testid="mask-size"
@@ -209,10 +214,10 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
         </button>
         <Tool icon="close" label="Back to the graph" keys="Escape" data-testid="mask-close" onClick={close} />
       </div>
-      <div className="inspect-stage" ref={square}>
+      <div className="inspect-stage" ref={stage}>
         <div
           className={`inspect-pane mask-pane ${tool}`}
-          style={{ width: reach, height: reach }}
+          style={{ ...reach }}
           role="application"
           tabIndex={0}
           aria-roledescription="mask to paint"
@@ -226,14 +231,14 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
             if (readOnly || event.button !== 0) return;
             if (tool === 'cluster') return dab(place);
             event.currentTarget.setPointerCapture(event.pointerId);
-            const cells = strokeCells(side, place, place, size);
+            const cells = strokeCells(grid, place, place, size);
             setStroke({ correction: withCells(now, found.found, cells, tool === 'paint'), last: place });
           }}
           onPointerMove={(event) => {
             const place = placeOf(event);
             setAt(place);
             if (!stroke) return;
-            const cells = strokeCells(side, stroke.last, place, size);
+            const cells = strokeCells(grid, stroke.last, place, size);
             setStroke({ correction: withCells(stroke.correction, found.found, cells, tool === 'paint'), last: place });
           }}
           onPointerUp={() => {
@@ -247,17 +252,17 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
             <img src={found.url} alt="" draggable={false} />
           </div>
           <Cells layer={layer} found={found} mask={mask} correction={correction} />
-          <svg className="inspect-marks" viewBox={`0 0 ${side} ${side}`} aria-hidden="true">
-            {layer === 'clusters' && <path className="mask-borders" d={borders(labels, side)} />}
-            <path className="mask-halo" d={outline(mask, side)} />
-            <path className="mask-line" d={outline(mask, side)} />
+          <svg className="inspect-marks" viewBox={`0 0 ${grid.width} ${grid.height}`} aria-hidden="true">
+            {layer === 'clusters' && <path className="mask-borders" d={borders(labels, grid)} />}
+            <path className="mask-halo" d={outline(mask, grid)} />
+            <path className="mask-line" d={outline(mask, grid)} />
             {at && tool !== 'cluster' && (
               <>
                 <circle className="mask-halo" cx={at[0]} cy={at[1]} r={size / 2} />
                 <circle className="mask-line" cx={at[0]} cy={at[1]} r={size / 2} />
               </>
             )}
-            {at && tool === 'cluster' && <path className="mask-hover" d={clusterPath(labels, side, at)} />}
+            {at && tool === 'cluster' && <path className="mask-hover" d={clusterPath(labels, grid, at)} />}
           </svg>
         </div>
       </div>
@@ -329,38 +334,39 @@ function Choice<V extends string>(props: {
   );
 }
 
-/** A square as large as its surroundings allow. */
-function useSquare(): [RefObject<HTMLDivElement | null>, number] {
+/** Something of a shape, as large as its surroundings allow. */
+function useRoom(shape: Size): [RefObject<HTMLDivElement | null>, Size] {
   const ref = useRef<HTMLDivElement>(null);
-  const [side, setSide] = useState(320);
+  const [room, setRoom] = useState({ width: 320, height: 320 });
   useLayoutEffect(() => {
     if (!ref.current) return;
     const observer = new ResizeObserver(([entry]) => {
-      if (entry) setSide(Math.max(80, Math.floor(Math.min(entry.contentRect.width, entry.contentRect.height))));
+      if (entry) setRoom({ width: entry.contentRect.width, height: entry.contentRect.height });
     });
     observer.observe(ref.current);
     return () => observer.disconnect();
   }, []);
-  return [ref, side];
+  return [ref, fitting(shape, room)];
 }
 
-function clusterPath(labels: Uint8Array, side: number, [x, y]: [number, number]): string {
-  const label = labels[Math.floor(y) * side + Math.floor(x)];
+function clusterPath(labels: Uint8Array, { width }: Size, [x, y]: [number, number]): string {
+  const label = labels[Math.floor(y) * width + Math.floor(x)];
   return [...labels.keys()]
     .filter((cell) => labels[cell] === label)
-    .map((cell) => `M${cell % side} ${Math.floor(cell / side)}h1v1h-1z`)
+    .map((cell) => `M${cell % width} ${Math.floor(cell / width)}h1v1h-1z`)
     .join('');
 }
 
 /** The cells of the chosen layer, one pixel each; the page scales them. */
 function Cells(props: { layer: Layer; found: Segmentation; mask: Uint8Array; correction: Uint8Array }) {
   const { layer, found, mask, correction } = props;
-  const { side, labels, nounMap } = found;
+  const { labels, nounMap } = found;
+  const { width, height } = found.grid;
   const canvas = useRef<HTMLCanvasElement>(null);
   useLayoutEffect(() => {
     const context = canvas.current?.getContext('2d');
     if (!context) return;
-    const image = new ImageData(side, side);
+    const image = new ImageData(width, height);
     const clusters = Math.max(...labels) + 1;
     for (let cell = 0; cell < labels.length; cell++) {
       const [red, green, blue, opacity] = colourOf(cell);
@@ -377,17 +383,18 @@ function Cells(props: { layer: Layer; found: Segmentation; mask: Uint8Array; cor
       if (correction[cell] === maskCell.outside) return [235, 60, 60, 0.62];
       return mask[cell] ? [0, 0, 0, 0] : [0, 0, 0, 0.68];
     }
-  }, [layer, side, labels, nounMap, mask, correction]);
-  return <canvas ref={canvas} className="mask-cells" width={side} height={side} aria-hidden="true" />;
+  }, [layer, width, height, labels, nounMap, mask, correction]);
+  return <canvas ref={canvas} className="mask-cells" width={width} height={height} aria-hidden="true" />;
 }
 
 /** White where a cell is put inside, black where it is put outside, transparent where the mask stays as found. */
-async function toPng(correction: Uint8Array, side: number): Promise<Uint8Array | undefined> {
+async function toPng(correction: Uint8Array, { width, height }: Size): Promise<Uint8Array | undefined> {
   const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = side;
+  canvas.width = width;
+  canvas.height = height;
   const context = canvas.getContext('2d');
   if (!context) return undefined;
-  const image = new ImageData(side, side);
+  const image = new ImageData(width, height);
   for (const [cell, value] of correction.entries()) {
     const bright = value === maskCell.inside ? 255 : 0;
     image.data.set([bright, bright, bright, value === maskCell.kept ? 0 : 255], 4 * cell);

@@ -1,4 +1,5 @@
-/** Corrections of a mask, cell by cell. Grids are side × side, row by row from the top. */
+/** Corrections of a mask, cell by cell. Grids are read row by row from the top. */
+import { type Size } from '../../extension/protocol/size';
 import { maskCell } from '../../extension/protocol/mask';
 
 /** The mask with its corrected cells in place. */
@@ -31,12 +32,12 @@ export function flipCluster(correction: Uint8Array, found: Uint8Array, labels: U
 }
 
 /** Cells within a round brush of a diameter in cells, around a place in cells. */
-export function brushCells(side: number, x: number, y: number, diameter: number): number[] {
+export function brushCells({ width, height }: Size, x: number, y: number, diameter: number): number[] {
   const cells: number[] = [];
-  for (let row = 0; row < side; row++) {
-    for (let column = 0; column < side; column++) {
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
       const inCell = Math.floor(x) === column && Math.floor(y) === row;
-      if (inCell || Math.hypot(column + 0.5 - x, row + 0.5 - y) < diameter / 2) cells.push(row * side + column);
+      if (inCell || Math.hypot(column + 0.5 - x, row + 0.5 - y) < diameter / 2) cells.push(row * width + column);
     }
   }
   return cells;
@@ -44,7 +45,7 @@ export function brushCells(side: number, x: number, y: number, diameter: number)
 
 /** Cells a stroke from one place to another covers. */
 export function strokeCells(
-  side: number,
+  grid: Size,
   from: readonly [number, number],
   to: readonly [number, number],
   diameter: number,
@@ -54,32 +55,32 @@ export function strokeCells(
   for (let step = 0; step <= steps; step++) {
     const share = step / steps;
     const [x, y] = [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
-    for (const cell of brushCells(side, x, y, diameter)) cells.add(cell);
+    for (const cell of brushCells(grid, x, y, diameter)) cells.add(cell);
   }
   return cells;
 }
 
 /** The outline of a mask as an SVG path in cells: an edge wherever inside and outside meet. */
-export function outline(mask: Uint8Array, side: number): string {
+export function outline(mask: Uint8Array, { width, height }: Size): string {
   const at = (x: number, y: number): boolean =>
-    x >= 0 && y >= 0 && x < side && y < side && (mask[y * side + x] ?? 0) > 0;
+    x >= 0 && y >= 0 && x < width && y < height && (mask[y * width + x] ?? 0) > 0;
   let path = '';
-  for (let y = 0; y <= side; y++) {
-    for (let x = 0; x <= side; x++) {
-      if (x < side && at(x, y) !== at(x, y - 1)) path += `M${x} ${y}h1`;
-      if (y < side && at(x, y) !== at(x - 1, y)) path += `M${x} ${y}v1`;
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      if (x < width && at(x, y) !== at(x, y - 1)) path += `M${x} ${y}h1`;
+      if (y < height && at(x, y) !== at(x - 1, y)) path += `M${x} ${y}v1`;
     }
   }
   return path;
 }
 
 /** Borders between clusters as an SVG path in cells. */
-export function borders(labels: Uint8Array, side: number): string {
+export function borders(labels: Uint8Array, { width, height }: Size): string {
   let path = '';
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      if (y > 0 && labels[y * side + x] !== labels[(y - 1) * side + x]) path += `M${x} ${y}h1`;
-      if (x > 0 && labels[y * side + x] !== labels[y * side + x - 1]) path += `M${x} ${y}v1`;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (y > 0 && labels[y * width + x] !== labels[(y - 1) * width + x]) path += `M${x} ${y}h1`;
+      if (x > 0 && labels[y * width + x] !== labels[y * width + x - 1]) path += `M${x} ${y}v1`;
     }
   }
   return path;

@@ -86,6 +86,7 @@ function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'm
       label={`Open the picture of ${readable(id)} in VS Code`}
       selected={selected}
       inspect={kind === 'inversion' ? undefined : kind}
+      whole
     >
       {content}
     </Opener>
@@ -140,10 +141,12 @@ function Opener(props: {
   label: string;
   selected: boolean;
   inspect?: 'result' | 'mask';
+  /** Show all of it, whatever its shape. */
+  whole?: boolean;
   children: ReactNode;
 }) {
   return (
-    <div className="picture" onDoubleClick={() => openNodePicture(props.id)}>
+    <div className={props.whole ? 'picture whole' : 'picture'} onDoubleClick={() => openNodePicture(props.id)}>
       {props.children}
       {props.inspect === 'mask' && (
         <button

@@ -8,6 +8,7 @@ import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
 import { layoutOf, readManifest } from './layout';
 import { memoryNeed } from './memoryNeed';
+import { sizeFacts } from './pictureSizes';
 import {
   CHECKPOINT_FILE,
   CHECKPOINT_FORMAT,
@@ -348,6 +349,7 @@ function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo 
     size: files.reduce((sum, file) => sum + file.size, 0),
     precision,
     pictureSize,
+    sizes: sizeFacts(checkpoint).sizes,
     domains,
     builtIn,
     // As the manifest has them; the engine translates its names into the catalogue's.

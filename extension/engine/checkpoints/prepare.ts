@@ -308,6 +308,7 @@ async function build(
     parameters,
     pictureSize,
     latentSize,
+    fixedSize: unet.latentSize !== undefined || encoder.fixedSize || decoder.fixedSize,
     latentChannels: unet.latentChannels,
     vaeScale: Math.round(pictureSize / latentSize),
     scalingFactor: layout.scalingFactor,

@@ -52,9 +52,11 @@ export interface PreparedCheckpoint {
   precision: 'fp32' | 'fp16' | 'mixed';
   /** Floating point numbers in the weights of each part, by their size; absent in checkpoints of older versions of Weft. */
   parameters?: Record<string, { half: number; single: number }>;
-  /** Side of the square pictures, in pixels: latentSize × vaeScale. */
+  /** Side of the square pictures it was made for, in pixels: latentSize × vaeScale. */
   pictureSize: number;
   latentSize: number;
+  /** A part was exported for that size alone; absent in checkpoints of older versions of Weft. */
+  fixedSize?: boolean;
   latentChannels: number;
   /** Pixels per latent position along a side. */
   vaeScale: number;

@@ -1,4 +1,5 @@
 import { WeftError } from '../../protocol/errors';
+import { sameSize, sizeText } from '../../protocol/size';
 import { type Executor } from '../run/context';
 import { inputsOf, placedInputs, requiredInput } from '../run/inputs';
 import { swapSettings } from '../run/settings';
@@ -29,6 +30,13 @@ export const attentionSwap: Executor = async (execution) => {
           node.id,
         );
       }
+    }
+    if (!sameSize(structure.picture, appearance.picture)) {
+      throw new WeftError(
+        'graph',
+        `${structure.node} and ${appearance.node} must share one size, but have ${sizeText(structure.picture)} and ${sizeText(appearance.picture)} pixels: wire one checkpoint node to both.`,
+        node.id,
+      );
     }
     if (structure.checkpoint.computedBy !== appearance.checkpoint.computedBy) {
       throw new WeftError(

@@ -1,10 +1,12 @@
 import { type Executor } from '../run/context';
 import { firstSeen } from '../run/firstSeen';
+import { wantedSize } from '../run/settings';
 
 export const checkpoint: Executor = async ({ node, context }) => {
-  const loaded = await context.checkpoint(String(node.params['id']));
+  const base = await context.checkpoint(String(node.params['id']));
+  const loaded = base.at(wantedSize(node.params, base.size), node.id);
   return {
     outputs: { checkpoint: { kind: 'checkpoint', checkpoint: loaded } },
-    computed: await firstSeen(context.store, 'checkpoint', loaded.computedBy),
+    computed: await firstSeen(context.store, 'checkpoint', [loaded.computedBy, loaded.size]),
   };
 };

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AdainSettings, Sampler, type TransferSettings } from '../diffusion/sampler';
-import { encodePng } from '../image/png';
+import { encodePng, type RgbPicture } from '../image/png';
 import { Inspection } from '../inspect/inspection';
 import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
@@ -47,12 +47,13 @@ export const denoise: Executor = async (execution) => {
   });
   await context.previews.drawn();
   const decoded = await checkpoint.decode(latents, sampler.key, store);
-  const { rgb, side } = checkpoint.toRgb(decoded.pixels);
-  await showPicture(node.id, rgb, side, context);
-  const digest = createHash('sha256').update(rgb).digest('hex');
+  await checkpoint.idle('vaeDecoder');
+  const picture = checkpoint.toRgb(decoded.pixels);
+  await showPicture(node.id, picture, context);
+  const digest = createHash('sha256').update(picture.rgb).digest('hex');
   return {
     outputs: {
-      image: { kind: 'image', from: 'run', width: side, height: side, rgb, digest },
+      image: { kind: 'image', from: 'run', ...picture, digest },
       timeline: { kind: 'timeline', checkpoint, frames },
     },
     computed: computed || !decoded.cached,
@@ -98,7 +99,7 @@ async function adainSettings({ adain, structure }: TransferValue, kept: number[]
   };
 }
 
-async function showPicture(node: string, rgb: Uint8Array, side: number, context: RunContext): Promise<void> {
-  const png = await encodePng({ width: side, height: side, rgb });
+async function showPicture(node: string, picture: RgbPicture, context: RunContext): Promise<void> {
+  const png = await encodePng(picture);
   context.emit({ event: 'picture', runId: context.options.runId, node, port: 'image', png });
 }

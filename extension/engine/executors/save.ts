@@ -7,6 +7,7 @@ import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
 import { pictureOf } from '../run/pictures';
 import { drawFrame } from '../run/previews';
+import { longerSide } from '../../protocol/size';
 import { type ImageValue, type TimelineValue } from '../run/values';
 
 export const save: Executor = async (execution) => {
@@ -24,23 +25,17 @@ export const save: Executor = async (execution) => {
 };
 
 async function pictureBytes(image: ImageValue, extension: string, context: RunContext): Promise<Uint8Array> {
-  const pixels = image.from === 'run' ? image : await squareOf(image);
-  return encodePicture({ rgb: pixels.rgb, width: pixels.width, height: pixels.height }, extension, {
+  return encodePicture(await pictureOf(image), extension, {
     'weft.graph': context.graphText,
     'weft.run': JSON.stringify(context.provenance()),
   });
-}
-
-async function squareOf(image: ImageValue): Promise<{ rgb: Uint8Array; width: number; height: number }> {
-  const { rgb, side } = await pictureOf(image);
-  return { rgb, width: side, height: side };
 }
 
 async function timelineBytes(timeline: TimelineValue, extension: string, context: RunContext): Promise<Uint8Array> {
   const { checkpoint } = timeline;
   const frames = [];
   for (const frame of timeline.frames) {
-    frames.push(await drawFrame(checkpoint, frame, 'x0', checkpoint.prepared.pictureSize, context.store));
+    frames.push(await drawFrame(checkpoint, frame, 'x0', longerSide(checkpoint.size), context.store));
   }
   if (frames.length === 0) throw new WeftError('graph', 'The timeline is empty: nothing was denoised.');
   return extension === '.png' ? strip(frames) : animate(frames, extension === '.gif' ? 'gif' : 'webp');

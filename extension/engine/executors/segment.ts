@@ -40,19 +40,18 @@ export const segment: Executor = async (execution) => {
   const digest = correction ? keyOf('corrected-mask', OVERRIDE_VERSION, [key, correction.digest]) : key;
   const share = mask.reduce((sum, value) => sum + value, 0) / mask.length;
   if (context.options.previewEvery > 0) {
-    const { rgb, side } = inversion.picture;
     context.emit({
       event: 'segmentation',
       runId: context.options.runId,
       node: node.id,
       noun,
-      side: width,
+      grid: { width, height },
       labels: Uint8Array.from(found.labels),
       inside: Uint8Array.from(found.inside),
       nounMap: Uint8Array.from(found.nounMap, (value) => 255 * Math.min(1, Math.max(0, value))),
       found: Uint8Array.from(found.mask),
       correction: correction?.cells ?? new Uint8Array(height * width),
-      png: await encodePng({ width: side, height: side, rgb }),
+      png: await encodePng(inversion.picture),
     });
   }
   if (share === 0) {

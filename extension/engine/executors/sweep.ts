@@ -28,9 +28,9 @@ export const sweep: Executor = async ({ node, context }) => {
     try {
       const run = await context.runCell(text, plan.picture);
       computed ||= !run.cached;
-      const { rgb, side } = await pictureOf(run.image);
-      shown[index] = { row, column, picture: { rgb, side }, lines: metricLines(run.image.metrics) };
-      const png = await encodePng({ width: side, height: side, rgb });
+      const picture = await pictureOf(run.image);
+      shown[index] = { row, column, picture, lines: metricLines(run.image.metrics) };
+      const png = await encodePng(picture);
       context.emit({ event: 'cell', ...at, state: 'done', png, metrics: run.image.metrics });
     } catch (error) {
       // A cell that can't be drawn leaves a hole; what stops the run stops the sweep.
@@ -43,17 +43,17 @@ export const sweep: Executor = async ({ node, context }) => {
   }
   if (failures.length === cells.length && failures[0]) throw failures[0];
   for (const { message } of failures) context.warn(node.id, message);
-  const { width, height, rgb } = await drawSheet(columns, rows, shown);
-  const digest = createHash('sha256').update(rgb!).digest('hex');
+  const picture = await drawSheet(columns, rows, shown);
+  const digest = createHash('sha256').update(picture.rgb).digest('hex');
   context.emit({
     event: 'picture',
     runId,
     node: node.id,
     port: 'sheet',
-    png: await encodePng({ width, height, rgb: rgb! }),
+    png: await encodePng(picture),
   });
   return {
-    outputs: { sheet: { kind: 'image', from: 'run', width, height, rgb: rgb!, digest } },
+    outputs: { sheet: { kind: 'image', from: 'run', ...picture, digest } },
     computed,
   };
 };

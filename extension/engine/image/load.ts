@@ -1,14 +1,16 @@
-/** Pictures and masks in: whatever a camera, a browser or a stranger made becomes square RGB bytes, or a sentence. */
+/** Pictures and masks in: whatever a camera, a browser or a stranger made becomes RGB bytes of the size asked for, or a sentence. */
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Metadata } from 'sharp';
 import { WeftError } from '../../protocol/errors';
+import { type Size } from '../../protocol/size';
+import { centreCrop } from './crop';
 import { areaMean, resizeBicubic } from './resize';
 import { loadSharp } from './sharp';
 
 export interface Picture {
-  /** `size` × `size` × 3 bytes, rows from the top, sRGB. */
+  /** height × width × 3 bytes, rows from the top, sRGB. */
   rgb: Uint8Array;
   width: number;
   height: number;
@@ -23,16 +25,16 @@ const MAX_FILE_BYTES = 512 * 1024 * 1024;
 const FORMATS = 'PNG, JPEG, WebP, GIF, TIFF or AVIF';
 
 /**
- * Reads a picture: EXIF orientation applied, first frame of an animation, alpha over white, centre crop to a square,
- * antialiased bicubic resize to `size`; a square of that size keeps its bytes. `source` is a path or the file's bytes,
+ * Reads a picture: EXIF orientation applied, first frame of an animation, alpha over white, centre crop to the shape of `size`,
+ * antialiased bicubic resize to it; a picture of that size keeps its bytes. `source` is a path or the file's bytes,
  * `name` how errors call it (default the path). Throws a graph error: missing, not a picture, too large, damaged.
  */
-export async function loadPicture(source: string | Uint8Array, size: number, name?: string): Promise<Picture> {
-  const decoded = await decodeSquare(source, name ?? nameOf(source), '#ffffff');
+export async function loadPicture(source: string | Uint8Array, size: Size, name?: string): Promise<Picture> {
+  const decoded = await decode(source, name ?? nameOf(source), '#ffffff', size);
   return {
-    rgb: resizeBicubic(decoded.rgb, decoded.side, decoded.side, size, size),
-    width: size,
-    height: size,
+    rgb: resizeBicubic(decoded.rgb, decoded.width, decoded.height, size.width, size.height),
+    width: size.width,
+    height: size.height,
     originalWidth: decoded.originalWidth,
     originalHeight: decoded.originalHeight,
   };
@@ -50,17 +52,17 @@ export async function loadMask(
   threshold = 0.4,
   name?: string,
 ): Promise<Float32Array> {
-  const { rgb, side } = await decodeSquare(source, name ?? nameOf(source), '#000000');
-  const brightness = new Float32Array(side * side);
+  const grid = { width: latentWidth, height: latentHeight };
+  const { rgb, width, height } = await decode(source, name ?? nameOf(source), '#000000', grid);
+  const brightness = new Float32Array(width * height);
   for (let i = 0; i < brightness.length; i++) {
     brightness[i] = (0.2126 * rgb[i * 3]! + 0.7152 * rgb[i * 3 + 1]! + 0.0722 * rgb[i * 3 + 2]!) / 255;
   }
-  return areaMean(brightness, side, side, latentWidth, latentHeight).map((mean) => (mean > threshold ? 1 : 0));
+  return areaMean(brightness, width, height, latentWidth, latentHeight).map((mean) => (mean > threshold ? 1 : 0));
 }
 
-interface Square {
+interface Decoded extends Size {
   rgb: Uint8Array;
-  side: number;
   originalWidth: number;
   originalHeight: number;
 }
@@ -69,7 +71,8 @@ function nameOf(source: string | Uint8Array): string {
   return typeof source === 'string' ? path.basename(source) : 'the picture';
 }
 
-async function decodeSquare(source: string | Uint8Array, name: string, background: string): Promise<Square> {
+/** The largest part of the picture, around its centre, that has the shape of `shape`. */
+async function decode(source: string | Uint8Array, name: string, background: string, shape: Size): Promise<Decoded> {
   const bytes = typeof source === 'string' ? await readPictureFile(source, name) : source;
   if (!looksLikePicture(bytes)) {
     throw new WeftError('graph', `${name} is not a picture that Weft reads. Give it a ${FORMATS} file.`);
@@ -89,7 +92,7 @@ async function decodeSquare(source: string | Uint8Array, name: string, backgroun
     );
   }
   const { width: orientedWidth, height: orientedHeight } = metadata.autoOrient;
-  const side = Math.min(orientedWidth, orientedHeight);
+  const crop = centreCrop({ width: orientedWidth, height: orientedHeight }, shape);
   try {
     const { data, info } = await sharp(bytes, {
       limitInputPixels: MAX_PIXELS,
@@ -98,19 +101,15 @@ async function decodeSquare(source: string | Uint8Array, name: string, backgroun
       ignoreIcc: isSrgbProfile(metadata.icc),
     })
       .autoOrient()
-      .extract({
-        left: Math.floor((orientedWidth - side) / 2),
-        top: Math.floor((orientedHeight - side) / 2),
-        width: side,
-        height: side,
-      })
+      .extract(crop)
       .flatten({ background })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     return {
       rgb: threeChannels(data, info.channels),
-      side,
+      width: crop.width,
+      height: crop.height,
       originalWidth: orientedWidth,
       originalHeight: orientedHeight,
     };

@@ -2,10 +2,16 @@
 import { insertPngText } from '../../node/pngText';
 import { loadSharp } from './sharp';
 
+/** Interleaved bytes, rows from the top: height × width × 3. */
+export interface RgbPicture {
+  width: number;
+  height: number;
+  rgb: Uint8Array;
+}
+
 /** Interleaved bytes, rows from the top: RGB or RGBA. */
 export type Pixels =
-  | { width: number; height: number; rgb: Uint8Array; rgba?: undefined }
-  | { width: number; height: number; rgba: Uint8Array; rgb?: undefined };
+  (RgbPicture & { rgba?: undefined }) | { width: number; height: number; rgba: Uint8Array; rgb?: undefined };
 
 /** What sharp needs to know of raw bytes. Throws a RangeError when they don't fill the picture. */
 export function rawInput(pixels: Pixels): {

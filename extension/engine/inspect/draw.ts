@@ -1,19 +1,16 @@
 import { heatColour, heatOpacity, placeColour, type Rgb } from '../../protocol/colours';
+import { cellAt, longerSide, middleOf, type Size } from '../../protocol/size';
+import { type RgbPicture } from '../image/png';
 import { resizeBicubic } from '../image/resize';
 
-export interface Drawing {
-  width: number;
-  height: number;
-  rgb: Uint8Array;
-}
-
-/** A square map [side²] at a place 0 … 1, between its tokens' centres evenly. */
-function sample(map: ArrayLike<number>, side: number, x: number, y: number): number {
-  const [u, v] = [Math.min(side - 1, Math.max(0, x * side - 0.5)), Math.min(side - 1, Math.max(0, y * side - 0.5))];
+/** A map on a grid at a place 0 … 1, between its tokens' centres evenly. */
+function sample(map: ArrayLike<number>, { width, height }: Size, x: number, y: number): number {
+  const inside = (value: number, cells: number): number => Math.min(cells - 1, Math.max(0, value * cells - 0.5));
+  const [u, v] = [inside(x, width), inside(y, height)];
   const [left, top] = [Math.floor(u), Math.floor(v)];
-  const [right, bottom] = [Math.min(side - 1, left + 1), Math.min(side - 1, top + 1)];
+  const [right, bottom] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
   const [a, b] = [u - left, v - top];
-  const at = (row: number, column: number): number => map[row * side + column]!;
+  const at = (row: number, column: number): number => map[row * width + column]!;
   return (
     (1 - b) * ((1 - a) * at(top, left) + a * at(top, right)) + b * ((1 - a) * at(bottom, left) + a * at(bottom, right))
   );
@@ -22,44 +19,41 @@ function sample(map: ArrayLike<number>, side: number, x: number, y: number): num
 const luminance = (rgb: Uint8Array, at: number): number =>
   0.2126 * rgb[at]! + 0.7152 * rgb[at + 1]! + 0.0722 * rgb[at + 2]!;
 
-/** The picture below, at least `size` pixels a side, a whole number of times its own. */
-function enlarged(picture: { rgb: Uint8Array; side: number }, size: number): Drawing {
-  const side = picture.side * Math.max(1, Math.ceil(size / picture.side));
-  return { width: side, height: side, rgb: resizeBicubic(picture.rgb, picture.side, picture.side, side, side) };
+/** The picture below, its longer side at least `size` pixels, a whole number of times its own. */
+function enlarged(picture: RgbPicture, size: number): RgbPicture {
+  const times = Math.max(1, Math.ceil(size / longerSide(picture)));
+  const [width, height] = [picture.width * times, picture.height * times];
+  return { width, height, rgb: resizeBicubic(picture.rgb, picture.width, picture.height, width, height) };
+}
+
+/** Calls back for each pixel with its number and its place, 0 … 1. */
+function eachPixel({ width, height }: Size, visit: (pixel: number, x: number, y: number) => void): void {
+  for (let p = 0; p < width * height; p++) visit(p, ...middleOf(p, { width, height }));
 }
 
 /** A map over a picture: the picture dimmed and grey, the heat in colour, its strongest place full. */
-export function drawHeat(picture: { rgb: Uint8Array; side: number }, map: ArrayLike<number>, size: number): Drawing {
+export function drawHeat(picture: RgbPicture, map: ArrayLike<number>, grid: Size, size: number): RgbPicture {
   const drawing = enlarged(picture, size);
-  const { rgb, width } = drawing;
-  const side = Math.round(Math.sqrt(map.length));
+  const { rgb } = drawing;
   let highest = 0;
   for (let j = 0; j < map.length; j++) highest = Math.max(highest, map[j]!);
-  for (let p = 0; p < width * width; p++) {
-    const share =
-      sample(map, side, ((p % width) + 0.5) / width, (Math.floor(p / width) + 0.5) / width) / (highest || 1);
+  eachPixel(drawing, (p, x, y) => {
+    const share = sample(map, grid, x, y) / (highest || 1);
     const grey = luminance(rgb, 3 * p);
     mix(rgb, p, (c) => 0.45 * (0.65 * grey + 0.35 * rgb[3 * p + c]!) + 24, heatColour(share), heatOpacity(share));
-  }
+  });
   return drawing;
 }
 
 /** Every place of the output in the colour of the place it looks at most, over the output's own light and dark. */
-export function drawCorrespondence(
-  picture: { rgb: Uint8Array; side: number },
-  targets: Uint16Array,
-  size: number,
-): Drawing {
+export function drawCorrespondence(picture: RgbPicture, targets: Uint16Array, grid: Size, size: number): RgbPicture {
   const drawing = enlarged(picture, size);
-  const { rgb, width } = drawing;
-  const side = Math.round(Math.sqrt(targets.length));
-  for (let p = 0; p < width * width; p++) {
-    const token = Math.floor(((p / width) * side) / width) * side + Math.floor(((p % width) * side) / width);
-    const target = targets[token]!;
-    const colour = placeColour(((target % side) + 0.5) / side, (Math.floor(target / side) + 0.5) / side);
+  const { rgb } = drawing;
+  eachPixel(drawing, (p, x, y) => {
+    const colour = placeColour(...middleOf(targets[cellAt(x, y, grid)]!, grid));
     const grey = luminance(rgb, 3 * p);
     mix(rgb, p, () => grey, colour, 0.75);
-  }
+  });
   return drawing;
 }
 

@@ -7,10 +7,12 @@ import {
   type InspectSource,
 } from '../../protocol/inspect';
 import { WeftError } from '../../protocol/errors';
+import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
 import { type Sampler } from '../diffusion/sampler';
 import { noDemand, Trajectory } from '../diffusion/trajectory';
 import { type RowCounts } from '../diffusion/unet';
+import { type RgbPicture } from '../image/png';
 import { type InversionValue } from '../run/values';
 import {
   attentionColumn,
@@ -66,7 +68,7 @@ export class Inspection {
     const levels = (['high', 'low'] as const).flatMap((level) => {
       const layers = this.unetLayers.filter((layer) => layer.level === level);
       if (layers.length === 0) return [];
-      return [{ level, side: this.sideOf(level), layers: layers.map(({ index, heads }) => ({ index, heads })) }];
+      return [{ level, grid: this.gridOf(level), layers: layers.map(({ index, heads }) => ({ index, heads })) }];
     });
     const steps = Array.from({ length: sampler.total }, (_, step) => {
       const { timestep, sources } = sampler.swapAt(step);
@@ -80,12 +82,12 @@ export class Inspection {
       levels,
       structure: structure.node,
       appearances: appearances.map((one) => one.node),
-      side: structure.picture.side,
+      size: { width: structure.picture.width, height: structure.picture.height },
     };
   }
 
-  /** The picture that a map over a source is laid on: side × side × 3 bytes. */
-  picture(source: InspectSource, look: number): { rgb: Uint8Array; side: number } {
+  /** The picture that a map over a source is laid on. */
+  picture(source: InspectSource, look: number): RgbPicture {
     return this.sourceOf(source, look).picture;
   }
 
@@ -100,10 +102,12 @@ export class Inspection {
     );
   }
 
-  /** Tokens a side of a level. */
-  sideOf(level: InspectLevel): number {
+  /** The tokens of a level. */
+  gridOf(level: InspectLevel): Size {
     const layer = this.unetLayers.find((one) => one.level === level);
-    return this.of.structure.checkpoint.latentSize[1] >> (layer?.halvings ?? 0);
+    const [height, width] = this.of.structure.checkpoint.latentSize;
+    const halvings = layer?.halvings ?? 0;
+    return { width: width >> halvings, height: height >> halvings };
   }
 
   /** Maps of places: of the output over what they look at, or of the source over what looks at them. */
@@ -116,17 +120,17 @@ export class Inspection {
   ): Promise<InspectMap> {
     const start = performance.now();
     const { source, layers } = await this.layersOf(attention, cache);
-    const side = this.sideOf(attention.level);
+    const grid = this.gridOf(attention.level);
     const summary = from === 'source' ? await this.summaryOf(attention, layers) : undefined;
     const maps = points.map(([x, y]) => {
-      const token = tokenAt(x, y, side);
+      const token = cellAt(x, y, grid);
       return summary
         ? attentionColumn(layers, summary, token, attention.head)
         : attentionRow(layers, token, attention.head);
     });
-    const peaks = maps.map((map) => peakOf(map, strongest(map), side));
+    const peaks = maps.map((map) => peakOf(map, strongest(map), grid));
     const weights = peaksOnly ? new Uint8Array() : bytesOf(maps);
-    return { side, source, weights, peaks, ms: performance.now() - start };
+    return { grid, source, weights, peaks, ms: performance.now() - start };
   }
 
   /** Where each place of the output looks most. */
@@ -135,7 +139,7 @@ export class Inspection {
     const { source, layers } = await this.layersOf(attention, cache);
     const { best, weight } = await this.summaryOf(attention, layers);
     return {
-      side: this.sideOf(attention.level),
+      grid: this.gridOf(attention.level),
       source,
       targets: new Uint8Array(best.slice().buffer),
       weights: new Uint8Array(weight.slice().buffer),
@@ -190,14 +194,14 @@ export class Inspection {
         node,
       );
     }
-    const side = this.sideOf(level);
+    const { width, height } = this.gridOf(level);
     const layers = chosen.map(({ index, heads, scale }) => ({
       query: queries.get(index)!,
       key: keys[index]!,
       heads,
       scale,
       contrast: raw ? 1 : contrast,
-      tokens: side * side,
+      tokens: width * height,
     }));
     return { source, layers };
   }
@@ -220,8 +224,7 @@ export class Inspection {
     const on = Array.from({ length: sampler.total }, (_, one) => one).filter(
       (one) => sampler.swapAt(one).sources[level],
     );
-    const side = this.sideOf(level);
-    const where = `The swap at ${side} × ${side} is off at step ${step + 1} of ${node}, so every place looked at the output itself`;
+    const where = `The swap at ${sizeText(this.gridOf(level))} is off at step ${step + 1} of ${node}, so every place looked at the output itself`;
     return on.length === 0
       ? `${where}; it is off at every step.`
       : `${where}. It is on from step ${on[0]! + 1} to step ${on[on.length - 1]! + 1}.`;
@@ -251,14 +254,9 @@ function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void
   }
 }
 
-/** The token that a place, 0 … 1, falls on. */
-export function tokenAt(x: number, y: number, side: number): number {
-  const cell = (value: number): number => Math.min(side - 1, Math.max(0, Math.floor(value * side)));
-  return cell(y) * side + cell(x);
-}
-
-export function peakOf(map: ArrayLike<number>, token: number, side: number): InspectPeak {
-  return { x: ((token % side) + 0.5) / side, y: (Math.floor(token / side) + 0.5) / side, weight: map[token]! };
+function peakOf(map: ArrayLike<number>, token: number, grid: Size): InspectPeak {
+  const [x, y] = middleOf(token, grid);
+  return { x, y, weight: map[token]! };
 }
 
 function bytesOf(maps: readonly Float32Array[]): Uint8Array {

@@ -12,7 +12,7 @@ import {
   tokensOf,
 } from '../../protocol/inspect';
 import { type ContentStore } from '../cache/store';
-import { encodePng } from '../image/png';
+import { encodePng, type RgbPicture } from '../image/png';
 import { drawCorrespondence, drawHeat } from './draw';
 import { type Inspection } from './inspection';
 
@@ -22,8 +22,8 @@ type Handlers = {
 
 export interface InspectedRun {
   inspections: Map<string, Inspection>;
-  /** The result of a denoise node, side × side × 3 bytes, once it has one. */
-  result(node: string): { rgb: Uint8Array; side: number } | undefined;
+  /** The result of a denoise node, once it has one. */
+  result(node: string): RgbPicture | undefined;
 }
 
 /** Answers to the questions of protocol/inspect.ts, about the runs that `runOf` still knows. */
@@ -47,9 +47,9 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
     'inspect.picture': async (params) => {
       const { picture, ...where } = parsed(inspectPictureSchema, params);
       const inspection = find(where);
-      const { rgb, side } =
+      const shown =
         picture === 'structure' ? inspection.picture('structure', 0) : inspection.picture('appearance', picture);
-      return { png: await encodePng({ width: side, height: side, rgb }) };
+      return { png: await encodePng(shown) };
     },
     'inspect.map': async (params) => {
       const { from, points, peaksOnly, ...where } = parsed(inspectMapSchema, params);
@@ -69,13 +69,13 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
         return result;
       };
       if (what === 'correspondence') {
-        const { targets, source } = await inspection.correspondence(where, cache);
-        return { png: await encodePng(drawCorrespondence(output(), tokensOf(targets), size)), source };
+        const { targets, grid, source } = await inspection.correspondence(where, cache);
+        return { png: await encodePng(drawCorrespondence(output(), tokensOf(targets), grid, size)), source };
       }
       if (!point) throw new WeftError('graph', 'A heat map needs a place to look from.', where.node);
-      const { weights, peaks, source } = await inspection.map(where, from, [point], cache);
+      const { weights, grid, peaks, source } = await inspection.map(where, from, [point], cache);
       const below = from === 'source' ? output() : inspection.picture(source, where.look);
-      return { png: await encodePng(drawHeat(below, floatsOf(weights), size)), peak: peaks[0], source };
+      return { png: await encodePng(drawHeat(below, floatsOf(weights), grid, size)), peak: peaks[0], source };
     },
   };
 }

@@ -20,6 +20,8 @@ const refuse = (message: string): WeftError => new WeftError('checkpoint', messa
 export interface PartInterface {
   input: GraphTensor;
   output: GraphTensor;
+  /** Width or height of what it reads was fixed by the export (pictures, latents). */
+  fixedSize: boolean;
   /** The graph was edited and has to be written; otherwise the file can be used as it is. */
   changed: boolean;
 }
@@ -186,6 +188,8 @@ function described(graph: Graph, input: ValueInfoProto, changed: boolean, part: 
   return {
     input: border(input.name, graph.proto.input),
     output: border(graph.proto.output[0]!.name, graph.proto.output),
+    // The text encoder's input has no such axes.
+    fixedSize: (declaredOf(input).dims ?? []).slice(2).some((dim) => typeof dim === 'number'),
     changed,
   };
 }

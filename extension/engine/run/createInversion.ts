@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { promptText, type PlannedNode } from '../../graph';
 import { WeftError } from '../../protocol/errors';
+import { sizeText } from '../../protocol/size';
 import { gaussianNoise } from '../diffusion/philox';
 import { ALL_SHORTCUTS } from '../diffusion/shortcuts';
 import { Trajectory } from '../diffusion/trajectory';
@@ -21,18 +22,19 @@ export async function createInversion(execution: Execution): Promise<InversionVa
   const prompt = optionalInput(execution, 'prompt', 'prompt') ?? impliedPrompt(node);
   const schedule = optionalInput(execution, 'schedule', 'schedule') ?? impliedSchedule(node);
 
-  const size = checkpoint.prepared.pictureSize;
+  const { size } = checkpoint;
   const rgb = await pictureAt(image, size).catch((error: unknown) => {
     throw error instanceof WeftError ? error.at(imageNode) : error;
   });
   const digest = createHash('sha256').update(rgb).digest();
-  const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, size, store));
+  const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
   const embed = async (text: string): Promise<Float32Array> =>
     ingredients.context?.(text) ?? (await checkpoint.embed(text, store));
   const trajectory = new Trajectory(
     {
       x0,
-      imageDigest: digest.toString('hex'),
+      // The same bytes in another shape are another picture.
+      imageDigest: `${digest.toString('hex')} ${sizeText(size)}`,
       noise: (timestep) =>
         ingredients.noise?.(imageNode, timestep) ??
         gaussianNoise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
@@ -53,7 +55,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
   return {
     kind: 'inversion',
     node: node.id,
-    picture: { rgb, side: size },
+    picture: { rgb, ...size },
     trajectory,
     checkpoint,
     prompt,

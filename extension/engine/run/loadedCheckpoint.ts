@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
+import { sizeProblem } from '../../graph';
 import { WeftError } from '../../protocol/errors';
+import { sameSize, type Size, sizeText } from '../../protocol/size';
+import { sizeFacts } from '../checkpoints/pictureSizes';
 import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/types';
 import { loadTokenizer } from '../checkpoints/tokenizer';
 import { type ContentStore, keyOf } from '../cache/store';
@@ -8,42 +11,77 @@ import { BatchSize } from '../diffusion/batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
 import { type RowCounts, Unet } from '../diffusion/unet';
+import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
 import { fitPreview, type PreviewMap } from '../image/preview';
 import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
+import { CheckpointParts, type Part } from './checkpointParts';
 import { previewSamples } from './previewSamples';
 
 const VAE_VERSION = 1;
 const CONTEXT_VERSION = 1;
 const PREVIEW_VERSION = 1;
 
-type Part = 'textEncoder' | 'vaeEncoder' | 'vaeDecoder' | 'unet';
-
-/** A prepared checkpoint with its onnxruntime sessions, each opened when first needed. */
+/** A prepared checkpoint at one size of pictures. All sizes share its sessions, which are opened when first needed. */
 export class LoadedCheckpoint {
-  private readonly opened = new Map<Part, Promise<string>>();
+  private readonly sized = new Map<string, LoadedCheckpoint>();
+  private readonly batchSize = new BatchSize();
   private tokenizerOpened?: Promise<PromptTokenizer>;
   private previewFitted?: Promise<PreviewMap>;
-  private readonly counts: RowCounts = { encoder: 0, decoder: 0 };
-  private readonly batchSize = new BatchSize();
 
-  constructor(
-    readonly prepared: PreparedCheckpoint,
-    private readonly sessions: SessionHost,
-    readonly provider: string,
-    private readonly threads?: number,
-    /** Folder of onnxruntime's optimised graphs. */
-    private readonly optimised?: string,
+  private constructor(
+    private readonly parts: CheckpointParts,
+    /** Pixels of its pictures. */
+    readonly size: Size,
+    /** The same checkpoint at its own size. */
+    private readonly own?: LoadedCheckpoint,
   ) {}
+
+  /** A checkpoint at its own size. @param optimised folder of onnxruntime's optimised graphs */
+  static open(
+    prepared: PreparedCheckpoint,
+    sessions: SessionHost,
+    provider: string,
+    threads?: number,
+    optimised?: string,
+  ): LoadedCheckpoint {
+    const { pictureSize: side } = prepared;
+    const parts = new CheckpointParts(prepared, sessions, provider, threads, optimised);
+    return new LoadedCheckpoint(parts, { width: side, height: side });
+  }
+
+  /**
+   * The checkpoint at another size. `node`: who asks, for the error.
+   * @throws WeftError `graph` when its graphs don't fit that size
+   */
+  at(size: Size, node: string): LoadedCheckpoint {
+    if (this.own) return this.own.at(size, node);
+    if (sameSize(size, this.size)) return this;
+    const problem = sizeProblem(sizeFacts(this.prepared), size.width, size.height);
+    if (problem !== undefined) throw new WeftError('graph', `${node} ${problem}`, node);
+    const key = sizeText(size);
+    const known = this.sized.get(key) ?? new LoadedCheckpoint(this.parts, size, this);
+    this.sized.set(key, known);
+    return known;
+  }
+
+  get prepared(): PreparedCheckpoint {
+    return this.parts.prepared;
+  }
+
+  get provider(): string {
+    return this.parts.provider;
+  }
 
   /** What besides a graph decides the numbers: weights, provider, precision. */
   get computedBy(): string {
     return `${this.prepared.sha256}/${this.provider}/${this.prepared.precision}`;
   }
 
-  /** Height and width of the latents of a square picture. */
+  /** Height and width of the latents. */
   get latentSize(): [number, number] {
-    return [this.prepared.latentSize, this.prepared.latentSize];
+    const { vaeScale } = this.prepared;
+    return [this.size.height / vaeScale, this.size.width / vaeScale];
   }
 
   scheduler(steps: number): Scheduler {
@@ -54,64 +92,48 @@ export class LoadedCheckpoint {
     );
   }
 
-  private open(part: Part): Promise<string> {
-    let opening = this.opened.get(part);
-    if (!opening) {
-      const { sha256 } = this.prepared;
-      const key = `${sha256}/${this.provider}/${part}`;
-      opening = this.sessions
-        .load(key, path.join(this.prepared.folder, this.prepared[part].path), {
-          provider: this.provider,
-          threads: this.threads,
-          ...(this.optimised ? { optimised: { folder: this.optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
-        })
-        .then(() => key);
-      opening.catch(() => this.opened.delete(part));
-      this.opened.set(part, opening);
-    }
-    return opening;
-  }
-
   /** Opens a session ahead of its first use, so that it loads while something else runs. */
   warm(part: Part): void {
-    this.open(part).catch(() => {});
+    this.parts.open(part).catch(() => {});
   }
 
   /** Opens every session: proof that onnxruntime takes the files. */
   async openAll(): Promise<void> {
-    for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) await this.open(part);
+    for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) await this.parts.open(part);
+  }
+
+  /** Says that a part is not needed for now: a large one gives its memory back. */
+  idle(part: Part): Promise<void> {
+    return this.parts.idle(part);
   }
 
   /** `counts`: where its rows are counted, when not among those of the run. */
-  async unet(counts: RowCounts = this.counts): Promise<Unet> {
+  async unet(counts: RowCounts = this.parts.counts): Promise<Unet> {
     const { unet } = this.prepared;
-    return new Unet(this.sessions, await this.open('unet'), unet.interface, this.latentSize, counts, this.batchSize);
+    const key = await this.parts.open('unet');
+    return new Unet(this.parts.sessions, key, unet.interface, this.latentSize, counts, this.batchSize);
   }
 
   /** A mask from attention; its clusters are found on onnxruntime's thread. */
   segment(request: SegmentRequest): Promise<Segmentation> {
-    return segment(request, this.sessions, this.threads);
+    return segment(request, this.parts.sessions, this.parts.threads);
   }
 
   /** UNet rows since the last call. */
   takeCounts(): RowCounts {
-    const taken = { ...this.counts };
-    this.counts.encoder = this.counts.decoder = 0;
+    const { counts } = this.parts;
+    const taken = { ...counts };
+    counts.encoder = counts.decoder = 0;
     return taken;
   }
 
   /** Nodes by the provider that ran them, over all sessions that have run. */
-  async placement(): Promise<Placement> {
-    const all: Placement = {};
-    for (const opening of this.opened.values()) {
-      const key = await opening.catch(() => undefined);
-      for (const [provider, count] of Object.entries((key && this.sessions.placement(key)) ?? {}))
-        all[provider] = (all[provider] ?? 0) + count;
-    }
-    return all;
+  placement(): Promise<Placement> {
+    return this.parts.placement();
   }
 
   tokenizer(): Promise<PromptTokenizer> {
+    if (this.own) return this.own.tokenizer();
     return (this.tokenizerOpened ??= loadTokenizer(
       path.join(this.prepared.folder, this.prepared.tokenizer.path),
       this.prepared.textEncoder.contextLength,
@@ -129,27 +151,27 @@ export class LoadedCheckpoint {
       input.type === 'int32'
         ? { type: 'int32', dims: [1, ids.length], data: Int32Array.from(ids) }
         : { type: 'int64', dims: [1, ids.length], data: BigInt64Array.from(ids, BigInt) };
-    const answer = await this.sessions.run(await this.open('textEncoder'), { [input.name]: feed }, [output.name]);
+    const answer = await this.parts.run('textEncoder', { [input.name]: feed }, [output.name]);
     const context = answer[output.name]!.data as Float32Array;
     store.put(key, { context: { dims: [context.length], data: context } });
     return context;
   }
 
-  /** x0 [C, h, w]: the mode of the VAE's posterior times the scaling factor. `rgb` is size × size × 3. */
-  async encode(rgb: Uint8Array, size: number, store: ContentStore): Promise<Float32Array> {
+  /** x0 [C, h, w]: the mode of the VAE's posterior times the scaling factor. `rgb` has the checkpoint's size. */
+  async encode(rgb: Uint8Array, store: ContentStore): Promise<Float32Array> {
     const digest = createHash('sha256').update(rgb).digest('hex');
-    const key = keyOf('encoded', VAE_VERSION, [this.computedBy, size, digest]);
+    const key = keyOf('encoded', VAE_VERSION, [this.computedBy, this.size, digest]);
     const kept = (await store.get(key))?.latents;
     if (kept) return kept.data;
-    const latents = await this.encodePixels(toModelInput(rgb), size);
+    const latents = await this.encodePixels(toModelInput(rgb));
     store.put(key, { latents: { dims: [latents.length], data: latents } });
     return latents;
   }
 
-  private async encodePixels(pixels: Float32Array, size: number): Promise<Float32Array> {
+  private async encodePixels(pixels: Float32Array): Promise<Float32Array> {
     const { input, output } = this.prepared.vaeEncoder;
-    const feed: TensorData = { type: 'float32', dims: [1, 3, size, size], data: pixels };
-    const answer = await this.sessions.run(await this.open('vaeEncoder'), { [input.name]: feed }, [output.name]);
+    const feed: TensorData = { type: 'float32', dims: [1, 3, this.size.height, this.size.width], data: pixels };
+    const answer = await this.parts.run('vaeEncoder', { [input.name]: feed }, [output.name]);
     const all = answer[output.name]!.data as Float32Array;
     const [height, width] = this.latentSize;
     // An export with 2C channels gives mean, then log-variance: the mode is the mean.
@@ -177,18 +199,18 @@ export class LoadedCheckpoint {
     const data = latents.map((value) => value / this.prepared.scalingFactor);
     const dims = [1, this.prepared.latentChannels, ...this.latentSize];
     const feed: TensorData = { type: 'float32', dims, data };
-    const answer = await this.sessions.run(await this.open('vaeDecoder'), { [input.name]: feed }, [output.name]);
+    const answer = await this.parts.run('vaeDecoder', { [input.name]: feed }, [output.name]);
     return answer[output.name]!.data as Float32Array;
   }
 
-  /** rgb, side × side × 3, of decoded pixels. */
-  toRgb(pixels: Float32Array): { rgb: Uint8Array; side: number } {
-    const side = Math.round(Math.sqrt(pixels.length / 3));
-    return { rgb: fromModelOutput(pixels), side };
+  /** The picture of decoded pixels. */
+  toRgb(pixels: Float32Array): RgbPicture {
+    return { rgb: fromModelOutput(pixels), ...this.size };
   }
 
   /** The linear map from latents to colours that previews are drawn with, fitted once per checkpoint. */
   preview(store: ContentStore): Promise<PreviewMap> {
+    if (this.own) return this.own.preview(store);
     this.previewFitted ??= this.fitPreview(store);
     this.previewFitted.catch(() => (this.previewFitted = undefined));
     return this.previewFitted;
@@ -208,7 +230,8 @@ export class LoadedCheckpoint {
     const size = this.prepared.pictureSize;
     const pictures = previewSamples(size);
     const latents: Float32Array[] = [];
-    for (const rgb of pictures) latents.push(await this.encodePixels(toModelInput(rgb), size));
+    for (const rgb of pictures) latents.push(await this.encodePixels(toModelInput(rgb)));
+    await this.idle('vaeEncoder');
     const map = fitPreview({
       latents,
       pictures,

@@ -24,6 +24,7 @@ import {
   type RunResult,
 } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
+import { longerSide } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
 import { type Demand, noDemand, Trajectory } from '../diffusion/trajectory';
 import { executors } from '../executors';
@@ -195,6 +196,11 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
         for (const other of nodes) {
           if (other.type !== 'invert') continue;
           inversions.set(other.id, await createInversion({ node: other, inputs: inputsFor(other, values), context }));
+        }
+        // Before the UNet opens: its weights can take their place.
+        for (const { checkpoint } of inversions.values()) {
+          await checkpoint.idle('textEncoder');
+          await checkpoint.idle('vaeEncoder');
         }
       }
       emit({ event: 'node', runId, node: node.id, state: 'running' });
@@ -402,7 +408,7 @@ async function timelineFiles(
   for (const { id, type } of nodes) {
     const timeline = values.get(id)?.['timeline'] as TimelineValue | undefined;
     if (type !== 'denoise' || !timeline || timeline.frames.length === 0) continue;
-    const size = timeline.checkpoint.prepared.pictureSize;
+    const size = longerSide(timeline.checkpoint.size);
     const frames = [];
     for (const frame of timeline.frames) frames.push(await drawFrame(timeline.checkpoint, frame, 'x0', size, store));
     files.push({ node: id, path: path.join(outDir, `${id}.timeline.webp`), bytes: await animate(frames, 'webp') });

@@ -2,6 +2,7 @@
 import { type PlannedNode } from '../../graph';
 import { defaultSegmentStep } from '../../graph';
 import { WeftError } from '../../protocol/errors';
+import { type Size } from '../../protocol/size';
 import { type SwapSettings } from '../diffusion/sampler';
 import { type FreeuGains } from '../diffusion/unet';
 
@@ -35,6 +36,12 @@ export const freeuGains = (params: Params): FreeuGains => [
 /** The loop step whose attention masks are read from: not beyond the last one that runs. */
 export const segmentStep = (params: Params, steps: number, length: number): number =>
   Math.min((params['step'] as number | undefined) ?? defaultSegmentStep(steps), length - 1);
+
+/** The size of the pictures: what is not said is the checkpoint's own. */
+export const wantedSize = (params: Params, own: Size): Size => ({
+  width: (params['width'] as number | undefined) ?? own.width,
+  height: (params['height'] as number | undefined) ?? own.height,
+});
 
 /** Steps T, skipped steps s and seed; s < T, or nothing would run. */
 export function scheduleSettings(params: Params, node: string): { steps: number; skip: number; seed: number } {

@@ -2,6 +2,7 @@
 import { type TransferSettings } from '../diffusion/sampler';
 import { type Trajectory } from '../diffusion/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
+import { type RgbPicture } from '../image/png';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type Metrics } from './metrics';
 
@@ -37,8 +38,8 @@ export interface InversionValue {
   kind: 'inversion';
   /** The invert node that owns it, for messages and previews. */
   node: string;
-  /** The picture as the checkpoint sees it, side × side × 3 bytes. */
-  picture: { rgb: Uint8Array; side: number };
+  /** The picture as the checkpoint sees it. */
+  picture: RgbPicture;
   trajectory: Trajectory;
   checkpoint: LoadedCheckpoint;
   prompt: PromptValue;

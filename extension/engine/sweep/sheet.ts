@@ -1,13 +1,14 @@
 /** The contact sheet of a sweep: cells in rows and columns with what varied beside them. */
 import { type SweepSide } from '../../protocol/engine';
-import { type Pixels } from '../image/png';
+import { centreCrop, cropRgb } from '../image/crop';
+import { type RgbPicture } from '../image/png';
 import { loadSharp } from '../image/sharp';
 
 export interface SheetCell {
   row: number;
   column: number;
-  /** side × side × 3 bytes; absent: not there (yet). */
-  picture?: { rgb: Uint8Array; side: number };
+  /** Absent: not there (yet). */
+  picture?: RgbPicture;
   /** Lines below the picture. */
   lines?: string[];
   /** Why there is no picture. */
@@ -27,22 +28,25 @@ export async function drawSheet(
   columns: SweepSide,
   rows: SweepSide | undefined,
   cells: readonly SheetCell[],
-): Promise<Pixels> {
+): Promise<RgbPicture> {
   const sharp = await loadSharp();
   const rowCount = rows?.labels.length ?? 1;
-  const native = cells.find(({ picture }) => picture)?.picture?.side ?? 128;
-  const side = Math.max(24, Math.min(native, Math.floor(MOST_PIXELS / Math.max(columns.labels.length, rowCount))));
+  const native = cells.find(({ picture }) => picture)?.picture ?? { width: 128, height: 128 };
+  const room = Math.min(MOST_PIXELS / (columns.labels.length * native.width), MOST_PIXELS / (rowCount * native.height));
+  const scaled = (pixels: number): number => Math.max(24, Math.floor(pixels * Math.min(1, room)));
+  const cellWidth = scaled(native.width);
+  const cellHeight = scaled(native.height);
   const lines = Math.max(0, ...cells.map((cell) => cell.lines?.length ?? 0));
-  const rowHeight = side + lines * LINE + GAP;
+  const rowHeight = cellHeight + lines * LINE + GAP;
   const gutter = rows
     ? Math.min(260, Math.ceil(Math.max(...rows.labels.map((label) => label.length)) * TEXT * LETTER) + 2 * TEXT)
     : 0;
   const left = MARGIN + gutter + (rows ? LINE : 0);
   const top = MARGIN + 2 * LINE + 4;
-  const width = left + columns.labels.length * (side + GAP) - GAP + MARGIN;
+  const width = left + columns.labels.length * (cellWidth + GAP) - GAP + MARGIN;
   const height = top + rowCount * rowHeight - GAP + MARGIN;
   const at = (cell: { row: number; column: number }): [x: number, y: number] => [
-    left + cell.column * (side + GAP),
+    left + cell.column * (cellWidth + GAP),
     top + cell.row * rowHeight,
   ];
   const words: string[] = [];
@@ -51,7 +55,7 @@ export async function drawSheet(
   };
   write(columns.title, left, MARGIN + TEXT, width - left - MARGIN, 'font-weight="600"');
   for (const [column, label] of columns.labels.entries())
-    write(label, at({ row: 0, column })[0] + side / 2, top - 7, side, 'text-anchor="middle"');
+    write(label, at({ row: 0, column })[0] + cellWidth / 2, top - 7, cellWidth, 'text-anchor="middle"');
   if (rows) {
     const middle = top + (rowCount * rowHeight) / 2;
     const [x, y] = [MARGIN + TEXT - 2, middle];
@@ -63,25 +67,30 @@ export async function drawSheet(
       `text-anchor="middle" font-weight="600" transform="rotate(-90 ${x} ${y})"`,
     );
     for (const [row, label] of rows.labels.entries())
-      write(label, left - GAP, at({ row, column: 0 })[1] + side / 2 + TEXT / 3, gutter, 'text-anchor="end"');
+      write(label, left - GAP, at({ row, column: 0 })[1] + cellHeight / 2 + TEXT / 3, gutter, 'text-anchor="end"');
   }
   const pictures = [];
   for (const cell of cells) {
     const [x, y] = at(cell);
     if (!cell.picture) {
       words.push(
-        `<rect x="${x + 0.5}" y="${y + 0.5}" width="${side - 1}" height="${side - 1}" fill="#f3f3f3" stroke="#c8c8c8"/>`,
+        `<rect x="${x + 0.5}" y="${y + 0.5}" width="${cellWidth - 1}" height="${cellHeight - 1}" fill="#f3f3f3" stroke="#c8c8c8"/>`,
       );
-      if (cell.problem) write(cell.problem, x + 8, y + side / 2, side - 16, 'fill="#a1260d"');
+      if (cell.problem) write(cell.problem, x + 8, y + cellHeight / 2, cellWidth - 16, 'fill="#a1260d"');
       continue;
     }
-    const { rgb, side: own } = cell.picture;
-    const raw = { width: own, height: own, channels: 3 as const };
-    const input =
-      own === side ? Buffer.from(rgb) : await sharp(Buffer.from(rgb), { raw }).resize(side, side).raw().toBuffer();
-    pictures.push({ input, raw: { ...raw, width: side, height: side }, left: x, top: y });
+    const raw = { width: cellWidth, height: cellHeight, channels: 3 as const };
+    // A picture of another shape than the first shows its middle.
+    const crop = centreCrop(cell.picture, raw);
+    const rgb = Buffer.from(cropRgb(cell.picture.rgb, cell.picture, crop));
+    const own = { width: crop.width, height: crop.height, channels: 3 as const };
+    const fits = own.width === cellWidth && own.height === cellHeight;
+    const input = fits
+      ? rgb
+      : await sharp(rgb, { raw: own }).resize(cellWidth, cellHeight, { fit: 'fill' }).raw().toBuffer();
+    pictures.push({ input, raw, left: x, top: y });
     for (const [line, text] of (cell.lines ?? []).entries())
-      write(text, x, y + side + (line + 1) * LINE - 4, side, 'fill="#444"', TEXT - 2);
+      write(text, x, y + cellHeight + (line + 1) * LINE - 4, cellWidth, 'fill="#444"', TEXT - 2);
   }
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, Segoe UI, Helvetica Neue, Arial, sans-serif" fill="#1f2328">${words.join('')}</svg>`;
   const rgb = await sharp({ create: { width, height, channels: 3, background: '#ffffff' } })

@@ -112,9 +112,9 @@ export async function runSweepFiles(
     } else {
       try {
         const { image, report, provenance } = await runCell(options, services, cell.graphText, plan.picture, () => {});
-        const { rgb, side } = await pictureOf(image);
+        const picture = await pictureOf(image);
         const texts = { 'weft.graph': cell.graphText, 'weft.run': JSON.stringify(provenance) };
-        const png = await encodePng({ width: side, height: side, rgb }, texts);
+        const png = await encodePng(picture, texts);
         const record: CellRecord = { unet: report.unet, seconds: report.seconds, metrics: image.metrics };
         // The picture first: a cell is finished when its record is there.
         await writeWhole(pngOf(outDir, cell.name), png);
@@ -181,7 +181,7 @@ async function assemble(
     shown.push({
       row,
       column,
-      picture: { rgb: new Uint8Array(data), side: info.width },
+      picture: { rgb: new Uint8Array(data), width: info.width, height: info.height },
       lines: metricLines(record.metrics),
     });
   }

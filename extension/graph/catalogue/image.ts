@@ -10,7 +10,7 @@ export const image: NodeSpec = {
   type: 'image',
   title: 'Image',
   category: 'source',
-  help: 'A picture file. It is cropped to a square and brought to the size of the checkpoint.',
+  help: 'A picture file. It is cropped in its centre to the shape that the checkpoint works at (a square by default) and brought to that size.',
   inputs: [],
   outputs: [{ name: 'image', label: 'Image', help: 'The picture.', type: 'image' }],
   params: [

@@ -44,14 +44,15 @@ async function prepare(): Promise<PeerSettings> {
   const loaded = await engine.checkpoint(checkpoint, 'cpu');
   const store = engine.scratch();
   const [height, width] = loaded.latentSize;
-  const { pictureSize, latentChannels } = loaded.prepared;
+  const { latentChannels } = loaded.prepared;
+  const { size } = loaded;
   const shape = [latentChannels, height, width];
   const tensors: Tensors = {};
   for (const [role, image] of Object.entries(images)) {
     fs.copyFileSync(path.join(pictures, image), path.join(work, image));
-    const { rgb } = await loadPicture(path.join(pictures, image), pictureSize);
-    const x0 = await loaded.encode(rgb, pictureSize, store);
-    tensors[`${role}.picture`] = { dims: [3, pictureSize, pictureSize], data: toModelInput(rgb) };
+    const { rgb } = await loadPicture(path.join(pictures, image), size);
+    const x0 = await loaded.encode(rgb, store);
+    tensors[`${role}.picture`] = { dims: [3, size.height, size.width], data: toModelInput(rgb) };
     tensors[`${role}.x0`] = { dims: shape, data: x0 };
     const { timesteps } = loaded.scheduler(settings.steps);
     const noise = new Float32Array(timesteps.length * x0.length);
@@ -144,13 +145,9 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
   firstPreview = undefined;
   const checkpointOpened = await engine.checkpoint(checkpoint, 'cpu');
   if (!latentsTo && contrast === COLD_CONTRAST) {
-    const { pictureSize } = checkpointOpened.prepared;
+    const { size } = checkpointOpened;
     for (const role of Object.values(images))
-      await checkpointOpened.encode(
-        (await loadPicture(path.join(pictures, role), pictureSize)).rgb,
-        pictureSize,
-        engine.scratch(),
-      );
+      await checkpointOpened.encode((await loadPicture(path.join(pictures, role), size)).rgb, engine.scratch());
   }
   const { result } = await engine.run(
     {

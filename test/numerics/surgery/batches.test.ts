@@ -10,7 +10,7 @@ import { makeEngine, root } from '../../support/mini';
 
 it('a row gives the same bits alone and among others, and so does a prediction beside another of its row', async () => {
   const library = openLibrary({ home: makeEngine().home, builtInModels: path.join(root, 'models') });
-  const unet = await new LoadedCheckpoint(await library.open('mini'), inProcessSessions(), 'cpu').unet();
+  const unet = await LoadedCheckpoint.open(await library.open('mini'), inProcessSessions(), 'cpu').unet();
   const [channels, width] = [unet.graph.latentChannels, unet.graph.contextWidth];
   const context = noise(16 * width, 1);
   const rows = Array.from({ length: 16 }, (_, index): UnetRow => ({

@@ -30,6 +30,8 @@ const pixel = (rgb: Uint8Array, width: number, x: number, y: number) => [
   ...rgb.subarray((y * width + x) * 3).slice(0, 3),
 ];
 
+const square = (side: number) => ({ width: side, height: side });
+
 const noisy = pixels(16, 16, (x, y) => [(x * 37 + y * 11) % 256, (x * y * 5) % 256, (255 - x * 9 + y) & 255]);
 
 describe('a picture', () => {
@@ -38,7 +40,7 @@ describe('a picture', () => {
       await sharp(noisy, raw(16, 16, 3))
         .png()
         .toBuffer(),
-      16,
+      square(16),
     );
     expect(picture.rgb).toEqual(noisy);
     expect(picture).toMatchObject({ width: 16, height: 16, originalWidth: 16, originalHeight: 16 });
@@ -50,7 +52,7 @@ describe('a picture', () => {
       .png()
       .toBuffer();
     expect((await sharp(bytes).metadata()).icc).toBeDefined();
-    expect((await loadPicture(bytes, 16)).rgb).toEqual(noisy);
+    expect((await loadPicture(bytes, square(16))).rgb).toEqual(noisy);
   });
 
   it('with another profile is brought to sRGB', async () => {
@@ -58,7 +60,7 @@ describe('a picture', () => {
       .withIccProfile('p3')
       .png()
       .toBuffer();
-    const { rgb } = await loadPicture(bytes, 16);
+    const { rgb } = await loadPicture(bytes, square(16));
     const mean = rgb.reduce((sum, value, i) => sum + Math.abs(value - noisy[i]!), 0) / rgb.length;
     expect(mean).toBeLessThan(2); // withIccProfile converted on the way out; ignoring the profile gives 9.4
   });
@@ -69,7 +71,7 @@ describe('a picture', () => {
       await sharp(wide, raw(48, 16, 3))
         .png()
         .toBuffer(),
-      16,
+      square(16),
     );
     expect(picture.rgb).toEqual(pixels(16, 16, (_, y) => [0, y * 10, 0]));
     expect([picture.originalWidth, picture.originalHeight]).toEqual([48, 16]);
@@ -78,16 +80,33 @@ describe('a picture', () => {
         .rotate(90)
         .png()
         .toBuffer(),
-      16,
+      square(16),
     );
     expect(pixel(tall.rgb, 16, 0, 0)[1]).toBe(150);
+  });
+
+  it('of another shape is cropped to that shape in its centre, then scaled', async () => {
+    // 48 × 16, asked for at 8 × 16 pixels: the middle third of the width, at full height.
+    const wide = await sharp(
+      pixels(48, 16, (x, y) => [x < 20 ? 255 : 0, y * 10, x >= 28 ? 255 : 0]),
+      raw(48, 16, 3),
+    )
+      .png()
+      .toBuffer();
+    const tall = await loadPicture(wide, { width: 8, height: 16 });
+    expect(tall).toMatchObject({ width: 8, height: 16, originalWidth: 48, originalHeight: 16 });
+    expect(tall.rgb).toEqual(pixels(8, 16, (_, y) => [0, y * 10, 0]));
+    const flat = await loadPicture(wide, { width: 48, height: 8 });
+    expect(flat.rgb).toHaveLength(48 * 8 * 3);
+    // Rows 4 to 11 of 16.
+    expect([pixel(flat.rgb, 48, 24, 0)[1], pixel(flat.rgb, 48, 24, 7)[1]]).toEqual([40, 110]);
   });
 
   it('of one pixel fills the square', async () => {
     const one = await sharp(Uint8Array.of(10, 20, 30), raw(1, 1, 3))
       .png()
       .toBuffer();
-    expect((await loadPicture(one, 8)).rgb).toEqual(pixels(8, 8, () => [10, 20, 30]));
+    expect((await loadPicture(one, square(8))).rgb).toEqual(pixels(8, 8, () => [10, 20, 30]));
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('stands upright with EXIF orientation %i', async (orientation) => {
@@ -112,7 +131,7 @@ describe('a picture', () => {
       .withMetadata({ orientation })
       .png()
       .toBuffer();
-    expect((await loadPicture(bytes, 16)).rgb).toEqual(upright);
+    expect((await loadPicture(bytes, square(16))).rgb).toEqual(upright);
   });
 
   it('reports its upright size when a camera lay on its side', async () => {
@@ -120,7 +139,7 @@ describe('a picture', () => {
       .withMetadata({ orientation: 6 })
       .jpeg()
       .toBuffer();
-    expect(await loadPicture(bytes, 8)).toMatchObject({ originalWidth: 20, originalHeight: 40 });
+    expect(await loadPicture(bytes, square(8))).toMatchObject({ originalWidth: 20, originalHeight: 40 });
   });
 
   it('lies on white where it is transparent', async () => {
@@ -130,7 +149,7 @@ describe('a picture', () => {
     )
       .png()
       .toBuffer();
-    const { rgb } = await loadPicture(bytes, 8);
+    const { rgb } = await loadPicture(bytes, square(8));
     expect(pixel(rgb, 8, 0, 0)).toEqual([255, 255, 255]);
     expect(pixel(rgb, 8, 6, 3).map((value, i) => Math.abs(value - [244, 204, 204][i]!) <= 1)).toEqual([
       true,
@@ -152,7 +171,7 @@ describe('a picture', () => {
             .toColourspace('b-w')
             .png()
             .toBuffer(),
-          8,
+          square(8),
         )
       ).rgb,
       0,
@@ -164,31 +183,32 @@ describe('a picture', () => {
           await sharp(withAlpha, raw(8, 8, 2))
             .png()
             .toBuffer(),
-          8,
+          square(8),
         )
       ).rgb,
       0,
     );
     const deep = await rgbSource().toColourspace('rgb16').png().toBuffer();
     expect((await sharp(deep).metadata()).depth).toBe('ushort');
-    close((await loadPicture(deep, 8)).rgb, 1);
+    close((await loadPicture(deep, square(8))).rgb, 1);
     const deepGrey = await sharp(ramp, raw(8, 8, 1))
       .toColourspace('grey16')
       .png()
       .toBuffer();
     expect((await sharp(deepGrey).metadata()).space).toBe('grey16');
-    close((await loadPicture(deepGrey, 8)).rgb, 1);
+    close((await loadPicture(deepGrey, square(8))).rgb, 1);
     const palette = await rgbSource().png({ palette: true, dither: 0 }).toBuffer();
     expect(palette[25]).toBe(3); // the header's colour type: palette
-    close((await loadPicture(palette, 8)).rgb, 3);
+    close((await loadPicture(palette, square(8))).rgb, 3);
     const cmyk = await rgbSource().toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer();
     expect((await sharp(cmyk).metadata()).space).toBe('cmyk');
-    close((await loadPicture(cmyk, 8)).rgb, 45); // printing ink has no true black; inverted inks would be off by 200
-    close((await loadPicture(await rgbSource().png({ progressive: true }).toBuffer(), 8)).rgb, 0);
-    close((await loadPicture(await rgbSource().tiff({ compression: 'lzw' }).toBuffer(), 8)).rgb, 0);
-    close((await loadPicture(await rgbSource().webp({ lossless: true }).toBuffer(), 8)).rgb, 0);
+    close((await loadPicture(cmyk, square(8))).rgb, 45); // printing ink has no true black; inverted inks would be off by 200
+    close((await loadPicture(await rgbSource().png({ progressive: true }).toBuffer(), square(8))).rgb, 0);
+    close((await loadPicture(await rgbSource().tiff({ compression: 'lzw' }).toBuffer(), square(8))).rgb, 0);
+    close((await loadPicture(await rgbSource().webp({ lossless: true }).toBuffer(), square(8))).rgb, 0);
     close(
-      (await loadPicture(await rgbSource().avif({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(), 8)).rgb,
+      (await loadPicture(await rgbSource().avif({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(), square(8)))
+        .rgb,
       3,
     );
   });
@@ -200,7 +220,7 @@ describe('a picture', () => {
       format === 'gif' ? animation.gif({ delay: [90, 90] }) : animation.webp({ lossless: true })
     ).toBuffer();
     expect((await sharp(bytes, { animated: true }).metadata()).pages).toBe(2);
-    const picture = await loadPicture(bytes, 8);
+    const picture = await loadPicture(bytes, square(8));
     expect(picture.rgb).toEqual(pixels(8, 8, () => [255, 0, 0]));
     expect(picture.originalHeight).toBe(8);
   });
@@ -208,7 +228,7 @@ describe('a picture', () => {
 
 describe('a file that is no usable picture', () => {
   const refused = (source: string | Uint8Array, sentence: RegExp) =>
-    expect(loadPicture(source, 8)).rejects.toMatchObject({
+    expect(loadPicture(source, square(8))).rejects.toMatchObject({
       name: 'WeftError',
       kind: 'graph',
       message: expect.stringMatching(sentence) as string,
@@ -273,13 +293,15 @@ describe('a file that is no usable picture', () => {
     for (let i = 8; i < bytes.length; i += 3) {
       const broken = Uint8Array.from(bytes);
       broken[i]! ^= 0xff;
-      const result = await loadPicture(broken, 8).catch((error: unknown) => error);
+      const result = await loadPicture(broken, square(8)).catch((error: unknown) => error);
       if (result instanceof Error) expect(result).toMatchObject({ name: 'WeftError', kind: 'graph' });
     }
   });
 
   it('is called by the name given when it comes as bytes', async () => {
-    await expect(loadPicture(new Uint8Array(3), 8, 'images/zebra.png')).rejects.toThrow(/^images\/zebra\.png is not/);
+    await expect(loadPicture(new Uint8Array(3), square(8), 'images/zebra.png')).rejects.toThrow(
+      /^images\/zebra\.png is not/,
+    );
   });
 });
 
@@ -304,7 +326,9 @@ describe('a mask', () => {
 
   it('is cropped like a picture, and a finer grid repeats its pixels', async () => {
     const bytes = await grey(8, 4, (x) => (x >= 2 && x < 4 ? 255 : 0));
-    expect([...(await loadMask(bytes, 1, 2))]).toEqual([1, 0]);
+    expect([...(await loadMask(bytes, 2, 2))]).toEqual([1, 0, 1, 0]);
+    // A grid of another shape takes another part of the picture: the whole of this one.
+    expect([...(await loadMask(bytes, 1, 4, 0.4))]).toEqual([0, 1, 0, 0]);
     expect([...(await loadMask(await grey(1, 1, () => 255), 2, 2))]).toEqual([1, 1, 1, 1]);
   });
 
@@ -315,7 +339,7 @@ describe('a mask', () => {
     )
       .png()
       .toBuffer();
-    expect([...(await loadMask(bytes, 1, 2))]).toEqual([0, 1]);
+    expect([...(await loadMask(bytes, 2, 2))]).toEqual([0, 1, 0, 1]);
   });
 
   it('is refused like a picture', async () => {

@@ -35,9 +35,9 @@ afterAll(() => fs.rmSync(bench.home, { recursive: true, force: true }));
 describe('what can be asked', () => {
   it('says what the swap did at each step', async () => {
     const info = await bench.engine.handlers['inspect.open']({ runId: 'run', node: 'denoise' });
-    expect(info.levels.map(({ level, side }) => [level, side])).toEqual([
-      ['high', 16],
-      ['low', 8],
+    expect(info.levels.map(({ level, grid }) => [level, grid.width, grid.height])).toEqual([
+      ['high', 16, 16],
+      ['low', 8, 8],
     ]);
     expect(info.steps).toHaveLength(8);
     // The swap is tested one step late, and 10 % of 12 steps begin at step 2.

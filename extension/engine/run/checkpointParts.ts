@@ -1,0 +1,102 @@
+import * as path from 'node:path';
+import { type PreparedCheckpoint } from '../checkpoints/types';
+import { type RowCounts } from '../diffusion/unet';
+import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
+
+export type Part = 'textEncoder' | 'vaeEncoder' | 'vaeDecoder' | 'unet';
+
+/** How checkpoint.json names the weights of each part. */
+const WEIGHTS: Record<Part, string> = {
+  textEncoder: 'text_encoder',
+  vaeEncoder: 'vae_encoder',
+  vaeDecoder: 'vae_decoder',
+  unet: 'unet',
+};
+
+/** Parts with weights beyond this are closed when their work is done; smaller ones are not worth opening twice. */
+const WORTH_CLOSING = 64e6;
+
+/** The onnxruntime sessions of a checkpoint, each opened when first needed, closed when it is idle and large. */
+export class CheckpointParts {
+  readonly counts: RowCounts = { encoder: 0, decoder: 0 };
+  private readonly opened = new Map<Part, Promise<string>>();
+  /** Runs under way or about to be, and parts to close after them. */
+  private readonly busy = new Map<Part, number>();
+  private readonly closing = new Set<Part>();
+  /** Where the nodes of closed sessions ran. */
+  private readonly closed = new Map<Part, Placement>();
+
+  constructor(
+    readonly prepared: PreparedCheckpoint,
+    readonly sessions: SessionHost,
+    readonly provider: string,
+    readonly threads?: number,
+    /** Folder of onnxruntime's optimised graphs. */
+    private readonly optimised?: string,
+  ) {}
+
+  /** The key of a part's session. */
+  open(part: Part): Promise<string> {
+    this.closing.delete(part);
+    let opening = this.opened.get(part);
+    if (!opening) {
+      const { sha256, folder } = this.prepared;
+      const key = `${sha256}/${this.provider}/${part}`;
+      opening = this.sessions
+        .load(key, path.join(folder, this.prepared[part].path), {
+          provider: this.provider,
+          threads: this.threads,
+          ...(this.optimised ? { optimised: { folder: this.optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
+        })
+        .then(() => key);
+      opening.catch(() => this.opened.delete(part));
+      this.opened.set(part, opening);
+    }
+    return opening;
+  }
+
+  /** Runs a part, which stays open at least until it has answered. */
+  async run(part: Part, feeds: Record<string, TensorData>, fetches: string[]): Promise<Record<string, TensorData>> {
+    this.busy.set(part, (this.busy.get(part) ?? 0) + 1);
+    try {
+      return await this.sessions.run(await this.open(part), feeds, fetches);
+    } finally {
+      this.busy.set(part, this.busy.get(part)! - 1);
+      if (this.closing.has(part)) await this.close(part);
+    }
+  }
+
+  /** Says that a part is not needed for now: a large one gives its memory back, and is opened again when asked for. */
+  async idle(part: Part): Promise<void> {
+    const { half = 0, single = 0 } = this.prepared.parameters?.[WEIGHTS[part]] ?? {};
+    if (2 * half + 4 * single < WORTH_CLOSING || !this.opened.has(part)) return;
+    this.closing.add(part);
+    await this.close(part);
+  }
+
+  private async close(part: Part): Promise<void> {
+    if ((this.busy.get(part) ?? 0) > 0) return;
+    this.closing.delete(part);
+    const opening = this.opened.get(part);
+    this.opened.delete(part);
+    const key = await opening?.catch(() => undefined);
+    if (key === undefined) return;
+    const placement = this.sessions.placement(key);
+    if (placement) this.closed.set(part, placement);
+    await this.sessions.release(key);
+  }
+
+  /** Nodes by the provider that ran them, over all sessions that have run. */
+  async placement(): Promise<Placement> {
+    const all: Placement = {};
+    const parts = new Map(this.closed);
+    for (const [part, opening] of this.opened) {
+      const key = await opening.catch(() => undefined);
+      const placement = key && this.sessions.placement(key);
+      if (placement) parts.set(part, placement);
+    }
+    for (const placement of parts.values())
+      for (const [provider, count] of Object.entries(placement)) all[provider] = (all[provider] ?? 0) + count;
+    return all;
+  }
+}
