@@ -4,6 +4,7 @@ import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
 import { type Size } from '../protocol/size';
 import { installDevice, listDevices, removeDevice } from './devices';
+import { evaluate, type EvaluateFlags } from './evaluate';
 import { inspect, type InspectFlags } from './inspect';
 import {
   addModel,
@@ -125,6 +126,23 @@ program
   .option('--provider <name>', 'what to compute on (default: what the run used)')
   .option('--allow-outside', 'let the graph read pictures outside its own folder')
   .action((source: string, flags: InspectFlags) => inspect(source, flags));
+
+program
+  .command('eval')
+  .argument('<picture...>', 'results: pictures that Weft wrote, or any with --structure and --appearance')
+  .description('measure results: shape against the structure, look against the appearance')
+  .option('--structure <image>', "the picture whose shape it should have (default: the one of the result's graph)")
+  .option('--appearance <image>', "the picture whose look it should have (default: the one of the result's graph)")
+  .option('--domain <noun>', 'what the pictures show')
+  .option('--checkpoint <id>', "the model that measures (default: the result's own, else mini)")
+  .option('--truth <image>', 'the right answer, where there is one')
+  .option('--parts <image>', 'a PNG of the part ids of the truth')
+  .option('--node <id>', 'the denoise node, where the graph has several')
+  .option('--folder <dir>', "the folder that the graph's paths start from, where it is not found by itself")
+  .option('--json', 'print JSON instead of a table')
+  .option('--provider <name>', 'what to compute on')
+  .option('--no-cache', 'compute everything, keep nothing')
+  .action((pictures: string[], flags: EvaluateFlags) => evaluate(pictures, flags));
 
 const models = program.command('models').description('the checkpoints in the library');
 models.command('list').description('id, title and facts of each').action(listModels);

@@ -75,6 +75,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
         else if (event?.event === 'picture') this.post({ ...event, type: 'picture' });
         else if (event?.event === 'sweep') this.post({ ...event, type: 'sweep' });
         else if (event?.event === 'cell') this.post(cellMessage(event));
+        else if (event?.event === 'metrics') this.post({ ...event, type: 'metrics' });
         else if (event?.event === 'segmentation') this.post({ ...event, type: 'segmentation' });
         else if (event?.event === 'node' || event?.event === 'warning') {
           const status = record.state.nodes[event.node];
@@ -228,6 +229,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     const record = runs.recordOf(this.key);
     this.outbox.run({ type: 'run', run: record?.state });
     for (const news of record?.segmentations.values() ?? []) this.post({ ...news, type: 'segmentation' });
+    for (const [node, metrics] of record?.metrics ?? [])
+      this.post({ type: 'metrics', runId: record!.state.runId, node, metrics });
     for (const picture of record?.pictures.values() ?? []) this.post({ ...picture, type: 'picture' });
     for (const [node, { columns, rows, cells }] of record?.sweeps ?? []) {
       this.post({ type: 'sweep', runId: record!.state.runId, node, columns, rows });
@@ -379,6 +382,6 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
 }
 
 /** A cell for the webview, which has no use for its graph until it is opened. */
-function cellMessage({ runId, node, row, column, state, png, message }: CellEvent): HostToStudio {
-  return { type: 'cell', runId, node, row, column, state, png, message };
+function cellMessage({ runId, node, row, column, state, png, metrics, message }: CellEvent): HostToStudio {
+  return { type: 'cell', runId, node, row, column, state, png, metrics, message };
 }

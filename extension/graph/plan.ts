@@ -105,6 +105,7 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
     const overrides = (kind: NodeType) => defaults?.(kind, checkpoint) ?? {};
     const own = inputs.get(id) ?? {};
     const implied: PlannedNode['implied'] = {};
+    if (type === 'evaluate' && !own['prompt']) implied['prompt'] = effectiveParams('prompt', {}, overrides('prompt'));
     if (type === 'invert') {
       if (!own['prompt']) implied['prompt'] = effectiveParams('prompt', {}, overrides('prompt'));
       if (!own['schedule']) implied['schedule'] = effectiveParams('schedule', {}, overrides('schedule'));
@@ -112,7 +113,7 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
     const effective = effectiveParams(type, params, overrides(type));
     if (type === 'segment') fillSegment(effective, own, planned);
     const reconstruct = isMuted(node(id));
-    planned.set(id, {
+    const entry: PlannedNode = {
       id,
       type,
       params: effective,
@@ -122,7 +123,9 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
       reconstruct,
       implied,
       checkpoint,
-    });
+    };
+    if (type === 'evaluate') effective['noun'] ??= conditionsOf(entry, planned, 'prompt')['domain'];
+    planned.set(id, entry);
   }
   return { nodes: [...planned.values()], byId: planned, muted };
 }
@@ -141,7 +144,7 @@ function fillSegment(
   if (params['step'] === undefined && typeof steps === 'number') params['step'] = defaultSegmentStep(steps);
 }
 
-/** The effective parameters of the prompt or schedule of an inversion, wired or implied. */
+/** The effective parameters of the prompt or schedule of an inversion or an evaluation, wired or implied. */
 export function conditionsOf(
   inversion: PlannedNode,
   planned: ReadonlyMap<string, PlannedNode>,

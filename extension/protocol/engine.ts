@@ -56,7 +56,8 @@ export interface RunReport {
   providerNodes: Record<string, number>;
   seed: number;
   unet: { encoder: number; decoder: number };
-  nodes: Record<string, { seconds: number; cached: boolean }>;
+  /** `metrics`: what an evaluate node found out. */
+  nodes: Record<string, { seconds: number; cached: boolean; metrics?: Record<string, number> }>;
   seconds: number;
   peakRssBytes: number;
   outputs: string[];
@@ -305,6 +306,8 @@ export type EngineEvent =
     }
   /** The picture a node holds when it is done (image, mask, result), as PNG. */
   | { event: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
+  /** What an evaluate node found out, by the names of its measures. */
+  | { event: 'metrics'; runId: string; node: string; metrics: Record<string, number> }
   /** Clusters, noun map and mask of a segment node, when previews are wanted. */
   | ({ event: 'segmentation' } & SegmentationNews)
   | { event: 'warning'; runId: string; node: string; message: string };

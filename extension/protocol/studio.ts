@@ -85,8 +85,11 @@ export type HostToStudio =
       column: number;
       state: 'running' | 'done' | 'failed';
       png?: Uint8Array;
+      metrics?: Record<string, number>;
       message?: string;
     }
+  /** What an evaluate node found out. */
+  | { type: 'metrics'; runId: string; node: string; metrics: Record<string, number> }
   /** What a segment node found: for the mask editor. */
   | ({ type: 'segmentation' } & SegmentationNews)
   /** The outline, a problem or a command points at a node. */

@@ -29,6 +29,8 @@ export class RunRecord {
   readonly sweeps = new Map<string, SweepRecord>();
   readonly pictures = new Map<string, NodePicture>();
   readonly segmentations = new Map<string, SegmentationNews>();
+  /** What evaluate nodes found out, by node. */
+  readonly metrics = new Map<string, Record<string, number>>();
   private frameBytes = 0;
   private readonly frameList: TimelineFrame[] = [];
 
@@ -83,6 +85,9 @@ export class RunRecord {
         return true;
       case 'segmentation':
         this.segmentations.set(event.node, event);
+        return true;
+      case 'metrics':
+        this.metrics.set(event.node, event.metrics);
         return true;
       case 'picture': {
         const { runId, node, port, png, caption } = event;

@@ -14,7 +14,7 @@ import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { standardGraph, writeGraph } from '../../extension/graph';
 import { tokensOf } from '../../extension/protocol/inspect';
 import { root } from '../support/mini';
-import { readIndices } from './metrics';
+import { readIndices } from '../../extension/engine/image/pngIndices';
 
 /** Parts with fewer tokens on either side say nothing. */
 const FEWEST_TOKENS = 3;

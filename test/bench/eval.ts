@@ -13,7 +13,8 @@ import { Engine } from '../../extension/engine/engine';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { root } from '../support/mini';
 import { contactSheet } from './sheet';
-import { meanScore, readIndices, score, type Score } from './metrics';
+import { meanScore, score, type Score } from '../../extension/engine/evaluate/truth';
+import { readIndices } from '../../extension/engine/image/pngIndices';
 
 /** The drawn pairs' side in pixels. */
 const SIDE = 128;

@@ -1,3 +1,4 @@
+import { type MeasureSpec } from '../../extension/graph';
 import { Tool } from '../app/Icon';
 import { deleteSelection, startRename, toggleMute } from '../state/actions';
 import { type NodeData } from '../state/flow';
@@ -9,6 +10,7 @@ import { openInspection } from '../inspect/state';
 import { pictureKind } from '../nodes/face';
 import { usePictureOf } from '../nodes/NodePicture';
 import { statusWords } from '../nodes/NodeStatusLine';
+import { MeasureValue } from '../nodes/Rows';
 import { readable } from '../state/words';
 import { ParamField } from './ParamField';
 import { Problems } from './Problems';
@@ -94,6 +96,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         </p>
       )}
       {kind !== undefined && kind !== 'file' && kind !== 'compare' && <Picture id={id} />}
+      {spec?.measures && <Measures id={id} measures={spec.measures} />}
       {node.type === 'attention-swap' && (
         <>
           <label className="check simple-toggle">
@@ -128,6 +131,24 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       )}
       <WireList id={id} data={data} />
     </>
+  );
+}
+
+/** Every number that the node has found out, with what it means. */
+function Measures({ id, measures }: { id: string; measures: readonly MeasureSpec[] }) {
+  const values = useStudio((state) => state.metrics[id]);
+  const shown = measures.filter(({ name, optional }) => !optional || values?.[name] !== undefined);
+  return (
+    <dl className="facts measures" data-testid="measures">
+      {shown.map((measure) => (
+        <div key={measure.name} style={{ display: 'contents' }}>
+          <dt title={measure.help}>{measure.label}</dt>
+          <dd>
+            <MeasureValue measure={measure} value={values?.[measure.name]} />
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -1,4 +1,5 @@
 import { memo } from 'react';
+import { type MeasureSpec, measureWords } from '../../extension/graph';
 import { type NodeData } from '../state/flow';
 import { useStudio } from '../state/store';
 import { valueWords } from '../inspector/valueWords';
@@ -19,6 +20,7 @@ export const Rows = memo(function Rows({ id, data, selected }: { id: string; dat
 });
 
 function rowKey(row: FaceRow): string {
+  if (row.kind === 'measure') return row.measure.name;
   return row.kind === 'value' || row.kind === 'range' ? row.param.name : row.kind;
 }
 
@@ -37,6 +39,8 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
           label={row.start.label}
         />
       );
+    case 'measure':
+      return <MeasureRow id={id} measure={row.measure} />;
     case 'value': {
       const written = data.node.params && row.param.name in data.node.params;
       return (
@@ -49,6 +53,33 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
       );
     }
   }
+}
+
+function MeasureRow({ id, measure }: { id: string; measure: MeasureSpec }) {
+  const value = useStudio((state) => state.metrics[id]?.[measure.name]);
+  return (
+    <>
+      <span className="label" title={measure.help}>
+        {measure.label}
+      </span>
+      <MeasureValue measure={measure} value={value} />
+    </>
+  );
+}
+
+/** A number that was found out, and which way is better; a dash before there is one. */
+export function MeasureValue({ measure, value }: { measure: MeasureSpec; value: number | undefined }) {
+  const direction = `${measure.better} is better`;
+  return (
+    <span className="value measure" title={`${measure.help} ${direction[0]!.toUpperCase()}${direction.slice(1)}.`}>
+      {value === undefined ? '–' : measureWords(measure.name, value)}
+      <span
+        className={`codicon codicon-arrow-small-${measure.better === 'higher' ? 'up' : 'down'}`}
+        role="img"
+        aria-label={`(${direction})`}
+      />
+    </span>
+  );
 }
 
 /** The step that the run has come to, for the ticks on bars and curves. */

@@ -1,4 +1,5 @@
-import { type SweepView } from '../state/sweeps';
+import { measureOf, measureWords } from '../../extension/graph';
+import { type CellView, type SweepView } from '../state/sweeps';
 import { postToHost } from '../state/host';
 import { useStudio } from '../state/store';
 import { readable } from '../state/words';
@@ -67,20 +68,41 @@ function Cell(props: { id: string; sweep: SweepView; row: number; column: number
   }
   const label = cell.state === 'failed' ? `${words}: ${cell.message ?? 'failed'}` : `Open ${words} as a graph`;
   return (
-    <button
-      type="button"
-      className={`sweep-cell nodrag ${cell.state}`}
-      tabIndex={selected ? 0 : -1}
-      aria-label={label}
-      title={label}
-      data-testid={`cell-${id}-${row}-${column}`}
-      onClick={() => postToHost({ type: 'openCell', node: id, row, column })}
-    >
-      {cell.url ? (
-        <img src={cell.url} alt="" draggable={false} />
-      ) : (
-        <span className="codicon codicon-warning" aria-hidden="true" />
-      )}
-    </button>
+    <>
+      <button
+        type="button"
+        className={`sweep-cell nodrag ${cell.state}`}
+        tabIndex={selected ? 0 : -1}
+        aria-label={label}
+        title={label}
+        data-testid={`cell-${id}-${row}-${column}`}
+        onClick={() => postToHost({ type: 'openCell', node: id, row, column })}
+      >
+        {cell.url ? (
+          <img src={cell.url} alt="" draggable={false} />
+        ) : (
+          <span className="codicon codicon-warning" aria-hidden="true" />
+        )}
+      </button>
+      <CellNumbers metrics={cell.metrics} />
+    </>
+  );
+}
+
+/** The numbers of a cell, in the order of its evaluate node's measures. */
+function CellNumbers({ metrics }: { metrics: CellView['metrics'] }) {
+  if (!metrics) return null;
+  return (
+    <dl className="cell-numbers">
+      {Object.entries(metrics).map(([name, value]) => {
+        const measure = measureOf(name);
+        return (
+          <div key={name} title={measure && `${measure.label}: ${measure.help}`}>
+            <dt>{measure?.label ?? name}</dt>
+            <dd>{measureWords(name, value)}</dd>
+          </div>
+        );
+      })}
+    </dl>
   );
 }

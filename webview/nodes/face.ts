@@ -1,4 +1,10 @@
-import { type NodeSpec, type ParamSpec, type RangeParam, type NumberParam } from '../../extension/graph';
+import {
+  type MeasureSpec,
+  type NodeSpec,
+  type ParamSpec,
+  type RangeParam,
+  type NumberParam,
+} from '../../extension/graph';
 
 /** What a node's picture is, as told by its ports and parameters: nothing here knows a node type by name. */
 export type PictureKind =
@@ -30,7 +36,9 @@ export type FaceRow =
   | { kind: 'range'; param: RangeParam; height: number }
   /** A number that changes evenly to its end: `scale` and `endScale`. */
   | { kind: 'curve'; start: NumberParam; end: NumberParam; height: number }
-  | { kind: 'value'; param: ParamSpec; height: number };
+  | { kind: 'value'; param: ParamSpec; height: number }
+  /** A number that the node finds out. */
+  | { kind: 'measure'; measure: MeasureSpec; height: number };
 
 /** Heights in pixels at 100 % zoom. A node's size follows from what it shows, so that wires stand still at every zoom. */
 export const FACE = {
@@ -70,6 +78,9 @@ export function faceRows(spec: NodeSpec, written: ReadonlySet<string>): FaceRow[
   const rows: FaceRow[] = [];
   const picture = pictureKind(spec);
   if (picture) rows.push({ kind: 'picture', picture, height: pictureHeight(picture) + FACE.margin });
+  for (const measure of spec.measures ?? []) {
+    if (!measure.optional) rows.push({ kind: 'measure', measure, height: FACE.row });
+  }
   const curve = curveOf(spec);
   if (curve) rows.push({ kind: 'curve', ...curve, height: FACE.curve });
   for (const param of spec.params) {

@@ -72,6 +72,7 @@ const handlers: Handlers = {
     postToHost({ type: 'flushed', id });
   },
   inspected: onInspected,
+  metrics: ({ node, metrics }) => useStudio.setState((state) => ({ metrics: { ...state.metrics, [node]: metrics } })),
   segmentation: onSegmentation,
   error: ({ message }) => {
     onHostError();

@@ -68,6 +68,8 @@ export interface StudioState {
   /** Attention swaps show two sliders in place of their exact parameters. */
   simpleSwap: boolean;
   sweeps: Readonly<Record<string, SweepView>>;
+  /** What evaluate nodes found out, by node, then by measure. */
+  metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
   timelines: Readonly<Record<string, NodeTimeline>>;
 
   nodes: StudioNode[];
@@ -109,6 +111,7 @@ export const useStudio = create<StudioState>()(() => ({
   canRun: false,
   nodePictures: {},
   sweeps: {},
+  metrics: {},
   simpleSwap: false,
   timelines: {},
   nodes: [],

@@ -5,6 +5,8 @@ export interface CellView {
   state: 'running' | 'done' | 'failed';
   /** Object URL of its picture. */
   url?: string;
+  /** Numbers about its picture. */
+  metrics?: Readonly<Record<string, number>>;
   message?: string;
 }
 
@@ -31,10 +33,11 @@ export function withSweep(
 /** A cell has begun, finished or failed; one of another run changes nothing. */
 export function withCell(
   sweeps: Sweeps,
-  { runId, node, row, column, state, message }: Extract<HostToStudio, { type: 'cell' }>,
+  { runId, node, row, column, state, metrics, message }: Extract<HostToStudio, { type: 'cell' }>,
   url: string | undefined,
 ): Sweeps {
   const sweep = sweeps[node];
   if (sweep?.runId !== runId) return sweeps;
-  return { ...sweeps, [node]: { ...sweep, cells: { ...sweep.cells, [`${row}/${column}`]: { state, url, message } } } };
+  const cell = { state, url, metrics, message };
+  return { ...sweeps, [node]: { ...sweep, cells: { ...sweep.cells, [`${row}/${column}`]: cell } } };
 }

@@ -254,7 +254,7 @@ export class Unet {
   }
 
   /** Values on the latent grid as their means on the coarser grid of a layer. */
-  private onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
+  onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
     const tokens = this.tokensAt(halvings);
     if (!values) return new Float32Array(tokens).fill(1);
     const [height, width] = this.latentSize;

@@ -5,6 +5,7 @@ import { attentionSwap } from './attention-swap';
 import { checkpoint } from './checkpoint';
 import { compare } from './compare';
 import { denoise } from './denoise';
+import { evaluate } from './evaluate';
 import { freeu } from './freeu';
 import { guidance } from './guidance';
 import { image } from './image';
@@ -31,6 +32,7 @@ export const executors: Record<NodeType, Executor> = {
   guidance,
   denoise,
   compare,
+  evaluate,
   sweep,
   save,
 };

@@ -27,7 +27,7 @@ export const save: Executor = async (execution) => {
 async function pictureBytes(image: ImageValue, extension: string, context: RunContext): Promise<Uint8Array> {
   return encodePicture(await pictureOf(image), extension, {
     'weft.graph': context.graphText,
-    'weft.run': JSON.stringify(context.provenance()),
+    'weft.run': JSON.stringify({ ...context.provenance(), ...(image.metrics && { metrics: image.metrics }) }),
   });
 }
 

@@ -12,6 +12,7 @@ import {
   planGraph,
   type Problem,
   resolveSource,
+  specOf,
   type Source,
   validateGraph,
   writeGraph,
@@ -35,6 +36,7 @@ import { type Ingredients, type OutputFile, type RunContext } from './context';
 import { createInversion } from './createInversion';
 import { planDemands } from './demands';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
+import { type Metrics } from './metrics';
 import { writeWhole } from './outputs';
 import { applyOverrides } from './overrides';
 import { drawFrame, PreviewSink } from './previews';
@@ -82,9 +84,18 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const { document, text } = prepare(options, await services.checkpoints());
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
+  const loaded = new Set<LoadedCheckpoint>();
   const openCheckpoint = (id: string): Promise<LoadedCheckpoint> => {
-    if (!opened.has(id)) opened.set(id, services.openCheckpoint(id));
-    return opened.get(id)!;
+    let opening = opened.get(id);
+    if (!opening) {
+      opening = services.openCheckpoint(id);
+      opened.set(id, opening);
+      opening.then(
+        (checkpoint) => loaded.add(checkpoint),
+        () => {},
+      );
+    }
+    return opening;
   };
   const plan = await planWithDefaults(document, options.target, openCheckpoint);
   const nodes = inWorkingOrder(plan);
@@ -104,8 +115,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   let demands: Map<Trajectory, Demand> | undefined;
   const counts = { encoder: 0, decoder: 0 };
   const takeCounts = (): void => {
-    for (const loaded of new Set([...inversions.values()].map((inversion) => inversion.checkpoint))) {
-      const taken = loaded.takeCounts();
+    for (const checkpoint of loaded) {
+      const taken = checkpoint.takeCounts();
       counts.encoder += taken.encoder;
       counts.decoder += taken.decoder;
     }
@@ -209,7 +220,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       const inherited = Object.values(node.inputs).some((sources) => sources.some((source) => fresh.has(source.node)));
       const cached = !(computed === 'inherit' ? inherited : computed);
       if (!cached) fresh.add(node.id);
-      timings[node.id] = { seconds: seconds(performance.now() - begin), cached };
+      const metrics = specOf(node.type)?.measures && metricsOf(made);
+      timings[node.id] = { seconds: seconds(performance.now() - begin), cached, ...(metrics && { metrics }) };
       emit({ event: 'node', runId, node: node.id, state: cached ? 'cached' : 'done' });
     } catch (error) {
       const failure = asFailure(error, node.id);
@@ -364,6 +376,11 @@ function refuseSameOutput(nodes: PlannedNode[]): void {
       );
     paths.set(target, node.id);
   }
+}
+
+function metricsOf(made: Record<string, Value>): Metrics | undefined {
+  for (const value of Object.values(made)) if (value.kind === 'image' && value.metrics) return value.metrics;
+  return undefined;
 }
 
 function inputsFor(node: PlannedNode, values: Map<string, Record<string, Value>>): Record<string, Value[]> {

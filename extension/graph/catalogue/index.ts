@@ -4,6 +4,7 @@ import { attentionSwap } from './attention-swap';
 import { checkpoint } from './checkpoint';
 import { compare } from './compare';
 import { denoise } from './denoise';
+import { evaluate } from './evaluate';
 import { freeu } from './freeu';
 import { guidance } from './guidance';
 import { image } from './image';
@@ -14,7 +15,7 @@ import { save } from './save';
 import { schedule } from './schedule';
 import { segment } from './segment';
 import { sweep } from './sweep';
-import { type NodeSpec } from './types';
+import { type MeasureSpec, type NodeSpec } from './types';
 
 const entries = {
   image,
@@ -30,6 +31,7 @@ const entries = {
   guidance,
   denoise,
   compare,
+  evaluate,
   sweep,
   save,
 } satisfies Record<string, NodeSpec>;
@@ -45,6 +47,23 @@ export const nodeTypes = Object.keys(entries) as NodeType[];
 export function isNodeType(type: string): type is NodeType {
   return Object.hasOwn(entries, type);
 }
+
+/** How a number about a picture is shown, by its name; undefined for names this version does not know. */
+export function measureOf(name: string): MeasureSpec | undefined {
+  return measures.get(name);
+}
+
+/** A number about a picture with its digits and unit. */
+export function measureWords(name: string, value: number): string {
+  const { digits = 3, unit } = measureOf(name) ?? {};
+  return `${value.toFixed(digits)}${unit ? ` ${unit}` : ''}`;
+}
+
+const measures = new Map(
+  Object.values(catalogue)
+    .flatMap((spec) => spec.measures ?? [])
+    .map((measure) => [measure.name, measure]),
+);
 
 /** The entry of a type, undefined for a type this version does not know. */
 export function specOf(type: string): NodeSpec | undefined {

@@ -104,6 +104,21 @@ export type ParamSpec =
   | BooleanParam
   | ChoiceParam;
 
+/** A number that a type of node finds out about a picture. */
+export interface MeasureSpec {
+  /** As in `run.json`, in pictures and in tables. */
+  name: string;
+  label: string;
+  /** One sentence. */
+  help: string;
+  better: 'higher' | 'lower';
+  /** Shown after the point. */
+  digits: number;
+  unit?: string;
+  /** It is there only with something that is optional. */
+  optional?: boolean;
+}
+
 /** All that canvas, inspector, JSON Schema, documentation, validation and command line know of a type of node. */
 export interface NodeSpec {
   type: string;
@@ -114,6 +129,8 @@ export interface NodeSpec {
   inputs: readonly InputSpec[];
   outputs: readonly OutputSpec[];
   params: readonly ParamSpec[];
+  /** Numbers that it finds, in the order in which they are shown. */
+  measures?: readonly MeasureSpec[];
   mute: MuteBehaviour;
   /** Parameters that are shown on the node's face. */
   keyParams: readonly string[];

@@ -9,7 +9,7 @@ import {
   segment,
 } from '../../../extension/engine/diffusion/segmentation';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
-import { maskIou } from '../../bench/metrics';
+import { maskIou } from '../../../extension/engine/evaluate/overlap';
 import { SafetensorsFile } from '../../support/safetensors';
 
 const sessions = inProcessSessions();

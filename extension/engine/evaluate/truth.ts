@@ -3,7 +3,7 @@
  * PSNR over the picture and over the object (dB, higher is better), part-colour error (0..255, lower is better) and the
  * IoU of the object found by its difference from the background (0..1, higher is better).
  */
-import { inflateSync } from 'node:zlib';
+import { maskIou } from './overlap';
 
 export interface Score {
   psnr: number;
@@ -50,18 +50,8 @@ export function meanScore(scores: readonly Score[]): Score {
   };
 }
 
-/** Intersection over union of two masks of 0 and 1; two empty masks give 0. */
-export function maskIou(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let both = 0;
-  let either = 0;
-  for (let p = 0; p < a.length; p++) {
-    if (a[p] && b[p]) both += 1;
-    if (a[p] || b[p]) either += 1;
-  }
-  return both / Math.max(either, 1);
-}
-
-function psnr(result: Uint8Array, truth: Uint8Array, counts: (pixel: number) => boolean): number {
+/** In dB over the pixels that count: RGB bytes against RGB bytes, 80 at most. */
+export function psnr(result: Uint8Array, truth: Uint8Array, counts: (pixel: number) => boolean): number {
   let sum = 0;
   let values = 0;
   for (let i = 0; i < result.length; i++) {
@@ -109,56 +99,4 @@ function objectIou(result: Uint8Array, object: Uint8Array, width: number, height
     }
   }
   return maskIou(seen, object);
-}
-
-/**
- * The stored values of a palette or greyscale PNG, one byte a pixel: part maps keep their ids in palette indices, which
- * picture libraries turn into colours. Not interlaced, up to 8 bits. Throws an Error for other PNGs.
- */
-export function readIndices(png: Uint8Array): { width: number; height: number; indices: Uint8Array } {
-  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  const width = view.getUint32(16);
-  const height = view.getUint32(20);
-  const [depth, colourType, , , interlaced] = png.subarray(24, 29);
-  if (view.getUint32(12) !== 0x49484452 || depth! > 8 || (colourType !== 0 && colourType !== 3) || interlaced) {
-    throw new Error('not a plain palette or greyscale PNG of up to 8 bits');
-  }
-  const data: Uint8Array[] = [];
-  for (let at = 8; at + 12 <= png.length; at += view.getUint32(at) + 12) {
-    if (view.getUint32(at + 4) === 0x49444154) data.push(png.subarray(at + 8, at + 8 + view.getUint32(at)));
-  }
-  const filtered = inflateSync(Buffer.concat(data));
-  const stride = Math.ceil((width * depth!) / 8);
-  const lines = new Uint8Array(height * stride);
-  for (let y = 0; y < height; y++) {
-    const filter = filtered[y * (stride + 1)]!;
-    for (let x = 0; x < stride; x++) {
-      const left = x > 0 ? lines[y * stride + x - 1]! : 0;
-      const up = y > 0 ? lines[(y - 1) * stride + x]! : 0;
-      const corner = x > 0 && y > 0 ? lines[(y - 1) * stride + x - 1]! : 0;
-      const prediction = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter];
-      if (prediction === undefined) throw new Error(`PNG filter ${filter}`);
-      lines[y * stride + x] = filtered[y * (stride + 1) + 1 + x]! + prediction;
-    }
-  }
-  const indices = new Uint8Array(width * height);
-  const perByte = 8 / depth!;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const byte = lines[y * stride + Math.floor(x / perByte)]!;
-      indices[y * width + x] = (byte >> (8 - depth! * ((x % perByte) + 1))) & ((1 << depth!) - 1);
-    }
-  }
-  return { width, height, indices };
-}
-
-function paeth(left: number, up: number, corner: number): number {
-  const estimate = left + up - corner;
-  const [toLeft, toUp, toCorner] = [left, up, corner].map((value) => Math.abs(estimate - value)) as [
-    number,
-    number,
-    number,
-  ];
-  if (toLeft <= toUp && toLeft <= toCorner) return left;
-  return toUp <= toCorner ? up : corner;
 }
