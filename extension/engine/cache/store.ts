@@ -28,6 +28,9 @@ const TOUCH_AFTER_MS = 60_000;
 export class ContentStore {
   private readonly memory = new Map<Key, { tensors: Tensors; bytes: number; onDisk: boolean }>();
   private memoryBytes = 0;
+  /** Since the folder was last looked through; nobody has yet. */
+  private writtenBytes = Infinity;
+  private readonly madeFolders = new Set<string>();
   private readonly writing = new Map<Key, Promise<void>>();
   /** Set once a write failed (disk full, read-only folder): the run goes on without keeping its products. */
   private writeProblem: string | undefined;
@@ -97,9 +100,13 @@ export class ContentStore {
     await Promise.all(this.writing.values());
   }
 
-  /** Removes the least recently used files until the folder is within its limit. */
+  /**
+   * Removes the least recently used files until the folder is within its limit. Looking through it costs more than a small run, so
+   * between two looks a twentieth of the limit may be written.
+   */
   async trim(): Promise<void> {
-    if (!this.folder) return;
+    if (!this.folder || this.writtenBytes <= this.limits.diskBytes / 20) return;
+    this.writtenBytes = 0;
     const files = await this.files();
     let total = files.reduce((sum, file) => sum + file.size, 0);
     if (total <= this.limits.diskBytes) return;
@@ -155,11 +162,15 @@ export class ContentStore {
   private async write(key: Key, tensors: Tensors): Promise<void> {
     const file = this.fileOf(key);
     const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-    await fs.mkdir(path.dirname(file), { recursive: true });
+    const folder = path.dirname(file);
+    const make = async (): Promise<unknown> => fs.mkdir(folder, { recursive: true });
+    if (!this.madeFolders.has(folder)) await make();
+    this.madeFolders.add(folder);
     try {
-      const handle = await fs.open(temporary, 'wx');
+      // Another process may have cleared the cache.
+      const handle = await fs.open(temporary, 'wx').catch(() => make().then(() => fs.open(temporary, 'wx')));
       try {
-        await handle.writev(encodeTensors(tensors));
+        this.writtenBytes += (await handle.writev(encodeTensors(tensors))).bytesWritten;
       } finally {
         await handle.close();
       }

@@ -9,11 +9,13 @@ export async function maskPicture(mask: Float32Array, height: number, width: num
   const block = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
   const rgb = new Uint8Array(height * width * block * block * 3);
   const rowLength = width * block * 3;
-  for (let y = 0; y < height * block; y++) {
-    for (let x = 0; x < width * block; x++) {
-      const value = Math.round(255 * mask[Math.floor(y / block) * width + Math.floor(x / block)]!);
-      rgb.fill(value, y * rowLength + x * 3, y * rowLength + x * 3 + 3);
+  for (let y = 0; y < height; y++) {
+    const top = y * block * rowLength;
+    for (let x = 0; x < width; x++) {
+      const left = top + x * block * 3;
+      rgb.fill(Math.round(255 * mask[y * width + x]!), left, left + block * 3);
     }
+    for (let line = 1; line < block; line++) rgb.copyWithin(top + line * rowLength, top, top + rowLength);
   }
   return encodePng({ width: width * block, height: height * block, rgb });
 }

@@ -120,7 +120,7 @@ const SAME_SHAPE = new Set(
     'Sigmoid Erf Cast CastLike Softmax LayerNormalization InstanceNormalization GroupNormalization BatchNormalization Tanh Relu ' +
     'Gelu FastGelu BiasGelu QuickGelu Silu Swish HardSigmoid LeakyRelu Elu Sin Cos Clip Dropout Round Sign LogSoftmax Softplus Mish ' +
     'RandomNormalLike RandomUniformLike SkipLayerNormalization SimplifiedLayerNormalization RMSNormalization ' +
-    'Attention DequantizeLinear QuantizeLinear Trilu IsNaN'
+    'Attention MultiHeadAttention DequantizeLinear QuantizeLinear Trilu IsNaN'
   ).split(' '),
 );
 const INTEGER = new Set<number>([
@@ -140,7 +140,8 @@ export class Inference {
   /** Constants that are zero everywhere, also those of unknown size. */
   private readonly zeros = new Set<string>();
 
-  constructor(graph: Graph) {
+  /** @param sides what the named sides of inputs are taken to be; unknown otherwise. */
+  constructor(graph: Graph, sides: (name: string) => number | undefined = () => undefined) {
     for (const value of graph.inputs) {
       const { type, dims } = declaredOf(value);
       this.types.set(value.name, type);
@@ -148,7 +149,7 @@ export class Inference {
       if (dims !== undefined)
         this.shapes.set(
           value.name,
-          dims.map((dim) => (typeof dim === 'number' ? dim : undefined)),
+          dims.map((dim) => (typeof dim === 'string' ? sides(dim) : dim)),
         );
     }
     for (const tensor of graph.proto.initializer) this.constant(tensor.name, tensor);

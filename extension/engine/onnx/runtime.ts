@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { optimisedGraph } from './optimisedGraphs';
 import { PlacementProfile } from './placement';
+import { countNodes } from './protobufFile';
 import { type Placement, type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 type Runtime = typeof Ort;
@@ -50,7 +51,11 @@ interface Opened {
   session: Ort.InferenceSession;
   signature: string;
   provider: string;
-  profile: PlacementProfile;
+  /** Of a provider that may leave nodes to the processor: what ran where. */
+  profile?: PlacementProfile;
+  placement?: Placement;
+  /** Where its model is, unless it was given as bytes. */
+  file?: string;
 }
 
 /** Sessions of the calling thread. */
@@ -67,7 +72,8 @@ export class LocalSessions {
     if (opened !== undefined) await this.release(key);
     const ort = onnxruntime();
     const started = performance.now();
-    const profile = new PlacementProfile();
+    // The processor runs everything it is given; a profile of it would cost time and tell nothing.
+    const profile = options.provider === 'cpu' ? undefined : new PlacementProfile();
     let session: Ort.InferenceSession;
     try {
       const settings = {
@@ -76,8 +82,7 @@ export class LocalSessions {
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
-        enableProfiling: true,
-        profileFilePrefix: profile.prefix,
+        ...(profile ? { enableProfiling: true, profileFilePrefix: profile.prefix } : {}),
         // DirectML demands it.
         ...(options.provider === 'dml' ? { enableMemPattern: false } : {}),
         extra: {
@@ -94,12 +99,13 @@ export class LocalSessions {
           ? await this.openFile(ort, model, settings, options)
           : await ort.InferenceSession.create(model, settings);
     } catch (error) {
-      profile.discard();
+      profile?.discard();
       throw refusal(error, modelPath, options.provider);
     } finally {
       this.counted.loadMs += performance.now() - started;
     }
-    this.sessions.set(key, { session, signature, provider: options.provider, profile });
+    const file = typeof model === 'string' ? model : undefined;
+    this.sessions.set(key, { session, signature, provider: options.provider, profile, file });
   }
 
   /** Opens a model's file, by way of its optimised graph where that is kept. */
@@ -159,7 +165,7 @@ export class LocalSessions {
       this.counted.runMs += performance.now() - started;
       this.counted.runs += 1;
     }
-    opened.profile.take(opened.session);
+    opened.profile?.take(opened.session);
     const answer: Record<string, TensorData> = {};
     for (const name of fetches) {
       const tensor = outputs[name] as Ort.Tensor;
@@ -172,11 +178,14 @@ export class LocalSessions {
     const opened = this.sessions.get(key);
     this.sessions.delete(key);
     await opened?.session.release();
-    opened?.profile.discard();
+    opened?.profile?.discard();
   }
 
   placement(key: string): Placement | undefined {
-    return this.sessions.get(key)?.profile.placement;
+    const opened = this.sessions.get(key);
+    if (!opened || opened.profile) return opened?.profile?.placement;
+    if (opened.file !== undefined) opened.placement ??= { cpu: countNodes(opened.file) };
+    return opened.placement;
   }
 
   times(): SessionTimes {

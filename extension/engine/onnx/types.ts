@@ -53,8 +53,8 @@ export interface SessionHost {
   ): Promise<Record<string, TensorData>>;
   release(key: string): Promise<void>;
   /**
-   * Nodes of the optimised graph by the provider that ran them, from onnxruntime's own profile of the session's first run; undefined
-   * before it.
+   * Nodes of the graph by the provider that ran them: on the processor all that the model has; elsewhere from onnxruntime's own profile of
+   * the session's first run, undefined before it.
    */
   placement(key: string): Placement | undefined;
   /** Counters since the host was made, or since the last call with `reset`. */

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:peer [-- --model mini|FOLDER] [--steps N] [--skip N] [--rounds N] [--in-turn]`: Weft against the method as its authors run it, on
+ * `npm run bench:peer [-- --model mini|FOLDER] [--steps N] [--skip N] [--guidance G] [--rounds N] [--in-turn]`: Weft against the method as its authors run it, on
  * PyTorch and diffusers (peer.py). Both programs read pictures, noise and embeddings from one file; their runs alternate. FOLDER is made by
  * test/bench/fullwidth/make.py. Printed are medians of the rounds' ratios (the peer's figure over Weft's), the ratio of operations beside
  * them, and how far the final latents are apart.
@@ -25,6 +25,8 @@ const { values: options } = parseArgs({
     model: { type: 'string', default: 'mini' },
     steps: { type: 'string', default: '50' },
     skip: { type: 'string' },
+    /** Swap guidance. At 1 (mini's default) the pass without swap has no weight: the peer makes it as its authors do, Weft does not. */
+    guidance: { type: 'string', default: '3.5' },
     rounds: { type: 'string', default: '5' },
     /** Side of the latents of a full-width checkpoint. */
     latents: { type: 'string', default: '64' },
@@ -142,7 +144,7 @@ async function main(): Promise<void> {
   const interpreter = python();
   const mini = options.model === 'mini';
   const checkpoint = mini ? 'mini' : await importFolder(options.model);
-  fs.writeFileSync(settingsFile, JSON.stringify(paperSettings(steps, skip)));
+  fs.writeFileSync(settingsFile, JSON.stringify(paperSettings(steps, skip, Number(options.guidance))));
   const startOurs = (): Program =>
     new Program(process.execPath, ['--import', 'tsx', path.join(here, 'ours.ts'), checkpoint, work, settingsFile], {
       ...engineEnvironment({}),
@@ -236,7 +238,7 @@ async function main(): Promise<void> {
   };
 
   console.log(
-    `${checkpoint}, T = ${steps}, s = ${skip}, ${options.threads} threads, latents ${JSON.parse(fs.readFileSync(settingsFile, 'utf8')).latentSize}², ` +
+    `${checkpoint}, T = ${steps}, s = ${skip}, swap guidance ${options.guidance}, ${options.threads} threads, latents ${JSON.parse(fs.readFileSync(settingsFile, 'utf8')).latentSize}², ` +
       `${options.rounds} rounds; one evaluation: ${(whole / 1e9).toFixed(2)} GFLOP, of which the decoder ${(decoder / 1e9).toFixed(2)}`,
   );
   console.log(

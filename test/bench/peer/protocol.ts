@@ -19,14 +19,14 @@ export interface PeerSettings {
   nounToken: number;
 }
 
-/** The paper's settings (docs/engine.md), at another number of steps. */
-export function paperSettings(steps: number, skip: number): PeerSettings {
+/** The paper's settings (docs/engine.md), at another number of steps; swap guidance falls to its half, but not below 1. */
+export function paperSettings(steps: number, skip: number, guidance = 3.5): PeerSettings {
   return {
     steps,
     skip,
     inversionGuidance: 3.5,
-    guidance: 3.5,
-    guidanceEnd: 1.75,
+    guidance,
+    guidanceEnd: Math.max(1, guidance / 2),
     highRange: [10, 90],
     lowRange: [10, 70],
     structureEvery: 5,

@@ -19,12 +19,13 @@ import {
 } from '../types';
 import { alteredExport, type Attention, findAttentions, fusedAttention, type Projection } from './attention';
 import { fanOut } from './fanOut';
+import { dropOutputCopies, foldShapes } from './foldShapes';
 import { applyFreeu } from './freeu';
 import { findRegions, reach, type Regions } from './regions';
 import { addLevelInputs, plainAttention, type SwapInputs, swappedAttention } from './swap';
 
 /** To be raised when rewritten graphs change in what they compute or how they are called: prepared checkpoints are made anew. */
-export const SURGERY_VERSION = 2;
+export const SURGERY_VERSION = 3;
 
 const INT64 = TensorProto_DataType.INT64;
 const FLOAT = TensorProto_DataType.FLOAT;
@@ -303,6 +304,9 @@ export function rewriteUnetGraph(model: OnnxModel): UnetInterface {
   redeclare(graph.proto.input, context.name, ['batch', contextLength ?? 'context', contextWidth]);
   redeclare(graph.proto.output, output.name, ['rows', latentChannels, height ?? 'height', width ?? 'width']);
   graph.proto.output = graph.proto.output.filter((value, i) => i === 0 || value.name.startsWith('weft_'));
+  graph.tidy();
+  foldShapes(graph);
+  dropOutputCopies(graph);
   graph.tidy();
 
   const probe = (attention: Attention): ProbeLayer => ({
