@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import {
@@ -10,6 +12,7 @@ import {
   type SweepRequest,
   type SweepResult,
 } from '../protocol/engine';
+import { isAlive } from '../node/processes';
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
 import { ContentStore } from './cache/store';
@@ -145,18 +148,19 @@ export class Engine {
     const controller = new AbortController();
     this.running.set(options.runId, controller);
     const execute = async (): Promise<GraphRun> => {
-      const store = options.useCache ? this.store : this.scratch();
-      const run = await this.onDevice(
-        options,
-        (provider) =>
-          runGraph(options, {
-            ...this.services(store, controller, provider),
-            ingredients,
-            onPreviews: (previews) => remember(this.remembered, options.runId, previews),
-            onInspections: (inspections) =>
-              remember(this.inspected, options.runId, { inspections, result: () => undefined }),
-          }),
-        (fallen, warning) => fallen.result.warnings.unshift(warning),
+      const run = await this.withStore(options, (store) =>
+        this.onDevice(
+          options,
+          (provider) =>
+            runGraph(options, {
+              ...this.services(store, controller, provider),
+              ingredients,
+              onPreviews: (previews) => remember(this.remembered, options.runId, previews),
+              onInspections: (inspections) =>
+                remember(this.inspected, options.runId, { inspections, result: () => undefined }),
+            }),
+          (fallen, warning) => fallen.result.warnings.unshift(warning),
+        ),
       );
       remember(this.inspected, options.runId, {
         inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
@@ -181,9 +185,10 @@ export class Engine {
     const controller = new AbortController();
     this.running.set(options.runId, controller);
     return this.enqueue(options.runId, async () => {
-      const store = options.useCache ? this.store : this.scratch();
-      const result = await this.onDevice(options, (provider) =>
-        runSweepFiles(request, options, this.services(store, controller, provider)),
+      const result = await this.withStore(options, (store) =>
+        this.onDevice(options, (provider) =>
+          runSweepFiles(request, options, this.services(store, controller, provider)),
+        ),
       );
       void this.store.trim();
       return result;
@@ -263,9 +268,25 @@ export class Engine {
     return loaded;
   }
 
-  /** A store that keeps nothing beyond its own life. */
+  /** A store that keeps nothing beyond its own life: in memory within the budget, beyond it in a folder that {@link ContentStore.dispose} removes. */
   scratch(): ContentStore {
-    return new ContentStore(undefined, this.limits());
+    const folder = path.join(this.home, 'scratch');
+    for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
+      // What a killed process left.
+      if (!isAlive(Number.parseInt(name))) fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+    }
+    return new ContentStore(path.join(folder, `${process.pid}-${randomUUID()}`), { ...this.limits(), spills: true });
+  }
+
+  /** Calls `work` with the store that a run uses. */
+  private async withStore<T>({ useCache }: RunOptions, work: (store: ContentStore) => Promise<T>): Promise<T> {
+    if (useCache) return work(this.store);
+    const store = this.scratch();
+    try {
+      return await work(store);
+    } finally {
+      await store.dispose();
+    }
   }
 }
 

@@ -35,10 +35,13 @@ export class ContentStore {
   /** Set once a write failed (disk full, read-only folder): the run goes on without keeping its products. */
   private writeProblem: string | undefined;
 
-  /** Without a folder nothing is kept beyond this object: a run without cache. */
+  /**
+   * Without a folder nothing is kept beyond this object. With `spills` neither: the folder takes only what memory does not hold, and
+   * {@link dispose} removes it: a run without cache.
+   */
   constructor(
     private readonly folder: string | undefined,
-    private readonly limits: { diskBytes: number; memoryBytes: number },
+    private readonly limits: { diskBytes: number; memoryBytes: number; spills?: boolean },
     private readonly warn: (message: string) => void = () => {},
   ) {}
 
@@ -77,6 +80,10 @@ export class ContentStore {
   /** Keeps tensors under a key. Returns at once; {@link flush} waits for the disk. */
   put(key: Key, tensors: Tensors): void {
     this.remember(key, tensors, false);
+    if (!this.limits.spills) this.save(key, tensors);
+  }
+
+  private save(key: Key, tensors: Tensors): void {
     if (!this.folder || this.writeProblem || this.writing.has(key)) return;
     const write = this.write(key, tensors)
       .then(() => {
@@ -129,6 +136,18 @@ export class ContentStore {
     return files.reduce((sum, file) => sum + file.size, 0);
   }
 
+  /** Removes what a run without cache had to put on disk. */
+  async dispose(): Promise<void> {
+    await this.flush();
+    this.dropMemory();
+    if (this.folder && this.limits.spills) await fs.rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Bytes in memory. */
+  get heldBytes(): number {
+    return this.memoryBytes;
+  }
+
   /** Gives the memory back; the disk keeps everything. */
   dropMemory(): void {
     this.memory.clear();
@@ -151,11 +170,17 @@ export class ContentStore {
 
   /** Drops the least recently used until memory is within its budget; what is not on disk (yet) has nowhere else to be. */
   private evict(): void {
+    // What is being written will go when it is there.
+    let leaving = 0;
     for (const [key, entry] of this.memory) {
-      if (this.memoryBytes <= this.limits.memoryBytes) break;
-      if (!entry.onDisk) continue;
-      this.memory.delete(key);
-      this.memoryBytes -= entry.bytes;
+      if (this.memoryBytes - leaving <= this.limits.memoryBytes) break;
+      if (entry.onDisk) {
+        this.memory.delete(key);
+        this.memoryBytes -= entry.bytes;
+      } else if (this.limits.spills) {
+        this.save(key, entry.tensors);
+        leaving += entry.bytes;
+      }
     }
   }
 

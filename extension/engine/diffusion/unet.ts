@@ -75,6 +75,9 @@ export interface RowCounts {
 /** Contrast maps of about this size stay in a processor's cache between softmax, contrast and product: measured, not derived. */
 const CONTRAST_MAP_BYTES = 1 << 23;
 
+/** Bytes below which a copy is as cheap. */
+const WORTH_HANDING_OVER = 1 << 14;
+
 const LEVELS: SwapLevel[] = ['high', 'low'];
 const int64 = (values: number[]): TensorData => ({
   type: 'int64',
@@ -159,7 +162,7 @@ export class Unet {
       if (graph.crossProbe) fetches.push(unetNames.crossQuery, unetNames.crossKey);
     }
     const started = performance.now();
-    const answer = await this.sessions.run(this.sessionKey, feeds, fetches);
+    const answer = await this.sessions.run(this.sessionKey, feeds, fetches, { transfer: ownTensors(feeds, call) });
     // Only plain batches tell what a row costs.
     if (!call.decoderRows) this.batchSize.took(rows, performance.now() - started);
     this.counts.encoder += rows;
@@ -303,6 +306,18 @@ function withoutSharing(call: UnetCall): UnetCall {
     rows: call.decoderRows.map(({ from }) => call.rows[from]!),
     decoderRows: call.decoderRows.map((row, from) => ({ ...row, from })),
   };
+}
+
+/** Tensors of a call that nobody else holds, as far as handing them over is cheaper than copying them. */
+function ownTensors(feeds: Record<string, TensorData>, { rows, decoderRows = [] }: UnetCall): TensorData[] {
+  const held = new Set<ArrayBufferLike>();
+  for (const { latents, context } of rows) held.add(latents.buffer).add(context.buffer);
+  for (const { source } of decoderRows) {
+    for (const { keyValues } of Object.values(source ?? {}).flat()) {
+      for (const { buffer } of [...keyValues.keys, ...keyValues.values]) held.add(buffer);
+    }
+  }
+  return Object.values(feeds).filter(({ data }) => data.byteLength >= WORTH_HANDING_OVER && !held.has(data.buffer));
 }
 
 function timesteps(type: TensorData['type'], values: number[]): TensorData {

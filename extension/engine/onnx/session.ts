@@ -68,7 +68,7 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
   return {
     load: (key, model, options) => ask({ method: 'load', key, model, options }),
     run: (key, feeds, fetches, options) =>
-      ask({ method: 'run', key, feeds, fetches }, options?.transfer ? buffersOf(feeds) : []),
+      ask({ method: 'run', key, feeds, fetches }, buffersOf(options?.transfer ?? [])),
     release: (key) => ask({ method: 'release', key }),
     placement: (key) => placements.get(key),
     times: sinceReset(() => latest),
@@ -76,9 +76,9 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
 }
 
 /** Whole buffers of the tensors; a view into a larger buffer is copied instead of handed over. */
-export function buffersOf(tensors: Record<string, TensorData>): ArrayBuffer[] {
+export function buffersOf(tensors: TensorData[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
-  for (const { data } of Object.values(tensors))
+  for (const { data } of tensors)
     if (data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength && data.byteLength > 0)
       buffers.add(data.buffer);
   return [...buffers];

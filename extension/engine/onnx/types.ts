@@ -42,14 +42,14 @@ export interface SessionHost {
    */
   load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void>;
   /**
-   * Runs one session. Runs are executed one after another in the order of the calls. With `transfer`, the buffers of
-   * the feeds are handed over and can't be used by the caller afterwards (saves a copy on the way to a worker).
+   * Runs one session. Runs are executed one after another in the order of the calls. The tensors of `transfer` are handed over and can't be
+   * used by the caller afterwards (saves their copy on the way to a worker); a view into a larger buffer is copied all the same.
    */
   run(
     key: string,
     feeds: Record<string, TensorData>,
     fetches: string[],
-    options?: { transfer?: boolean },
+    options?: { transfer?: TensorData[] },
   ): Promise<Record<string, TensorData>>;
   release(key: string): Promise<void>;
   /**

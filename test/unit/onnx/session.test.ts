@@ -62,7 +62,7 @@ describe.each([
     const feed = float32([2, 8], x.slice());
     await sessions.run('m', { x: feed }, ['y']);
     expect(feed.data.length).toBe(16);
-    const { y } = await sessions.run('m', { x: feed }, ['y'], { transfer: true });
+    const { y } = await sessions.run('m', { x: feed }, ['y'], { transfer: [feed] });
     expect(difference(y!.data as Float32Array, expected)).toBeLessThan(1e-6);
   });
 
