@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- --rounds N]`: the engine's speed as ratios measured in one run, alternating the two sides of each ratio:
  * - a swapped step (A, S, and O with and without swap) against the authors' two plain passes of three pictures;
- * - time outside onnxruntime, and previews, as shares of a transfer;
+ * - processor time outside onnxruntime as a share of a transfer, with and without previews, and the bytes that cross its border;
  * - the default number of threads against each other one.
  */
 import fs from 'node:fs';
@@ -11,13 +11,13 @@ import { parseArgs } from 'node:util';
 import { Engine } from '../../extension/engine/engine';
 import { type DecoderRow, FREEU_OFF, type Share, type UnetRow } from '../../extension/engine/diffusion/unet';
 import { defaultThreads, inProcessSessions, workerSessions } from '../../extension/engine/onnx/session';
-import { type TensorData } from '../../extension/engine/onnx/types';
+import { type SessionHost, type TensorData } from '../../extension/engine/onnx/types';
 import { LoadedCheckpoint } from '../../extension/engine/run/loadedCheckpoint';
 import { openLibrary } from '../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../extension/engine/diffusion/philox';
 import { standardGraph, writeGraph } from '../../extension/graph';
-import { modelPath, openModels } from '../fixtures/onnx/open';
 import { pictures, root } from '../support/mini';
+import { writeReference } from '../support/referenceFolder';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' } } });
 const rounds = Number(values.rounds);
@@ -109,18 +109,70 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
   console.log(`  with the reference pass kept: ${alone.toFixed(1)} ms: ratio ${aloneRatio.toFixed(3)}`);
 }
 
-/** Time outside onnxruntime and previews, as shares of transfers that keep nothing; and the number of threads. */
+/** What crosses onnxruntime's border, by what it is. */
+const KINDS: [pattern: RegExp, kind: string][] = [
+  [/^sample$/, 'latents'],
+  [/^encoder_hidden_states$/, 'embedding'],
+  [/^weft_[kv]_/, 'keys and values in'],
+  [/^out_sample$/, 'predictions'],
+  [/^weft_(key|value)_/, 'keys and values out'],
+  [/^weft_(query|self|cross)/, 'queries'],
+];
+const kindOf = (name: string): string => KINDS.find(([pattern]) => pattern.test(name))?.[1] ?? 'index lists';
+
+/** onnxruntime on this thread, with its processor time and the bytes that cross its border counted. */
+function countedSessions(): {
+  sessions: SessionHost;
+  take(): { cpuMs: number; runMs: number; calls: number; bytes: Map<string, number> };
+} {
+  const inner = inProcessSessions();
+  let counts = { cpuMs: 0, runMs: 0, calls: 0, bytes: new Map<string, number>() };
+  const inside = async <T>(work: () => Promise<T>): Promise<T> => {
+    const [cpu, start] = [process.cpuUsage(), performance.now()];
+    const result = await work();
+    const { user, system } = process.cpuUsage(cpu);
+    counts.cpuMs += (user + system) / 1000;
+    counts.runMs += performance.now() - start;
+    return result;
+  };
+  const count = (tensors: Record<string, TensorData>): void => {
+    for (const [name, { data }] of Object.entries(tensors))
+      counts.bytes.set(kindOf(name), (counts.bytes.get(kindOf(name)) ?? 0) + data.byteLength);
+  };
+  return {
+    sessions: {
+      ...inner,
+      load: (key, model, settings) => inside(() => inner.load(key, model, settings)),
+      run: async (key, feeds, fetches, settings) => {
+        const answer = await inside(() => inner.run(key, feeds, fetches, settings));
+        if (key.endsWith('/unet')) {
+          counts.calls++;
+          count(feeds);
+          count(answer);
+        }
+        return answer;
+      },
+    },
+    take() {
+      const taken = counts;
+      counts = { cpuMs: 0, runMs: 0, calls: 0, bytes: new Map() };
+      return taken;
+    },
+  };
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Processor time outside onnxruntime as a share of transfers, with and without previews; bytes that cross its border; threads. */
 async function transfers(): Promise<void> {
-  const graphText = writeGraph(standardGraph({ structure: 'giraffe.png', appearance: 'zebra.png', domain: 'animal' }));
-  const engineWith = (
-    threads?: number,
-  ): {
-    transfer: (previewEvery: number) => Promise<void>;
-    times: () => { runMs: number; loadMs: number };
-    previewMs: () => number;
-  } => {
-    const sessions = workerSessions(path.join(root, 'dist', 'engine-worker.js'));
-    const engine = new Engine({
+  const graphText = (contrast: number): string => {
+    const graph = standardGraph({ structure: 'giraffe.png', appearance: 'zebra.png', domain: 'animal' });
+    graph.nodes['swap']!.params = { ...graph.nodes['swap']!.params, contrast };
+    return writeGraph(graph);
+  };
+  let run = 0;
+  const open = (sessions: SessionHost, threads?: number): Engine =>
+    new Engine({
       version: 'bench',
       sessions,
       builtInModels: path.join(root, 'models'),
@@ -128,46 +180,52 @@ async function transfers(): Promise<void> {
       emit: () => {},
       threads,
     });
-    let previewMs = 0;
-    let run = 0;
-    return {
-      transfer: async (previewEvery) => {
-        const { previews } = await engine.run({
-          runId: String(++run),
-          graphText,
-          graphPath: path.join(pictures, 'bench.weft.json'),
-          outDir: path.join(work, 'out'),
-          useCache: false,
-          previewEvery,
-        });
-        previewMs = previews.spentMs;
-      },
-      times: () => sessions.times(true),
-      previewMs: () => previewMs,
-    };
-  };
+  const transfer = (engine: Engine, useCache: boolean, previewEvery: number, contrast = 1.67): Promise<unknown> =>
+    engine.run({
+      runId: String(++run),
+      graphText: graphText(contrast),
+      graphPath: path.join(pictures, 'bench.weft.json'),
+      outDir: path.join(work, 'out'),
+      useCache,
+      previewEvery,
+    });
 
-  const standard = engineWith();
-  await standard.transfer(1);
-  const [outside, shown, walls]: number[][] = [[], [], []];
-  for (let round = 0; round < rounds; round++) {
-    standard.times();
-    const wall = await timed(() => standard.transfer(1));
-    const { runMs, loadMs } = standard.times();
-    walls!.push(wall);
-    outside!.push((wall - runMs - loadMs) / wall);
-    shown!.push(standard.previewMs() / wall);
+  // One thread, so that all processor time during a call is onnxruntime's.
+  const counted = countedSessions();
+  const single = open(counted.sessions, 1);
+  let contrast = 1.2;
+  for (const [name, useCache, previewEvery] of [
+    ['cold', false, 0],
+    ['cold, previews', false, 1],
+    ['warm', true, 0],
+    ['warm, previews', true, 1],
+  ] as const) {
+    const [walls, outside]: number[][] = [[], []];
+    let taken = counted.take();
+    for (let round = -2; round < rounds; round++) {
+      counted.take();
+      const cpu = process.cpuUsage();
+      const wall = await timed(() => transfer(single, useCache, previewEvery, useCache ? (contrast += 0.001) : 1.67));
+      const { user, system } = process.cpuUsage(cpu);
+      taken = counted.take();
+      if (round < 0) continue;
+      walls!.push(wall);
+      outside!.push(1 - taken.cpuMs / ((user + system) / 1000));
+    }
+    console.log(
+      `${name}: ${median(walls!).toFixed(0)} ms on one thread, processor time outside onnxruntime ${percent(median(outside!))}`,
+    );
+    if (name !== 'warm') continue;
+    const kilobytes = [...taken.bytes].map(([kind, bytes]) => `${kind} ${(bytes / taken.calls / 1000).toFixed(1)}`);
+    console.log(`  kB across the border a step (${taken.calls} steps): ${kilobytes.join(', ')}`);
   }
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  console.log(
-    `cold transfer (sessions open, nothing cached): ${median(walls!).toFixed(0)} ms; outside onnxruntime ${percent(median(outside!))}, previews of every step ${percent(median(shown!))}`,
-  );
 
+  const standard = open(workerSessions(path.join(root, 'dist', 'engine-worker.js')));
   for (let threads = 1; threads <= os.availableParallelism(); threads++) {
-    const other = engineWith(threads);
+    const other = open(workerSessions(path.join(root, 'dist', 'engine-worker.js')), threads);
     const { ratio } = await paired(
-      () => standard.transfer(0),
-      () => other.transfer(0),
+      () => transfer(standard, false, 0),
+      () => transfer(other, false, 0),
     );
     console.log(`threads: default (${defaultThreads()}) takes ${ratio.toFixed(3)} × the time of ${threads}`);
   }
@@ -183,20 +241,7 @@ async function main(): Promise<void> {
     path.join(root, 'models', 'mini', 'unet', 'model.onnx'),
   );
 
-  const folder = path.join(work, 'reference');
-  for (const [part, name] of [
-    ['unet', 'unet_legacy'],
-    ['vae_encoder', 'vae_encoder_params'],
-    ['vae_decoder', 'vae_decoder'],
-    ['text_encoder', 'text_encoder'],
-  ] as const) {
-    fs.mkdirSync(path.join(folder, part), { recursive: true });
-    fs.copyFileSync(modelPath(name), path.join(folder, part, 'model.onnx'));
-    fs.copyFileSync(path.join(openModels(), 'weights.bin'), path.join(folder, part, 'weights.bin'));
-  }
-  fs.cpSync(path.join(root, 'test', 'fixtures', 'onnx', 'tokenizer'), path.join(folder, 'tokenizer'), {
-    recursive: true,
-  });
+  const folder = writeReference(path.join(work, 'reference'));
   await library.add([folder], 'reference');
   const reference = await library.open('reference');
   await swappedStep(

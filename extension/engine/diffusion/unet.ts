@@ -78,6 +78,9 @@ const CONTRAST_MAP_BYTES = 1 << 23;
 /** Bytes below which a copy is as cheap. */
 const WORTH_HANDING_OVER = 1 << 14;
 
+/** With Stable Diffusion at 32² latents four rows, from which on rows get no cheaper but a batch keeps gigabytes. */
+const BATCH_MAP_BYTES = 1 << 28;
+
 const LEVELS: SwapLevel[] = ['high', 'low'];
 const int64 = (values: number[]): TensorData => ({
   type: 'int64',
@@ -288,9 +291,9 @@ export class Unet {
 
   /**
    * Rows that the next call of many should have: as many as measuring shows to pay, few enough that the attention maps of the highest
-   * resolution (two copies of heads × N² floats a row) stay within `budgetBytes`.
+   * resolution (two copies of heads × N² floats a row, about as much as all else a row keeps) stay within `budgetBytes`.
    */
-  batchRows(budgetBytes = Math.min(1 << 30, os.freemem() / 4), most = 16): number {
+  batchRows(budgetBytes = Math.min(BATCH_MAP_BYTES, os.freemem() / 4), most = 16): number {
     const widest = Math.max(
       ...this.graph.swapLayers.map((layer) => 2 * 4 * layer.heads * this.tokensAt(layer.halvings) ** 2),
     );

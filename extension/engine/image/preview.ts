@@ -122,6 +122,13 @@ function solveSymmetric(a: Float64Array, b: Float64Array, n: number, m: number):
   }
 }
 
+/** The map for pictures of at most `maxSize` pixels a side, where the latent grid itself is no larger. */
+export function previewMapFor(map: PreviewMap, height: number, width: number, maxSize: number): PreviewMap {
+  let size = map.patch;
+  while (size > 1 && (map.patch % size !== 0 || Math.max(height, width) * size > maxSize)) size -= 1;
+  return reduced(map, size);
+}
+
 /** The map with each patch averaged down to `patch` pixels a side, for small pictures. Kept with the map it came from. */
 const reductions = new WeakMap<PreviewMap, Map<number, PreviewMap>>();
 function reduced(map: PreviewMap, patch: number): PreviewMap {
@@ -165,9 +172,7 @@ export function previewRgba(
   if (latents.length !== map.channels * cells) {
     throw new RangeError(`latents of ${latents.length} values for ${map.channels} × ${height} × ${width}`);
   }
-  let size = map.patch;
-  while (size > 1 && (map.patch % size !== 0 || Math.max(height, width) * size > maxSize)) size -= 1;
-  const { patch, channels, weight, bias } = reduced(map, size);
+  const { patch, channels, weight, bias } = previewMapFor(map, height, width, maxSize);
   const rowLength = width * patch;
   const rgba = new Uint8Array(cells * patch * patch * 4).fill(255);
   const sums = new Float32Array(cells);

@@ -273,6 +273,20 @@ export class Graph {
     return this.memo(`${name}:${type}`, () => this.add('Cast', [name], `${name}_t${type}`, { to: type }));
   }
 
+  /** A constant float32 tensor of a name of its own, for what is too large to be looked up by its values. */
+  tensor(hint: string, dims: number[], values: ArrayLike<number>): string {
+    const name = this.fresh(hint);
+    this.proto.initializer.push(
+      create(TensorProtoSchema, {
+        name,
+        dataType: TensorProto_DataType.FLOAT,
+        dims: dims.map(BigInt),
+        rawData: new Uint8Array(Float32Array.from(values).buffer),
+      }),
+    );
+    return name;
+  }
+
   bool(value: boolean): string {
     return this.constant(`b${Number(value)}`, () =>
       create(TensorProtoSchema, { dataType: TensorProto_DataType.BOOL, rawData: Uint8Array.of(Number(value)) }),

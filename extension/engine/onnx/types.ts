@@ -5,13 +5,13 @@
  */
 
 /** Element types of tensors that cross to onnxruntime. Half precision stays inside graphs: their borders are float32. */
-export type TensorType = 'float32' | 'int64' | 'int32' | 'bool';
+export type TensorType = 'float32' | 'int64' | 'int32' | 'bool' | 'uint8';
 
 export type TensorData =
   | { type: 'float32'; dims: number[]; data: Float32Array }
   | { type: 'int64'; dims: number[]; data: BigInt64Array }
   | { type: 'int32'; dims: number[]; data: Int32Array }
-  | { type: 'bool'; dims: number[]; data: Uint8Array };
+  | { type: 'bool' | 'uint8'; dims: number[]; data: Uint8Array };
 
 export interface SessionOptions {
   /** Execution provider by onnxruntime's name; `cpu` always exists. No fallback to another one. */

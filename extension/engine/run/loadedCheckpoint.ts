@@ -13,7 +13,8 @@ import { segment, type Segmentation, type SegmentRequest } from '../diffusion/se
 import { type RowCounts, Unet } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
-import { fitPreview, type PreviewMap } from '../image/preview';
+import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
+import { previewModel, previewNames } from '../onnx/previewGraph';
 import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
 import { CheckpointParts, type Part } from './checkpointParts';
 import { previewSamples } from './previewSamples';
@@ -21,6 +22,8 @@ import { previewSamples } from './previewSamples';
 const VAE_VERSION = 1;
 const CONTEXT_VERSION = 1;
 const PREVIEW_VERSION = 1;
+/** Products of numbers from which a preview is faster inside onnxruntime, although it has to go there and back. */
+const WORTH_DRAWING_INSIDE = 1 << 18;
 
 /** A prepared checkpoint at one size of pictures. All sizes share its sessions, which are opened when first needed. */
 export class LoadedCheckpoint {
@@ -28,6 +31,8 @@ export class LoadedCheckpoint {
   private readonly batchSize = new BatchSize();
   private tokenizerOpened?: Promise<PromptTokenizer>;
   private previewFitted?: Promise<PreviewMap>;
+  /** Sessions that draw previews, by the patch of their map. */
+  private readonly drawers = new Map<number, Promise<string>>();
 
   private constructor(
     private readonly parts: CheckpointParts,
@@ -214,6 +219,34 @@ export class LoadedCheckpoint {
     this.previewFitted ??= this.fitPreview(store);
     this.previewFitted.catch(() => (this.previewFitted = undefined));
     return this.previewFitted;
+  }
+
+  /** Latents as opaque RGBA, at most `maxSize` pixels a side where the latent grid itself is no larger. */
+  async draw(
+    latents: Float32Array,
+    maxSize: number,
+    store: ContentStore,
+  ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
+    const [height, width] = this.latentSize;
+    const map = previewMapFor(await this.preview(store), height, width, maxSize);
+    const { patch, channels } = map;
+    if (latents.length * patch ** 2 * 3 < WORTH_DRAWING_INSIDE) return previewRgba(latents, height, width, map);
+    const session = await this.drawer(map);
+    const feed: TensorData = { type: 'float32', dims: [channels, height, width], data: latents };
+    const { rgba } = await this.parts.sessions.run(session, { [previewNames.latents]: feed }, [previewNames.rgba]);
+    return { width: width * patch, height: height * patch, rgba: rgba!.data as Uint8Array };
+  }
+
+  /** The session that draws with a map. */
+  private drawer(map: PreviewMap): Promise<string> {
+    if (this.own) return this.own.drawer(map);
+    const key = `${this.computedBy}/preview/${map.patch}`;
+    const opening =
+      this.drawers.get(map.patch) ??
+      this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 }).then(() => key);
+    opening.catch(() => this.drawers.delete(map.patch));
+    this.drawers.set(map.patch, opening);
+    return opening;
   }
 
   private async fitPreview(store: ContentStore): Promise<PreviewMap> {

@@ -1,6 +1,5 @@
 import { type EngineEvent, type PreviewKind } from '../../protocol/engine';
 import { type ContentStore } from '../cache/store';
-import { type PreviewMap, previewRgba } from '../image/preview';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type TimelineFrameValue } from './values';
 
@@ -12,24 +11,11 @@ export async function drawFrame(
   size: number,
   store: ContentStore,
 ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
-  const map = await checkpoint.preview(store);
-  return drawLatents(checkpoint, map, kind === 'x0' ? frame.original : frame.latents, size);
-}
-
-function drawLatents(
-  checkpoint: LoadedCheckpoint,
-  map: PreviewMap,
-  latents: Float32Array,
-  size: number,
-): { width: number; height: number; rgba: Uint8Array } {
-  const [height, width] = checkpoint.latentSize;
-  return previewRgba(latents, height, width, map, size);
+  return checkpoint.draw(kind === 'x0' ? frame.original : frame.latents, size, store);
 }
 
 /** Sends the newest picture of nodes that work in steps, every so many steps, and keeps their timelines for later questions. */
 export class PreviewSink {
-  /** Milliseconds of the main thread spent drawing. */
-  spentMs = 0;
   private pending: Promise<void> = Promise.resolve();
   readonly timelines = new Map<string, { checkpoint: LoadedCheckpoint; frames: TimelineFrameValue[] }>();
 
@@ -70,10 +56,7 @@ export class PreviewSink {
     frame: TimelineFrameValue,
   ): Promise<void> {
     const { size, runId } = this.options;
-    const map = await checkpoint.preview(this.store);
-    const start = performance.now();
-    const picture = drawLatents(checkpoint, map, frame.original, size);
-    this.spentMs += performance.now() - start;
+    const picture = await checkpoint.draw(frame.original, size, this.store);
     const { step: index, timestep } = frame;
     this.emit({ event: 'preview', runId, node, index, total, timestep, kind: 'x0', ...picture });
   }

@@ -117,6 +117,12 @@ function graphOf(settings: PeerSettings, contrast: number, givenMasks = false): 
   return graph;
 }
 
+/** Models loaded, as far as an engine keeps them: large text encoders and VAEs are opened when a run needs them. */
+async function opened(): Promise<void> {
+  const loaded = await engine.checkpoint(checkpoint, 'cpu');
+  await (checkpoint === 'mini' ? loaded.openAll() : loaded.unet());
+}
+
 let runs = 0;
 async function transfer(contrast: number, givenMasks = false, latentsTo?: string): Promise<Partial<Answer>> {
   const settings = readSettings();
@@ -179,7 +185,7 @@ interface Request {
 async function perform(request: Request): Promise<Partial<Answer>> {
   switch (request.do) {
     case 'load':
-      await (await engine.checkpoint(checkpoint, 'cpu')).openAll();
+      await opened();
       return {};
     case 'prepare':
       return { settings: await prepare() };
@@ -203,7 +209,7 @@ async function main(): Promise<void> {
     if (request.do === 'rerun') {
       await engine.handlers.shutdown({});
       engine = openEngine();
-      await (await engine.checkpoint(checkpoint, 'cpu')).openAll();
+      await opened();
     }
     const start = performance.now();
     const before = process.cpuUsage();
