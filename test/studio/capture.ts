@@ -1,6 +1,6 @@
 /**
- * `npm run capture`: runs an example in the real workbench and keeps the README's pictures in docs/images: studio.png after the run, and
- * run.webp, the run itself; and the walkthrough's of the graph and of the run in media.
+ * `npm run capture`: runs an example in the real workbench and keeps the pictures of README and docs in docs/images: studio.png after the
+ * run, run.webp, the run itself, inspector.png and mask.png; and the walkthrough's of the graph and of the run in media.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -58,4 +58,35 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
   await sharp(small, { join: { animated: true } })
     .webp({ delay, loop: 0, quality: 70, effort: 4 })
     .toFile(path.join(images, 'run.webp'));
+
+  const { studio } = workbench;
+  const page = async (name: string): Promise<void> => {
+    const whole = await workbench.studios().first().screenshot();
+    await sharp(whole)
+      .resize(WIDTH)
+      .png({ palette: true })
+      .toFile(path.join(images, `${name}.png`));
+  };
+  const place = async (id: string, x: number, y: number) => {
+    const { width, height } = (await studio.getByTestId(id).boundingBox())!;
+    return { x: width * x, y: height * y };
+  };
+  await studio.getByTestId('inspect-open').click();
+  await studio.getByTestId('inspect-source').locator('img').waitFor();
+  for (const [x, y] of [
+    [0.4, 0.55],
+    [0.68, 0.33],
+  ] as const) {
+    await studio.getByTestId('inspect-output').click({ position: await place('inspect-output', x, y) });
+  }
+  await workbench.page.mouse.move(0, 0);
+  await expect.poll(() => studio.getByTestId('inspect-sentence').innerText()).toMatch(/pinned/);
+  await expect.poll(() => studio.getByTestId('inspect-heat-source').getAttribute('data-shown')).toBe('true');
+  await page('inspector');
+  await studio.getByTestId('inspect-close').click();
+  await workbench.node('mask-structure').locator('header').click();
+  await studio.getByTestId('mask-open').click();
+  await studio.getByTestId('mask-clusters').click();
+  await workbench.page.mouse.move(0, 0);
+  await page('mask');
 });

@@ -37,6 +37,7 @@ describe('the catalogue', () => {
       guidance: 'transfer → transfer',
       denoise: 'transfer → image timeline',
       compare: 'a b →',
+      evaluate: 'image structure appearance checkpoint prompt? structureMask? appearanceMask? truth? → image',
       sweep: 'image → sheet',
       save: 'image →',
     });
