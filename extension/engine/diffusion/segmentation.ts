@@ -232,7 +232,7 @@ export function headMeanAttention(
 }
 
 /** scores [2, keys] = q [2, size] · kᵀ [size, keys] */
-export function multiplyPair(q: Float64Array, k: Float64Array, size: number, keys: number, scores: Float64Array): void {
+function multiplyPair(q: Float64Array, k: Float64Array, size: number, keys: number, scores: Float64Array): void {
   let j = 0;
   for (; j + 3 < keys; j += 4) {
     let a0 = 0;
@@ -287,7 +287,7 @@ const EXP_FRACTIONS = Float64Array.from({ length: EXP_PARTS }, (_, i) => 2 ** (i
 const EXP_WHOLES = Float64Array.from({ length: 1100 }, (_, i) => 2 ** -i);
 
 /** eˣ for x ≤ 0 within 1e-10 of itself, several times faster than Math.exp: 2^(n/64) from tables, the rest a cubic. */
-export function expNegative(x: number): number {
+function expNegative(x: number): number {
   if (x < EXP_LOWEST) return 0;
   const parts = x * (EXP_PARTS / Math.LN2);
   const n = (parts - 0.5) | 0;

@@ -3,7 +3,8 @@
  * the contrast clip(β·M + (1 − β)/N, 0, 1) of cross-image attention (Alaluf et al., arXiv 2311.03335, eq. 5). A whole N×N map never
  * exists.
  */
-import { expNegative, multiplyPair } from '../diffusion/segmentation';
+import { attentionSummaryModel, summaryNames } from '../onnx/attentionSummaryGraph';
+import { type SessionHost, type TensorData } from '../onnx/types';
 
 /** One layer of one step. Queries and keys [N, W], W = heads · d, before the head split. */
 export interface AttentionLayer {
@@ -20,7 +21,7 @@ export interface AttentionLayer {
 /** What one pass over all rows of some layers finds. */
 export interface AttentionSummary {
   /** For each layer log Σⱼ exp(scoreᵢⱼ), [N, heads]. */
-  logSums: Float64Array[];
+  logSums: Float32Array[];
   /** For each query the key it looks at most, in the mean over layers and (without a head) over heads. */
   best: Uint16Array;
   /** Its attention there. */
@@ -88,82 +89,72 @@ export function attentionColumn(
   return column;
 }
 
-/** Milliseconds of work between two turns of the event loop: messages and previews wait no longer than this. */
-const TURN_MS = 12;
+/** Attention maps of one portion of queries of one layer, all heads. */
+const MAP_BYTES = 1 << 21;
+const models = new Map<string, Uint8Array>();
 
 /**
- * One streaming pass over all rows: their sums, and where each looks most. Rows come in pairs against keys laid out head by head as
- * doubles, which reads each number for several products.
+ * One pass over all rows inside onnxruntime: their sums, and where each looks most, in the mean over the layers and over the heads, or of
+ * one head. The layers share their number of tokens and their contrast.
  */
 export async function summarise(
+  sessions: SessionHost,
   layers: readonly AttentionLayer[],
   head?: number,
-  signal?: AbortSignal,
+  threads?: number,
 ): Promise<AttentionSummary> {
-  const { tokens } = layers[0]!;
-  const parts = layers.map((layer) => ({
-    layer,
-    size: layer.query.length / tokens / layer.heads,
-    keys: byHead(layer),
-    sums: new Float64Array(tokens * layer.heads),
-  }));
-  const best = new Uint16Array(tokens);
-  const weight = new Float32Array(tokens);
-  const scores = new Float64Array(2 * tokens);
-  const rows = new Float64Array(2 * tokens);
-  let turn = performance.now();
-  for (let i = 0; i < tokens; i += 2) {
-    const pair = Math.min(2, tokens - i);
-    rows.fill(0);
-    for (const { layer, size, keys, sums } of parts) {
-      const width = size * layer.heads;
-      const vectors = new Float64Array(2 * size);
-      const share = 1 / (layers.length * (head === undefined ? layer.heads : 1));
-      for (let one = 0; one < layer.heads; one++) {
-        for (let r = 0; r < pair; r++) {
-          const at = (i + r) * width + one * size;
-          for (let c = 0; c < size; c++) vectors[r * size + c] = layer.query[at + c]! * layer.scale;
-        }
-        multiplyPair(vectors, keys[one]!, size, tokens, scores);
-        for (let r = 0; r < pair; r++) {
-          const [start, end] = [r * tokens, (r + 1) * tokens];
-          let highest = -Infinity;
-          for (let j = start; j < end; j++) if (scores[j]! > highest) highest = scores[j]!;
-          let sum = 0;
-          for (let j = start; j < end; j++) sum += scores[j] = expNegative(scores[j]! - highest);
-          sums[(i + r) * layer.heads + one] = highest + Math.log(sum);
-          if (head !== undefined && head !== one) continue;
-          for (let j = start; j < end; j++) rows[j]! += share * contrasted(scores[j]! / sum, layer);
-        }
-      }
-    }
-    for (let r = 0; r < pair; r++) {
-      let at = 0;
-      for (let j = 1; j < tokens; j++) if (rows[r * tokens + j]! > rows[r * tokens + at]!) at = j;
-      best[i + r] = at;
-      weight[i + r] = rows[r * tokens + at]!;
-    }
-    if (performance.now() - turn > TURN_MS) {
-      await new Promise((resolve) => setImmediate(resolve));
-      signal?.throwIfAborted();
-      turn = performance.now();
-    }
+  const { tokens, contrast } = layers[0]!;
+  const heads = layers.map((layer) => layer.heads);
+  const session = `attention-summary/${heads.join(',')}`;
+  const model = models.get(session) ?? attentionSummaryModel(heads);
+  models.set(session, model);
+  await sessions.load(session, model, { provider: 'cpu', threads });
+  const float32 = (dims: number[], data: Float32Array): TensorData => ({ type: 'float32', dims, data });
+  const slices = portions(tokens, Math.max(...heads));
+  const feeds: Record<string, TensorData> = {
+    [summaryNames.slices]: { type: 'int64', dims: [1], data: BigInt64Array.of(BigInt(slices)) },
+    [summaryNames.contrast]: float32([1], Float32Array.of(contrast)),
+    [summaryNames.offset]: float32([1], Float32Array.of((1 - contrast) / tokens)),
+  };
+  for (const [index, layer] of layers.entries()) {
+    const width = layer.query.length / tokens;
+    const chosen = headsOf(layer, head);
+    const share = 1 / (chosen.length * layers.length);
+    feeds[summaryNames.query(index)] = float32([tokens, width], layer.query);
+    feeds[summaryNames.key(index)] = float32([tokens, width], layer.key);
+    feeds[summaryNames.scale(index)] = float32([1], Float32Array.of(layer.scale));
+    feeds[summaryNames.share(index)] = float32(
+      [layer.heads, 1, 1],
+      Float32Array.from({ length: layer.heads }, (_, one) => (chosen.includes(one) ? share : 0)),
+    );
   }
-  return { logSums: parts.map(({ sums }) => sums), best, weight };
+  const names = layers.map((_, index) => summaryNames.logSums(index));
+  const answer = await sessions.run(session, feeds, [...names, summaryNames.best, summaryNames.weight]);
+  return {
+    logSums: names.map((name, index) => byToken(answer[name]!.data as Float32Array, slices, heads[index]!)),
+    best: Uint16Array.from(answer[summaryNames.best]!.data as BigInt64Array, Number),
+    weight: answer[summaryNames.weight]!.data as Float32Array,
+  };
 }
 
-/** Keys [N, heads · d] as [N, d] for each head. */
-function byHead({ key, heads, tokens }: AttentionLayer): Float64Array[] {
-  const width = key.length / tokens;
-  const size = width / heads;
-  return Array.from({ length: heads }, (_, head) => {
-    const keys = new Float64Array(tokens * size);
-    for (let j = 0; j < tokens; j++) {
-      const at = j * width + head * size;
-      keys.set(key.subarray(at, at + size), j * size);
+/** A divisor of the number of queries that keeps a portion's maps within {@link MAP_BYTES}. */
+function portions(tokens: number, heads: number): number {
+  let slices = 1;
+  while (slices < tokens && (tokens % slices !== 0 || (4 * heads * tokens * tokens) / slices > MAP_BYTES)) slices++;
+  return slices;
+}
+
+/** [slices, heads, portion] as [N, heads]. */
+function byToken(sums: Float32Array, slices: number, heads: number): Float32Array {
+  const portion = sums.length / slices / heads;
+  const out = new Float32Array(sums.length);
+  for (let slice = 0; slice < slices; slice++) {
+    for (let head = 0; head < heads; head++) {
+      const from = (slice * heads + head) * portion;
+      for (let i = 0; i < portion; i++) out[(slice * portion + i) * heads + head] = sums[from + i]!;
     }
-    return keys;
-  });
+  }
+  return out;
 }
 
 /** Place of the largest value. */

@@ -14,14 +14,7 @@ import { noDemand, Trajectory } from '../diffusion/trajectory';
 import { type RowCounts } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
 import { type InversionValue } from '../run/values';
-import {
-  attentionColumn,
-  type AttentionLayer,
-  attentionRow,
-  type AttentionSummary,
-  strongest,
-  summarise,
-} from './attention';
+import { attentionColumn, type AttentionLayer, attentionRow, type AttentionSummary, strongest } from './attention';
 
 /** A question with its defaults filled in. */
 export interface Attention {
@@ -237,7 +230,7 @@ export class Inspection {
     const key = JSON.stringify([step, level, layer, head, look, raw]);
     let summary = this.summaries.get(key);
     if (!summary) {
-      summary = summarise(layers, head);
+      summary = this.of.structure.checkpoint.summarise(layers, head);
       summary.catch(() => this.summaries.delete(key));
       keep(this.summaries, key, summary, KEPT_SUMMARIES);
     }

@@ -11,6 +11,7 @@ import { BatchSize } from '../diffusion/batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
 import { type RowCounts, Unet } from '../diffusion/unet';
+import { type AttentionLayer, type AttentionSummary, summarise } from '../inspect/attention';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
 import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
@@ -122,6 +123,11 @@ export class LoadedCheckpoint {
   /** A mask from attention; its clusters are found on onnxruntime's thread. */
   segment(request: SegmentRequest): Promise<Segmentation> {
     return segment(request, this.parts.sessions, this.parts.threads);
+  }
+
+  /** One pass over all rows of attention maps, likewise. */
+  summarise(layers: readonly AttentionLayer[], head?: number): Promise<AttentionSummary> {
+    return summarise(this.parts.sessions, layers, head, this.parts.threads);
   }
 
   /** UNet rows since the last call. */
