@@ -127,7 +127,14 @@ function countedSessions(): {
 } {
   const inner = inProcessSessions();
   let counts = { cpuMs: 0, runMs: 0, calls: 0, bytes: new Map<string, number>() };
-  const inside = async <T>(work: () => Promise<T>): Promise<T> => {
+  // One after another, or calls that wait for one another would be counted twice.
+  let last: Promise<unknown> = Promise.resolve();
+  const inside = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(() => timedInside(work));
+    last = result.catch(() => undefined);
+    return result;
+  };
+  const timedInside = async <T>(work: () => Promise<T>): Promise<T> => {
     const [cpu, start] = [process.cpuUsage(), performance.now()];
     const result = await work();
     const { user, system } = process.cpuUsage(cpu);

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { decodeTensors, encodeTensors, isWholeFile, type Tensors } from './tensorFile';
@@ -18,6 +19,8 @@ const sortedKeys = (_name: string, value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value;
 
+/** Files up to this size are written at once. */
+const SMALL_BYTES = 1 << 18;
 /** A newer use of a file is noted in its mtime at most this often. */
 const TOUCH_AFTER_MS = 60_000;
 
@@ -187,18 +190,19 @@ export class ContentStore {
   private async write(key: Key, tensors: Tensors): Promise<void> {
     const file = this.fileOf(key);
     const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+    const pieces = encodeTensors(tensors);
+    const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const folder = path.dirname(file);
-    const make = async (): Promise<unknown> => fs.mkdir(folder, { recursive: true });
-    if (!this.madeFolders.has(folder)) await make();
+    if (!this.madeFolders.has(folder)) await fs.mkdir(folder, { recursive: true });
     this.madeFolders.add(folder);
+    this.writtenBytes += bytes;
     try {
-      // Another process may have cleared the cache.
-      const handle = await fs.open(temporary, 'wx').catch(() => make().then(() => fs.open(temporary, 'wx')));
-      try {
-        this.writtenBytes += (await handle.writev(encodeTensors(tensors))).bytesWritten;
-      } finally {
-        await handle.close();
-      }
+      await writeNew(temporary, pieces, bytes).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        // Another process has cleared the cache.
+        await fs.mkdir(folder, { recursive: true });
+        await writeNew(temporary, pieces, bytes);
+      });
       await fs.rename(temporary, file);
     } catch (error) {
       await fs.rm(temporary, { force: true });
@@ -226,5 +230,19 @@ export class ContentStore {
       if (stat) files.push({ path: file, size: stat.size, mtimeMs: stat.mtimeMs });
     }
     return files;
+  }
+}
+
+/** Writes a file that is not there yet. A step's latents take less time to write than to hand to another thread. */
+async function writeNew(file: string, pieces: Uint8Array[], bytes: number): Promise<void> {
+  if (bytes <= SMALL_BYTES) {
+    writeFileSync(file, Buffer.concat(pieces), { flag: 'wx' });
+    return;
+  }
+  const handle = await fs.open(file, 'wx');
+  try {
+    await handle.writev(pieces);
+  } finally {
+    await handle.close();
   }
 }

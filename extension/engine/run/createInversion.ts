@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promptText, type PlannedNode } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { sizeText } from '../../protocol/size';
-import { gaussianNoise } from '../diffusion/philox';
+import { NoiseMemory } from '../diffusion/noiseMemory';
 import { ALL_SHORTCUTS } from '../diffusion/shortcuts';
 import { Trajectory } from '../diffusion/trajectory';
 import { FREEU_OFF } from '../diffusion/unet';
@@ -11,6 +11,8 @@ import { optionalInput, requiredInput } from './inputs';
 import { pictureAt } from './pictures';
 import { scheduleSettings } from './settings';
 import { type InversionValue, type PromptValue, type ScheduleValue } from './values';
+
+const noises = new NoiseMemory();
 
 /** The inversion of an invert node, not computed yet: its picture's latents, its prompt's embedding, its noise and its key. */
 export async function createInversion(execution: Execution): Promise<InversionValue> {
@@ -37,7 +39,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       imageDigest: `${digest.toString('hex')} ${sizeText(size)}`,
       noise: (timestep) =>
         ingredients.noise?.(imageNode, timestep) ??
-        gaussianNoise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
+        noises.noise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
       context: await embed(prompt.text),
       emptyContext: await embed(''),
       prompt: prompt.text,
