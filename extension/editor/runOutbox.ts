@@ -6,11 +6,13 @@ type FrameMessage = Extract<HostToStudio, { type: 'frame' }>;
 /**
  * What a run sends to one webview, no faster than it gets there. A step may take a few milliseconds and its preview tens of
  * kilobytes: sent as they come, they pile up on the way, and a click on Stop waits behind them. So one message is under way at
- * a time; of a node's states only the newest is sent, and of the frames the newest first, the older ones when there is time.
+ * a time; of a node's states only the newest is sent, and of its frames the newest first, the older ones when there is time.
  */
 export class RunOutbox {
   private statuses = new Map<string, StatusMessage>();
-  private frames: FrameMessage[] = [];
+  /** The newest frame of each node, first come first served: a node that is done does not wait for one that goes on. */
+  private newest = new Map<string, FrameMessage>();
+  private older: FrameMessage[] = [];
   private underWay = false;
   /** Counts resets: what was under way before one no longer matters. */
   private generation = 0;
@@ -24,7 +26,10 @@ export class RunOutbox {
   }
 
   frame(message: FrameMessage): void {
-    this.frames.push(message);
+    const { node } = message.frame;
+    const before = this.newest.get(node);
+    if (before) this.older.push(before);
+    this.newest.set(node, message);
     this.next();
   }
 
@@ -32,23 +37,31 @@ export class RunOutbox {
   run(message: Extract<HostToStudio, { type: 'run' }>): void {
     this.statuses.clear();
     const runId = message.run?.runId;
-    this.frames = this.frames.filter(({ frame }) => frame.runId === runId);
+    this.older = this.older.filter(({ frame }) => frame.runId === runId);
+    for (const [node, { frame }] of this.newest) if (frame.runId !== runId) this.newest.delete(node);
     void this.send(message);
   }
 
   /** Forgets what waits: the page was loaded anew or is gone. */
   reset(): void {
     this.statuses.clear();
-    this.frames = [];
+    this.newest.clear();
+    this.older = [];
     this.underWay = false;
     this.generation++;
+  }
+
+  private newestFrame(): FrameMessage | undefined {
+    const [frame] = this.newest.values();
+    if (frame) this.newest.delete(frame.frame.node);
+    return frame;
   }
 
   private next(): void {
     if (this.underWay) return;
     const [status] = this.statuses.values();
     if (status) this.statuses.delete(status.node);
-    const message = status ?? this.frames.pop();
+    const message = status ?? this.newestFrame() ?? this.older.pop();
     if (!message) return;
     this.underWay = true;
     const { generation } = this;

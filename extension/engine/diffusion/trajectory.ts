@@ -172,6 +172,15 @@ export class Trajectory {
     return (await store.get(this.originalKey(step)))?.original?.data;
   }
 
+  /** The last step of which the prediction is kept, as {@link invert} would tell of it. */
+  async lastFrame(store: ContentStore): Promise<StepNews | undefined> {
+    for (let step = this.length - 1; step >= 0; step--) {
+      const original = await this.originalAt(step, store);
+      if (original) return { step, timestep: this.timestepAt(step), latents: this.inverted(step), original };
+    }
+    return undefined;
+  }
+
   /** Keys and values of a step, after {@link referencePass}; what is not kept (any more) is computed again from the latents. */
   async keyValuesAt(step: number, { store, unet }: Pick<Work, 'store' | 'unet'>): Promise<RowKeyValues> {
     const known = await this.keptKeyValues(step, store);

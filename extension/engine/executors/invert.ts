@@ -14,6 +14,11 @@ export const invert: Executor = async ({ node, context }) => {
       context.previews.push(node.id, checkpoint, trajectory.length, frame);
     },
   });
+  // A path that was kept shows its end: the node would look as if it had not run.
+  if (done === 0) {
+    const frame = await trajectory.lastFrame(context.store);
+    if (frame) context.previews.push(node.id, checkpoint, trajectory.length, frame);
+  }
   await context.previews.drawn();
   return { outputs: { inversion }, computed: trajectory.computed };
 };

@@ -15,12 +15,12 @@ function setUp() {
     await Promise.resolve();
     await Promise.resolve();
   };
-  const frame = (index: number, runId = 'r') =>
+  const frame = (index: number, runId = 'r', node = 'n') =>
     outbox.frame({
       type: 'frame',
       frame: {
         runId,
-        node: 'n',
+        node,
         index,
         total: 9,
         timestep: 0,
@@ -34,7 +34,8 @@ function setUp() {
     outbox.status({ type: 'node', runId: 'r', node, status: { state: 'running', step, total: 9 } });
   const words = () =>
     sent.map((message) => {
-      if (message.type === 'frame') return `frame ${message.frame.index}`;
+      if (message.type === 'frame')
+        return `${message.frame.node === 'n' ? 'frame' : message.frame.node} ${message.frame.index}`;
       if (message.type === 'node') return `${message.node} ${message.status.step}`;
       return message.type;
     });
@@ -51,6 +52,17 @@ describe('messages of a run to a page', () => {
     expect(words()).toEqual(['frame 0', 'frame 3']);
     for (let count = 0; count < 4; count++) await arrive();
     expect(words()).toEqual(['frame 0', 'frame 3', 'frame 4', 'frame 2', 'frame 1']);
+  });
+
+  it('shows a node that is done before the older steps of one that goes on, and does not let it wait for newer ones', async () => {
+    const { arrive, frame, words } = setUp();
+    frame(0);
+    for (const index of [0, 1]) frame(index, 'r', 'inversion');
+    for (const index of [1, 2]) frame(index);
+    await arrive();
+    frame(3);
+    for (let count = 0; count < 5; count++) await arrive();
+    expect(words()).toEqual(['frame 0', 'inversion 1', 'frame 3', 'frame 2', 'frame 1', 'inversion 0']);
   });
 
   it('sends only the newest state of a node, before any frame', async () => {

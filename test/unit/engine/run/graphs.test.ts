@@ -89,6 +89,20 @@ describe('a transfer', () => {
     expect(resultOf(run)).toHaveLength(128 * 128 * 3);
   });
 
+  it('sends the end of an inversion that was kept, so that its node has a picture', async () => {
+    const fresh = makeEngine();
+    await fresh.run(shortGraph());
+    const again = makeEngine(fresh.home);
+    const run = await again.run(shortGraph(), { previewEvery: 1 });
+    expect(run.result.report.nodes['invert-structure']!.cached).toBe(true);
+    const previews = again.events.flatMap((event) =>
+      event.event === 'preview' && event.node === 'invert-structure' ? [event] : [],
+    );
+    expect(previews).toHaveLength(1);
+    expect(previews[0]!.index).toBeGreaterThan(4);
+    expect(Math.max(...previews[0]!.rgba.filter((_, index) => index % 4 < 3))).toBeGreaterThan(128);
+  });
+
   it('sends previews in order, each a picture of the step', async () => {
     const fresh = makeEngine();
     await fresh.run(shortGraph(), { previewEvery: 1, previewSize: 128 });
