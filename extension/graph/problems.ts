@@ -16,6 +16,7 @@ export type ProblemCode =
   | 'bad-wire'
   | 'wrong-type'
   | 'too-many-wires'
+  | 'unpaired-wire'
   | 'missing-input'
   | 'missing-param'
   | 'bad-value'

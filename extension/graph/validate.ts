@@ -12,7 +12,7 @@ import {
 } from './analyse';
 import { type NodeType, nodeTypes, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
-import { type ParamValues } from './catalogue/types';
+import { type PairsWith, type ParamValues } from './catalogue/types';
 import { mismatch } from './connect';
 import { cannotMute } from './edit';
 import { type JsonNode, nodeAt } from './json';
@@ -310,12 +310,34 @@ class Validator {
         break;
     }
     const spec = specOf(node.type);
+    for (const input of spec?.inputs ?? []) if (input.pairsWith) this.pairs(id, node, input.name, input.pairsWith);
     if (
       spec?.inputs.some(({ types }) => types.includes('transfer')) &&
       spec.outputs.some(({ type }) => type === 'transfer')
     ) {
       this.transfer(id, node);
     }
+  }
+
+  /** A list whose wires belong one by one to those of another port: none may be left over. */
+  private pairs(id: string, node: GraphNode, port: string, { port: other, on }: PairsWith): void {
+    const owner = on === 'node' ? { id, node } : this.swapOf(node);
+    if (!owner) return;
+    const [own, others] = [wiresOf(node.inputs?.[port]).length, wiresOf(owner.node.inputs?.[other]).length];
+    if (others === 0 || own <= others) return;
+    const message = `${id}.${port} has ${own} wires, but ${owner.id}.${other} has ${others === 1 ? 'one' : others}: each belongs to the one at its place there. Take away what is left over.`;
+    this.report('unpaired-wire', message, { node: id, port }, this.wireNode(id, port, others));
+  }
+
+  /** The attention swap that a node's transfer comes from. */
+  private swapOf(node: GraphNode): { id: string; node: GraphNode } | undefined {
+    const seen = new Set<string>();
+    let current = this.upstream(node, 'transfer');
+    while (current && current.node.type !== 'attention-swap' && !seen.has(current.id)) {
+      seen.add(current.id);
+      current = this.upstream(current.node, 'transfer');
+    }
+    return current?.node.type === 'attention-swap' ? current : undefined;
   }
 
   private overrides(id: string, type: string): ParamValues {

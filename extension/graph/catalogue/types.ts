@@ -19,6 +19,11 @@ export type NodeCategory = 'source' | 'model' | 'inversion' | 'transfer' | 'outp
  */
 export type MuteBehaviour = 'never' | 'pass-through' | 'reconstruct' | 'no-mask' | 'skip';
 
+export interface PairsWith {
+  port: string;
+  on: 'node' | 'swap';
+}
+
 export interface InputSpec {
   name: string;
   label: string;
@@ -30,7 +35,7 @@ export interface InputSpec {
   /** Takes several wires, in order. */
   list: boolean;
   /** For a list: the port whose wires these belong to one by one, on this node or on the swap that its transfer comes from. */
-  pairsWith?: { port: string; on: 'node' | 'swap' };
+  pairsWith?: PairsWith;
 }
 
 export interface OutputSpec {

@@ -120,6 +120,21 @@ describe('wires', () => {
     expect(inputs('invert-structure', { prompt: undefined }).length).toBe(0);
   });
 
+  it('of a list that goes with another list must each have one to go with', () => {
+    expect(inputs('swap', { masks: ['mask-structure.mask', 'mask-appearance.mask'] })).toEqual([
+      'swap.masks: swap.masks has 2 wires, but swap.appearance has one: each belongs to the one at its place there. Take away what is left over.',
+    ]);
+    const twice = ['mask-appearance.mask', 'mask-appearance.mask'];
+    expect(inputs('adain', { appearanceMask: twice })).toEqual([
+      expect.stringMatching(/^adain\.appearanceMask: .* has 2 wires, but swap\.appearance has one/),
+    ]);
+    const two = after((nodes) => {
+      nodes['swap']!.inputs!['appearance'] = ['invert-appearance.inversion', 'invert-appearance.inversion'];
+      nodes['adain']!.inputs!['appearanceMask'] = twice;
+    });
+    expect(two).toEqual([]);
+  });
+
   it('must not close a circle, which is named at one of them', () => {
     expect(inputs('adain', { transfer: 'guidance.transfer' })).toEqual([
       expect.stringMatching(
