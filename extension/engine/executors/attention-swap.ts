@@ -9,13 +9,6 @@ export const attentionSwap: Executor = async (execution) => {
   const structure = requiredInput(execution, 'structure', 'inversion');
   const appearances = inputsOf(execution, 'appearance', 'inversion');
   const regions = placedInputs(execution, 'masks', 'mask');
-  if (regions.length > appearances.length) {
-    throw new WeftError(
-      'graph',
-      `${node.id} has ${regions.length} masks for ${appearances.length === 1 ? 'one appearance' : `${appearances.length} appearances`}: each mask belongs to the appearance at its place in the list. Unwire the others.`,
-      node.id,
-    );
-  }
   for (const [index, region] of regions.entries()) {
     if (region?.found !== false || appearances.length === 1) continue;
     const { node: from } = appearances[index]!;

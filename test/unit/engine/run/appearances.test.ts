@@ -130,7 +130,7 @@ describe('several appearances', () => {
 
   it('refuses more masks than appearances', async () => {
     await expect(run(looks(['zebra.png'], ['left.png', 'right.png']))).rejects.toThrow(
-      /swap has 2 masks for one appearance/,
+      /swap\.masks has 2 wires, but swap\.appearance has one/,
     );
   });
 
