@@ -343,6 +343,19 @@ export class Graph {
     this.changed();
   }
 
+  /** Takes the nodes that `make` adds out of the graph, as a branch that gives the tensor it names. What is shared stays outside. */
+  branch(name: string, type: number, make: () => string): GraphProto {
+    const before = this.nodes.length;
+    const output = make();
+    const made = this.nodes.splice(before);
+    const shared = new Set(this.constants.values());
+    const outside = made.filter((node) => node.output.some((tensor) => shared.has(tensor)));
+    this.nodes.push(...outside);
+    this.changed();
+    const nodes = made.filter((node) => !outside.includes(node));
+    return makeSubgraph(name, nodes, [], [makeValueInfo(output, type)]);
+  }
+
   /** Nodes in an order in which each follows what it reads; stable. @throws Error on a cycle. */
   sorted(): NodeProto[] {
     const position = new Map(this.nodes.map((node, i) => [node, i]));

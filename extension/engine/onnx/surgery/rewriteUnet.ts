@@ -17,6 +17,7 @@ import {
   type UnetInterface,
   unetNames,
 } from '../types';
+import { accurateWaves } from './accurateWaves';
 import { alteredExport, type Attention, findAttentions, fusedAttention, type Projection } from './attention';
 import { fanOut } from './fanOut';
 import { dropOutputCopies, foldShapes } from './foldShapes';
@@ -25,7 +26,7 @@ import { findRegions, reach, type Regions } from './regions';
 import { addLevelInputs, plainAttention, type SwapInputs, swappedAttention } from './swap';
 
 /** To be raised when rewritten graphs change in what they compute or how they are called: prepared checkpoints are made anew. */
-export const SURGERY_VERSION = 3;
+export const SURGERY_VERSION = 4;
 
 const INT64 = TensorProto_DataType.INT64;
 const FLOAT = TensorProto_DataType.FLOAT;
@@ -304,6 +305,7 @@ export function rewriteUnetGraph(model: OnnxModel): UnetInterface {
   redeclare(graph.proto.input, context.name, ['batch', contextLength ?? 'context', contextWidth]);
   redeclare(graph.proto.output, output.name, ['rows', latentChannels, height ?? 'height', width ?? 'width']);
   graph.proto.output = graph.proto.output.filter((value, i) => i === 0 || value.name.startsWith('weft_'));
+  accurateWaves(graph, known);
   graph.tidy();
   foldShapes(graph);
   dropOutputCopies(graph);

@@ -200,23 +200,38 @@ export function swappedAttention(
   const values = graph.add('Concat', [v, external(unetNames.externalValue(index))], `${hint}_values`, { axis: 0 });
   const pick = (x: string, rows: string, name: string): string =>
     graph.add('Gather', [x, rows], `${hint}_${name}`, { axis: 0 });
-  const plain = plainAttention(
-    graph,
-    pick(q, inputs.plainRows, 'plain_q'),
-    pick(keys, inputs.plainKv, 'plain_k'),
-    pick(values, inputs.plainKv, 'plain_v'),
-    shape,
-    `${hint}_plain`,
+  // Without a row nothing of an attention runs: cards refuse to compute nothing, and the processor would set it all up.
+  const whereAny = (rows: string, kv: string, name: string, make: () => string): string => {
+    const any = graph.memo(`any of ${rows}`, () =>
+      graph.add('Greater', [graph.add('Size', [rows], `${rows}_count`), graph.int64(0)], `${rows}_any`),
+    );
+    const out = graph.fresh(`${hint}_${name}`);
+    const then_branch = graph.branch(`${out}_rows`, shape.type, make);
+    const else_branch = graph.branch(`${out}_none`, shape.type, () => pick(values, kv, `${name}_none`));
+    graph.push(makeNode('If', [any], [out], { then_branch, else_branch }));
+    return out;
+  };
+  const plain = whereAny(inputs.plainRows, inputs.plainKv, 'plain', () =>
+    plainAttention(
+      graph,
+      pick(q, inputs.plainRows, 'plain_q'),
+      pick(keys, inputs.plainKv, 'plain_k'),
+      pick(values, inputs.plainKv, 'plain_v'),
+      shape,
+      `${hint}_attention`,
+    ),
   );
-  const contrasted = contrastAttention(
-    graph,
-    pick(q, inputs.contrastRows, 'contrast_q'),
-    pick(keys, inputs.contrastKv, 'contrast_k'),
-    pick(values, inputs.contrastKv, 'contrast_v'),
-    inputs.contrast,
-    inputs.slices,
-    shape,
-    level,
+  const contrasted = whereAny(inputs.contrastRows, inputs.contrastKv, 'contrasted', () =>
+    contrastAttention(
+      graph,
+      pick(q, inputs.contrastRows, 'contrast_q'),
+      pick(keys, inputs.contrastKv, 'contrast_k'),
+      pick(values, inputs.contrastKv, 'contrast_v'),
+      inputs.contrast,
+      inputs.slices,
+      shape,
+      level,
+    ),
   );
   const computed = graph.add('Concat', [plain, contrasted], `${hint}_both`, { axis: 0 });
   // Rows of several appearances become one, token by token.

@@ -1,0 +1,76 @@
+/**
+ * Attention in its parts, for providers whose fused operator can't be trusted. onnxruntime 1.30's WebGPU provider is off by 10 to 30 % in
+ * MultiHeadAttention beyond a few dozen tokens on a software driver (its flash attention), and exact in the parts.
+ */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { Graph, makeNode } from '../graph';
+import { Inference } from '../inference';
+import { ModelProtoSchema, type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
+
+/** Providers that get a graph without fused attention. */
+export const needsParts = (provider: string): boolean => provider === 'webgpu';
+
+/** A rewritten UNet's graph without fused attention, beside it and over the same weights; made when first asked for. */
+export async function unfusedGraph(file: string): Promise<string> {
+  const target = file.replace(/(\.onnx)?$/, '.parts.onnx');
+  // Made from this very file: a checkpoint that is prepared anew comes with a new folder.
+  if (fs.existsSync(target)) return target;
+  const model = fromBinary(ModelProtoSchema, await fs.promises.readFile(file));
+  unfuseAttention(new Graph(model));
+  const temporary = `${target}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  await fs.promises.writeFile(temporary, toBinary(ModelProtoSchema, model));
+  await fs.promises.rename(temporary, target);
+  return target;
+}
+
+/** Every MultiHeadAttention(q, k, v), also in branches, becomes softmax(scale·q·kᵀ)·v in plain operators. @returns how many there were */
+export function unfuseAttention(graph: Graph): number {
+  const known = new Inference(graph);
+  let count = 0;
+  const replaced = (nodes: NodeProto[]): NodeProto[] => {
+    const producers = new Map(nodes.flatMap((node) => node.output.map((output) => [output, node] as const)));
+    /** Of a tensor of the graph; in a branch, of what it was picked from. */
+    const typeOf = (tensor: string): number => {
+      const type = known.type(tensor);
+      if (type) return type;
+      const source = producers.get(tensor)?.input[0];
+      return source === undefined ? TensorProto_DataType.FLOAT : typeOf(source);
+    };
+    return nodes.flatMap((node) => {
+      for (const { g } of node.attribute) if (g) g.node = replaced(g.node);
+      if (node.opType !== 'MultiHeadAttention') return [node];
+      count += 1;
+      // Attention is computed in one of two types; anything else is a type that could not be followed.
+      const half = typeOf(node.input[0]!) === TensorProto_DataType.FLOAT16;
+      return parts(graph, node, half ? TensorProto_DataType.FLOAT16 : TensorProto_DataType.FLOAT);
+    });
+  };
+  graph.proto.node = replaced(graph.nodes);
+  graph.changed();
+  return count;
+}
+
+function parts(graph: Graph, node: NodeProto, type: number): NodeProto[] {
+  const [q, k, v] = node.input as [string, string, string];
+  const attribute = (name: string) => node.attribute.find((one) => one.name === name);
+  const heads = Number(attribute('num_heads')!.i);
+  const scale = attribute('scale')?.f;
+  const nodes: NodeProto[] = [];
+  const add = (opType: string, inputs: string[], attributes: Parameters<typeof makeNode>[3] = {}): string => {
+    const out = graph.fresh(`${node.name}_${opType.toLowerCase()}`);
+    nodes.push(makeNode(opType, inputs, [out], attributes));
+    return out;
+  };
+  const split = graph.int64([0, 0, heads, -1]);
+  const perHead = (x: string, perm: number[]): string => add('Transpose', [add('Reshape', [x, split])], { perm });
+  // A constant of the element type, made here rather than shared: branches see only what comes before them.
+  const factor = graph.float([scale ?? 1], [1]);
+  const typed = type === TensorProto_DataType.FLOAT ? factor : add('Cast', [factor], { to: type });
+  const scores = add('MatMul', [add('Mul', [perHead(q, [0, 2, 1, 3]), typed]), perHead(k, [0, 2, 3, 1])]);
+  const mixed = add('MatMul', [add('Softmax', [scores], { axis: -1 }), perHead(v, [0, 2, 1, 3])]);
+  const merged = add('Transpose', [mixed], { perm: [0, 2, 1, 3] });
+  nodes.push(makeNode('Reshape', [merged, graph.int64([0, 0, -1])], [node.output[0]!]));
+  return nodes;
+}
