@@ -12,6 +12,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { aptInstall, has, MissingError } from '../support/apt.mjs';
 
 const CODE_SERVER = '4.139.1';
 /** What code-server 4.139 runs on; older versions start it but no window ever opens. */
@@ -22,9 +23,6 @@ const KEPT_EXTENSIONS =
   /^(json|json-language-features|theme-defaults|media-preview|configuration-editing|markdown|markdown-basics|node_modules|package\.json|package-lock\.json)$/;
 
 export const cacheFolder = () => process.env.WEFT_TEST_CACHE || path.join(os.homedir(), '.cache', 'weft-test');
-
-/** A sentence for the person at the keyboard: the tests can't run, and what would change that. */
-export class MissingError extends Error {}
 
 function run(command, args, options) {
   const result = spawnSync(command, args, {
@@ -40,10 +38,6 @@ function run(command, args, options) {
     );
   }
   return result.stdout;
-}
-
-function has(command) {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
 function requireTools() {
@@ -142,15 +136,9 @@ export function findChromium(log = () => {}) {
   const found = () => places.find((place) => fs.existsSync(place));
   const present = found();
   if (present) return present;
-  if (process.platform === 'linux' && process.getuid?.() === 0 && has('apt-get')) {
-    log('test workbench: apt-get install chromium');
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const apt = (...args) => spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=120', ...args], { stdio: 'ignore', env });
-    apt('update', '-qq');
-    apt('install', '-y', '-qq', '--no-install-recommends', 'chromium');
-    const installed = found();
-    if (installed) return installed;
-  }
+  aptInstall('chromium', log);
+  const installed = found();
+  if (installed) return installed;
   throw new MissingError(
     'The end-to-end tests need Chromium: install it (Debian: apt-get install chromium) or point CHROME_PATH at one.',
   );

@@ -11,7 +11,8 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { findChromium, installWorkbench, MissingError } from './install.mjs';
+import { MissingError } from '../support/apt.mjs';
+import { findChromium, installWorkbench } from './install.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const artifacts = path.join(root, 'test-artifacts', 'studio');
