@@ -28,6 +28,8 @@ import { type SessionHost } from './onnx/types';
 import { checkpointDefaults } from './run/checkpointDefaults';
 import { type Ingredients } from './run/context';
 import { LoadedCheckpoint } from './run/loadedCheckpoint';
+import { forgetPeak } from './run/peakRss';
+import { type MemoryLimit } from './run/workingMemory';
 import { drawFrame, type PreviewSink } from './run/previews';
 import { type GraphRun, runGraph, type RunServices } from './run/runGraph';
 import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
@@ -63,6 +65,8 @@ export class Engine {
   private readonly running = new Map<string, AbortController>();
   private readonly remembered = new Map<string, PreviewSink>();
   private readonly attention: ContentStore;
+  /** What runs may take for intermediate results; set at the begin of each. */
+  private readonly memory: MemoryLimit = {};
   private readonly inspected = new Map<string, InspectedRun>();
   /** Runs wait for one another: they share the processor and the memory. */
   private queue: Promise<unknown> = Promise.resolve();
@@ -80,7 +84,7 @@ export class Engine {
       digests,
       emit,
       list: () => this.checkpoints(),
-      openSessions: async (id) => (await this.checkpoint(id, 'cpu')).openAll(),
+      openSessions: async (id) => (await this.checkpoint(id, 'cpu')).tryAll(),
     });
     this.store = new ContentStore(path.join(this.home, 'cache'), this.limits(), (message) =>
       options.emit({ event: 'log', level: 'warn', message }),
@@ -225,6 +229,9 @@ export class Engine {
   ): Promise<T> {
     const { devices, emit } = this.options;
     const automatic = options.provider === undefined || options.provider === 'auto';
+    const gigabytes = options.memoryGb ?? Number(process.env.WEFT_MEMORY_GB ?? 0);
+    this.memory.bytes = gigabytes > 0 ? gigabytes * GIGABYTE : undefined;
+    forgetPeak();
     const provider = devices ? await devices.found.choose(options.provider) : automatic ? 'cpu' : options.provider!;
     try {
       return await runOn(provider);
@@ -261,7 +268,7 @@ export class Engine {
     const { sessions, threads } = this.options;
     const loaded =
       this.loaded.get(key) ??
-      LoadedCheckpoint.open(prepared, sessions, provider, threads, path.join(this.home, 'optimised'));
+      LoadedCheckpoint.open(prepared, sessions, provider, threads, path.join(this.home, 'optimised'), this.memory);
     this.loaded.set(key, loaded);
     // What an interrupted run counted belongs to nobody.
     loaded.takeCounts();

@@ -31,6 +31,8 @@ export const runOptionsSchema = z.object({
   set: z.array(z.tuple([z.string(), z.string(), z.unknown()])).default([]),
   /** What to compute on; absent or `auto`: the fastest that works. */
   provider: z.string().optional(),
+  /** Gigabytes that intermediate results may take, beside weights; absent: chosen from what the machine has. */
+  memoryGb: z.number().positive().optional(),
   useCache: z.boolean().default(true),
   /** Write `run.json` under this name in the output folder; none when absent. */
   reportName: z.string().optional(),
@@ -59,6 +61,7 @@ export interface RunReport {
   /** `metrics`: what an evaluate node found out. */
   nodes: Record<string, { seconds: number; cached: boolean; metrics?: Record<string, number> }>;
   seconds: number;
+  /** The engine's largest resident memory during this run (on macOS and Windows since it started). */
   peakRssBytes: number;
   outputs: string[];
 }

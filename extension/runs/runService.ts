@@ -65,6 +65,7 @@ export class RunService implements vscode.Disposable {
     const { graph, text, target } = spec;
     const { previewEvery, previewSize } = settings.studio();
     const provider = settings.provider();
+    const memoryGb = settings.memoryGb();
     const request: Omit<RunRequest, 'runId'> = {
       graphText: text,
       graphPath: graph.fsPath,
@@ -76,6 +77,7 @@ export class RunService implements vscode.Disposable {
       keepAttention: true,
       ...(target === undefined ? {} : { target }),
       ...(provider === undefined ? {} : { provider }),
+      ...(memoryGb === undefined ? {} : { memoryGb }),
     };
     const key = graph.toString();
     // Pressing Run twice does not queue the same graph twice: the later one counts.

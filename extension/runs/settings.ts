@@ -14,6 +14,11 @@ export const settings = {
     const provider = read('provider', 'auto');
     return provider === 'auto' ? undefined : provider;
   },
+  /** undefined: the engine chooses. */
+  memoryGb: (): number | undefined => {
+    const gigabytes = read('memoryGB', 0);
+    return gigabytes > 0 ? gigabytes : undefined;
+  },
   stopGraceMs: (): number => Math.max(0, read('stopGraceSeconds', 10)) * 1000,
   /** Where checkpoints are downloaded from, and through what: Weft's own settings, and VS Code's of the network. */
   download: (): DownloadSettings => {

@@ -1,4 +1,3 @@
-import * as os from 'node:os';
 import { type SessionHost, type SwapLevel, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
 import { BatchSize } from './batchSize';
 import { ALL_SHORTCUTS, type Shortcuts } from './shortcuts';
@@ -72,8 +71,20 @@ export interface RowCounts {
   decoder: number;
 }
 
+/** Memory for intermediate results: what there is at the moment, and on what they are computed. */
+export interface Memory {
+  now(): number;
+  readonly onProcessor: boolean;
+}
+
 /** Contrast maps of about this size stay in a processor's cache between softmax, contrast and product: measured, not derived. */
 const CONTRAST_MAP_BYTES = 1 << 23;
+/** A card has no such cache, and each slice costs it a launch. */
+const CARD_CONTRAST_MAP_BYTES = 1 << 28;
+/** Contrast maps take at most this share of the memory there is. */
+const CONTRAST_SHARE = 1 / 8;
+/** Feature maps at full resolution that a row of the decoder holds at once, skips included, in channels of the middle block. */
+const FEATURE_MAPS = 3;
 
 /** Bytes below which a copy is as cheap. */
 const WORTH_HANDING_OVER = 1 << 14;
@@ -123,6 +134,7 @@ export class Unet {
     /** Where the work is counted. */
     private readonly counts: RowCounts = { encoder: 0, decoder: 0 },
     private readonly batchSize = new BatchSize(),
+    private readonly memory: Memory = { now: () => Infinity, onProcessor: true },
   ) {}
 
   /**
@@ -136,6 +148,7 @@ export class Unet {
     const rows = call.rows.length;
     const decoderRows = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
     const count = decoderRows.length;
+    if (count > 1 && count * this.decoderRowBytes() > this.memory.now()) return this.inHalves(call, decoderRows);
     const context = call.rows[0]!.context;
     const feeds: Record<string, TensorData> = {
       [graph.sample.name]: float32(
@@ -196,6 +209,42 @@ export class Unet {
       }));
     }
     return result;
+  }
+
+  /**
+   * A call whose decoder rows do not fit into memory together, as two: rows of the encoder that both need are computed twice, and each
+   * row gives the same numbers as before.
+   */
+  private async inHalves(call: UnetCall, decoderRows: DecoderRow[]): Promise<UnetAnswer> {
+    const middle = Math.ceil(decoderRows.length / 2);
+    const answers: UnetAnswer[] = [];
+    for (const half of [decoderRows.slice(0, middle), decoderRows.slice(middle)]) {
+      const used = [...new Set(half.map(({ from }) => from))];
+      const rows = used.map((row) => call.rows[row]!);
+      answers.push(
+        await this.run({ ...call, rows, decoderRows: half.map((row) => ({ ...row, from: used.indexOf(row.from) })) }),
+      );
+    }
+    const [first, second] = answers as [UnetAnswer, UnetAnswer];
+    const joined = <T>(a: T[] | undefined, b: T[] | undefined): T[] | undefined => a && b && [...a, ...b];
+    return {
+      epsilons: [...first.epsilons, ...second.epsilons],
+      keyValues: joined(first.keyValues, second.keyValues),
+      probes: joined(first.probes, second.probes),
+      queries: joined(first.queries, second.queries),
+    };
+  }
+
+  /** About what a row of the decoder takes. The processor's attention never holds a whole map; a card's may, twice with its softmax. */
+  private decoderRowBytes(): number {
+    const [height, width] = this.latentSize;
+    const features = FEATURE_MAPS * this.graph.middleChannels * height * width;
+    return 4 * (features + (this.memory.onProcessor ? 0 : 2 * this.largestMap()));
+  }
+
+  /** Numbers in the attention map of one row, where it is largest. */
+  private largestMap(): number {
+    return Math.max(0, ...this.graph.swapLayers.map(({ heads, halvings }) => heads * this.tokensAt(halvings) ** 2));
   }
 
   /** The index lists of one level, and the external keys and values they point at. */
@@ -275,12 +324,16 @@ export class Unet {
     return means;
   }
 
-  /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within a budget. */
-  private querySlices(level: SwapLevel, rows: number, budgetBytes = CONTRAST_MAP_BYTES): number {
-    const maps = this.graph.swapLayers
-      .filter((layer) => layer.level === level)
-      .map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
-    return Math.max(1, Math.ceil(Math.max(0, ...maps) / budgetBytes));
+  /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within the memory they may take. */
+  private querySlices(level: SwapLevel, rows: number): number {
+    const wanted = this.memory.onProcessor ? CONTRAST_MAP_BYTES : CARD_CONTRAST_MAP_BYTES;
+    const budgetBytes = Math.max(1, Math.min(wanted, this.memory.now() * CONTRAST_SHARE));
+    const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
+    const queries = layers.map((layer) => this.tokensAt(layer.halvings));
+    const maps = layers.map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
+    // At most one query a slice.
+    const most = Math.max(1, ...queries);
+    return Math.min(most, Math.max(1, Math.ceil(Math.max(0, ...maps) / budgetBytes)));
   }
 
   /** N of a layer: latents are halved `halvings` times on the way down to it. */
@@ -293,10 +346,8 @@ export class Unet {
    * Rows that the next call of many should have: as many as measuring shows to pay, few enough that the attention maps of the highest
    * resolution (two copies of heads × N² floats a row, about as much as all else a row keeps) stay within `budgetBytes`.
    */
-  batchRows(budgetBytes = Math.min(BATCH_MAP_BYTES, os.freemem() / 4), most = 16): number {
-    const widest = Math.max(
-      ...this.graph.swapLayers.map((layer) => 2 * 4 * layer.heads * this.tokensAt(layer.halvings) ** 2),
-    );
+  batchRows(budgetBytes = Math.min(BATCH_MAP_BYTES, this.memory.now() / 2), most = 16): number {
+    const widest = 2 * 4 * this.largestMap();
     return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
   }
 }

@@ -66,7 +66,7 @@ export class LocalSessions {
   async load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void> {
     const threads = options.threads ?? defaultThreads();
     const modelPath = typeof model === 'string' ? model : key;
-    const signature = JSON.stringify([modelPath, options.provider, threads]);
+    const signature = JSON.stringify([modelPath, options.provider, threads, options.optimise]);
     const opened = this.sessions.get(key);
     if (opened?.signature === signature) return;
     if (opened !== undefined) await this.release(key);
@@ -80,7 +80,7 @@ export class LocalSessions {
         executionProviders: [options.provider],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
-        graphOptimizationLevel: 'all',
+        graphOptimizationLevel: options.optimise === false ? 'disabled' : 'all',
         logSeverityLevel: 3,
         ...(profile ? { enableProfiling: true, profileFilePrefix: profile.prefix } : {}),
         // DirectML demands it.

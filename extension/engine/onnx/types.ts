@@ -18,6 +18,8 @@ export interface SessionOptions {
   provider: string;
   /** Intra-op threads; {@link defaultThreads} of session.ts when absent. */
   threads?: number;
+  /** False: as the file has it, which opens faster and runs slower: to see whether it opens. */
+  optimise?: boolean;
   /** Where optimised graphs are kept, and the name of this model's. */
   optimised?: { folder: string; name: string };
 }

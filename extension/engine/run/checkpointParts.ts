@@ -1,6 +1,8 @@
 import * as path from 'node:path';
 import { type PreparedCheckpoint } from '../checkpoints/types';
+import { needsParts, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type RowCounts } from '../diffusion/unet';
+import { type MemoryLimit, WorkingMemory } from './workingMemory';
 import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
 
 export type Part = 'textEncoder' | 'vaeEncoder' | 'vaeDecoder' | 'unet';
@@ -19,6 +21,7 @@ const WORTH_CLOSING = 64e6;
 /** The onnxruntime sessions of a checkpoint, each opened when first needed, closed when it is idle and large. */
 export class CheckpointParts {
   readonly counts: RowCounts = { encoder: 0, decoder: 0 };
+  readonly memory: WorkingMemory;
   private readonly opened = new Map<Part, Promise<string>>();
   /** Runs under way or about to be, and parts to close after them. */
   private readonly busy = new Map<Part, number>();
@@ -33,21 +36,46 @@ export class CheckpointParts {
     readonly threads?: number,
     /** Folder of onnxruntime's optimised graphs. */
     private readonly optimised?: string,
-  ) {}
+    limit?: MemoryLimit,
+  ) {
+    this.memory = new WorkingMemory(provider, limit);
+  }
+
+  /** Opens and closes every part, unoptimised: proof that onnxruntime takes the files. */
+  async tryAll(): Promise<void> {
+    for (const part of Object.keys(WEIGHTS) as Part[]) {
+      const key = `${this.keyOf(part)}/trial`;
+      const options = { provider: this.provider, threads: this.threads, optimise: false };
+      await this.sessions.load(key, await this.fileOf(part), options);
+      await this.sessions.release(key);
+    }
+  }
+
+  private keyOf(part: Part): string {
+    return `${this.prepared.sha256}/${this.provider}/${part}`;
+  }
+
+  private async fileOf(part: Part): Promise<string> {
+    const file = path.join(this.prepared.folder, this.prepared[part].path);
+    return part === 'unet' && needsParts(this.provider) ? unfusedGraph(file) : file;
+  }
 
   /** The key of a part's session. */
   open(part: Part): Promise<string> {
     this.closing.delete(part);
     let opening = this.opened.get(part);
     if (!opening) {
-      const { sha256, folder } = this.prepared;
-      const key = `${sha256}/${this.provider}/${part}`;
-      opening = this.sessions
-        .load(key, path.join(folder, this.prepared[part].path), {
-          provider: this.provider,
-          threads: this.threads,
-          ...(this.optimised ? { optimised: { folder: this.optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
-        })
+      const { sha256 } = this.prepared;
+      const key = this.keyOf(part);
+      const { provider, threads, optimised } = this;
+      opening = this.fileOf(part)
+        .then((file) =>
+          this.sessions.load(key, file, {
+            provider,
+            threads,
+            ...(optimised ? { optimised: { folder: optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
+          }),
+        )
         .then(() => key);
       opening.catch(() => this.opened.delete(part));
       this.opened.set(part, opening);

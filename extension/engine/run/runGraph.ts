@@ -39,6 +39,7 @@ import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type Metrics } from './metrics';
 import { writeWhole } from './outputs';
 import { applyOverrides } from './overrides';
+import { peakRssBytes } from './peakRss';
 import { drawFrame, PreviewSink } from './previews';
 import { type ImageValue, type InversionValue, type TimelineValue, type Value } from './values';
 
@@ -253,7 +254,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     unet: counts,
     nodes: timings,
     seconds: seconds(performance.now() - started),
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    peakRssBytes: peakRssBytes(),
     outputs: outputs.map((file) => path.relative(options.outDir, file.path).split(path.sep).join('/')),
   };
   const result: RunResult = { report, files: outputs.map((file) => file.path), warnings };

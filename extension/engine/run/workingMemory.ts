@@ -1,0 +1,36 @@
+import * as os from 'node:os';
+
+/** What a step may take on a graphics card, which onnxruntime does not let us ask: what a card of 6 GB has beside weights in fp16. */
+const CARD_BYTES = 2e9;
+
+/** What the person allows, in bytes; absent: by what the machine has. Shared, so that it can change between runs. */
+export interface MemoryLimit {
+  bytes?: number;
+}
+
+/** Memory that intermediate results may take, beside the weights and what is kept between steps. */
+export class WorkingMemory {
+  constructor(
+    private readonly provider: string,
+    private readonly limit: MemoryLimit = {},
+  ) {}
+
+  /** At this moment: for choices that change no number (slices, rows at a time). */
+  now(): number {
+    // A container may have less than its machine; older versions of Node 20 can't say.
+    const free = typeof process.availableMemory === 'function' ? process.availableMemory() : os.freemem();
+    return this.limit.bytes ?? (this.onProcessor ? free / 2 : CARD_BYTES);
+  }
+
+  /** On this machine at any time: for choices that a picture's pixels depend on, so that they are the same tomorrow. */
+  always(): number {
+    const constrained = typeof process.constrainedMemory === 'function' ? process.constrainedMemory() : 0;
+    // Without a limit it is 0 or astronomic.
+    const total = constrained > 0 ? Math.min(constrained, os.totalmem()) : os.totalmem();
+    return this.limit.bytes ?? (this.onProcessor ? total / 4 : CARD_BYTES);
+  }
+
+  get onProcessor(): boolean {
+    return this.provider === 'cpu';
+  }
+}
