@@ -43,7 +43,7 @@ export const evaluate: NodeSpec = {
       name: 'noun',
       label: 'Noun',
       help: 'The word of the prompt to look for.',
-      defaultNote: "the prompt's domain",
+      defaultNote: 'the domain',
     },
     {
       kind: 'integer',
