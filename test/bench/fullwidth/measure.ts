@@ -5,7 +5,7 @@
  * - verify: digests, and sessions that open;
  * - one step of the UNet: a row, two decoder rows of one encoder row (fan-out), the same with swapped keys and values and contrast
  *   in query slices, as ratios of the plain row;
- * - a transfer of `--steps` steps.
+ * - a transfer of `--steps` steps at 8 × `--side` pixels.
  * Prints one line a part, and everything as JSON at the end.
  */
 import { spawnSync } from 'node:child_process';
@@ -18,6 +18,7 @@ import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
 import { type DecoderRow, FREEU_OFF, type Share, Unet, type UnetRow } from '../../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
+import { LoadedCheckpoint } from '../../../extension/engine/run/loadedCheckpoint';
 import { root } from '../../support/mini';
 
 const { values, positionals } = parseArgs({
@@ -48,12 +49,7 @@ const parts: Record<string, () => Promise<Record<string, unknown>>> = {
   async verify() {
     await library.verify(ID);
     const digested = seconds();
-    const sessions = inProcessSessions();
-    const checkpoint = await library.open(ID);
-    for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) {
-      await sessions.load(part, path.join(checkpoint.folder, checkpoint[part].path), { provider: values.provider });
-      await sessions.release(part);
-    }
+    await LoadedCheckpoint.open(await library.open(ID), inProcessSessions(), values.provider).tryAll();
     return { seconds: seconds(), digestSeconds: digested };
   },
   async step() {
@@ -109,7 +105,7 @@ const parts: Record<string, () => Promise<Record<string, unknown>>> = {
         'transfer',
         ...['--structure', path.join(images, 'giraffe.png'), '--appearance', path.join(images, 'zebra.png')],
         ...['--domain', 'animal', '--checkpoint', ID, '--out', out, '--steps', String(steps), '--skip', '0'],
-        ...['--provider', values.provider, '--no-masks', '--no-cache'],
+        ...['--provider', values.provider, '--no-masks', '--no-cache', '--size', `${8 * side}x${8 * side}`],
       ],
       { encoding: 'utf8', env: { ...process.env, WEFT_HOME: home } },
     );
