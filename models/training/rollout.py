@@ -48,9 +48,10 @@ def both(first, second):
 class Couples:
     """A pool of `size` couples at different steps. Latents are [size, 2, 16, 16, 16]: one for each of the couple's two pictures."""
 
-    def __init__(self, quads, size, rng, with_pictures=0.0, anywhere=True):
-        """`with_pictures`: share of the couples drawn from the quads whose pictures were kept; their outputs are put into `finished`."""
-        self.quads, self.size, self.rng, self.with_pictures, self.finished = quads, size, rng, with_pictures, []
+    def __init__(self, quads, size, rng, with_pictures=0.0, anywhere=True, ideal=0.0):
+        """`with_pictures`: share of the couples drawn from the quads whose pictures were kept; their outputs are put into `finished`.
+        `ideal`: share of the later couples that begin, like those of a fresh pool, somewhere on an ideal transfer's way."""
+        self.quads, self.size, self.rng, self.with_pictures, self.ideal, self.finished = quads, size, rng, with_pictures, ideal, []
         self.pictures, self.truths, self.outputs, self.noises = (torch.zeros(size, 2, 16, 16, 16) for _ in range(4))
         self.masks, self.weights = torch.zeros(size, 2, 1, 16, 16), torch.zeros(size, 2, 1, 16, 16)
         self.labels = torch.zeros(size, 2, 16, 16, 16)
@@ -137,4 +138,4 @@ class Couples:
             slot = slots[row]
             if self.with_pictures and self.whole[slot] and self.quads.pictured[self.quad[slot]]:
                 self.finished.append((self.quad[slot], self.look[slot], output[[row, count + row]].half().numpy()))
-            self.begin(slot)
+            self.begin(slot, self.rng.random() < self.ideal)

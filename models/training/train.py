@@ -38,6 +38,7 @@ def parse_arguments():
     parser.add_argument('--couples', type=int, default=7, help='couples in a batch: four rows, two transfers each')
     parser.add_argument('--plain', type=float, default=0.08, help='share of plain batches')
     parser.add_argument('--pool', type=int, default=42, help='couples in flight, a worker')
+    parser.add_argument('--ideal', type=float, default=0.5, help="share of couples that begin on an ideal transfer's way, without own errors")
     parser.add_argument('--ema', type=float, default=0.998)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--seed', type=int, default=0)
@@ -58,7 +59,7 @@ class Worker:
         swapped, crossed = guided_layers(network['unet'])
         for layer in [*swapped, crossed]:
             layer.keep_map = True
-        self.pool = Couples(self.quads, arguments.pool, self.rng)
+        self.pool = Couples(self.quads, arguments.pool, self.rng, ideal=arguments.ideal)
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, betas=(0.9, 0.99), weight_decay=1e-3, fused=True)
         if state.get('optimizer'):
             self.optimizer.load_state_dict(state['optimizer'])

@@ -22,7 +22,7 @@ import { CheckpointParts, type Part } from './checkpointParts';
 import { previewSamples } from './previewSamples';
 import { type MemoryLimit } from './workingMemory';
 
-/** What decoding takes for each pixel, measured on Stable Diffusion 1.5's VAE: about eight maps of its 128 channels at full size. */
+/** What decoding takes for each pixel, an estimate for Stable Diffusion 1.5's VAE: about eight float32 maps of its 128 channels at full size. */
 const DECODER_BYTES = 4096;
 const VAE_VERSION = 1;
 const CONTEXT_VERSION = 1;
