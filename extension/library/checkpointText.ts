@@ -1,13 +1,5 @@
 /** What is said of checkpoints and downloads in the view, in pickers and in dialogs. */
-import { type CheckpointInfo, type KnownCheckpoint } from '../protocol/engine';
-
-/** How far a download is that runs in this window. */
-export interface DownloadProgress {
-  phase: 'downloading' | 'importing';
-  bytes: number;
-  total: number;
-  bytesPerSecond?: number;
-}
+import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../protocol/engine';
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1e6) return `${Math.round(bytes / 1e3)} KB`;
@@ -57,7 +49,7 @@ export function removalQuestion({ title, disk, size }: CheckpointInfo): { messag
 }
 
 /** The part of a download that is there, for the view. */
-export function downloadState(known: KnownCheckpoint, progress: DownloadProgress | undefined): string {
+export function downloadState(known: KnownCheckpoint, progress: Omit<DownloadProgress, 'name'> | undefined): string {
   if (progress?.phase === 'importing') return 'importing';
   const { bytes, total } = progress ?? { bytes: known.doneBytes, total: known.bytes };
   const percent = total > 0 ? Math.min(100, Math.floor((100 * bytes) / total)) : 0;
@@ -66,7 +58,7 @@ export function downloadState(known: KnownCheckpoint, progress: DownloadProgress
   return known.state === 'downloading' ? `${part} · another window is at it` : `paused at ${part}`;
 }
 
-function rateText({ bytes, total, bytesPerSecond }: DownloadProgress): string {
+function rateText({ bytes, total, bytesPerSecond }: Omit<DownloadProgress, 'name'>): string {
   if (bytesPerSecond === undefined || bytesPerSecond <= 0) return '';
   return `, ${(bytesPerSecond / 1e6).toFixed(1)} MB/s, ${formatDuration((total - bytes) / bytesPerSecond)} left`;
 }

@@ -1,9 +1,8 @@
 import * as vscode from 'vscode';
-import { type CheckpointInfo, type EngineEvent, type KnownCheckpoint } from '../protocol/engine';
+import { type CheckpointInfo, type DownloadProgress, type EngineEvent, type KnownCheckpoint } from '../protocol/engine';
 import { reportError } from '../protocol/errors';
 import { type EngineHandle } from '../runs/engineHandle';
 import { settings } from '../runs/settings';
-import { type DownloadProgress } from './checkpointText';
 
 /** Importing rewrites gigabytes. */
 const ADD_TIMEOUT_MS = 60 * 60 * 1000;
@@ -74,7 +73,7 @@ export class Checkpoints implements vscode.Disposable {
 
   /** Fetches and imports, to the end or until it is paused. */
   async download(name: string, acceptedLicence: string | undefined): Promise<CheckpointInfo> {
-    this.downloads.set(name, { phase: 'downloading', bytes: 0, total: 0 });
+    this.downloads.set(name, { name, phase: 'downloading', bytes: 0, total: 0 });
     this.changes.fire();
     try {
       for (let attempt = 1; ; attempt++) {
@@ -125,9 +124,8 @@ export class Checkpoints implements vscode.Disposable {
 
   private receive(event: EngineEvent): void {
     if (event.event !== 'download' || !this.downloads.has(event.name)) return;
-    const { name, phase, bytes, total, bytesPerSecond } = event;
-    this.downloads.set(name, { phase, bytes, total, ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) });
-    this.progresses.fire(name);
+    this.downloads.set(event.name, event);
+    this.progresses.fire(event.name);
   }
 
   private async ask(): Promise<CheckpointInfo[]> {

@@ -249,6 +249,17 @@ export interface SweepSide {
   labels: string[];
 }
 
+/** How far a checkpoint's download is. */
+export interface DownloadProgress {
+  name: string;
+  phase: 'downloading' | 'importing';
+  /** File at work, relative. */
+  file?: string;
+  bytes: number;
+  total: number;
+  bytesPerSecond?: number;
+}
+
 export type EngineEvent =
   /** A sweep begins: how its cells lie. */
   | { event: 'sweep'; runId: string; node: string; columns: SweepSide; rows?: SweepSide }
@@ -267,16 +278,7 @@ export type EngineEvent =
       message?: string;
     }
   | { event: 'log'; level: 'info' | 'warn' | 'error'; message: string }
-  | {
-      event: 'download';
-      name: string;
-      phase: 'downloading' | 'importing';
-      /** File at work, relative. */
-      file?: string;
-      bytes: number;
-      total: number;
-      bytesPerSecond?: number;
-    }
+  | ({ event: 'download' } & DownloadProgress)
   /** What importing or verifying is at. */
   | { event: 'checkpoint'; id: string; message: string }
   /** The nodes that will be visited, in order. */

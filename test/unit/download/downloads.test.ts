@@ -4,12 +4,9 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DigestMemory } from '../../../extension/engine/checkpoints/digestMemory';
-import {
-  type DownloadProgress,
-  Downloads,
-  type DownloadsOptions,
-} from '../../../extension/engine/checkpoints/download/downloads';
+import { Downloads, type DownloadsOptions } from '../../../extension/engine/checkpoints/download/downloads';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
+import { type DownloadProgress } from '../../../extension/protocol/engine';
 import { readModel } from '../../../extension/engine/onnx/modelFile';
 import { rewriteUnetGraph } from '../../../extension/engine/onnx/surgery/rewriteUnet';
 import { WeftError } from '../../../extension/protocol/errors';

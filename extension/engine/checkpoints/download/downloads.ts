@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { type CheckpointInfo, type KnownCheckpoint } from '../../../protocol/engine';
+import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../../protocol/engine';
 import { WeftError } from '../../../protocol/errors';
 import { stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
@@ -31,16 +31,6 @@ export interface DownloadRequest {
   mirror?: string;
   proxy?: ProxySettings;
   offline?: boolean;
-}
-
-export interface DownloadProgress {
-  name: string;
-  phase: 'downloading' | 'importing';
-  /** File at work. */
-  file?: string;
-  bytes: number;
-  total: number;
-  bytesPerSecond?: number;
 }
 
 export interface DownloadsOptions {
