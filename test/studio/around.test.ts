@@ -60,7 +60,7 @@ describe('the Explorer', () => {
     const selected = workbench.page.locator('.explorer-folders-view .monaco-list-row[aria-selected="true"]');
     await expect.poll(() => selected.count()).toBe(2);
     await workbench.file('zebra.png').click({ button: 'right' });
-    await workbench.page.locator('.monaco-menu .action-label', { hasText: 'Run Transfer' }).click();
+    await workbench.choose('Run Transfer');
     await workbench.pick('Weft: Structure', 'giraffe.png');
     await workbench.pick('Weft: Domain', 'animal');
     const progress = workbench.notification('Weft: giraffe-zebra');

@@ -46,24 +46,22 @@ export class Workbench {
     return workbench;
   }
 
-  /** A file opened before the extension is registered opens as text and stays so. */
+  /**
+   * Opens a graph until the studio takes it. A window registers an extension's commands before its editors: a graph that is opened
+   * between the two opens as text and stays so.
+   */
   private async waitForExtension(): Promise<void> {
+    const text = this.page.locator('.editor-instance .monaco-editor');
+    const studio = this.page.locator('iframe.webview');
     for (const until = Date.now() + 90_000; Date.now() < until;) {
-      await this.page.keyboard.press('F1');
-      await this.palette.fill('>Weft: Show Output');
-      const row = this.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Weft: Show Output' });
-      const there = await row
-        .first()
-        .waitFor({ timeout: 3_000 })
-        .then(
-          () => true,
-          () => false,
-        );
-      await this.page.keyboard.press('Escape');
-      await this.palette.waitFor({ state: 'hidden' });
+      await this.openFile('empty.weft.json');
+      await text.or(studio).first().waitFor();
+      const there = (await studio.count()) > 0;
+      await this.command('View: Close All Editors');
+      await this.tab('empty.weft.json').waitFor({ state: 'detached' });
       if (there) return;
     }
-    throw new Error('The extension did not register its commands.');
+    throw new Error('The extension did not register its editor.');
   }
 
   async close(): Promise<void> {
@@ -138,6 +136,13 @@ export class Workbench {
     await this.find('Control+P', name, path.basename(name));
     await this.page.keyboard.press('Enter');
     await this.tab(path.basename(name)).waitFor();
+  }
+
+  /** Takes an item of the menu that is open; by a key, since a menu is deaf to clicks for a moment after it opened. */
+  async choose(text: string): Promise<void> {
+    await this.page.locator('.monaco-menu .action-item', { hasText: text }).hover();
+    await this.page.locator('.monaco-menu .action-item.focused', { hasText: text }).waitFor();
+    await this.page.keyboard.press('Enter');
   }
 
   /** A row of the Explorer. */
