@@ -4,7 +4,8 @@ import { withEngine } from './execute';
 
 /** Trials of several providers, each in a process of its own, on a busy machine. */
 const TRIALS_MS = 400_000;
-const FIND_MS = 60_000;
+/** Several small answers of a server that may be slow. */
+const FIND_MS = 180_000;
 
 /** `weft devices`: one provider after another, the preferred one first; a star marks what `auto` takes. */
 export async function listDevices(probe: boolean): Promise<void> {
@@ -27,14 +28,17 @@ function requireCuda(library: string): void {
 /** `weft devices install cuda`. */
 export async function installDevice(library: string, flags: { yes?: boolean; index?: string }): Promise<void> {
   requireCuda(library);
-  const index = flags.index ?? process.env.WEFT_NUGET_INDEX;
+  const source = flags.index === undefined ? {} : { index: flags.index };
   await withEngine(async (engine) => {
-    const { url, bytes, installed } = await engine.request('devices.cuda', { index }, FIND_MS);
+    const { url, bytes, installed } = await engine.request('devices.cuda', source, FIND_MS);
     process.stderr.write(
       `onnxruntime's CUDA library${installed ? ' (installed already)' : ''}: ${Math.round(bytes / 1e6)} MB from ${new URL(url).host}.\n`,
     );
     if (!flags.yes && !(await agreed())) throw new WeftError('interrupted', 'Nothing was fetched.');
-    await engine.request('devices.cuda.install', { index }, 0);
+    await engine.pausable(
+      () => engine.request('devices.cuda.pause', {}),
+      () => engine.request('devices.cuda.install', source, 0),
+    );
   });
   process.stdout.write('Installed. See `weft devices` for what it offers.\n');
 }

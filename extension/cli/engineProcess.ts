@@ -60,6 +60,19 @@ export class EngineProcess {
     return this.interruptible(params.run.runId, () => this.request('sweep', params, 0), 'finished cells are kept');
   }
 
+  /** Work that an interrupt (Ctrl+C) pauses: what came stays for the next time. */
+  async pausable<T>(pause: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+    const interrupt = (): void => void pause().catch(() => undefined);
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
+    try {
+      return await work();
+    } finally {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    }
+  }
+
   private async interruptible<T>(runId: string, work: () => Promise<T>, kept: string): Promise<T> {
     let interrupts = 0;
     const interrupt = (): void => {

@@ -3,7 +3,6 @@ import * as path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
-import { type EngineProcess } from './engineProcess';
 import { withEngine } from './execute';
 
 export interface DownloadFlags {
@@ -132,16 +131,18 @@ export async function downloadModel(nameOrFile: string, flags: DownloadFlags): P
       );
     const accepted = checkpoint.licenceAccepted || (await acceptLicence(checkpoint, flags));
     if (!accepted) throw new WeftError('graph', 'The licence was not accepted: nothing was downloaded.');
-    return pausable(engine, name, () =>
-      engine.request(
-        'models.download',
-        {
-          name,
-          acceptedLicence: checkpoint.licence.id,
-          ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
-        },
-        0,
-      ),
+    return engine.pausable(
+      () => engine.request('models.pause', { name }),
+      () =>
+        engine.request(
+          'models.download',
+          {
+            name,
+            acceptedLicence: checkpoint.licence.id,
+            ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
+          },
+          0,
+        ),
     );
   });
   tellAdded(info);
@@ -165,19 +166,6 @@ async function confirm(question: string): Promise<boolean> {
     return /^(y|yes)$/i.test((await terminal.question(question)).trim());
   } finally {
     terminal.close();
-  }
-}
-
-/** An interrupt (Ctrl+C) pauses: what came stays for the next time. */
-async function pausable<T>(engine: EngineProcess, name: string, work: () => Promise<T>): Promise<T> {
-  const pause = (): void => void engine.request('models.pause', { name }).catch(() => undefined);
-  process.on('SIGINT', pause);
-  process.on('SIGTERM', pause);
-  try {
-    return await work();
-  } finally {
-    process.off('SIGINT', pause);
-    process.off('SIGTERM', pause);
   }
 }
 

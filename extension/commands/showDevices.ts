@@ -6,7 +6,8 @@ import { type Command } from './command';
 
 /** Each provider is tried in a process of its own, on a busy machine slowly. */
 const TRIALS_MS = 400_000;
-const FIND_MS = 60_000;
+/** Several small answers of a server that may be slow. */
+const FIND_MS = 180_000;
 
 interface Item extends vscode.QuickPickItem {
   act(): unknown;
@@ -81,8 +82,8 @@ async function itemsOf(services: Services, devices: Device[]): Promise<Item[]> {
 }
 
 async function fetchCuda({ engine }: Services): Promise<void> {
-  const index = vscode.workspace.getConfiguration('weft').get<string>('nugetIndex')?.trim() || undefined;
-  const { url, bytes } = await engine.request('devices.cuda', { index }, FIND_MS);
+  const source = settings.nuget();
+  const { url, bytes } = await engine.request('devices.cuda', source, FIND_MS);
   const fetchIt = 'Fetch';
   const answer = await vscode.window.showInformationMessage(
     `Fetch onnxruntime's CUDA library (${Math.round(bytes / 1e6)} MB) from ${new URL(url).host}?`,
@@ -94,15 +95,21 @@ async function fetchCuda({ engine }: Services): Promise<void> {
   );
   if (answer !== fetchIt) return;
   await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: "Weft: fetching onnxruntime's CUDA library" },
-    async (progress) => {
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: "Weft: fetching onnxruntime's CUDA library (Cancel pauses)",
+      cancellable: true,
+    },
+    async (progress, token) => {
       const listening = engine.onEvent((event) => {
         if (event.event === 'log') progress.report({ message: event.message });
       });
+      const cancel = token.onCancellationRequested(() => void engine.request('devices.cuda.pause', {}));
       try {
-        await engine.request('devices.cuda.install', { index }, 0);
+        await engine.request('devices.cuda.install', source, 0);
       } finally {
         listening.dispose();
+        cancel.dispose();
       }
     },
   );

@@ -34,7 +34,12 @@ function runtimePackage(): string {
 const runtimeManifest = runtimePackage();
 const { version: runtime } = JSON.parse(fs.readFileSync(runtimeManifest, 'utf8')) as { version: string };
 const home = weftHome();
-const cuda = new CudaLibrary({ home, version: runtime, runtimeFolder: path.dirname(runtimeManifest) });
+const cuda = new CudaLibrary({
+  home,
+  version: runtime,
+  runtimeFolder: path.dirname(runtimeManifest),
+  userAgent: `weft/${manifest.version}`,
+});
 // For this process, its worker and the processes that try providers.
 if (cuda.installed()) process.env.WEFT_ONNXRUNTIME ??= cuda.folder;
 const devices = new Devices({

@@ -180,6 +180,12 @@ export interface DownloadSettings {
   offline?: boolean;
 }
 
+/** Where onnxruntime's CUDA library is fetched from, and through what. */
+export interface NugetSource extends Pick<DownloadSettings, 'proxy' | 'offline'> {
+  /** Index of another NuGet than the environment's or the public one. */
+  index?: string;
+}
+
 /** Something to compute on, as a trial on this machine found it. */
 export interface Device {
   /** onnxruntime's name. */
@@ -228,10 +234,12 @@ export interface EngineRequests extends InspectRequests {
   };
   /** Tells what the machine offers to compute on, in sentences. */
   devices: { params: { probe?: boolean }; result: Device[] };
-  /** onnxruntime's CUDA library: where it would come from and how large it is. `index`: another NuGet than the public one. */
-  'devices.cuda': { params: { index?: string }; result: { url: string; bytes: number; installed: boolean } };
+  /** onnxruntime's CUDA library: where it would come from and how large it is. */
+  'devices.cuda': { params: NugetSource; result: { url: string; bytes: number; installed: boolean } };
   /** Fetches and checks it; progress comes as log events. It is used by the next engine that starts. */
-  'devices.cuda.install': { params: { index?: string }; result: { bytes: number } };
+  'devices.cuda.install': { params: NugetSource; result: { bytes: number } };
+  /** Stops fetching it; what came is kept for the next time. */
+  'devices.cuda.pause': { params: Record<string, never>; result: { paused: boolean } };
   'devices.cuda.remove': { params: Record<string, never>; result: { removed: boolean } };
   ping: { params: Record<string, never>; result: { rssBytes: number } };
   /** Finish or cancel what runs, then end the process. */

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type DownloadSettings } from '../protocol/engine';
+import { type DownloadSettings, type NugetSource } from '../protocol/engine';
 import { type StudioSettings } from '../protocol/studio';
 
 const read = <T>(name: string, fallback: T, scope?: vscode.Uri): T =>
@@ -22,20 +22,13 @@ export const settings = {
   stopGraceMs: (): number => Math.max(0, read('stopGraceSeconds', 10)) * 1000,
   /** Where checkpoints are downloaded from, and through what: Weft's own settings, and VS Code's of the network. */
   download: (): DownloadSettings => {
-    const http = vscode.workspace.getConfiguration('http');
     const mirror = read('mirror', '').trim();
-    const proxy = http.get<string>('proxy', '').trim();
-    const noProxy = http.get<string[]>('noProxy', []).join(',');
-    const off = http.get<string>('proxySupport') === 'off';
-    return {
-      ...(mirror === '' ? {} : { mirror }),
-      offline: read('offline', false),
-      proxy: {
-        ...(off ? { url: 'off' } : proxy === '' ? {} : { url: proxy }),
-        ...(noProxy === '' ? {} : { noProxy }),
-        strictTls: http.get<boolean>('proxyStrictSSL', true),
-      },
-    };
+    return { ...(mirror === '' ? {} : { mirror }), ...network() };
+  },
+  /** Where onnxruntime's CUDA library is fetched from, and through what. */
+  nuget: (): NugetSource => {
+    const index = read('nugetIndex', '').trim();
+    return { ...(index === '' ? {} : { index }), ...network() };
   },
   /** A minute at least: what is being looked at asks the engine now and then. */
   idleMs: (): number => clamp(read('keepWarmMinutes', 20), 1, 1440) * 60_000,
@@ -48,3 +41,19 @@ export const settings = {
 };
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
+
+/** Whether the network may be used, and VS Code's own settings of the way there. */
+function network(): Pick<DownloadSettings, 'offline' | 'proxy'> {
+  const http = vscode.workspace.getConfiguration('http');
+  const proxy = http.get<string>('proxy', '').trim();
+  const noProxy = http.get<string[]>('noProxy', []).join(',');
+  const off = http.get<string>('proxySupport') === 'off';
+  return {
+    offline: read('offline', false),
+    proxy: {
+      ...(off ? { url: 'off' } : proxy === '' ? {} : { url: proxy }),
+      ...(noProxy === '' ? {} : { noProxy }),
+      strictTls: http.get<boolean>('proxyStrictSSL', true),
+    },
+  };
+}

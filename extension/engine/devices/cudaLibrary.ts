@@ -3,14 +3,18 @@
  * demand into a copy of onnxruntime's package below WEFT_HOME, so that the extension's own folder stays as it was signed, and is
  * removed with that folder.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type ReadableStream } from 'node:stream/web';
 import * as yauzl from 'yauzl';
+import { type NugetSource } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
+import { defaultTimeouts, HttpClient, type HttpTimeouts, isPlain } from '../network/http';
+import { fetchJson } from '../network/json';
+import { holderOf, takeLock } from '../network/lock';
+import { offlineBecause } from '../network/offline';
+import { defaultPolicy, partBytes, transfer, type TransferPolicy } from '../network/transfer';
 
 export const NUGET_INDEX = 'https://api.nuget.org/v3/index.json';
 const PACKAGE = 'microsoft.ml.onnxruntime.gpu.linux';
@@ -19,50 +23,39 @@ const inPackage = (name: string): string => `runtimes/linux-x64/native/${name}`;
 /** The library unpacked is a few times the size of its package, and both are there for a while. */
 const ROOM = 5;
 
+const OTHERWISE =
+  'Name another NuGet that has it (the setting weft.nugetIndex, WEFT_NUGET_INDEX or --index), or compute on webgpu.';
+
 export interface CudaLibraryOptions {
   home: string;
   /** Version of onnxruntime. */
   version: string;
   /** Folder of the onnxruntime-node package that comes with Weft. */
   runtimeFolder: string;
+  userAgent?: string;
   platform?: string;
   arch?: string;
+  env?: NodeJS.ProcessEnv;
+  freeBytes?(folder: string): number;
+  policy?: TransferPolicy;
+  timeouts?: HttpTimeouts;
+}
+
+/** What becomes of a fetch, for the person who waits. */
+export interface FetchNews {
+  onProgress(sentence: string): void;
+  onWarning(sentence: string): void;
 }
 
 export interface CudaPackage {
-  url: string;
+  url: URL;
   bytes: number;
-  /** SHA-512, base64, as NuGet's catalogue states it. */
+  /** As NuGet's catalogue states it, in hexadecimal. */
   sha512: string;
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
-
-async function get(url: string, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
-  let answer: Response;
-  try {
-    answer = await fetch(url, { headers, signal });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    const { cause } = error as { cause?: { message?: string } };
-    throw new WeftError(
-      'internal',
-      `${new URL(url).host} can't be reached (${cause?.message ?? String(error)}). Check the network, or name a mirror of NuGet (WEFT_NUGET_INDEX, or the setting weft.nugetIndex).`,
-    );
-  }
-  if (!answer.ok)
-    throw new WeftError('internal', `${new URL(url).host} answered ${answer.status} for ${new URL(url).pathname}.`);
-  return answer;
-}
-
-const json = async (url: string): Promise<Record<string, unknown>> => {
-  try {
-    return (await (await get(url)).json()) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof WeftError) throw error;
-    throw new WeftError('internal', `${url} did not answer with JSON: it is no NuGet index (version 3).`);
-  }
-};
+const network = (message: string): WeftError => new WeftError('network', message);
 
 export class CudaLibrary {
   constructor(private readonly options: CudaLibraryOptions) {}
@@ -89,49 +82,133 @@ export class CudaLibrary {
       );
   }
 
-  /** Where the library is, how large, and its digest: two small requests to NuGet's catalogue. */
-  async find(index = NUGET_INDEX): Promise<CudaPackage> {
+  /**
+   * Where the library is, how large, and its digest: two or three small requests to NuGet's catalogue.
+   * @throws WeftError `graph` for a platform without one, `network` when the catalogue can't be had or lacks it.
+   */
+  async find(source: NugetSource = {}, signal = new AbortController().signal): Promise<CudaPackage> {
     this.requireLinux();
-    const { version } = this.options;
-    const { resources } = (await json(index)) as { resources?: { '@id': string; '@type': string }[] };
-    const place = (type: string): string => {
-      const found = resources?.find((resource) => resource['@type'] === type)?.['@id'];
-      if (found === undefined)
-        throw new WeftError('internal', `${index} is no NuGet index (version 3): it has no ${type}.`);
-      return found.endsWith('/') ? found : `${found}/`;
-    };
-    const leaf = await json(`${place('RegistrationsBaseUrl')}${PACKAGE}/${version}.json`);
-    const entry = typeof leaf['catalogEntry'] === 'string' ? await json(leaf['catalogEntry']) : leaf['catalogEntry'];
-    const { packageHash, packageHashAlgorithm, packageSize } = (entry ?? {}) as Record<string, unknown>;
-    if (typeof packageHash !== 'string' || packageHashAlgorithm !== 'SHA512' || typeof packageSize !== 'number')
-      throw new WeftError('internal', `NuGet's catalogue states no SHA-512 and size for ${PACKAGE} ${version}.`);
-    const url = `${place('PackageBaseAddress/3.0.0')}${PACKAGE}/${version}/${PACKAGE}.${version}.nupkg`;
-    return { url, bytes: packageSize, sha512: packageHash };
+    const index = this.indexOf(source);
+    this.requireOnline(source, index);
+    return this.withClient(source, (client) => this.findIn(client, index, signal));
   }
 
-  /** Fetches, checks and unpacks the library. An interrupted download goes on where it stopped. */
-  async install(found: CudaPackage, onProgress: (message: string) => void, signal?: AbortSignal): Promise<void> {
-    this.requireLinux();
-    fs.mkdirSync(this.runtimes, { recursive: true });
-    const { bavail, bsize } = fs.statfsSync(this.runtimes);
-    if (bavail * bsize < ROOM * found.bytes)
-      throw new WeftError(
-        'internal',
-        `The CUDA library needs ${megabytes(ROOM * found.bytes)} of disk for a while; ${this.runtimes} has ${megabytes(bavail * bsize)}.`,
+  private async findIn(client: HttpClient, index: URL, signal: AbortSignal): Promise<CudaPackage> {
+    const { version, policy } = this.options;
+    const json = (url: URL, otherwiseIt: string): Promise<Record<string, unknown>> =>
+      fetchJson(client, { url, otherwiseIt, otherwise: OTHERWISE, signal }, policy);
+    const none = 'no NuGet index (version 3)';
+    const { resources } = (await json(index, none)) as { resources?: { '@id'?: unknown; '@type'?: unknown }[] };
+    const place = (type: string): string => {
+      const found = Array.isArray(resources) ? resources.find((each) => each['@type'] === type)?.['@id'] : undefined;
+      if (typeof found !== 'string') throw network(`${index.href} is ${none}: it has no ${type}. ${OTHERWISE}`);
+      return found.endsWith('/') ? found : `${found}/`;
+    };
+    const at = (text: string): URL => linked(text, index);
+    const leaf = await json(at(`${place('RegistrationsBaseUrl')}${PACKAGE}/${version}.json`), 'no entry of a package');
+    const { catalogEntry } = leaf;
+    const entry =
+      typeof catalogEntry === 'string' ? await json(at(catalogEntry), 'no entry of a package') : catalogEntry;
+    const { packageHash, packageHashAlgorithm, packageSize } = (entry ?? {}) as Record<string, unknown>;
+    const sha512 = typeof packageHash === 'string' ? Buffer.from(packageHash, 'base64').toString('hex') : '';
+    if (sha512.length !== 128 || packageHashAlgorithm !== 'SHA512' || !Number.isSafeInteger(packageSize))
+      throw network(
+        `The catalogue of ${index.host} states no SHA-512 and size for ${PACKAGE} ${version}. ${OTHERWISE}`,
       );
-    const file = path.join(this.runtimes, `${PACKAGE}.${this.options.version}.nupkg.part`);
-    await download(found, file, onProgress, signal);
-    const digest = createHash('sha512');
-    for await (const chunk of fs.createReadStream(file, { highWaterMark: 4 << 20 })) digest.update(chunk as Buffer);
-    const sha512 = digest.digest('base64');
-    if (sha512 !== found.sha512) {
-      fs.rmSync(file, { force: true });
-      throw new WeftError(
-        'internal',
-        `The CUDA library that arrived is not the one NuGet's catalogue describes (SHA-512 ${sha512} instead of ${found.sha512}); it was deleted. Fetch it again.`,
+    const url = at(`${place('PackageBaseAddress/3.0.0')}${PACKAGE}/${version}/${PACKAGE}.${version}.nupkg`);
+    return { url, bytes: packageSize as number, sha512 };
+  }
+
+  private get env(): NodeJS.ProcessEnv {
+    return this.options.env ?? process.env;
+  }
+
+  private indexOf({ index }: NugetSource): URL {
+    const text = index ?? (this.env['WEFT_NUGET_INDEX']?.trim() || NUGET_INDEX);
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+      throw new WeftError('graph', `The NuGet index "${text}" is no address. Write it like ${NUGET_INDEX}.`);
+    return url;
+  }
+
+  private requireOnline({ offline }: NugetSource, index: URL): void {
+    const reason = offlineBecause(offline, this.env);
+    if (reason !== undefined)
+      throw network(
+        `Weft is told to stay offline (${reason}), so nothing was asked of ${index.host}. Change that to fetch onnxruntime's CUDA library, or compute on webgpu.`,
       );
+  }
+
+  private async withClient<T>({ proxy }: NugetSource, work: (client: HttpClient) => Promise<T>): Promise<T> {
+    const { timeouts = defaultTimeouts, userAgent = 'weft' } = this.options;
+    const client = new HttpClient(proxy ?? {}, timeouts, userAgent);
+    try {
+      return await work(client);
+    } finally {
+      await client.close();
     }
-    onProgress('Unpacking.');
+  }
+
+  /**
+   * Finds, fetches, checks and unpacks the library. What an interruption leaves is gone on from.
+   * @throws WeftError as {@link find}; `checkpoint` for a full disk or other bytes than the catalogue's; `interrupted` by the signal.
+   */
+  async install(
+    source: NugetSource,
+    news: FetchNews,
+    signal = new AbortController().signal,
+  ): Promise<{ bytes: number }> {
+    const found = await this.find(source, signal);
+    const index = this.indexOf(source);
+    if (isPlain(index))
+      news.onWarning(
+        `${index.host} is reached without encryption: anyone on the way can change the library and the digest it is held against.`,
+      );
+    const lockFile = path.join(this.runtimes, '.cuda.lock');
+    const lock = takeLock(lockFile);
+    if (lock === undefined)
+      throw new WeftError(
+        'graph',
+        `Another Weft on this machine is fetching onnxruntime's CUDA library (process ${holderOf(lockFile)?.pid}). Wait for it, or end it there.`,
+      );
+    try {
+      await this.fetch(found, source, news, signal);
+    } finally {
+      lock.release();
+    }
+    return { bytes: found.bytes };
+  }
+
+  private async fetch(found: CudaPackage, source: NugetSource, news: FetchNews, signal: AbortSignal): Promise<void> {
+    const file = path.join(this.runtimes, `${PACKAGE}.${this.options.version}.nupkg`);
+    this.requireSpace(found, file);
+    let told = -1;
+    await this.withClient(source, (client) =>
+      transfer(
+        client,
+        {
+          url: found.url,
+          target: file,
+          name: "onnxruntime's CUDA library",
+          bytes: found.bytes,
+          sha512: found.sha512,
+          publisher: { statedBy: "NuGet's catalogue", otherwise: OTHERWISE },
+          most: found.bytes,
+          state: {},
+          signal,
+          onBytes: (bytes) => {
+            const percent = Math.floor((100 * bytes) / found.bytes);
+            if (percent >= told && percent < told + 5 && bytes < found.bytes) return;
+            told = percent;
+            news.onProgress(`Fetched ${megabytes(bytes)} of ${megabytes(found.bytes)} (${percent} %).`);
+          },
+          onNote: (sentence) => news.onWarning(sentence),
+          onState: () => {},
+        },
+        this.options.policy ?? defaultPolicy,
+      ),
+    );
+    news.onProgress('Unpacking.');
     const work = path.join(this.runtimes, `.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
     try {
       await this.stage(work, file);
@@ -139,9 +216,20 @@ export class CudaLibrary {
       fs.renameSync(work, this.folder);
     } finally {
       fs.rmSync(work, { recursive: true, force: true });
+      fs.rmSync(file, { force: true });
     }
-    fs.rmSync(file, { force: true });
     this.removeOthers();
+  }
+
+  private requireSpace({ bytes }: CudaPackage, file: string): void {
+    const free = (this.options.freeBytes ?? freeBytes)(this.runtimes);
+    const needed = ROOM * bytes - partBytes(file);
+    if (free < needed)
+      throw new WeftError(
+        'checkpoint',
+        `onnxruntime's CUDA library needs ${megabytes(needed)} free for a while on the disk of ${this.options.home}, but ${megabytes(free)} are. ` +
+          'Free some, or point WEFT_HOME at another disk.',
+      );
   }
 
   /** onnxruntime looks for its providers beside itself: both go into one folder. */
@@ -164,7 +252,10 @@ export class CudaLibrary {
     try {
       zip = await yauzl.openPromise(file, { autoClose: false });
     } catch (error) {
-      throw new WeftError('internal', `The CUDA library's package can't be opened: ${(error as Error).message}.`);
+      throw new WeftError(
+        'checkpoint',
+        `The package of onnxruntime's CUDA library can't be opened: ${(error as Error).message}. ${OTHERWISE}`,
+      );
     }
     try {
       for await (const entry of zip.eachEntry()) {
@@ -177,7 +268,10 @@ export class CudaLibrary {
       zip.close();
     }
     if (missing.size > 0)
-      throw new WeftError('internal', `The package of NuGet lacks ${[...missing].map(inPackage).join(', ')}.`);
+      throw new WeftError(
+        'checkpoint',
+        `The package of onnxruntime's CUDA library lacks ${[...missing].map(inPackage).join(', ')}. ${OTHERWISE}`,
+      );
   }
 
   /** Removes the library; true if there was one. */
@@ -188,7 +282,7 @@ export class CudaLibrary {
     return there;
   }
 
-  /** Copies for other versions of onnxruntime are of no use any more. */
+  /** Copies for other versions of onnxruntime, and what a paused download left, are of no use any more. */
   private removeOthers(): void {
     let names: string[] = [];
     try {
@@ -197,65 +291,23 @@ export class CudaLibrary {
       // there is none
     }
     for (const name of names)
-      if (/^onnxruntime-.*-cuda$/.test(name) && name !== path.basename(this.folder))
+      if (/^onnxruntime-.*-cuda$|\.nupkg\.part$/.test(name) && name !== path.basename(this.folder))
         fs.rmSync(path.join(this.runtimes, name), { recursive: true, force: true });
   }
 }
 
-const ATTEMPTS = 5;
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = fs.statfsSync(folder);
+  return bavail * bsize;
+}
 
-async function download(
-  { url, bytes }: CudaPackage,
-  file: string,
-  onProgress: (message: string) => void,
-  signal?: AbortSignal,
-): Promise<void> {
-  const have = (): number => (fs.existsSync(file) ? fs.statSync(file).size : 0);
-  let told = -1;
-  for (let attempt = 1; have() !== bytes; attempt++) {
-    if (have() > bytes) fs.rmSync(file);
-    const from = have();
-    try {
-      const answer = await get(url, from > 0 ? { range: `bytes=${from}-` } : {}, signal);
-      // A server that ignores the range sends everything anew.
-      const resumed = answer.status === 206 && (answer.headers.get('content-range') ?? '').startsWith(`bytes ${from}-`);
-      const out = fs.createWriteStream(file, { flags: resumed ? 'a' : 'w' });
-      let at = resumed ? from : 0;
-      await pipeline(
-        Readable.fromWeb(answer.body as ReadableStream<Uint8Array>),
-        async function* (chunks: AsyncIterable<Uint8Array>) {
-          for await (const chunk of chunks) {
-            at += chunk.length;
-            if (at > bytes)
-              throw new WeftError(
-                'internal',
-                `${new URL(url).host} sends more than the ${bytes} bytes of the catalogue.`,
-              );
-            const percent = Math.floor((100 * at) / bytes);
-            if (percent >= told + 5) {
-              told = percent;
-              onProgress(`Fetched ${megabytes(at)} of ${megabytes(bytes)} (${percent} %).`);
-            }
-            yield chunk;
-          }
-        },
-        out,
-        { signal },
-      );
-      if (have() < bytes) throw new Error('the connection ended early');
-    } catch (error) {
-      if (signal?.aborted || (error instanceof WeftError && /sends more/.test(error.message))) {
-        if (error instanceof WeftError) fs.rmSync(file, { force: true });
-        throw error;
-      }
-      if (attempt >= ATTEMPTS) {
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new WeftError(
-          'internal',
-          `The CUDA library could not be fetched: ${reason} What has arrived is kept; try again.`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 300 * attempt));
-    }
-  }
+/** An address that a NuGet index names; of one reached by https all are, since the digest comes from there. */
+function linked(text: string, index: URL): URL {
+  const url = URL.canParse(text, index) ? new URL(text, index) : undefined;
+  const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && index.protocol === 'http:');
+  if (url === undefined || !safe)
+    throw network(
+      `${index.href} names ${JSON.stringify(text.slice(0, 200))}, which Weft does not follow. ${OTHERWISE}`,
+    );
+  return url;
 }

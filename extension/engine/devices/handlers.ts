@@ -20,18 +20,37 @@ export function deviceHandlers(services: DeviceServices | undefined, emit: (even
     if (!services) throw new WeftError('internal', 'This engine was started to compute on the processor alone.');
     return services;
   };
+  let fetching: AbortController | undefined;
+  const log = (level: 'info' | 'warn', message: string): void => emit({ event: 'log', level, message });
   return {
     devices: async ({ probe }) => own().found.list(probe),
-    'devices.cuda': async ({ index }) => {
+    'devices.cuda': async (source) => {
       const { cuda } = own();
-      const { url, bytes } = await cuda.find(index);
-      return { url, bytes, installed: cuda.installed() };
+      const { url, bytes } = await cuda.find(source);
+      return { url: url.href, bytes, installed: cuda.installed() };
     },
-    'devices.cuda.install': async ({ index }) => {
-      const { cuda } = own();
-      const found = await cuda.find(index);
-      await cuda.install(found, (message) => emit({ event: 'log', level: 'info', message }));
-      return { bytes: found.bytes };
+    'devices.cuda.install': async (source) => {
+      if (fetching !== undefined)
+        throw new WeftError('graph', "onnxruntime's CUDA library is being fetched already: wait for it, or cancel it.");
+      const controller = (fetching = new AbortController());
+      try {
+        return await own().cuda.install(
+          source,
+          { onProgress: (sentence) => log('info', sentence), onWarning: (sentence) => log('warn', sentence) },
+          controller.signal,
+        );
+      } finally {
+        fetching = undefined;
+      }
+    },
+    'devices.cuda.pause': async () => {
+      fetching?.abort(
+        new WeftError(
+          'interrupted',
+          "Fetching onnxruntime's CUDA library is paused. Fetch it again to go on from there.",
+        ),
+      );
+      return { paused: fetching !== undefined };
     },
     'devices.cuda.remove': async () => ({ removed: own().cuda.remove() }),
   };

@@ -3,16 +3,17 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { HttpClient, type ProxySettings } from '../../../extension/engine/checkpoints/download/http';
-import { retryAfterMs } from '../../../extension/engine/checkpoints/download/retryAfter';
+import { HttpClient, type ProxySettings } from '../../../extension/engine/network/http';
+import { retryAfterMs } from '../../../extension/engine/network/retryAfter';
 import {
   type FileState,
   transfer,
   type TransferPolicy,
   type TransferRequest,
-} from '../../../extension/engine/checkpoints/download/transfer';
+} from '../../../extension/engine/network/transfer';
 import { WeftError } from '../../../extension/protocol/errors';
 import { FileServer, sha256 } from '../../support/fileServer';
+import { startProxy } from '../../support/proxy';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-transfer-'));
 const FILE = '/owner/name/resolve/main/weights.pb';
@@ -54,6 +55,7 @@ function request(more: Partial<TransferRequest> = {}): TransferRequest {
     name: 'weights.pb',
     bytes: content.length,
     sha256: sha256(content),
+    publisher: { statedBy: 'its manifest', otherwise: 'Fetch the files in a browser and import their folder.' },
     most: 10_000_000,
     state: {},
     signal: new AbortController().signal,
@@ -367,35 +369,19 @@ it('says which file can not be written', async () => {
 });
 
 it('goes through a proxy where one is set, for the hosts that are not exempt', async () => {
-  const proxied: string[] = [];
-  const net = await import('node:net');
-  const proxy = net.createServer((socket) => {
-    socket.once('data', (head) => {
-      const [, host, port] = /^CONNECT ([^:]+):(\d+)/.exec(head.toString('latin1')) ?? [];
-      proxied.push(`${host}:${port}`);
-      const through = net.connect(Number(port), '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n');
-        through.pipe(socket);
-        socket.pipe(through);
-      });
-      through.on('error', () => socket.destroy());
-    });
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const address = `http://127.0.0.1:${(proxy.address() as { port: number }).port}`;
+  const proxy = await startProxy();
   await client.close();
-  client = newClient({ url: address, noProxy: '' });
+  client = newClient({ url: proxy.url, noProxy: '' });
   expect(await transfer(client, request({ url: new URL(`http://hub.example:${server.port}${FILE}`) }), policy)).toBe(
     sha256(content),
   );
-  expect(proxied).toEqual([`hub.example:${server.port}`]);
+  expect(proxy.hosts).toEqual([`hub.example:${server.port}`]);
   await client.close();
-  client = newClient({ url: address, noProxy: '127.0.0.1' });
+  client = newClient({ url: proxy.url, noProxy: '127.0.0.1' });
   fs.rmSync(path.join(folder, 'weights.pb'));
   expect(await transfer(client, request(), policy)).toBe(sha256(content));
-  expect(proxied).toHaveLength(1);
-  proxy.close();
+  expect(proxy.hosts).toHaveLength(1);
+  proxy.stop();
   await client.close();
   client = newClient({ url: 'no proxy at all' });
   fs.rmSync(path.join(folder, 'weights.pb'));

@@ -7,8 +7,16 @@ import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from
 import { WeftError } from '../../../protocol/errors';
 import { stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
-import { headerOf, HttpClient, type HttpTimeouts, type ProxySettings } from './http';
-import { takeLock, holderOf } from './lock';
+import {
+  defaultTimeouts,
+  headerOf,
+  HttpClient,
+  type HttpTimeouts,
+  isPlain,
+  type ProxySettings,
+} from '../../network/http';
+import { takeLock, holderOf } from '../../network/lock';
+import { offlineBecause } from '../../network/offline';
 import {
   type DownloadManifest,
   exactBytes,
@@ -17,11 +25,15 @@ import {
   type ManifestFile,
   readManifests,
 } from './manifest';
-import { defaultPolicy, NotThere, partBytes, stopped, transfer, type TransferPolicy } from './transfer';
+import { defaultPolicy, NotThere, partBytes, stopped, transfer, type TransferPolicy } from '../../network/transfer';
 
 /** Kept free beyond what a download needs, so that nothing else on the disk suffers. */
 const SPARE_BYTES = 256e6;
 const PROGRESS_MS = 250;
+const PUBLISHER = {
+  statedBy: 'its manifest',
+  otherwise: 'Fetch the files in a browser and import their folder, use a mirror, or choose another checkpoint.',
+};
 
 export interface DownloadRequest {
   name: string;
@@ -249,7 +261,7 @@ export class Downloads {
       );
     const server = serverOf(manifest, request.mirror, this.env);
     this.requireOnline(request, manifest, state);
-    if (server.protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(server.hostname))
+    if (isPlain(server))
       this.options.onNote(
         'warn',
         `${server.host} is reached without encryption: anyone on the way can see and change what no known digest vouches for.`,
@@ -258,7 +270,7 @@ export class Downloads {
     if (lock === undefined) throw busyElsewhere(name, holderOf(this.lockFile(name))?.pid);
     const client = new HttpClient(
       request.proxy ?? {},
-      this.options.timeouts ?? { headersMs: 30_000, idleMs: 60_000 },
+      this.options.timeouts ?? defaultTimeouts,
       this.options.userAgent,
     );
     try {
@@ -281,15 +293,15 @@ export class Downloads {
   }
 
   private requireOnline(request: DownloadRequest, manifest: DownloadManifest, state: State | undefined): void {
-    const stated = ['WEFT_OFFLINE', 'HF_HUB_OFFLINE'].find((name) => /^(1|true|yes|on)$/i.test(this.env[name] ?? ''));
-    if (!request.offline && stated === undefined) return;
+    const reason = offlineBecause(request.offline, this.env);
+    if (reason === undefined) return;
     // Everything there already: only the import is left.
     const there = (file: ManifestFile): boolean =>
       state?.files[file.path]?.absent === true || fs.existsSync(this.target(manifest.name, file));
     if (manifest.files.every(there)) return;
     throw new WeftError(
       'network',
-      `Weft is told to stay offline (${stated ?? 'the setting weft.offline'}), so nothing was downloaded. ` +
+      `Weft is told to stay offline (${reason}), so nothing was downloaded. ` +
         `Change that, or fetch ${manifest.server}/${manifest.repository} on another machine and import the folder.`,
     );
   }
@@ -357,6 +369,7 @@ export class Downloads {
           name: file.path,
           bytes: exactBytes(file),
           sha256: knownDigest(file),
+          publisher: PUBLISHER,
           most: 2 * expectedBytes(file) + 1e6,
           state: own,
           signal,

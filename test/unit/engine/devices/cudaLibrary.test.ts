@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import http from 'node:http';
-import { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CudaLibrary } from '../../../../extension/engine/devices/cudaLibrary';
+import { CudaLibrary, type CudaLibraryOptions } from '../../../../extension/engine/devices/cudaLibrary';
+import { WeftError } from '../../../../extension/protocol/errors';
+import { FileServer } from '../../../support/fileServer';
 import { root } from '../../../support/mini';
+import { startProxy } from '../../../support/proxy';
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-cuda-'));
 const VERSION = '1.30.0';
@@ -44,112 +45,206 @@ function zip(files: Record<string, Buffer>): Buffer {
   return Buffer.concat([...parts, ...directory, end]);
 }
 
-const library = (name: string): string => `runtimes/linux-x64/native/${name}`;
+const native = (name: string): string => `runtimes/linux-x64/native/${name}`;
 const cudaBytes = Buffer.alloc(300_000, 'cuda');
 const whole = zip({
-  [library('libonnxruntime_providers_cuda.so')]: cudaBytes,
-  [library('libonnxruntime_providers_shared.so')]: Buffer.from('shared'),
-  [library('libonnxruntime_providers_tensorrt.so')]: Buffer.from('not wanted'),
+  [native('libonnxruntime_providers_cuda.so')]: cudaBytes,
+  [native('libonnxruntime_providers_shared.so')]: Buffer.from('shared'),
+  [native('libonnxruntime_providers_tensorrt.so')]: Buffer.from('not wanted'),
 });
 
+const ENTRY = `/registration/${PACKAGE}/${VERSION}.json`;
+const NUPKG = `/flat/${PACKAGE}/${VERSION}/${PACKAGE}.${VERSION}.nupkg`;
+const policy = { tries: 3, retryMs: 5, longestRetryMs: 20, longestServerWaitMs: 2_000 };
+
 describe("onnxruntime's CUDA library", () => {
-  /** What the server sends, and after how many bytes it drops the connection. */
-  let body = whole;
-  let drops: number[] = [];
-  let ranges: (string | undefined)[] = [];
-  let stated = whole;
-  let server: http.Server;
+  let server: FileServer;
   let index: string;
   let home: string;
   let cuda: CudaLibrary;
-
-  beforeAll(async () => {
-    server = http.createServer((request, response) => {
-      const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const json = (value: unknown): void => void response.end(JSON.stringify(value));
-      if (request.url === '/index.json')
-        return json({
-          resources: [
-            { '@id': `${base}/flat/`, '@type': 'PackageBaseAddress/3.0.0' },
-            { '@id': `${base}/registration/`, '@type': 'RegistrationsBaseUrl' },
-          ],
-        });
-      if (request.url === `/registration/${PACKAGE}/${VERSION}.json`)
-        return json({ catalogEntry: `${base}/entry.json` });
-      if (request.url === '/entry.json')
-        return json({
-          packageHash: createHash('sha512').update(stated).digest('base64'),
-          packageHashAlgorithm: 'SHA512',
-          packageSize: stated.length,
-        });
-      if (request.url !== `/flat/${PACKAGE}/${VERSION}/${PACKAGE}.${VERSION}.nupkg`) {
-        response.statusCode = 404;
-        return void response.end();
-      }
-      ranges.push(request.headers.range);
-      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
-      const drop = drops.shift();
-      if (from > 0) response.writeHead(206, { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` });
-      if (drop === undefined) return void response.end(body.subarray(from));
-      response.write(body.subarray(from, from + drop), () => setTimeout(() => response.destroy(), 50));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    index = `http://127.0.0.1:${(server.address() as AddressInfo).port}/index.json`;
-  });
-  afterAll(() => {
-    server.close();
-    fs.rmSync(work, { recursive: true, force: true });
-  });
-  beforeEach(() => {
-    [body, stated, drops, ranges] = [whole, whole, [], []];
-    home = fs.mkdtempSync(path.join(work, 'home-'));
-    cuda = new CudaLibrary({
+  let told: string[];
+  let warned: string[];
+  const news = {
+    onProgress: (sentence: string) => void told.push(sentence),
+    onWarning: (sentence: string) => void warned.push(sentence),
+  };
+  const library = (more: Partial<CudaLibraryOptions> = {}): CudaLibrary =>
+    new CudaLibrary({
       home,
       version: VERSION,
       runtimeFolder: path.join(root, 'node_modules', 'onnxruntime-node'),
       platform: 'linux',
       arch: 'x64',
+      env: {},
+      policy,
+      timeouts: { headersMs: 5_000, idleMs: 5_000 },
+      ...more,
     });
+  /** A NuGet with one package, whose addresses are at `base`. */
+  const stock = (base: string): void => {
+    const json = (path: string, value: unknown): void =>
+      void server.files.set(path, Buffer.from(JSON.stringify(value)));
+    json('/index.json', {
+      resources: [
+        { '@id': `${base}/flat/`, '@type': 'PackageBaseAddress/3.0.0' },
+        { '@id': `${base}/registration/`, '@type': 'RegistrationsBaseUrl' },
+      ],
+    });
+    json(ENTRY, { catalogEntry: `${base}/entry.json` });
+    json('/entry.json', {
+      packageHash: createHash('sha512').update(whole).digest('base64'),
+      packageHashAlgorithm: 'SHA512',
+      packageSize: whole.length,
+    });
+    server.files.set(NUPKG, whole);
+  };
+  const fails = async (running: Promise<unknown>): Promise<WeftError> => {
+    const error: unknown = await running.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(WeftError);
+    expect(cuda.installed()).toBe(false);
+    return error as WeftError;
+  };
+
+  beforeAll(async () => {
+    server = await FileServer.start();
+    index = `${server.url}/index.json`;
+  });
+  afterAll(async () => {
+    await server.stop();
+    fs.rmSync(work, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    server.reset();
+    stock(server.url);
+    [told, warned] = [[], []];
+    home = fs.mkdtempSync(path.join(work, 'home-'));
+    cuda = library();
   });
   const binaries = (): string => path.join(cuda.folder, 'node_modules/onnxruntime-node/bin/napi-v6/linux/x64');
+  const runtimes = (): string[] => fs.readdirSync(path.dirname(cuda.folder));
 
   it('tells its size first, is unpacked beside a copy of onnxruntime that loads, and can be removed', async () => {
-    const found = await cuda.find(index);
+    const found = await cuda.find({ index });
     expect(found.bytes).toBe(whole.length);
     expect(cuda.installed()).toBe(false);
-    const told: string[] = [];
-    await cuda.install(found, (message) => told.push(message));
+    await cuda.install({ index }, news);
     expect(told.join()).toContain('100 %');
+    expect(warned).toEqual([]);
     expect(fs.readFileSync(path.join(binaries(), 'libonnxruntime_providers_cuda.so')).equals(cudaBytes)).toBe(true);
     expect(fs.readdirSync(binaries())).toContain('onnxruntime_binding.node');
     expect(fs.readdirSync(binaries()).join()).not.toContain('tensorrt');
     expect(fs.existsSync(path.join(cuda.folder, 'node_modules/onnxruntime-common/package.json'))).toBe(true);
-    expect(fs.readdirSync(path.dirname(cuda.folder))).toHaveLength(1);
+    expect(runtimes()).toHaveLength(1);
     expect([cuda.remove(), cuda.installed(), cuda.remove()]).toEqual([true, false, false]);
   });
 
-  it('goes on where a dropped connection stopped', async () => {
-    drops = [100_000, 50_000];
-    await cuda.install(await cuda.find(index), () => {});
-    expect(ranges).toEqual([undefined, 'bytes=100000-', 'bytes=150000-']);
+  it('goes on where a dropped connection stopped, and where another process did', async () => {
+    server.mischief = ({ url }, count) => (url === NUPKG && count === 1 ? { cutAfter: 100_000 } : undefined);
+    fs.mkdirSync(path.dirname(cuda.folder), { recursive: true });
+    fs.writeFileSync(
+      path.join(path.dirname(cuda.folder), `${PACKAGE}.${VERSION}.nupkg.part`),
+      whole.subarray(0, 50_000),
+    );
+    await cuda.install({ index }, news);
+    expect(server.for('.nupkg').map(({ range }) => range)).toEqual(['bytes=50000-', 'bytes=150000-']);
+    expect(warned[0]).toMatch(/broke off|ended .* at byte/);
     expect(cuda.installed()).toBe(true);
   });
 
+  it('is paused at once; what came is kept, and thrown away by removing', async () => {
+    server.mischief = ({ url }) => (url === NUPKG ? { rate: 100_000 } : undefined);
+    const controller = new AbortController();
+    const running = cuda.install({ index }, news, controller.signal);
+    setTimeout(() => controller.abort(new WeftError('interrupted', 'Paused.')), 700);
+    expect((await fails(running)).message).toBe('Paused.');
+    expect(runtimes()).toEqual([`${PACKAGE}.${VERSION}.nupkg.part`]);
+    cuda.remove();
+    expect(runtimes()).toEqual([]);
+  });
+
   it('refuses what does not have the digest of the catalogue, and keeps nothing of it', async () => {
-    body = Buffer.from(whole);
-    body[1000] = 0;
-    await expect(cuda.install(await cuda.find(index), () => {})).rejects.toThrow(/not the one.*SHA-512/);
-    expect([cuda.installed(), fs.readdirSync(path.dirname(cuda.folder))]).toEqual([false, []]);
+    const other = Buffer.from(whole);
+    other[1000] = 0;
+    server.files.set(NUPKG, other);
+    const { kind, message } = await fails(cuda.install({ index }, news));
+    expect(kind).toBe('checkpoint');
+    expect(message).toMatch(
+      /CUDA library came with the SHA-512 [0-9a-f]{128}, but NuGet's catalogue says [0-9a-f]{128}.*not kept/,
+    );
+    expect(runtimes()).toEqual([]);
   });
 
   it('refuses more bytes than the catalogue says', async () => {
-    body = Buffer.concat([whole, whole]);
-    await expect(cuda.install(await cuda.find(index), () => {})).rejects.toThrow(/sends more/);
+    server.files.set(NUPKG, Buffer.concat([whole, whole]));
+    expect((await fails(cuda.install({ index }, news))).message).toMatch(
+      /has \d+ bytes .* where NuGet's catalogue says \d+.*weft\.nugetIndex/,
+    );
   });
 
-  it('says who can not be reached, and that Windows has another way', async () => {
-    await expect(cuda.find('http://127.0.0.1:1/index.json')).rejects.toThrow(/127\.0\.0\.1:1 can't be reached.*mirror/);
-    const windows = new CudaLibrary({ home, version: VERSION, runtimeFolder: '', platform: 'win32', arch: 'x64' });
-    await expect(windows.find(index)).rejects.toThrow(/Linux on x64.*Use dml/);
+  it('goes through a proxy where one is set', async () => {
+    const proxy = await startProxy();
+    const base = `http://nuget.example:${server.port}`;
+    stock(base);
+    try {
+      await cuda.install({ index: `${base}/index.json`, proxy: { url: proxy.url, noProxy: '' } }, news);
+    } finally {
+      proxy.stop();
+    }
+    expect(new Set(proxy.hosts)).toEqual(new Set([`nuget.example:${server.port}`]));
+    expect(warned[0]).toMatch(/nuget\.example:\d+ is reached without encryption/);
+    expect(cuda.installed()).toBe(true);
+  });
+
+  it('asks nobody when told to stay offline', async () => {
+    expect((await fails(cuda.find({ index, offline: true }))).message).toMatch(/offline \(the setting weft\.offline\)/);
+    const told = library({ env: { WEFT_OFFLINE: '1' } });
+    expect((await fails(told.install({ index }, news))).message).toMatch(/offline \(WEFT_OFFLINE\).*webgpu/);
+    expect(server.asked).toEqual([]);
+  });
+
+  it('says how much space it wants before it fetches', async () => {
+    const small = library({ freeBytes: () => whole.length });
+    const { kind, message } = await fails(small.install({ index }, news));
+    expect([kind, server.for('.nupkg')]).toEqual(['checkpoint', []]);
+    expect(message).toMatch(/needs 2 MB free.*WEFT_HOME at another disk/);
+  });
+
+  it('is fetched by one process at a time', async () => {
+    server.mischief = ({ url }) => (url === NUPKG ? { rate: 400_000 } : undefined);
+    const first = cuda.install({ index }, news);
+    await expect.poll(() => server.for('.nupkg').length).toBe(1);
+    await expect(library().install({ index }, news)).rejects.toThrow(/Another Weft .* is fetching/);
+    await first;
+    expect(runtimes()).toHaveLength(1);
+  });
+
+  it('asks again where a catalogue has a failure of its own', async () => {
+    server.mischief = ({ url }, count) => (url === '/entry.json' && count < 3 ? { status: 503 } : undefined);
+    expect((await cuda.find({ index })).bytes).toBe(whole.length);
+  });
+
+  it('says what is wrong with an index, and what to do', async () => {
+    const message = async (address: string): Promise<string> => (await fails(cuda.find({ index: address }))).message;
+    expect(await message('http://127.0.0.1:1/index.json')).toMatch(
+      /^127\.0\.0\.1:1 refuses connections.*HTTPS_PROXY.*http\.proxy.*weft\.nugetIndex/,
+    );
+    expect(await message('nuget')).toMatch(/"nuget" is no address\. Write it like https/);
+    expect(await message(`${server.url}/elsewhere.json`)).toMatch(/answers 404 for .*weft\.nugetIndex/);
+    server.files.set('/page', Buffer.from('<html>login</html>'));
+    expect(await message(`${server.url}/page`)).toMatch(/does not answer with JSON: it is no NuGet index/);
+    server.files.set('/other.json', Buffer.from('{"resources": []}'));
+    expect(await message(`${server.url}/other.json`)).toMatch(/has no RegistrationsBaseUrl/);
+    server.files.set('/entry.json', Buffer.from('{"packageHash": "abc", "packageHashAlgorithm": "SHA512"}'));
+    expect(await message(index)).toMatch(/states no SHA-512 and size/);
+    stock('file:///etc');
+    expect(await message(index)).toMatch(/which Weft does not follow/);
+  });
+
+  it('says that Windows has another way', async () => {
+    const windows = library({ runtimeFolder: '', platform: 'win32' });
+    await expect(windows.find({ index })).rejects.toThrow(/Linux on x64.*Use dml/);
   });
 });

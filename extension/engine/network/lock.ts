@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { isAlive } from '../../../node/processes';
+import { isAlive } from '../../node/processes';
 
 /** A lock whose file was not touched for so long belongs to nobody: its process renews it every few seconds. */
 const STALE_MS = 120_000;

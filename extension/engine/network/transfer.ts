@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { WeftError } from '../../../protocol/errors';
+import { WeftError } from '../../protocol/errors';
 import { type Answer, connectionFailure, headerOf, type HttpClient, isFinal, isUnreachable } from './http';
 import { retryAfterMs } from './retryAfter';
 
@@ -24,9 +24,12 @@ export interface TransferRequest {
   target: string;
   /** What messages call the file. */
   name: string;
-  /** Exact size and digest, where a manifest knows them. */
+  /** Exact size, where it is known beforehand. */
   bytes?: number;
+  /** Digest in hexadecimal, where it is known beforehand: SHA-256, or SHA-512 where the publisher states that one. */
   sha256?: string;
+  sha512?: string;
+  publisher: Publisher;
   /** Bytes beyond which an answer of unstated length is not believed. */
   most: number;
   state: FileState;
@@ -39,6 +42,14 @@ export interface TransferRequest {
   onState(): void;
   /** Headers of the hub's own answer, before redirects. */
   onFirst?(headers: Answer['headers']): void;
+}
+
+/** What failures say of where a file comes from. */
+export interface Publisher {
+  /** Who states size and digest: "its manifest". */
+  statedBy: string;
+  /** What to do when the server does not give the file, as sentences. */
+  otherwise: string;
 }
 
 export interface TransferPolicy {
@@ -70,7 +81,7 @@ export function partBytes(target: string): number {
 }
 
 /**
- * Fetches a file; returns its SHA-256.
+ * Fetches a file; returns its digest in hexadecimal: SHA-512 where the request states one, else SHA-256.
  * @throws WeftError `network` when the server or the connection fails for good, `checkpoint` when what came is not what it should be,
  *   `interrupted` when the signal was given.
  */
@@ -80,7 +91,7 @@ export function transfer(client: HttpClient, request: TransferRequest, policy = 
 
 class Transfer {
   private readonly part: string;
-  private hash: Hash = createHash('sha256');
+  private hash: Hash;
   /** Bytes that the hash has seen. */
   private hashed = 0;
   private failures = 0;
@@ -96,6 +107,11 @@ class Transfer {
     private readonly policy: TransferPolicy,
   ) {
     this.part = `${request.target}.part`;
+    this.hash = this.newHash();
+  }
+
+  private newHash(): Hash {
+    return createHash(this.request.sha512 === undefined ? 'sha256' : 'sha512');
   }
 
   private get host(): string {
@@ -103,7 +119,7 @@ class Transfer {
   }
 
   private get digest(): string | undefined {
-    return this.request.sha256 ?? this.request.state.stated;
+    return this.request.sha512 ?? this.request.sha256 ?? this.request.state.stated;
   }
 
   private get total(): number | undefined {
@@ -122,8 +138,8 @@ class Transfer {
       try {
         await this.readSoFar(before);
         if (this.total === undefined || before !== this.total) await this.fetch(before);
-        const sha256 = await this.finish();
-        if (sha256 !== undefined) return sha256;
+        const digest = await this.finish();
+        if (digest !== undefined) return digest;
         continue;
       } catch (error) {
         if (request.signal.aborted) throw stopped(request.signal);
@@ -141,7 +157,7 @@ class Transfer {
   private async readSoFar(bytes: number): Promise<void> {
     this.request.onBytes(bytes);
     if (this.hashed === bytes) return;
-    this.hash = createHash('sha256');
+    this.hash = this.newHash();
     this.hashed = 0;
     if (bytes === 0) return;
     for await (const chunk of fs.createReadStream(this.part, { highWaterMark: 1 << 20, end: bytes - 1 })) {
@@ -153,7 +169,7 @@ class Transfer {
 
   private async startOver(): Promise<void> {
     await fs.promises.rm(this.part, { force: true });
-    this.hash = createHash('sha256');
+    this.hash = this.newHash();
     this.hashed = 0;
     this.patched = false;
     const { state } = this.request;
@@ -254,8 +270,8 @@ class Transfer {
     if (request.bytes !== undefined && answer.status === 200 && declared !== undefined && declared !== request.bytes)
       throw new WeftError(
         'checkpoint',
-        `${name} has ${declared} bytes on ${answer.url.host} where its manifest says ${request.bytes}: it is not the same file. ` +
-          'A newer version of Weft may know it; or import a folder that you have.',
+        `${name} has ${declared} bytes on ${answer.url.host} where ${request.publisher.statedBy} says ${request.bytes}: it is not the same file. ` +
+          `A newer version of Weft may know it. ${request.publisher.otherwise}`,
       );
     this.remember(answer);
     await this.write(answer, at);
@@ -311,55 +327,58 @@ class Transfer {
     const { request } = this;
     const bytes = partBytes(request.target);
     if (this.total === undefined || bytes !== this.total || this.hashed !== bytes) return undefined;
-    const sha256 = this.hash.copy().digest('hex');
+    const digest = this.hash.copy().digest('hex');
     const expected = this.digest;
-    if (expected !== undefined && sha256 !== expected) {
+    if (expected !== undefined && digest !== expected) {
+      const kind = request.sha512 === undefined ? 'SHA-256' : 'SHA-512';
       const clean = !this.patched || this.restarted;
       await this.startOver();
       if (!clean) {
         this.restarted = true;
         request.onNote(
-          `${request.name} was put together from pieces that do not fit (SHA-256 ${sha256}): fetching it again in one.`,
+          `${request.name} was put together from pieces that do not fit (${kind} ${digest}): fetching it again in one.`,
         );
         return undefined;
       }
-      const whose = request.sha256 === undefined ? `${this.host} itself states` : 'its manifest says';
+      const known = request.sha256 ?? request.sha512;
+      const whose = known === undefined ? `${this.host} itself states` : `${request.publisher.statedBy} says`;
       throw new WeftError(
         'checkpoint',
-        `${request.name} came with the SHA-256 ${sha256}, but ${whose} ${expected}: it was damaged or changed on the way, and ` +
+        `${request.name} came with the ${kind} ${digest}, but ${whose} ${expected}: it was damaged or changed on the way, and ` +
           'is not kept. Try again, from a mirror or another network if it happens twice.',
       );
     }
     await fs.promises.rename(this.part, request.target);
-    return sha256;
+    return digest;
   }
 
   private refused({ status, headers, url }: Answer): Error {
-    const { name } = this.request;
+    const {
+      name,
+      publisher: { otherwise },
+    } = this.request;
     const host = url.host;
     switch (status) {
       case 401:
         return network(
-          `${host} asks for a login to give ${name} (401): the repository wants an account, or its terms accepted there. Weft sends no ` +
-            'password or token: fetch the files in a browser and import their folder, or use a mirror.',
+          `${host} asks for a login to give ${name} (401): it wants an account, or its terms accepted there. Weft sends no ` +
+            `password or token. ${otherwise}`,
         );
       case 403:
         return network(
-          `${host} refuses to give ${name} (403): the repository may be closed to your account or country. ` +
-            'Fetch the files in a browser and import their folder, or use a mirror.',
+          `${host} refuses to give ${name} (403): it may be closed to your account or country. ${otherwise}`,
         );
       case 404:
       case 410:
         return new NotThere(
-          `${host} has no ${name} (${status}; asked for ${this.request.url.href}): the repository was moved, renamed or changed. ` +
-            'Choose another checkpoint, or a mirror that has it.',
+          `${host} has no ${name} (${status}; asked for ${this.request.url.href}): it was moved, renamed or changed. ${otherwise}`,
         );
       case 407:
         return network(
           `The proxy asks for a login (407). Write it into the proxy's address, http://USER:PASSWORD@HOST:PORT.`,
         );
       case 451:
-        return network(`${host} may not give ${name} for legal reasons (451). Import a folder that you have.`);
+        return network(`${host} may not give ${name} for legal reasons (451). ${otherwise}`);
       default: {
         const asked = retryAfterMs(headerOf(headers, 'retry-after'));
         if (status === 429 || status >= 500) return new Busy(status, host, asked);

@@ -1,6 +1,6 @@
 /** GET over HTTP for large files: proxies, redirects that are looked at before they are followed, failures in sentences. */
 import { type Dispatcher } from 'undici';
-import { WeftError } from '../../../protocol/errors';
+import { WeftError } from '../../protocol/errors';
 
 export interface ProxySettings {
   /** Proxy for http: and https: addresses; the environment's HTTP_PROXY and HTTPS_PROXY where absent. `off`: none at all. */
@@ -16,6 +16,8 @@ export interface HttpTimeouts {
   headersMs: number;
   idleMs: number;
 }
+
+export const defaultTimeouts: HttpTimeouts = { headersMs: 30_000, idleMs: 60_000 };
 
 export interface Answer {
   status: number;
@@ -118,6 +120,10 @@ export class HttpClient {
     await dispatcher?.destroy();
   }
 }
+
+/** Reached without encryption over a network, so that anyone on the way can see and change what comes. */
+export const isPlain = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 
 function followed(from: URL, location: string): URL {
   let to: URL;
