@@ -87,15 +87,17 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
     await fs.mkdir(path.dirname(out), { recursive: true });
     await fs.writeFile(out, png);
     const { grid } = info.levels.find((one) => one.level === level)!;
+    const several = looked === 'appearance' && info.appearances.length > 1;
+    const seen = several ? `appearance (${info.appearances[(flags.appearance ?? 1) - 1]})` : looked;
     const where = `step ${step + 1} of ${info.steps.length}, ${sizeText(grid)}`;
     if (peak && place) {
       const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
       process.stderr.write(
         flags.from === 'appearance'
-          ? `(${place.join(', ')}) of the ${looked}, ${where}: it went most to ${strongest} of the output.\n`
-          : `(${place.join(', ')}) of the output, ${where}: it looks most at ${strongest} of the ${looked}, ${percent(peak.weight)} of its attention.\n`,
+          ? `(${place.join(', ')}) of the ${seen}, ${where}: it went most to ${strongest} of the output.\n`
+          : `(${place.join(', ')}) of the output, ${where}: it looks most at ${strongest} of the ${seen}, ${percent(peak.weight)} of its attention.\n`,
       );
-    } else process.stderr.write(`${where}: every place of the output in the colour of its source in the ${looked}.\n`);
+    } else process.stderr.write(`${where}: every place of the output in the colour of its source in the ${seen}.\n`);
     if (looked === 'structure')
       process.stderr.write(`At step ${step + 1} the structure's own keys were used, to hold its shapes.\n`);
     process.stdout.write(`${path.relative(process.cwd(), out) || out}\n`);

@@ -44,17 +44,21 @@ async function findings(): Promise<string[]> {
     );
 }
 
-describe.each([
+const THEMES = [
   ['Light Modern', 'vscode-light'],
   ['Dark Modern', 'vscode-dark'],
   ['Dark High Contrast', 'vscode-high-contrast'],
   ['Light High Contrast', 'vscode-high-contrast-light'],
-])('in the theme %s', (theme, bodyClass) => {
+] as const;
+
+const fileName = (theme: string) => theme.replaceAll(' ', '-').toLowerCase();
+
+describe.each(THEMES)('in the theme %s', (theme, bodyClass) => {
   test('the studio follows, and nothing serious stands in the way of access', async () => {
     await workbench.theme(theme);
     await workbench.studio.locator(`body.${bodyClass}`).waitFor();
     await workbench.node('swap').locator('header').click();
-    await workbench.screenshot(`theme-${theme.replaceAll(' ', '-').toLowerCase()}`);
+    await workbench.screenshot(`theme-${fileName(theme)}`);
     expect(await findings()).toEqual([]);
     await workbench.studio.getByTestId('canvas').focus();
     await workbench.page.keyboard.press('Escape');
@@ -68,4 +72,42 @@ test('an empty graph says what to do next', async () => {
   await workbench.studio.getByTestId('empty-hint').waitFor();
   await workbench.screenshot('empty');
   expect(await findings()).toEqual([]);
+});
+
+describe('the views of a run', () => {
+  const part = (id: string) => workbench.studio.getByTestId(id);
+  const open = async (node: string, button: string, pane: string) => {
+    await workbench.node(node).locator('.node-header').click();
+    await part(button).click();
+    await part(pane).waitFor();
+  };
+
+  beforeAll(async () => {
+    await workbench.theme('Light Modern');
+    await workbench.openStudio('giraffe-zebra.weft.json');
+    await part('run').click();
+    await expect
+      .poll(() => part('status-denoise').getAttribute('data-state'), { timeout: 120_000 })
+      .toMatch(/done|cached/);
+  });
+
+  test.each(THEMES)('attention and masks can be read in the theme %s', async (theme, bodyClass) => {
+    await workbench.theme(theme);
+    await workbench.studio.locator(`body.${bodyClass}`).waitFor();
+    await open('denoise', 'inspect-open', 'inspect-output');
+    const output = await part('inspect-output').boundingBox();
+    await part('inspect-output').click({
+      position: { x: (output?.width ?? 0) * 0.45, y: (output?.height ?? 0) * 0.6 },
+    });
+    await expect.poll(() => part('inspect-heat-source').getAttribute('data-shown')).toBe('true');
+    await workbench.screenshot(`inspector-${fileName(theme)}`);
+    expect(await findings()).toEqual([]);
+    await part('inspect-close').click();
+
+    await open('mask-structure', 'mask-open', 'mask-pane');
+    await part('mask-clusters').click();
+    await workbench.screenshot(`mask-${fileName(theme)}`);
+    expect(await findings()).toEqual([]);
+    await part('mask-close').click();
+  });
 });

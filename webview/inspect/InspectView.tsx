@@ -1,7 +1,9 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, type KeyboardEvent } from 'react';
 import { type InspectInfo } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
 import { Tool } from '../app/Icon';
+import { Segmented, type SegmentedOption } from '../app/Segmented';
+import { useRoom } from '../app/useRoom';
 import { usePictureOf } from '../nodes/NodePicture';
 import { StepImage } from '../nodes/StepImage';
 import { setTimeline } from '../state/page';
@@ -12,6 +14,7 @@ import { readable } from '../state/words';
 import { Flow } from './Flow';
 import { Pane } from './Pane';
 import { saveInspection } from './save';
+import { Select } from './Select';
 import {
   begin,
   loadArrows,
@@ -88,16 +91,16 @@ function Nothing({ node, sentence }: { node: string; sentence: string | undefine
   );
 }
 
-const MODES: { mode: Mode; icon: string; label: string; title: string }[] = [
-  { mode: 'point', icon: 'target', label: 'Point', title: 'Point at a place and see where it looks' },
+const MODES: readonly SegmentedOption<Mode>[] = [
+  { value: 'point', icon: 'target', label: 'Point', title: 'Point at a place and see where it looks' },
   {
-    mode: 'arrows',
+    value: 'arrows',
     icon: 'arrow-swap',
     label: 'Arrows',
     title: 'Arrows from places of the output to where they look most',
   },
   {
-    mode: 'map',
+    value: 'map',
     icon: 'symbol-color',
     label: 'Correspondence',
     title: 'Every place of the output in the colour of its source',
@@ -120,90 +123,51 @@ function Head({ node }: { node: string }) {
       </span>
       {info && (
         <>
-          <span className="segmented" role="radiogroup" aria-label="How it is shown">
-            {MODES.map((one) => (
-              <button
-                key={one.mode}
-                type="button"
-                role="radio"
-                aria-checked={mode === one.mode}
-                title={one.title}
-                data-testid={`inspect-mode-${one.mode}`}
-                onClick={() => useInspect.setState({ mode: one.mode })}
-              >
-                <span className={`codicon codicon-${one.icon}`} aria-hidden="true" />
-                <span>{one.label}</span>
-              </button>
-            ))}
-          </span>
-          <select
-            className="field"
-            aria-label="Resolution of the attention"
+          <Segmented
+            name="How it is shown"
+            testId="inspect-mode"
+            options={MODES}
+            value={mode}
+            onChange={(value) => useInspect.setState({ mode: value })}
+          />
+          <Select
+            name="Resolution of the attention"
+            testId="inspect-level"
+            options={info.levels.map((one) => ({ value: one.level, label: sizeText(one.grid) }))}
             value={level}
-            data-testid="inspect-level"
-            onChange={(event) =>
-              useInspect.setState({
-                level: event.target.value === 'low' ? 'low' : 'high',
-                layer: undefined,
-                hover: undefined,
-              })
-            }
-          >
-            {info.levels.map((one) => (
-              <option key={one.level} value={one.level}>
-                {sizeText(one.grid)}
-              </option>
-            ))}
-          </select>
+            onChange={(value) => useInspect.setState({ level: value, layer: undefined, hover: undefined })}
+          />
           {info.appearances.length > 1 && (
-            <select
-              className="field"
-              aria-label="Appearance"
+            <Select
+              name="Appearance"
+              testId="inspect-look"
+              options={info.appearances.map((id, index) => ({ value: index, label: readable(id) }))}
               value={look}
-              data-testid="inspect-look"
-              onChange={(event) => useInspect.setState({ look: Number(event.target.value) })}
-            >
-              {info.appearances.map((id, index) => (
-                <option key={index} value={index}>
-                  {readable(id)}
-                </option>
-              ))}
-            </select>
+              onChange={(value) => useInspect.setState({ look: value })}
+            />
           )}
           {layers.length > 1 && (
-            <select
-              className="field"
-              aria-label="Layer"
-              value={layer ?? ''}
-              data-testid="inspect-layer"
-              onChange={(event) =>
-                useInspect.setState({ layer: event.target.value === '' ? undefined : Number(event.target.value) })
-              }
-            >
-              <option value="">all {layers.length} layers</option>
-              {layers.map(({ index }, position) => (
-                <option key={index} value={index}>
-                  layer {position + 1}
-                </option>
-              ))}
-            </select>
+            <Select
+              name="Layer"
+              testId="inspect-layer"
+              options={[
+                { value: undefined, label: `all ${layers.length} layers` },
+                ...layers.map(({ index }, position) => ({ value: index, label: `layer ${position + 1}` })),
+              ]}
+              value={layer}
+              onChange={(value) => useInspect.setState({ layer: value })}
+            />
           )}
-          <select
-            className="field"
-            aria-label="Head"
-            value={head ?? ''}
-            data-testid="inspect-head"
-            onChange={(event) =>
-              useInspect.setState({ head: event.target.value === '' ? undefined : Number(event.target.value) })
-            }
-          >
-            <option value="">mean of {heads} heads</option>
-            {Array.from({ length: heads }, (_, index) => (
-              <option key={index} value={index}>
-                head {index + 1}
-              </option>
-            ))}
-          </select>
+          <Select
+            name="Head"
+            testId="inspect-head"
+            options={[
+              { value: undefined, label: `mean of ${heads} heads` },
+              ...Array.from({ length: heads }, (_, index) => ({ value: index, label: `head ${index + 1}` })),
+            ]}
+            value={head}
+            onChange={(value) => useInspect.setState({ head: value })}
+          />
           {info.contrast !== 1 && (
             <Tool
               icon="color-mode"
@@ -259,17 +223,8 @@ function Stage({ info }: { info: InspectInfo }) {
   const step = useStepShown(info);
   const source = info.steps[step]?.[level];
   const grid = gridOf(info, level);
-  const stage = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ width: 800, height: 400 });
-  useLayoutEffect(() => {
-    if (!stage.current) return;
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) setSize({ width: entry.contentRect.width, height: entry.contentRect.height });
-    });
-    observer.observe(stage.current);
-    return () => observer.disconnect();
-  }, []);
-  const box = fitting(info.size, { width: (size.width - GAP) / 2, height: size.height - CAPTION });
+  const [stage, room] = useRoom();
+  const box = fitting(info.size, { width: (room.width - GAP) / 2, height: room.height - CAPTION });
 
   // Parts rather than the view: a view is a new object each time.
   useEffect(() => {

@@ -1,8 +1,10 @@
-import { useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from 'react';
+import { useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import { fromOklab, heatColour } from '../../extension/protocol/colours';
 import { maskCell, SUSPICIOUS_SHARE } from '../../extension/protocol/mask';
 import { fitting, longerSide, type Size } from '../../extension/protocol/size';
 import { Tool } from '../app/Icon';
+import { Segmented, type SegmentedOption } from '../app/Segmented';
+import { useRoom } from '../app/useRoom';
 import { resetParam } from '../state/actions';
 import { postToHost } from '../state/host';
 import { setPage } from '../state/page';
@@ -60,15 +62,15 @@ export function MaskView({ node }: { node: string }) {
   );
 }
 
-const TOOLS: { tool: ToolName; icon: string; label: string; title: string }[] = [
-  { tool: 'cluster', icon: 'wand', label: 'Flip cluster', title: 'A click puts a whole cluster in or out (C)' },
-  { tool: 'paint', icon: 'edit', label: 'Paint', title: 'Paint what belongs to the object (P)' },
-  { tool: 'erase', icon: 'eraser', label: 'Erase', title: 'Erase what does not (E)' },
+const TOOLS: readonly SegmentedOption<ToolName>[] = [
+  { value: 'cluster', icon: 'wand', label: 'Flip cluster', title: 'A click puts a whole cluster in or out (C)' },
+  { value: 'paint', icon: 'edit', label: 'Paint', title: 'Paint what belongs to the object (P)' },
+  { value: 'erase', icon: 'eraser', label: 'Erase', title: 'Erase what does not (E)' },
 ];
-const LAYERS: { layer: Layer; label: string }[] = [
-  { layer: 'mask', label: 'Mask' },
-  { layer: 'clusters', label: 'Clusters' },
-  { layer: 'noun', label: 'Noun' },
+const LAYERS: readonly SegmentedOption<Layer>[] = [
+  { value: 'mask', label: 'Mask' },
+  { value: 'clusters', label: 'Clusters' },
+  { value: 'noun', label: 'Noun' },
 ];
 
 function Editor({ node, found }: { node: string; found: Segmentation }) {
@@ -148,7 +150,7 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const [stage, reach] = useRoom(grid);
+  const [stage, room] = useRoom();
   return (
     <>
       <div className="inspect-head" role="toolbar" aria-label="Mask">
@@ -156,18 +158,8 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
         <span className="where">
           {readable(node)} · “{found.noun}”
         </span>
-        <Choice
-          name="What is shown"
-          options={LAYERS.map((one) => ({ ...one, value: one.layer }))}
-          value={layer}
-          onChange={setLayer}
-        />
-        <Choice
-          name="Tool"
-          options={TOOLS.map((one) => ({ ...one, value: one.tool }))}
-          value={tool}
-          onChange={setTool}
-        />
+        <Segmented name="What is shown" testId="mask" options={LAYERS} value={layer} onChange={setLayer} />
+        <Segmented name="Tool" testId="mask" options={TOOLS} value={tool} onChange={setTool} />
         <label className="mask-size">
           <span>Size</span>
           <input
@@ -217,7 +209,7 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
       <div className="inspect-stage" ref={stage}>
         <div
           className={`inspect-pane mask-pane ${tool}`}
-          style={{ ...reach }}
+          style={{ ...fitting(grid, room) }}
           role="application"
           tabIndex={0}
           aria-roledescription="mask to paint"
@@ -306,47 +298,6 @@ function sentence(found: Segmentation, correction: Uint8Array, share: number): s
     share < SUSPICIOUS_SHARE.least ? ', next to nothing' : share > SUSPICIOUS_SHARE.most ? ', nearly all of it' : '';
   const edits = count === 0 ? '' : `; ${count} of ${found.labels.length} cells are corrected`;
   return `${covers}${doubt}${edits}.`;
-}
-
-function Choice<V extends string>(props: {
-  name: string;
-  options: { value: V; label: string; icon?: string; title?: string }[];
-  value: V;
-  onChange: (value: V) => void;
-}) {
-  return (
-    <span className="segmented" role="radiogroup" aria-label={props.name}>
-      {props.options.map(({ value, label, icon, title }) => (
-        <button
-          key={value}
-          type="button"
-          role="radio"
-          aria-checked={value === props.value}
-          title={title}
-          data-testid={`mask-${value}`}
-          onClick={() => props.onChange(value)}
-        >
-          {icon && <span className={`codicon codicon-${icon}`} aria-hidden="true" />}
-          <span>{label}</span>
-        </button>
-      ))}
-    </span>
-  );
-}
-
-/** Something of a shape, as large as its surroundings allow. */
-function useRoom(shape: Size): [RefObject<HTMLDivElement | null>, Size] {
-  const ref = useRef<HTMLDivElement>(null);
-  const [room, setRoom] = useState({ width: 320, height: 320 });
-  useLayoutEffect(() => {
-    if (!ref.current) return;
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) setRoom({ width: entry.contentRect.width, height: entry.contentRect.height });
-    });
-    observer.observe(ref.current);
-    return () => observer.disconnect();
-  }, []);
-  return [ref, fitting(shape, room)];
 }
 
 function clusterPath(labels: Uint8Array, { width }: Size, [x, y]: [number, number]): string {
