@@ -86,9 +86,9 @@ describe('the views of a run', () => {
     await workbench.theme('Light Modern');
     await workbench.openStudio('giraffe-zebra.weft.json');
     await part('run').click();
-    await expect
-      .poll(() => part('status-denoise').getAttribute('data-state'), { timeout: 120_000 })
-      .toMatch(/done|cached/);
+    await workbench.studio
+      .locator('[data-testid="status-denoise"]:is([data-state="done"], [data-state="cached"])')
+      .waitFor({ timeout: 120_000 });
   });
 
   test.each(THEMES)('attention and masks can be read in the theme %s', async (theme, bodyClass) => {

@@ -65,6 +65,7 @@ describe('the other parts', () => {
       input: { name: 'latent_sample', type: 'float32' },
       output: { name: 'sample', type: 'float32' },
       changed: false,
+      fixedSize: false,
     });
   });
 
