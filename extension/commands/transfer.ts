@@ -6,6 +6,7 @@ import { type Services } from '../editor/services';
 import { standardGraph, writeGraph } from '../graph';
 import { type CheckpointInfo } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
+import { providerName } from '../protocol/providers';
 import { offerGitignore, outputFolderOf } from '../runs/outputFolder';
 import { describeProgress, formatSeconds, fractionDone } from '../runs/progressText';
 import { type Run } from '../runs/runQueue';
@@ -132,7 +133,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   const open = 'Open Graph';
   const sentences = result.warnings.map(({ message }) => message).join(' ');
   const answer = await vscode.window.showInformationMessage(
-    `${file === undefined ? stem : path.basename(file)} is done: ${formatSeconds(result.report.seconds)} on ${result.report.provider}. ${sentences}`.trim(),
+    `${file === undefined ? stem : path.basename(file)} is done: ${formatSeconds(result.report.seconds)} on ${providerName(result.report.provider)}. ${sentences}`.trim(),
     open,
   );
   if (answer === open) await openGraphText(text, folder, stem);

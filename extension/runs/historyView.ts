@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { providerName } from '../protocol/providers';
 import { type HistoryEntry } from './history';
 import { type HistoryStore } from './historyStore';
 import { formatSeconds } from './progressText';
@@ -20,13 +21,13 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryEntry> {
     const item = new vscode.TreeItem(entry.title);
     const when = new Date(entry.when);
     item.id = entry.id;
-    item.description = `${formatSeconds(entry.seconds)} · ${entry.provider} · ${when.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })}`;
+    item.description = `${formatSeconds(entry.seconds)} · ${providerName(entry.provider)} · ${when.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })}`;
     item.iconPath = this.history.thumbnail(entry);
     item.contextValue = 'run';
     item.tooltip = [
       entry.title,
       when.toLocaleString(),
-      `${formatSeconds(entry.seconds)} on ${entry.provider}`,
+      `${formatSeconds(entry.seconds)} on ${providerName(entry.provider)}`,
       entry.graphPath,
       ...entry.files.map((file) => path.basename(file)),
     ].join('\n');

@@ -126,7 +126,7 @@ def write_manifest(folder, vae, defaults):
     kinds = dict(animal=['giraffe', 'zebra', 'horse', 'cow', 'dog'])
     domains = [dict(noun=noun, kinds=kinds.get(noun, NOUNS[noun][1:])) for noun in TRAINED_DOMAINS]
     write_json(f'{folder}/weft.json', dict(
-        id='mini', title='Mini: drawn animals, houses, cakes and fish (128 px)', licence='MIT', pictureSize=renderer.PICTURE_SIZE,
+        id='mini', title='Mini (drawn pictures)', licence='MIT', pictureSize=renderer.PICTURE_SIZE,
         promptTemplate='a photo of a {domain}', domains=domains, defaults=defaults, previewRgb=fit_preview(vae)))
 
 

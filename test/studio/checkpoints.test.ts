@@ -48,7 +48,7 @@ const act = async (text: string | RegExp, action: string) => {
 
 test('the view lists what there is, and nothing is downloaded before the licence is accepted', async () => {
   await workbench.command('Weft: Focus on Checkpoints View');
-  await row('Mini: drawn animals').waitFor({ timeout: 60_000 });
+  await row('Mini (drawn pictures)').waitFor({ timeout: 60_000 });
   await workbench.command('Weft: Download Checkpoint');
   await workbench.row('Stable Diffusion 1.5, float16').waitFor({ timeout: 60_000 });
   await workbench.screenshot('download-picker');
@@ -91,5 +91,5 @@ test('removing asks, says what it frees, and the download can be made again', { 
   await press('Remove');
   await workbench.notification(/Drawn animals was removed/).waitFor();
   await expect.poll(() => row(DRAWN).count()).toBe(0);
-  await row('Mini: drawn animals').waitFor();
+  await row('Mini (drawn pictures)').waitFor();
 });

@@ -1,6 +1,7 @@
 import { type ReactNode } from 'react';
 import { Icon } from '../app/Icon';
 import { type PortType } from '../../extension/graph';
+import { providerName } from '../../extension/protocol/providers';
 import { TypeMark } from '../nodes/TypeMark';
 import { revealNode } from '../state/actions';
 import { run } from '../state/running';
@@ -114,7 +115,7 @@ function LastRun() {
   const cached = Object.values(last.nodes).filter((node) => node.state === 'cached').length;
   const facts: [string, ReactNode][] = [['State', last.state === 'cancelled' ? 'stopped' : last.state]];
   if (last.seconds !== undefined) facts.push(['Time', duration(last.seconds)]);
-  if (last.provider) facts.push(['Ran on', last.provider === 'cpu' ? 'processor (CPU)' : last.provider]);
+  if (last.provider) facts.push(['Ran on', providerName(last.provider)]);
   if (last.unet) facts.push(['UNet rows', `${last.unet.encoder} encoder, ${last.unet.decoder} decoder`]);
   if (cached > 0) facts.push(['From the cache', plural(cached, 'node')]);
   const outputs = Object.entries(pictures).filter(([, picture]) => picture.runId === last.runId);
