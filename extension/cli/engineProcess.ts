@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import * as path from 'node:path';
 import { type EngineEvent, type EngineMethod, type EngineRequests, PROTOCOL_VERSION } from '../protocol/engine';
+import { forgetWork, rememberCrash } from '../node/atWork';
 import { WeftError } from '../protocol/errors';
 import { EngineChannel } from '../runs/engineChannel';
 import { engineEnvironment } from '../runs/engineEnvironment';
@@ -12,6 +13,10 @@ const GRACE_MS = 5_000;
 
 /** The engine, forked as the extension forks it: one process for one command. */
 export class EngineProcess {
+  /** Tells what it computes on. */
+  private atWork: string | undefined;
+  private killed = false;
+
   private constructor(
     private readonly child: ChildProcess,
     private readonly channel: EngineChannel,
@@ -29,16 +34,18 @@ export class EngineProcess {
     child.on('error', (error) =>
       channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)),
     );
-    child.on('exit', (code, signal) =>
+    const engine = new EngineProcess(child, channel);
+    child.on('exit', (code, signal) => {
+      const where = engine.killed ? forgetWork(engine.atWork) : rememberCrash(engine.atWork, code, signal);
+      const how = signal ?? `exit code ${code}`;
       channel.fail(
         new WeftError(
           'internal',
-          `The engine ended unexpectedly (${signal ?? `exit code ${code}`}). What was computed before is kept; run again.`,
+          `The engine ended unexpectedly${where === undefined ? '' : ` ${where}`} (${how}). What was computed before is kept; run again.`,
         ),
-      ),
-    );
-    const engine = new EngineProcess(child, channel);
-    await engine.request('hello', { protocol: PROTOCOL_VERSION });
+      );
+    });
+    engine.atWork = (await engine.request('hello', { protocol: PROTOCOL_VERSION })).atWork;
     return engine;
   }
 
@@ -94,6 +101,7 @@ export class EngineProcess {
   }
 
   private kill(kept: string): void {
+    this.killed = true;
     this.channel.fail(new WeftError('interrupted', `Interrupted; ${kept}.`));
     this.child.kill('SIGKILL');
   }

@@ -20,6 +20,7 @@ import { DigestMemory } from './checkpoints/digestMemory';
 import { openLibrary } from './checkpoints/library';
 import { type ModelMethod, type ModelRequests, modelRequests } from './checkpoints/requests';
 import { type CheckpointLibrary } from './checkpoints/types';
+import { type Choice } from './devices/devices';
 import { deviceHandlers, type DeviceMethod, type DeviceServices } from './devices/handlers';
 import { weftHome } from './home';
 import { type InspectedRun, inspectHandlers } from './inspect/requests';
@@ -101,6 +102,11 @@ export class Engine {
     };
   }
 
+  /** The process ends on its own accord: nothing crashed. */
+  exiting(): void {
+    this.options.devices?.found.crashes.end();
+  }
+
   private limits(): { diskBytes: number; memoryBytes: number } {
     return {
       diskBytes: Number(process.env.WEFT_CACHE_GB ?? 20) * GIGABYTE,
@@ -112,7 +118,11 @@ export class Engine {
 
   private ownHandlers(): Omit<Handlers, InspectMethod | ModelMethod | DeviceMethod> {
     return {
-      hello: async () => ({ version: this.options.version, pid: process.pid }),
+      hello: async () => ({
+        version: this.options.version,
+        pid: process.pid,
+        atWork: this.options.devices?.found.crashes.file,
+      }),
       ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
       run: async (params) => (await this.run(params)).result,
       sweep: (params) => this.sweep(params),
@@ -155,15 +165,16 @@ export class Engine {
       const run = await this.withStore(options, (store) =>
         this.onDevice(
           options,
-          (provider) =>
+          (choice) =>
             runGraph(options, {
-              ...this.services(store, controller, provider),
+              ...this.services(store, controller, choice),
               ingredients,
               onPreviews: (previews) => remember(this.remembered, options.runId, previews),
               onInspections: (inspections) =>
                 remember(this.inspected, options.runId, { inspections, result: () => undefined }),
             }),
           (fallen, warning) => fallen.result.warnings.unshift(warning),
+          ({ result }, provider) => (result.report.providerNodes[provider] ?? 0) > 0,
         ),
       );
       remember(this.inspected, options.runId, {
@@ -190,24 +201,31 @@ export class Engine {
     this.running.set(options.runId, controller);
     return this.enqueue(options.runId, async () => {
       const result = await this.withStore(options, (store) =>
-        this.onDevice(options, (provider) =>
-          runSweepFiles(request, options, this.services(store, controller, provider)),
-        ),
+        this.onDevice(options, (choice) => {
+          // Once, not in each cell.
+          const { leftOut, ...rest } = choice;
+          if (leftOut !== undefined) this.options.emit({ event: 'log', level: 'warn', message: leftOut });
+          return runSweepFiles(request, options, this.services(store, controller, rest));
+        }),
       );
       void this.store.trim();
       return result;
     });
   }
 
-  private services(store: ContentStore, controller: AbortController, provider: string): RunServices {
+  private services(store: ContentStore, controller: AbortController, { provider, leftOut }: Choice): RunServices {
     return {
       version: this.options.version,
       provider,
+      leftOut,
       store,
       signal: controller.signal,
       emit: this.options.emit,
       checkpoints: () => this.checkpoints(),
-      openCheckpoint: (id) => this.checkpoint(id, provider),
+      openCheckpoint: (id) => {
+        this.options.devices?.found.crashes.with(id);
+        return this.checkpoint(id, provider);
+      },
       attention: this.attention,
     };
   }
@@ -224,26 +242,32 @@ export class Engine {
    */
   private async onDevice<T>(
     options: RunOptions,
-    runOn: (provider: string) => Promise<T>,
+    runOn: (choice: Choice) => Promise<T>,
     onFallback: (result: T, warning: { node: string; message: string }) => void = () => {},
+    /** Whether something was computed on the provider, and not all of it taken from the cache. */
+    computedOn: (result: T, provider: string) => boolean = () => false,
   ): Promise<T> {
     const { devices, emit } = this.options;
     const automatic = options.provider === undefined || options.provider === 'auto';
     const gigabytes = options.memoryGb ?? Number(process.env.WEFT_MEMORY_GB ?? 0);
     this.memory.bytes = gigabytes > 0 ? gigabytes * GIGABYTE : undefined;
     forgetPeak();
-    const provider = devices ? await devices.found.choose(options.provider) : automatic ? 'cpu' : options.provider!;
+    if (devices === undefined) return runOn({ provider: automatic ? 'cpu' : options.provider! });
+    const choice = await devices.found.choose(options.provider);
+    const { provider } = choice;
     try {
-      return await runOn(provider);
+      const result = await devices.found.watched(provider, () => runOn(choice));
+      if (computedOn(result, provider)) devices.found.reportSuccess(provider);
+      return result;
     } catch (error) {
       if (!(error instanceof WeftError) || error.kind !== 'device' || provider === 'cpu') throw error;
-      devices?.found.reportFailure(provider, error.message);
+      devices.found.reportFailure(provider, error.message);
       if (!automatic) throw error;
       const node = error.node ?? '';
       const message = `${error.message} The run starts again on the processor.`;
       emit({ event: 'log', level: 'warn', message });
       emit({ event: 'warning', runId: options.runId, node, message });
-      const result = await runOn('cpu');
+      const result = await runOn({ provider: 'cpu' });
       onFallback(result, { node, message });
       return result;
     }

@@ -203,7 +203,8 @@ export interface Device {
 
 /** Requests with their parameters and answers, by method name. */
 export interface EngineRequests extends InspectRequests {
-  hello: { params: { protocol: number }; result: { version: string; pid: number } };
+  /** `atWork`: the file that tells what the engine computes on, see node/atWork.ts. */
+  hello: { params: { protocol: number }; result: { version: string; pid: number; atWork?: string } };
   run: { params: RunRequest; result: RunResult };
   sweep: { params: SweepRequest; result: SweepResult };
   /** Brings the folders of one sweep's shards together in the first. */

@@ -8,6 +8,7 @@ import {
   type RunRequest,
   type RunResult,
 } from '../protocol/engine';
+import { forgetWork, rememberCrash, rememberSilence } from '../node/atWork';
 import { WeftError } from '../protocol/errors';
 import { EngineChannel } from './engineChannel';
 import { engineEnvironment } from './engineEnvironment';
@@ -23,6 +24,8 @@ interface Engine {
   channel: EngineChannel;
   /** Settles when the engine has said hello. */
   ready: Promise<void>;
+  /** Tells what it computes on. */
+  atWork?: string;
 }
 
 /** The window's engine process: started by the first request, started anew by the first one after it died. */
@@ -80,11 +83,10 @@ export class EngineHandle implements vscode.Disposable {
       beating = true;
       engine.channel.request('ping', {}, HEARTBEAT_TIMEOUT_MS).then(
         () => (beating = false),
-        () =>
-          this.end(
-            engine,
-            'The engine stopped answering (a graphics driver may hang) and was ended. Run again to start a new one.',
-          ),
+        () => {
+          const where = rememberSilence(engine.atWork) ?? '(a graphics driver may hang)';
+          this.end(engine, `The engine stopped answering ${where} and was ended. Run again to start a new one.`);
+        },
       );
     }, HEARTBEAT_EVERY_MS);
     try {
@@ -125,26 +127,31 @@ export class EngineHandle implements vscode.Disposable {
         onUnknown: (message) => this.log.warn('The engine sent something unknown:', message),
       },
     );
-    const engine: Engine = { process: child, channel, ready: this.greet(channel) };
+    const engine: Engine = { process: child, channel, ready: Promise.resolve() };
+    engine.ready = this.greet(engine);
     // A failed greeting is told to whoever awaits `ready`; it must not count as an unhandled rejection as well.
     engine.ready.catch(() => this.end(engine, 'The engine did not start.'));
     child.on('message', (message) => channel.receive(message));
     child.stdout?.on('data', (data: Buffer) => this.log.info(data.toString().trimEnd()));
     child.stderr?.on('data', (data: Buffer) => this.log.warn(data.toString().trimEnd()));
     child.on('error', (error) => this.gone(engine, `The engine could not be started: ${error.message}`));
-    child.on('exit', (code, signal) =>
+    child.on('exit', (code, signal) => {
+      // One that was told to end has been let go before.
+      const where = this.engine === engine ? rememberCrash(engine.atWork, code, signal) : forgetWork(engine.atWork);
+      const how = signal ?? `exit code ${code}`;
       this.gone(
         engine,
-        `The engine ended unexpectedly (${signal ?? `exit code ${code}`}). The next run starts a new one.`,
-      ),
-    );
+        `The engine ended unexpectedly${where === undefined ? '' : ` ${where}`} (${how}). The next run starts a new one.`,
+      );
+    });
     this.log.info(`Engine started (process ${child.pid}).`);
     this.engine = engine;
     return engine;
   }
 
-  private async greet(channel: EngineChannel): Promise<void> {
-    const hello = await channel.request('hello', { protocol: PROTOCOL_VERSION }, HELLO_TIMEOUT_MS);
+  private async greet(engine: Engine): Promise<void> {
+    const hello = await engine.channel.request('hello', { protocol: PROTOCOL_VERSION }, HELLO_TIMEOUT_MS);
+    engine.atWork = hello.atWork;
     this.log.info(`Engine ${hello.version} is ready.`);
   }
 

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { type Device } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { type Candidate, candidates } from './candidates';
+import { Crashes, crashSentence } from './crashes';
 import { type CudaLibrary } from './cudaLibrary';
 import { explain, surroundings, type Verdict } from './explain';
 import { tryProvider } from './trial';
@@ -36,10 +37,19 @@ export interface DevicesOptions {
   probePath: string;
   /** Version of onnxruntime. */
   runtime: string;
+  /** Version of Weft. */
+  version: string;
   cuda: CudaLibrary;
   log: (level: 'info' | 'warn', message: string) => void;
   candidates?: Candidate[];
   attempt?: (provider: string) => Promise<Trial>;
+}
+
+/** What a run computes on. */
+export interface Choice {
+  provider: string;
+  /** Why a better one that works here is not taken, with how to try it again, as sentences; only where nobody named one. */
+  leftOut?: string;
 }
 
 /** What this machine can compute on, found by trial and remembered until onnxruntime, the drivers or their environment change. */
@@ -47,12 +57,15 @@ export class Devices {
   private readonly file: string;
   private readonly candidates: Candidate[];
   private known?: Promise<Record<string, Verdict>>;
+  /** Providers that crashed an engine process: not chosen again before they are tried. */
+  readonly crashes: Crashes;
   /** Providers that failed while they computed, by the reason: not chosen again by this process. */
   private readonly broken = new Map<string, string>();
 
   constructor(private readonly options: DevicesOptions) {
     this.file = path.join(options.home, 'devices.json');
     this.candidates = options.candidates ?? candidates();
+    this.crashes = new Crashes(options.home, { weft: options.version, onnxruntime: options.runtime });
   }
 
   /** All providers of this platform, the preferred one first. With `probe`, what is remembered is tried again. */
@@ -60,34 +73,49 @@ export class Devices {
     if (probe) {
       this.known = undefined;
       this.broken.clear();
+      for (const { provider } of this.candidates) this.crashes.forget(provider);
     }
     const verdicts = await this.verdicts(probe);
     const chosen = this.best(verdicts);
     return this.candidates.map(({ provider, title }) => {
       const verdict = verdicts[provider]!;
-      const reason = this.broken.get(provider);
+      const failure = this.failureOf(provider);
       return {
         provider,
         title,
         ...verdict,
-        ...(reason === undefined ? {} : { sentence: `It failed in this session: ${reason}`, next: 'Probe again.' }),
+        ...(failure === undefined ? {} : { sentence: failure, next: againSentence(provider) }),
         chosen: provider === chosen,
       };
     });
   }
 
   /**
-   * The provider to compute on: `wanted`, or without one the first that works and is faster than the processor.
+   * The provider to compute on: `wanted`, or without one the first that works, is faster than the processor and did not fail in a run.
    * @throws WeftError `graph` for a name that onnxruntime has on no platform of this kind.
    */
-  async choose(wanted: string | undefined): Promise<string> {
-    if (wanted === undefined || wanted === 'auto') return this.best(await this.verdicts());
+  async choose(wanted: string | undefined): Promise<Choice> {
+    if (wanted === undefined || wanted === 'auto') {
+      const verdicts = await this.verdicts();
+      const provider = this.best(verdicts);
+      const better = this.candidates.slice(
+        0,
+        this.candidates.findIndex((candidate) => candidate.provider === provider),
+      );
+      const leftOut = better.flatMap((each) => {
+        const failure = verdicts[each.provider]?.recommended ? this.failureOf(each.provider) : undefined;
+        return failure === undefined
+          ? []
+          : [`"${each.provider}" is left out. ${failure} ${againSentence(each.provider)}`];
+      });
+      return { provider, ...(leftOut.length > 0 && { leftOut: leftOut.join(' ') }) };
+    }
     if (!this.candidates.some(({ provider }) => provider === wanted))
       throw new WeftError(
         'graph',
         `There is no provider "${wanted}" on ${process.platform}-${process.arch}. Choose ${this.names()} or auto.`,
       );
-    return wanted;
+    return { provider: wanted };
   }
 
   private names(): string {
@@ -95,8 +123,35 @@ export class Devices {
   }
 
   private best(verdicts: Record<string, Verdict>): string {
-    const found = this.candidates.find(({ provider }) => verdicts[provider]?.recommended && !this.broken.has(provider));
+    const found = this.candidates.find(
+      ({ provider }) => verdicts[provider]?.recommended && this.failureOf(provider) === undefined,
+    );
     return found?.provider ?? 'cpu';
+  }
+
+  /** How a provider failed in a run, as a sentence. */
+  private failureOf(provider: string): string | undefined {
+    const reason = this.broken.get(provider);
+    if (reason !== undefined) return `It failed in this session: ${reason}`;
+    const crash = this.crashes.of(provider, this.key());
+    return crash && crashSentence(crash);
+  }
+
+  /** Work on a provider, which is known to the next process if it crashes this one. */
+  async watched<T>(provider: string, work: () => Promise<T>): Promise<T> {
+    if (provider === 'cpu') return work();
+    this.crashes.begin(provider, this.key());
+    try {
+      return await work();
+    } finally {
+      this.crashes.end();
+    }
+  }
+
+  /** A provider that a person named has computed a run to its end: what it did before counts no more. */
+  reportSuccess(provider: string): void {
+    this.broken.delete(provider);
+    this.crashes.forget(provider);
   }
 
   /** A provider failed while it computed: `auto` leaves it out until it is probed again. */
@@ -181,3 +236,6 @@ export class Devices {
     }
   }
 }
+
+const againSentence = (provider: string): string =>
+  `To try it again, name it (--provider ${provider}, or the setting weft.provider), or probe again (weft devices --probe, or Show Devices).`;

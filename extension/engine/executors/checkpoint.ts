@@ -3,6 +3,7 @@ import { firstSeen } from '../run/firstSeen';
 import { wantedSize } from '../run/settings';
 
 export const checkpoint: Executor = async ({ node, context }) => {
+  if (context.leftOut !== undefined) context.warn(node.id, context.leftOut);
   const base = await context.checkpoint(String(node.params['id']));
   const loaded = base.at(wantedSize(node.params, base.size), node.id);
   return {

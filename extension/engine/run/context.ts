@@ -64,6 +64,8 @@ export interface RunContext {
   emit(event: EngineEvent): void;
   progress(node: string, step: number, total: number): void;
   warn(node: string, message: string): void;
+  /** Why a better provider is not used, as sentences. */
+  readonly leftOut?: string;
   addOutput(file: OutputFile): void;
   /** What is known of the run when a picture is written: no timings. */
   provenance(): Record<string, unknown>;

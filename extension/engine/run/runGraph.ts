@@ -52,6 +52,8 @@ export interface RunServices {
   checkpoints(): Promise<CheckpointInfo[]>;
   /** What to compute on. */
   provider: string;
+  /** Why a better one is not used, as sentences. */
+  leftOut?: string;
   /** The checkpoint with its sessions, kept open between runs. */
   openCheckpoint(id: string): Promise<LoadedCheckpoint>;
   ingredients?: Ingredients;
@@ -135,6 +137,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     inspections,
     attention: options.keepAttention ? services.attention : undefined,
     checkpoint: openCheckpoint,
+    leftOut: services.leftOut,
     inversion(node) {
       const found = inversions.get(node);
       if (!found) throw new WeftError('graph', `${node} is not an inversion.`, node);
@@ -161,10 +164,18 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       const own = new Set(nodes.map(({ id }) => id));
       // The timelines of the last cell are the ones to look at, unless this run has its own.
       const onPreviews = nodes.some(({ type }) => type === 'denoise') ? undefined : services.onPreviews;
-      const cell = await runCell(options, { ...services, openCheckpoint, onPreviews }, cellText, picture, (event) => {
-        // A node that this run has visited itself keeps what it shows.
-        if ('node' in event && !own.has(event.node)) emit(event);
-      });
+      // Told once, not in each cell.
+      const leftOut = firstCell === undefined ? services.leftOut : undefined;
+      const cell = await runCell(
+        options,
+        { ...services, leftOut, openCheckpoint, onPreviews },
+        cellText,
+        picture,
+        (event) => {
+          // A node that this run has visited itself keeps what it shows.
+          if ('node' in event && !own.has(event.node)) emit(event);
+        },
+      );
       counts.encoder += cell.report.unet.encoder;
       counts.decoder += cell.report.unet.decoder;
       firstCell ??= cell.report;

@@ -1,5 +1,4 @@
 /** The window's engine process comes and goes with the work: a real fork, of a program that answers like the engine does. */
-import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,14 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { isAlive } from '../../../extension/node/processes';
 import { EngineHandle } from '../../../extension/runs/engineHandle';
 
-vi.mock('vscode', () => ({
-  EventEmitter: class {
-    private readonly inner = new EventEmitter();
-    readonly event = (listener: (value: unknown) => void): void => void this.inner.on('event', listener);
-    fire = (value: unknown): void => void this.inner.emit('event', value);
-    dispose = (): void => void this.inner.removeAllListeners();
-  },
-}));
+vi.mock('vscode', () => import('../../support/vscodeEvents'));
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-handle-'));
 const program = path.join(folder, 'engine.cjs');

@@ -27,6 +27,7 @@ describe('what to compute on', () => {
     new Devices({
       home,
       runtime,
+      version: 'test',
       probePath: '',
       cuda: new CudaLibrary({ home, version: runtime, runtimeFolder: '' }),
       log: () => {},
@@ -42,7 +43,7 @@ describe('what to compute on', () => {
   });
 
   it('is the first that works and is faster than the processor', async () => {
-    expect(await devices(fast).choose(undefined)).toBe('gpu');
+    expect((await devices(fast).choose(undefined)).provider).toBe('gpu');
     const [card, processor] = await devices(fast).list();
     expect(card).toMatchObject({ provider: 'gpu', available: true, chosen: true });
     expect(processor).toMatchObject({ provider: 'cpu', available: true, chosen: false });
@@ -54,8 +55,8 @@ describe('what to compute on', () => {
       stderr: '',
     };
     const found = devices(slow);
-    expect(await found.choose('auto')).toBe('cpu');
-    expect(await found.choose('gpu')).toBe('gpu');
+    expect((await found.choose('auto')).provider).toBe('cpu');
+    expect((await found.choose('gpu')).provider).toBe('gpu');
     expect((await found.list())[0]!.sentence).toMatch(/slower than the processor \(900 ms .* 4\.0 ms\)/);
   });
 
@@ -69,7 +70,7 @@ describe('what to compute on', () => {
       stderr: '',
     };
     for (const trial of [wrong, { ...wrong, answer: { ...wrong.answer!, difference: NaN } }, idle]) {
-      expect(await devices(trial as Trial).choose(undefined)).toBe('cpu');
+      expect((await devices(trial as Trial).choose(undefined)).provider).toBe('cpu');
       home = fs.mkdtempSync(path.join(work, 'home-'));
     }
   });
@@ -86,12 +87,12 @@ describe('what to compute on', () => {
 
   it('is another one after it failed while it computed', async () => {
     const found = devices(fast);
-    expect(await found.choose(undefined)).toBe('gpu');
+    expect((await found.choose(undefined)).provider).toBe('gpu');
     found.reportFailure('gpu', 'Device lost.');
-    expect(await found.choose(undefined)).toBe('cpu');
+    expect((await found.choose(undefined)).provider).toBe('cpu');
     expect((await found.list())[0]!.sentence).toContain('Device lost.');
     await found.list(true);
-    expect(await found.choose(undefined)).toBe('gpu');
+    expect((await found.choose(undefined)).provider).toBe('gpu');
   });
 
   it('refuses a name that this platform does not have, and lists those it has', async () => {

@@ -1,34 +1,28 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Devices } from '../../../../extension/engine/devices/devices';
+import { CudaLibrary } from '../../../../extension/engine/devices/cudaLibrary';
+import { Devices } from '../../../../extension/engine/devices/devices';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
-import { type SessionHost } from '../../../../extension/engine/onnx/types';
 import { WeftError } from '../../../../extension/protocol/errors';
-import { makeEngine, shortGraph } from '../../../support/mini';
+import { cardAndProcessor, cardThatFails } from '../../../support/cardThatFails';
+import { type Bench, makeEngine, shortGraph } from '../../../support/mini';
 
-/** Sessions whose provider "gpu" is the processor until its third run, when the device is lost. */
-function failing(): SessionHost {
-  const inner = inProcessSessions();
-  const onGpu = new Set<string>();
-  let runs = 0;
-  return {
-    ...inner,
-    load(key, modelPath, options) {
-      if (options.provider === 'gpu') onGpu.add(key);
-      return inner.load(key, modelPath, { ...options, provider: 'cpu' });
-    },
-    run(key, feeds, fetches, options) {
-      if (onGpu.has(key) && ++runs > 2)
-        return Promise.reject(new WeftError('device', 'The provider "gpu" failed while it computed: device lost.'));
-      return inner.run(key, feeds, fetches, options);
-    },
-  };
+/** An engine whose card is lost in the middle of a run. */
+function failing(): Bench {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'));
+  const sessions = cardThatFails(inProcessSessions(), () =>
+    Promise.reject(new WeftError('device', 'The provider "gpu" failed while it computed: device lost.')),
+  );
+  const cuda = new CudaLibrary({ home, version: '1.0.0', runtimeFolder: '' });
+  const options = { home, runtime: '1.0.0', version: 'test', probePath: '', cuda, log: () => {}, ...cardAndProcessor };
+  return makeEngine(home, { sessions, devices: new Devices(options) });
 }
 
-const devices = { choose: async (wanted?: string) => wanted ?? 'gpu', reportFailure: () => {} } as unknown as Devices;
-
 describe('a provider that fails while it computes', () => {
-  it('is replaced by the processor when it was chosen automatically, after telling', async () => {
-    const bench = makeEngine(undefined, { sessions: failing(), devices });
+  it('is replaced by the processor when it was chosen automatically, after telling, and left out afterwards', async () => {
+    const bench = failing();
     const { result } = await bench.run(shortGraph());
     expect(result.report.provider).toBe('cpu');
     expect(result.report.providerNodes['cpu']).toBeGreaterThan(500);
@@ -37,10 +31,16 @@ describe('a provider that fails while it computes', () => {
     const restarted = bench.events.findLastIndex(({ event }) => event === 'run.started');
     expect(warned).toBeGreaterThan(-1);
     expect(restarted).toBeGreaterThan(warned);
+    const again = await bench.run(shortGraph());
+    expect(again.result.warnings).toEqual([
+      {
+        node: 'model',
+        message: expect.stringMatching(/^"gpu" is left out\. It failed in this session: .*device lost.*name it/),
+      },
+    ]);
   });
 
   it('fails the run when it was asked for by name', async () => {
-    const bench = makeEngine(undefined, { sessions: failing(), devices });
-    await expect(bench.run(shortGraph(), { provider: 'gpu' })).rejects.toMatchObject({ kind: 'device' });
+    await expect(failing().run(shortGraph(), { provider: 'gpu' })).rejects.toMatchObject({ kind: 'device' });
   });
 });
