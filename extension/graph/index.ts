@@ -6,7 +6,7 @@ export { DEFAULT_PROMPT, promptText } from './catalogue/prompt';
 export { defaultSegmentStep } from './catalogue/segment';
 export { checkValue, defaultOf, defaultsFor, effectiveParams, paramOf, sameValue } from './params';
 export { checkPath } from './paths';
-export { formatProblem, hasErrors, LineIndex, type Problem, type ProblemCode } from './problems';
+export { formatProblem, hasErrors, LineIndex, type Problem, type ProblemCode, withoutPlaces } from './problems';
 export { parseGraph, type ParsedGraph } from './parse';
 export { formatGraph, writeGraph } from './write';
 export { applyChanges, type TextChange } from './json-edit';

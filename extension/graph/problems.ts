@@ -58,6 +58,13 @@ export function formatProblem(file: string, problem: Problem): string {
   return `${file}:${problem.line}:${problem.column}: ${subject}${problem.message}`;
 }
 
+/** Sentences made by {@link formatProblem} as they read beside the graph itself: without file, place and subject. */
+export function withoutPlaces(file: string, sentences: string): string {
+  const plain = (line: string): string =>
+    line.startsWith(`${file}:`) ? line.slice(file.length).replace(/^:\d+:\d+: (?:[\w-]+(?:\.\w+)?: )?/, '') : line;
+  return sentences.split('\n').map(plain).join('\n');
+}
+
 /** Whether anything forbids a run. */
 export function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some((problem) => problem.severity === 'error');

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { withoutPlaces } from '../graph';
 import { type RunRequest, type RunResult, type EngineEvent } from '../protocol/engine';
 import { reportError, WeftError } from '../protocol/errors';
 import { RunRecord } from './runRecord';
@@ -112,7 +113,7 @@ export class RunQueue {
       // An engine ended because the run was to stop: the run is stopped, not failed.
       const wanted = this.stopped.has(record.state.runId)
         ? reportError(new WeftError('interrupted', 'Stopped.'))
-        : report;
+        : { ...report, message: withoutPlaces(run.request.graphPath, report.message) };
       this.finish(run, () => record.fail(wanted));
       return undefined;
     }

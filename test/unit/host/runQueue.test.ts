@@ -94,6 +94,23 @@ describe('the queue of runs', () => {
     expect(queue.open).toHaveLength(0);
   });
 
+  it('says what is wrong in a graph without the place, which the studio shows itself', async () => {
+    const { add, ends } = setUp();
+    const run = add('a');
+    await turn();
+    const sentence = 'The file images/cat.png is not there: choose another.';
+    ends
+      .get('a')
+      ?.reject(
+        new WeftError('graph', `/a:7:12: structure.path: ${sentence}\n/a:9:1: A wire leads nowhere.`, 'structure'),
+      );
+    await run.done;
+    expect(run.record.state).toMatchObject({
+      message: `${sentence}\nA wire leads nowhere.`,
+      nodes: { structure: { message: `${sentence}\nA wire leads nowhere.` } },
+    });
+  });
+
   it('asks the engine to stop and calls the run stopped, not failed', async () => {
     const { queue, add, cancelled, killed, ends } = setUp();
     const run = add('a');
