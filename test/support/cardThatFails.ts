@@ -28,7 +28,13 @@ export const cardAndProcessor = {
     { provider: 'cpu', title: 'Processor' },
   ],
   attempt: async () => ({
-    answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 1e-5, nodes: { gpu: 9, cpu: 1 } },
+    answer: {
+      milliseconds: 2,
+      cpuMilliseconds: 40,
+      difference: 1e-5,
+      attention: { tokens: 320, fused: true, difference: 1e-6 },
+      nodes: { gpu: 9, cpu: 1 },
+    },
     stderr: '',
   }),
 };

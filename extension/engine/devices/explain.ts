@@ -39,6 +39,8 @@ export function surroundings(cudaInstalled: boolean): Surroundings {
 
 const TOLERANCE = 1e-2;
 
+const off = (difference: number): string =>
+  Number.isFinite(difference) ? `${(100 * difference).toFixed(1)} % off` : 'not even numbers';
 const duration = (milliseconds: number): string =>
   milliseconds < 1000
     ? `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`
@@ -48,13 +50,18 @@ const duration = (milliseconds: number): string =>
 export function explain({ provider, title }: Candidate, trial: Trial, around: Surroundings): Verdict {
   const { answer, ended, stderr } = trial;
   if (answer !== undefined && !('error' in answer)) {
-    const { milliseconds, cpuMilliseconds, difference, nodes } = answer;
+    const { milliseconds, cpuMilliseconds, difference, attention, nodes } = answer;
     const own = nodes[provider] ?? 0;
     const times = `${duration(milliseconds)} for the test graph, the processor ${duration(cpuMilliseconds)}`;
     if (!(difference <= TOLERANCE))
       return failed(
-        `It computes wrong numbers: ${(100 * difference).toFixed(1)} % off in the test graph.`,
+        `It computes wrong numbers: ${off(difference)} in the test graph.`,
         'Update the graphics driver, then probe again.',
+      );
+    if (!(attention.difference <= TOLERANCE))
+      return failed(
+        `It computes attention wrongly: ${off(attention.difference)} over ${attention.tokens} tokens${attention.fused ? ' (the operator MultiHeadAttention)' : ''}.`,
+        'Pictures made on it would be wrong. Update the graphics driver, then probe again.',
       );
     if (own === 0)
       return failed(

@@ -6,7 +6,9 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { LocalSessions } from '../onnx/runtime';
+import { needsParts } from '../onnx/surgery/unfuseAttention';
 import { type TensorData } from '../onnx/types';
+import { ATTENTION_TOKENS, attentionDifference, relativeDifference } from './attentionProbe';
 import { PROBE_INPUT, PROBE_OUTPUT, PROBE_SIDES, probeDims, probeGraph, probeNumbers } from './probeGraph';
 import { type ProbeAnswer } from './types';
 
@@ -54,17 +56,12 @@ async function probe(provider: string): Promise<ProbeAnswer> {
       own = await timeOf(sessions, 'provider', side);
     }
     const cpu = await timeOf(sessions, 'cpu', side);
-    let largest = 0;
-    let difference = 0;
-    own.output.forEach((value, i) => {
-      largest = Math.max(largest, Math.abs(cpu.output[i]!));
-      // NaN counts as different.
-      if (!(Math.abs(value - cpu.output[i]!) <= difference)) difference = Math.abs(value - cpu.output[i]!);
-    });
+    const fused = !needsParts(provider);
     return {
       milliseconds: own.milliseconds,
       cpuMilliseconds: cpu.milliseconds,
-      difference: difference / largest,
+      difference: relativeDifference(own.output, cpu.output),
+      attention: { tokens: ATTENTION_TOKENS, fused, difference: await attentionDifference(sessions, provider, fused) },
       nodes: sessions.placement('provider') ?? {},
     };
   } finally {

@@ -6,6 +6,8 @@ export type ProbeAnswer =
       cpuMilliseconds: number;
       /** Largest difference from the processor's numbers, relative to the largest of them. */
       difference: number;
+      /** The same of attention over so many tokens, in the form that a UNet has it in on this provider. */
+      attention: { tokens: number; fused: boolean; difference: number };
       /** Nodes of the probe graph by the provider that ran them. */
       nodes: Record<string, number>;
     }

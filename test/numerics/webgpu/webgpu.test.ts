@@ -61,6 +61,20 @@ async function run(graph: string, provider: string): Promise<Run> {
 }
 
 it.skipIf(process.platform !== 'linux')(
+  'is tried in a process of its own, and found to compute right',
+  () => {
+    const { stdout, stderr } = spawnSync(process.execPath, [path.join(root, 'dist', 'weft.js'), 'devices'], {
+      encoding: 'utf8',
+      env,
+      timeout: 400_000,
+    });
+    // Attention in its parts is what a UNet has there, so that the wrong operator does not speak against it.
+    expect(stdout, stderr).toMatch(/^. webgpu +Graphics card, through WebGPU works/m);
+  },
+  450_000,
+);
+
+it.skipIf(process.platform !== 'linux')(
   'gives the picture that the processor gives, and says where it ran',
   async () => {
     for (const name of ['giraffe.png', 'zebra.png'])

@@ -7,18 +7,25 @@ import { Devices } from '../../../../extension/engine/devices/devices';
 import { explain, type Surroundings } from '../../../../extension/engine/devices/explain';
 import { tryProvider } from '../../../../extension/engine/devices/trial';
 import { type Trial } from '../../../../extension/engine/devices/types';
+import { cardAndProcessor } from '../../../support/cardThatFails';
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-devices-'));
 afterAll(() => fs.rmSync(work, { recursive: true, force: true }));
 
-const fast: Trial = {
-  answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 1e-5, nodes: { gpu: 9, cpu: 1 } },
+const { candidates: two } = cardAndProcessor;
+/** A trial of a card that is fast and right, but for what a test says. */
+const trialOf = (answer: object = {}): Trial => ({
+  answer: {
+    milliseconds: 2,
+    cpuMilliseconds: 40,
+    difference: 1e-5,
+    attention: { tokens: 320, fused: true, difference: 1e-6 },
+    nodes: { gpu: 9, cpu: 1 },
+    ...answer,
+  },
   stderr: '',
-};
-const two = [
-  { provider: 'gpu', title: 'Card' },
-  { provider: 'cpu', title: 'Processor' },
-];
+});
+const fast = trialOf();
 
 describe('what to compute on', () => {
   let home: string;
@@ -50,27 +57,30 @@ describe('what to compute on', () => {
   });
 
   it('is not a software driver, unless it is asked for by name', async () => {
-    const slow: Trial = {
-      answer: { milliseconds: 900, cpuMilliseconds: 4, difference: 1e-5, nodes: { gpu: 9 } },
-      stderr: '',
-    };
-    const found = devices(slow);
+    const found = devices(trialOf({ milliseconds: 900, cpuMilliseconds: 4 }));
     expect((await found.choose('auto')).provider).toBe('cpu');
     expect((await found.choose('gpu')).provider).toBe('gpu');
     expect((await found.list())[0]!.sentence).toMatch(/slower than the processor \(900 ms .* 4\.0 ms\)/);
   });
 
   it('is never one that computes wrong numbers, or that leaves everything to the processor', async () => {
-    const wrong: Trial = {
-      answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 0.3, nodes: { gpu: 9 } },
-      stderr: '',
-    };
-    const idle: Trial = {
-      answer: { milliseconds: 2, cpuMilliseconds: 40, difference: 0, nodes: { cpu: 10 } },
-      stderr: '',
-    };
-    for (const trial of [wrong, { ...wrong, answer: { ...wrong.answer!, difference: NaN } }, idle]) {
-      expect((await devices(trial as Trial).choose(undefined)).provider).toBe('cpu');
+    const attention = (difference: number): object => ({ attention: { tokens: 320, fused: true, difference } });
+    for (const [answer, sentence] of [
+      [{ difference: 0.3 }, 'It computes wrong numbers: 30.0 % off in the test graph.'],
+      [{ difference: NaN }, 'It computes wrong numbers: not even numbers in the test graph.'],
+      [
+        attention(0.213),
+        'It computes attention wrongly: 21.3 % off over 320 tokens (the operator MultiHeadAttention).',
+      ],
+      [attention(NaN), 'It computes attention wrongly: not even numbers over 320 tokens'],
+      [{ nodes: { cpu: 10 } }, 'ran nothing on it: all 10 nodes'],
+    ] as const) {
+      const found = devices(trialOf(answer));
+      expect((await found.choose(undefined)).provider).toBe('cpu');
+      const [card] = await found.list();
+      expect(card!.available).toBe(false);
+      expect(card!.sentence).toContain(sentence);
+      expect(card!.next).toMatch(/probe again/);
       home = fs.mkdtempSync(path.join(work, 'home-'));
     }
   });
