@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- --rounds N]`: the engine's speed as ratios measured in one run, alternating the two sides of each ratio:
+ * `npm run bench [-- --rounds N]`: the engine's speed, under its process's allocator settings, as ratios measured in one run, alternating the two sides of each ratio:
  * - a swapped step (A, S, and O with and without swap) against the authors' two plain passes of three pictures;
  * - processor time outside onnxruntime as a share of a transfer, with and without previews, and the bytes that cross its border;
  * - the default number of threads against each other one.
  */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -16,6 +17,7 @@ import { LoadedCheckpoint } from '../../extension/engine/run/loadedCheckpoint';
 import { openLibrary } from '../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../extension/engine/diffusion/philox';
 import { standardGraph, writeGraph } from '../../extension/graph';
+import { engineEnvironment } from '../../extension/runs/engineEnvironment';
 import { pictures, root } from '../support/mini';
 import { writeReference } from '../support/referenceFolder';
 
@@ -239,6 +241,16 @@ async function transfers(): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  if (process.env.MALLOC_MMAP_MAX_ === undefined) {
+    // The engine's allocator settings count from a process's start.
+    const env = engineEnvironment(process.env);
+    const { status } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+      stdio: 'inherit',
+      env,
+    });
+    fs.rmSync(work, { recursive: true, force: true });
+    process.exit(status ?? 1);
+  }
   const library = openLibrary({ home: path.join(work, 'home'), builtInModels: path.join(root, 'models') });
   const sessions = inProcessSessions();
   const mini = await library.open('mini');

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, type Stats, statSync, writevSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { decodeTensors, encodeTensors, isWholeFile, type Tensors } from './tensorFile';
@@ -19,8 +19,11 @@ const sortedKeys = (_name: string, value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value;
 
-/** Files up to this size are written at once. */
+/** Files up to this size are read and written at once: it takes less time than to hand them to another thread. */
 const SMALL_BYTES = 1 << 18;
+/** Names files that are being written: processes of several machines may share the folder. */
+const writer = `${process.pid}.${randomBytes(4).toString('hex')}`;
+let written = 0;
 /** A newer use of a file is noted in its mtime at most this often. */
 const TOUCH_AFTER_MS = 60_000;
 
@@ -59,8 +62,11 @@ export class ContentStore {
     if (!this.folder) return undefined;
     const file = this.fileOf(key);
     let bytes: Buffer;
+    let stats: Stats | undefined;
     try {
-      bytes = await fs.readFile(file);
+      stats = statSync(file, { throwIfNoEntry: false });
+      if (!stats) return undefined;
+      bytes = stats.size <= SMALL_BYTES ? readFileSync(file) : await fs.readFile(file);
     } catch {
       return undefined;
     }
@@ -70,7 +76,7 @@ export class ContentStore {
       return undefined;
     }
     this.remember(key, tensors, true);
-    void this.touch(file);
+    void this.touch(file, stats);
     return tensors;
   }
 
@@ -189,7 +195,7 @@ export class ContentStore {
 
   private async write(key: Key, tensors: Tensors): Promise<void> {
     const file = this.fileOf(key);
-    const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+    const temporary = `${file}.${writer}.${++written}.tmp`;
     const pieces = encodeTensors(tensors);
     const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const folder = path.dirname(file);
@@ -203,16 +209,16 @@ export class ContentStore {
         await fs.mkdir(folder, { recursive: true });
         await writeNew(temporary, pieces, bytes);
       });
-      await fs.rename(temporary, file);
+      if (bytes <= SMALL_BYTES) renameSync(temporary, file);
+      else await fs.rename(temporary, file);
     } catch (error) {
       await fs.rm(temporary, { force: true });
       throw error;
     }
   }
 
-  private async touch(file: string): Promise<void> {
+  private async touch(file: string, { mtimeMs }: Stats): Promise<void> {
     try {
-      const { mtimeMs } = await fs.stat(file);
       const now = Date.now();
       if (now - mtimeMs > TOUCH_AFTER_MS) await fs.utimes(file, now / 1000, now / 1000);
     } catch {
@@ -233,10 +239,15 @@ export class ContentStore {
   }
 }
 
-/** Writes a file that is not there yet. A step's latents take less time to write than to hand to another thread. */
+/** Writes a file that is not there yet. */
 async function writeNew(file: string, pieces: Uint8Array[], bytes: number): Promise<void> {
   if (bytes <= SMALL_BYTES) {
-    writeFileSync(file, Buffer.concat(pieces), { flag: 'wx' });
+    const descriptor = openSync(file, 'wx');
+    try {
+      if (writevSync(descriptor, pieces) !== bytes) throw new Error('the disk took only a part');
+    } finally {
+      closeSync(descriptor);
+    }
     return;
   }
   const handle = await fs.open(file, 'wx');

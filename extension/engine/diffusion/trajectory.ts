@@ -88,6 +88,7 @@ export class Trajectory {
   private readonly noiseMaps = new Map<number, Latents>();
   private readonly latents = new Map<number, Latents>();
   private readonly originals = new Map<number, Latents>();
+  private readonly stepKeys = new Map<string, Key>();
   /** Set by {@link ensure}: whether anything had to be computed. */
   computed = false;
 
@@ -209,19 +210,27 @@ export class Trajectory {
   }
 
   private noiseKey(step: number): Key {
-    return keyOf('noise-map', INVERSION_VERSION, [this.key, this.timestepAt(step)]);
+    return this.stepKey('noise-map', INVERSION_VERSION, this.key, step);
   }
   private originalKey(step: number): Key {
-    return keyOf('original', REFERENCE_VERSION, [this.referenceKey, this.timestepAt(step)]);
+    return this.stepKey('original', REFERENCE_VERSION, this.referenceKey, step);
   }
   private latentsKey(step: number): Key {
-    return keyOf('latents', REFERENCE_VERSION, [this.referenceKey, this.timestepAt(step)]);
+    return this.stepKey('latents', REFERENCE_VERSION, this.referenceKey, step);
   }
   private keyValuesKey(step: number): Key {
-    return keyOf('key-values', REFERENCE_VERSION, [this.referenceKey, this.timestepAt(step)]);
+    return this.stepKey('key-values', REFERENCE_VERSION, this.referenceKey, step);
   }
   private probeKey(step: number): Key {
-    return keyOf('probe', REFERENCE_VERSION, [this.referenceKey, this.timestepAt(step)]);
+    return this.stepKey('probe', REFERENCE_VERSION, this.referenceKey, step);
+  }
+  /** Each key is asked for several times a run. */
+  private stepKey(kind: string, version: number, of: Key, step: number): Key {
+    const timestep = this.timestepAt(step);
+    const name = `${kind} ${timestep}`;
+    const key = this.stepKeys.get(name) ?? keyOf(kind, version, [of, timestep]);
+    this.stepKeys.set(name, key);
+    return key;
   }
 
   private async hasLatents(step: number, store: ContentStore): Promise<boolean> {

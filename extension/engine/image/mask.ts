@@ -4,8 +4,17 @@ import { encodePng } from './png';
 /** Side, in pixels, up to which a mask is enlarged. */
 const SIDE = 256;
 
-/** A mask [height · width] of 0 … 1 as a black and white PNG, each cell a block of pixels. */
-export async function maskPicture(mask: Float32Array, height: number, width: number): Promise<Uint8Array> {
+/** By the mask: a warm run shows the one it found before. */
+const drawn = new WeakMap<Float32Array, Promise<Uint8Array>>();
+
+/** A mask [height · width] of 0 … 1 as a black and white PNG, each cell a block of pixels. The mask must not change any more. */
+export function maskPicture(mask: Float32Array, height: number, width: number): Promise<Uint8Array> {
+  const png = drawn.get(mask) ?? draw(mask, height, width);
+  drawn.set(mask, png);
+  return png;
+}
+
+async function draw(mask: Float32Array, height: number, width: number): Promise<Uint8Array> {
   const block = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
   const rgb = new Uint8Array(height * width * block * block * 3);
   const rowLength = width * block * 3;

@@ -27,12 +27,18 @@ export function rawInput(pixels: Pixels): {
   return { data, raw: { width, height, channels } };
 }
 
-/** Encodes a picture as PNG, with `texts` as iTXt chunks (`weft.graph`, `weft.run`). */
+/** Pictures by their pixels: what a run shows it often writes to a file as well. */
+const encoded = new WeakMap<Uint8Array, Promise<Uint8Array>>();
+
+/** Encodes a picture as PNG, with `texts` as iTXt chunks (`weft.graph`, `weft.run`). Pixels that were given here must not change any more. */
 export async function encodePng(pixels: Pixels, texts: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
-  const sharp = await loadSharp();
   const { data, raw } = rawInput(pixels);
-  const png = await sharp(data, { raw })
-    .png({ compressionLevel: 6, adaptiveFiltering: true, palette: false })
-    .toBuffer();
+  const encoding =
+    encoded.get(data) ??
+    loadSharp().then((sharp) =>
+      sharp(data, { raw }).png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer(),
+    );
+  encoded.set(data, encoding);
+  const png = await encoding;
   return Object.keys(texts).length > 0 ? insertPngText(png, texts) : png;
 }

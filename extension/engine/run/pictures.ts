@@ -1,14 +1,22 @@
 import * as path from 'node:path';
-import { type Size } from '../../protocol/size';
+import { type Size, sizeText } from '../../protocol/size';
+import { Recent } from '../cache/recent';
 import { centreCrop, cropRgb } from '../image/crop';
 import { loadPicture } from '../image/load';
 import { resizeBicubic } from '../image/resize';
 import { type RgbPicture } from '../image/png';
 import { type ImageValue } from './values';
 
-/** A picture as height × width × 3 bytes: upright, cropped in its centre to that shape, resized with antialiasing. */
+/** Pictures of files at the sizes they were asked for: decoding one takes longer than a warm run's other work on it. */
+const decoded = new Recent<Uint8Array>(64 * 2 ** 20);
+
+/** A picture as height × width × 3 bytes: upright, cropped in its centre to that shape, resized with antialiasing. Shared: not to be written to. */
 export async function pictureAt(image: ImageValue, size: Size): Promise<Uint8Array> {
-  if (image.from === 'file') return (await loadPicture(image.bytes, size, path.basename(image.file))).rgb;
+  if (image.from === 'file') {
+    const name = `${image.digest} ${sizeText(size)}`;
+    const { bytes, file } = image;
+    return decoded.get(name) ?? decoded.keep(name, (await loadPicture(bytes, size, path.basename(file))).rgb);
+  }
   const crop = centreCrop(image, size);
   return resizeBicubic(cropRgb(image.rgb, image, crop), crop.width, crop.height, size.width, size.height);
 }

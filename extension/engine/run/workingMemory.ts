@@ -3,6 +3,9 @@ import * as os from 'node:os';
 /** What a step may take on a graphics card, which onnxruntime does not let us ask: what a card of 6 GB has beside weights in fp16. */
 const CARD_BYTES = 2e9;
 
+/** How long an answer about free memory holds: asking the system takes longer than a step's arithmetic. */
+const HOLDS_MS = 500;
+
 /** What the person allows, in bytes; absent: by what the machine has. Shared, so that it can change between runs. */
 export interface MemoryLimit {
   bytes?: number;
@@ -10,16 +13,24 @@ export interface MemoryLimit {
 
 /** Memory that intermediate results may take, beside the weights and what is kept between steps. */
 export class WorkingMemory {
+  private free = { bytes: 0, until: -Infinity };
+
   constructor(
     private readonly provider: string,
     private readonly limit: MemoryLimit = {},
   ) {}
 
-  /** At this moment: for choices that change no number (slices, rows at a time). */
+  /** At about this moment: for choices that change no number (slices, rows at a time). */
   now(): number {
-    // A container may have less than its machine; older versions of Node 20 can't say.
-    const free = typeof process.availableMemory === 'function' ? process.availableMemory() : os.freemem();
-    return this.limit.bytes ?? (this.onProcessor ? free / 2 : CARD_BYTES);
+    if (this.limit.bytes !== undefined) return this.limit.bytes;
+    if (!this.onProcessor) return CARD_BYTES;
+    const now = performance.now();
+    if (now >= this.free.until) {
+      // A container may have less than its machine; older versions of Node 20 can't say.
+      const bytes = typeof process.availableMemory === 'function' ? process.availableMemory() : os.freemem();
+      this.free = { bytes, until: now + HOLDS_MS };
+    }
+    return this.free.bytes / 2;
   }
 
   /** On this machine at any time: for choices that a picture's pixels depend on, so that they are the same tomorrow. */

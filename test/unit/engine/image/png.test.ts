@@ -27,6 +27,16 @@ async function withChunks(...chunks: Uint8Array[]): Promise<Uint8Array> {
 }
 
 describe('a PNG that Weft writes', () => {
+  it('has its own texts, though its pixels are encoded once', async () => {
+    const shown = await encodePng(pixels);
+    const saved = await encodePng(pixels, { 'weft.graph': 'first' });
+    expect(Object.fromEntries(readPngTexts(saved))).toEqual({ 'weft.graph': 'first' });
+    const again = await encodePng(pixels, { 'weft.graph': 'second' });
+    expect(Object.fromEntries(readPngTexts(again))).toEqual({ 'weft.graph': 'second' });
+    expect(await encodePng(pixels)).toEqual(shown);
+    expect(Object.fromEntries(readPngTexts(shown))).toEqual({});
+  });
+
   it('keeps its pixels and carries its texts, of any script and length', async () => {
     const long = 'x'.repeat(200_000);
     const png = await encodePng(pixels, { 'weft.graph': graph, 'weft.run': long });

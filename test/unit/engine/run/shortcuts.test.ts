@@ -132,6 +132,29 @@ describe('every shortcut gives the numbers of the long way', () => {
     expectSame(long, short);
   });
 
+  it('steps of a reference pass whose path is known share calls', async () => {
+    // After an inversion at guidance 1 a wider swap needs keys and values of steps that nobody asked for before.
+    const swapUntil = (percent: number): GraphDocument =>
+      graph([
+        ['invert-structure', 'guidanceScale', 1],
+        ['invert-appearance', 'guidanceScale', 1],
+        ['swap', 'higherRange', [10, percent]],
+        ['swap', 'lowerRange', [10, percent]],
+      ]);
+    const widened = async (shortcuts: Partial<Shortcuts>): Promise<Walk> => {
+      const bench = makeEngine(undefined, { sessions });
+      await walk(swapUntil(20), {}, bench);
+      return walk(swapUntil(60), shortcuts, bench);
+    };
+    const once = await widened({});
+    const long = await widened(off('batches'));
+    const ofReference = ({ calls }: Walk): Call[] => calls.filter(({ contrasted }) => contrasted === 0);
+    expect(long.rows).toEqual(once.rows);
+    expect(Math.max(...ofReference(long).map(({ encoder }) => encoder))).toBe(1);
+    expect(ofReference(long).length).toBeGreaterThan(ofReference(once).length);
+    expectSame(long, once);
+  });
+
   it('prompt and empty prompt share calls', async () => {
     const long = await walk(graph(), { batches: false, promptsTogether: false });
     expect(long.rows).toEqual(short.rows);
