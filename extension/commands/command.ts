@@ -14,6 +14,11 @@ export function registerCommand(services: Services, command: Command): vscode.Di
       return await command.run(services, ...args);
     } catch (error) {
       const { kind, message } = reportError(error);
+      // A person paused or stopped it: what happened is no failure.
+      if (kind === 'interrupted') {
+        void vscode.window.showInformationMessage(message);
+        return undefined;
+      }
       // About a file or a choice: the sentence is all there is to know.
       if (kind === 'graph' || kind === 'network') {
         void vscode.window.showErrorMessage(message);

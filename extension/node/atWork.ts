@@ -62,7 +62,8 @@ export function rememberCrash(
   code: number | null,
   signal: string | null,
 ): string | undefined {
-  const outside = signal === null ? code === 0 : !CRASHES.has(signal);
+  // 1 is what Windows' task manager ends a process with.
+  const outside = signal === null ? code === 0 || code === 1 : !CRASHES.has(signal);
   return outside ? forgetWork(file) : remember(file, signal ?? `exit code ${code}`);
 }
 
