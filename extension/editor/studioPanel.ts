@@ -185,7 +185,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
         kind,
         size: settings.studio().previewSize,
       });
-      this.post({ type: 'timelinePicture', runId, node, index, kind, png });
+      this.post({ type: 'timelinePicture', runId, node, index, kind, ...(png && { png }) });
     },
     fix: ({ action, node }) => {
       switch (action) {

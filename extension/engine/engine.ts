@@ -135,9 +135,11 @@ export class Engine {
       'cache.clear': async () => ({ bytes: (await this.store.clear()) + (await this.attention.clear()) }),
       'timeline.frame': async ({ runId, node, index, kind, size }) => {
         const timeline = this.remembered.get(runId)?.timelines.get(node);
-        const frame = timeline?.frames[index];
-        if (!timeline || !frame)
+        if (!timeline)
           throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
+        // An inversion makes the steps that are read, and tells of its last alone when it comes from the cache.
+        const frame = timeline.frames[index];
+        if (!frame) return {};
         const { width, height, rgba } = await drawFrame(timeline.checkpoint, frame, kind, size, this.store);
         return { png: await encodePng({ width, height, rgba }) };
       },

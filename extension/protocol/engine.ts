@@ -228,10 +228,10 @@ export interface EngineRequests extends InspectRequests {
   /** Removes what was downloaded of one that is not imported. */
   'models.discard': { params: { name: string }; result: { bytes: number } };
   'cache.clear': { params: Record<string, never>; result: { bytes: number } };
-  /** One picture of a timeline kept in memory since its run, as PNG. */
+  /** One picture of a timeline kept in memory since its run, as PNG; none of a step that the run had no need of. */
   'timeline.frame': {
     params: { runId: string; node: string; index: number; kind: PreviewKind; size: number };
-    result: { png: Uint8Array };
+    result: { png?: Uint8Array };
   };
   /** Tells what the machine offers to compute on, in sentences. */
   devices: { params: { probe?: boolean }; result: Device[] };

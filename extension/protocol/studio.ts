@@ -71,8 +71,8 @@ export type HostToStudio =
   | { type: 'run'; run: RunState | undefined }
   | { type: 'node'; runId: string; node: string; status: NodeStatus }
   | { type: 'frame'; frame: TimelineFrame }
-  /** Answer to `timelineFrame`: one step's picture as a PNG. Nothing is sent when the engine no longer has it. */
-  | { type: 'timelinePicture'; runId: string; node: string; index: number; kind: PreviewKind; png: Uint8Array }
+  /** Answer to `timelineFrame`: one step's picture as a PNG, none of a step that the run did not make. Nothing is sent when the run is forgotten. */
+  | { type: 'timelinePicture'; runId: string; node: string; index: number; kind: PreviewKind; png?: Uint8Array }
   /** A node's own picture, as a PNG. */
   | { type: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
   /** A sweep of a run begins: how its cells lie. */

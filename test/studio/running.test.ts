@@ -114,6 +114,11 @@ describe('a run', () => {
     await run();
     await waitForState('invert-structure', /^cached$/);
     await waitForState('save', /^(done|cached)$/);
+    // Its timeline has the one step that it shows: the others were not made, and nothing is said of it.
+    await workbench.node('invert-structure').locator('header').click();
+    const timeline = workbench.studio.getByTestId('timeline');
+    await expect.poll(() => timeline.locator('.cell').count()).toBe(1);
+    expect(await workbench.studio.getByTestId('toast').count()).toBe(0);
   });
 
   test('to a node computes what that node needs and no more', { timeout: RUN_MS }, async () => {

@@ -17,6 +17,8 @@ export interface NodeTimeline {
   total: number;
   x0: readonly StepPicture[];
   xt: readonly StepPicture[];
+  /** Steps that the run had no need of: asked for, and not there. */
+  absent?: ReadonlySet<number>;
 }
 
 /** Adds a frame of a run; the first frame of another run replaces what the last run left. */
@@ -35,6 +37,16 @@ export function withPicture(
   const known = [...timeline[kind], ...timeline[kind === 'x0' ? 'xt' : 'x0']].find((step) => step.index === index);
   const step = { index, timestep: known?.timestep ?? -1, width: known?.width ?? 0, height: known?.height ?? 0, url };
   return { ...timeline, [kind]: insert(timeline[kind], step) };
+}
+
+/** Notes that the run did not make a step. */
+export function withoutStep(timeline: NodeTimeline, index: number): NodeTimeline {
+  return { ...timeline, absent: new Set([...(timeline.absent ?? []), index]) };
+}
+
+/** Every step that there may be a picture of after the run. */
+export function madeIndices({ total, absent }: NodeTimeline): number[] {
+  return Array.from({ length: total }, (_, index) => index).filter((index) => !absent?.has(index));
 }
 
 function insert(steps: readonly StepPicture[], step: StepPicture): StepPicture[] {

@@ -4,7 +4,7 @@ import { onSegmentation } from '../mask/state';
 import { bytesOf } from './bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from './document';
-import { withFrame, withPicture } from './frames';
+import { withFrame, withoutStep, withPicture } from './frames';
 import { flushParams, onClipboard, revealNode } from './actions';
 import { postToHost } from './host';
 import { setTimeline } from './page';
@@ -47,8 +47,8 @@ const handlers: Handlers = {
     const { timelines } = studio();
     const timeline = timelines[node];
     if (timeline?.runId !== runId) return;
-    const url = pngUrl(png);
-    useStudio.setState({ timelines: { ...timelines, [node]: withPicture(timeline, { index, kind, url }) } });
+    const known = png ? withPicture(timeline, { index, kind, url: pngUrl(png) }) : withoutStep(timeline, index);
+    useStudio.setState({ timelines: { ...timelines, [node]: known } });
   },
   picture: ({ runId, node, port, png, caption }) => {
     const { nodePictures } = studio();

@@ -5,7 +5,7 @@ import { Splitter } from '../app/Splitter';
 import { CompareSlider } from '../nodes/CompareSlider';
 import { StepImage } from '../nodes/StepImage';
 import { openStep } from '../state/actions';
-import { heldIndices, type NodeTimeline, standIn, stepAt } from '../state/frames';
+import { heldIndices, madeIndices, type NodeTimeline, standIn, stepAt } from '../state/frames';
 import { setPage, setTimeline } from '../state/page';
 import { TIMELINE_HEIGHT } from '../state/pageState';
 import { askForStep } from '../state/steps';
@@ -76,10 +76,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
     (state) => state.run?.runId === timeline.runId && state.run.state === 'done' && state.stepsGone !== timeline.runId,
   );
   // During a run, what has come; previews are left out where they would slow it. Afterwards every step can be asked for.
-  const indices = useMemo(
-    () => (complete ? Array.from({ length: timeline.total }, (_, index) => index) : heldIndices(timeline)),
-    [complete, timeline],
-  );
+  const indices = useMemo(() => (complete ? madeIndices(timeline) : heldIndices(timeline)), [complete, timeline]);
   const last = indices[indices.length - 1] ?? 0;
   // Without a choice of one's own the strip follows the run.
   const current = wanted === undefined ? last : (nearestIndex(indices, wanted) ?? last);
