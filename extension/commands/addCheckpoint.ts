@@ -66,9 +66,14 @@ export const addCheckpointFilesCommand: Command = {
       canSelectFiles: true,
       canSelectMany: true,
       openLabel: 'Add Checkpoint',
-      title: 'The four .onnx files of one checkpoint, and its tokenizer’s .json and .txt',
+      title:
+        'The four .onnx files of one checkpoint, and its tokenizer’s .json and .txt; or one, where all lie in one folder',
       filters: { 'Checkpoint files': ['onnx', 'json', 'txt', 'safetensors', 'ckpt'], 'All files': ['*'] },
     });
-    if (chosen && chosen.length > 0) await importCheckpoint(services, chosen);
+    if (!chosen || chosen.length === 0) return;
+    const [only, ...others] = chosen;
+    // The dialog of a remote window picks one file; and no checkpoint is one graph alone.
+    const folder = others.length === 0 && only!.path.endsWith('.onnx') ? [vscode.Uri.joinPath(only!, '..')] : chosen;
+    await importCheckpoint(services, folder);
   },
 };

@@ -1,7 +1,9 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { FileServer } from '../support/fileServer';
 import { fillHub, hubManifest, writeManifest } from '../support/hub';
+import { writeReference } from '../support/referenceFolder';
 import { environment } from './support/environment';
 import { type Server, startServer } from './support/server';
 import { eventually, Workbench } from './support/workbench';
@@ -93,3 +95,67 @@ test('removing asks, says what it frees, and the download can be made again', { 
   await expect.poll(() => row(DRAWN).count()).toBe(0);
   await row('Mini (drawn pictures)').waitFor();
 });
+
+test('a paused download is kept until it is discarded', { timeout: WORK_MS * 2 }, async () => {
+  hub.mischief = ({ url }) => (url.endsWith('unet/model.onnx') ? { rate: 300_000 } : undefined);
+  await workbench.command('Weft: Download Checkpoint');
+  await workbench.pick('Download Checkpoint', 'Drawn animals');
+  await press('Accept and Download');
+  await expect.poll(() => row(DRAWN).innerText(), { timeout: WORK_MS }).toMatch(/[1-9]\d? % of/);
+  await act(DRAWN, 'Pause');
+  await workbench.notification(/paused at \d+ %/).waitFor();
+  await expect.poll(() => row(DRAWN).innerText()).toMatch(/paused/i);
+  const downloads = path.join(server.weftHome, 'downloads', 'drawn');
+  expect(fs.existsSync(downloads)).toBe(true);
+  await workbench.screenshot('download-paused');
+
+  await workbench.clearNotifications();
+  await row(DRAWN).click({ button: 'right' });
+  await workbench.choose('Discard');
+  await dialog().waitFor();
+  expect(await dialog().innerText()).toMatch(/Discard what was downloaded of Drawn animals\?[\s\S]*MB become free/);
+  await workbench.screenshot('download-discard');
+  await press('Discard');
+  await expect.poll(() => row(DRAWN).count()).toBe(0);
+  expect(fs.existsSync(downloads)).toBe(false);
+  hub.mischief = () => undefined;
+});
+
+test('the files of a checkpoint are added by the command', { timeout: WORK_MS * 2 }, async () => {
+  writeReference(workspace.path('loose'), true);
+  await workbench.command('Weft: Add Checkpoint Files');
+  // The dialog writes the folder that it opens with into its field: what is typed before is lost in it.
+  await expect.poll(() => workbench.palette.inputValue()).toContain(workspace.folder);
+  await workbench.palette.fill(workspace.path('loose/unet.onnx'));
+  await workbench.screenshot('add-files');
+  await workbench.page.keyboard.press('Enter');
+  await workbench.notification(/loose is ready|choose "loose"/).waitFor({ timeout: WORK_MS });
+  await row(/^loose/).waitFor();
+  await workbench.screenshot('files-added');
+});
+
+test(
+  'Show Devices says what there is, why something is not, and sets the provider',
+  { timeout: WORK_MS * 2 },
+  async () => {
+    await workbench.clearNotifications();
+    await workbench.command('Weft: Show Devices');
+    const list = workbench.page.locator('.quick-input-list');
+    await workbench.row(/cpu/).waitFor({ timeout: WORK_MS });
+    await workbench.screenshot('devices');
+    const text = await list.innerText();
+    expect(text).toMatch(/auto\s*now cpu/);
+    expect(text).toMatch(/The processor \(.*\), with \d+ threads: always works/);
+    // Whatever the machine has, a device that can't be used says so in a sentence.
+    expect(text).toMatch(/webgpu[\s\S]*(works|not installed|No Vulkan driver|No graphics card)/);
+    expect(text).toContain('Probe Again');
+    await workbench.pick('Weft: Devices', 'cpu');
+    const written = ['User', 'Machine'].map((scope) =>
+      path.join(environment.scratch(), 'checkpoints-server', 'ud', scope, 'settings.json'),
+    );
+    await eventually(
+      () => written.some((file) => /"weft\.provider": "cpu"/.test(fs.readFileSync(file, 'utf8'))),
+      'the setting was not written',
+    );
+  },
+);
