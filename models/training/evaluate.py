@@ -131,7 +131,8 @@ def parse_settings(assignments):
                            if name in Settings.__dataclass_fields__})
     for assignment in assignments:
         name, text = assignment.split('=')
-        kind = type(getattr(settings, name))
+        # By the declared type: JSON writes a whole number of a float without its point.
+        kind = type(getattr(Settings(), name))
         setattr(settings, name, tuple(float(piece) for piece in text.split(',')) if kind is tuple else kind(text))
     return settings
 
