@@ -60,7 +60,8 @@ describe('weft models download', () => {
     hub.mischief = ({ url }) => (url.endsWith('unet/model.onnx') ? { rate: 1_500_000 } : undefined);
     let interrupted = false;
     const paused = await call(['download', 'drawn', '--accept-license', '--mirror', hub.url], (text, interrupt) => {
-      if (interrupted || !/drawn: \d+ %/.test(text)) return;
+      // At 40 % the UNet is under way, whichever file came first: of it something is there to go on from.
+      if (interrupted || !(Number([...text.matchAll(/drawn: (\d+) %/g)].at(-1)?.[1]) >= 40)) return;
       interrupted = true;
       interrupt();
     });
