@@ -42,23 +42,27 @@ export class Workbench {
     });
     await page.goto(`${url}/?folder=${encodeURIComponent(workspace.folder)}`);
     await page.locator('.monaco-workbench .explorer-folders-view').waitFor({ timeout: 90_000 });
-    await workbench.waitForExtension();
+    await workbench.waitForExtension(workspace);
     return workbench;
   }
 
   /**
-   * Opens a graph until the studio takes it. A window registers an extension's commands before its editors: a graph that is opened
-   * between the two opens as text and stays so.
+   * Opens graphs until the studio takes one. A window registers an extension's commands before its editors: a graph that is opened
+   * between the two opens as text, and stays so when it is opened again, so each try is of a file of its own.
    */
-  private async waitForExtension(): Promise<void> {
+  private async waitForExtension(workspace: Workspace): Promise<void> {
     const text = this.page.locator('.editor-instance .monaco-editor');
     const studio = this.page.locator('iframe.webview');
-    for (const until = Date.now() + 90_000; Date.now() < until;) {
-      await this.openFile('empty.weft.json');
+    const until = Date.now() + 90_000;
+    for (let attempt = 1; Date.now() < until; attempt++) {
+      const name = `try-${attempt}.weft.json`;
+      workspace.write(name, workspace.read('empty.weft.json'));
+      await this.openFile(name);
       await text.or(studio).first().waitFor();
       const there = (await studio.count()) > 0;
       await this.command('View: Close All Editors');
-      await this.tab('empty.weft.json').waitFor({ state: 'detached' });
+      await this.tab(name).waitFor({ state: 'detached' });
+      workspace.remove(name);
       if (there) return;
     }
     throw new Error('The extension did not register its editor.');

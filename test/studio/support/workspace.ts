@@ -31,6 +31,10 @@ export class Workspace {
     fs.writeFileSync(this.path(name), text);
   }
 
+  remove(name: string): void {
+    fs.rmSync(this.path(name));
+  }
+
   exists(name: string): boolean {
     return fs.existsSync(this.path(name));
   }
