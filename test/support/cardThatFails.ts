@@ -21,20 +21,20 @@ export function cardThatFails(inner: SessionHost, fail?: () => Promise<never>): 
   };
 }
 
+/** What the trial of such a card says: it is fast and right. */
+export const fastAnswer = {
+  milliseconds: 2,
+  cpuMilliseconds: 40,
+  difference: 1e-5,
+  attention: { tokens: 320, fused: true, difference: 1e-6 },
+  nodes: { gpu: 9, cpu: 1 },
+};
+
 /** What a machine has that such a card is in, and what its trial says. */
 export const cardAndProcessor = {
   candidates: [
     { provider: 'gpu', title: 'Card' },
     { provider: 'cpu', title: 'Processor' },
   ],
-  attempt: async () => ({
-    answer: {
-      milliseconds: 2,
-      cpuMilliseconds: 40,
-      difference: 1e-5,
-      attention: { tokens: 320, fused: true, difference: 1e-6 },
-      nodes: { gpu: 9, cpu: 1 },
-    },
-    stderr: '',
-  }),
+  attempt: async () => ({ answer: fastAnswer, stderr: '' }),
 };

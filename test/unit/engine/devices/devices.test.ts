@@ -7,24 +7,14 @@ import { Devices } from '../../../../extension/engine/devices/devices';
 import { explain, type Surroundings } from '../../../../extension/engine/devices/explain';
 import { tryProvider } from '../../../../extension/engine/devices/trial';
 import { type Trial } from '../../../../extension/engine/devices/types';
-import { cardAndProcessor } from '../../../support/cardThatFails';
+import { cardAndProcessor, fastAnswer } from '../../../support/cardThatFails';
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-devices-'));
 afterAll(() => fs.rmSync(work, { recursive: true, force: true }));
 
 const { candidates: two } = cardAndProcessor;
 /** A trial of a card that is fast and right, but for what a test says. */
-const trialOf = (answer: object = {}): Trial => ({
-  answer: {
-    milliseconds: 2,
-    cpuMilliseconds: 40,
-    difference: 1e-5,
-    attention: { tokens: 320, fused: true, difference: 1e-6 },
-    nodes: { gpu: 9, cpu: 1 },
-    ...answer,
-  },
-  stderr: '',
-});
+const trialOf = (answer: object = {}): Trial => ({ answer: { ...fastAnswer, ...answer }, stderr: '' });
 const fast = trialOf();
 
 describe('what to compute on', () => {
