@@ -5,6 +5,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
+import { writeJson } from './writeJson';
 
 const atWorkSchema = z.object({
   /** onnxruntime's name. */
@@ -30,13 +31,6 @@ export type Crash = z.infer<typeof crashSchema>;
 
 export const atWorkFile = (folder: string, pid: number): string => path.join(folder, `${pid}.at-work.json`);
 export const crashFile = (folder: string, provider: string): string => path.join(folder, `${provider}.crash.json`);
-
-export function writeJson(file: string, value: AtWork | Crash): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(temporary, JSON.stringify(value, undefined, 1));
-  fs.renameSync(temporary, file);
-}
 
 /** What a provider's last crash left; undefined where there was none. */
 export const readCrash = (folder: string, provider: string): Crash | undefined =>

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { type AtWork, atWorkFile, type Crash, crashFile, forgetWork, readCrash, writeJson } from '../../node/atWork';
+import { type AtWork, atWorkFile, type Crash, crashFile, forgetWork, readCrash } from '../../node/atWork';
+import { writeJson } from '../../node/writeJson';
 import { isAlive } from '../../node/processes';
 
 const LEFT_BEHIND_MS = 60_000;

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { writeJson } from '../../node/writeJson';
 import { type Device } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { type Candidate, candidates } from './candidates';
@@ -230,11 +231,8 @@ export class Devices {
   }
 
   private write(remembered: Remembered): void {
-    const temporary = `${this.file}.${process.pid}.tmp`;
     try {
-      fs.mkdirSync(path.dirname(this.file), { recursive: true });
-      fs.writeFileSync(temporary, JSON.stringify(remembered, undefined, 1));
-      fs.renameSync(temporary, this.file);
+      writeJson(this.file, remembered);
     } catch {
       // Only a memory: next time it is found out again.
     }

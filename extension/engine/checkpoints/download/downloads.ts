@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../../protocol/engine';
+import { writeJson } from '../../../node/writeJson';
 import { WeftError } from '../../../protocol/errors';
 import { stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
@@ -237,11 +238,7 @@ export class Downloads {
   }
 
   private writeState(name: string, state: State): void {
-    const file = this.stateFile(name);
-    const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(temporary, JSON.stringify(state, undefined, 2));
-    fs.renameSync(temporary, file);
+    writeJson(this.stateFile(name), state);
   }
 
   private async run(request: DownloadRequest, signal: AbortSignal): Promise<CheckpointInfo> {
