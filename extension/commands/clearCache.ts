@@ -7,7 +7,7 @@ export const clearCacheCommand: Command = {
   async run({ engine }) {
     const clear = 'Clear Cache';
     const answer = await vscode.window.showWarningMessage(
-      'Clear the cache of inversions? The next run of each graph computes them anew. Results and checkpoints stay.',
+      'Clear the cache of inversions and optimised models? The next run of each graph makes them anew. Results and checkpoints stay.',
       { modal: true },
       clear,
     );

@@ -3,14 +3,10 @@ import { type HostToStudio } from '../protocol/studio';
 type StatusMessage = Extract<HostToStudio, { type: 'node' }>;
 type FrameMessage = Extract<HostToStudio, { type: 'frame' }>;
 
-/** While a run is under way, frames go this far apart: a page on the same processors that draws every step of a fast run takes the run's time. */
-const FRAME_PACE_MS = 80;
-
 /**
  * What a run sends to one webview, no faster than it gets there. A step may take a few milliseconds and its preview tens of
  * kilobytes: sent as they come, they pile up on the way, and a click on Stop waits behind them. So one message is under way at
- * a time; of a node's states only the newest is sent, and of its frames the newest first, the older ones when there is time:
- * at the latest when the run is over.
+ * a time; of a node's states only the newest is sent, and of its frames the newest first, the older ones when there is time.
  */
 export class RunOutbox {
   private statuses = new Map<string, StatusMessage>();
@@ -18,17 +14,11 @@ export class RunOutbox {
   private newest = new Map<string, FrameMessage>();
   private older: FrameMessage[] = [];
   private underWay = false;
-  private running = false;
-  private frameSent = -Infinity;
-  private waiting: NodeJS.Timeout | undefined;
   /** Counts resets: what was under way before one no longer matters. */
   private generation = 0;
 
   /** `send` resolves when the message has arrived. */
-  constructor(
-    private readonly send: (message: HostToStudio) => PromiseLike<unknown>,
-    private readonly paceMs = FRAME_PACE_MS,
-  ) {}
+  constructor(private readonly send: (message: HostToStudio) => PromiseLike<unknown>) {}
 
   status(message: StatusMessage): void {
     this.statuses.set(message.node, message);
@@ -49,7 +39,6 @@ export class RunOutbox {
     const runId = message.run?.runId;
     this.older = this.older.filter(({ frame }) => frame.runId === runId);
     for (const [node, { frame }] of this.newest) if (frame.runId !== runId) this.newest.delete(node);
-    this.running = message.run?.state === 'running' || message.run?.state === 'queued';
     void this.send(message);
     this.next();
   }
@@ -60,19 +49,10 @@ export class RunOutbox {
     this.newest.clear();
     this.older = [];
     this.underWay = false;
-    clearTimeout(this.waiting);
     this.generation++;
   }
 
   private nextFrame(): FrameMessage | undefined {
-    if (this.newest.size + this.older.length === 0) return undefined;
-    const early = this.running ? this.frameSent + this.paceMs - performance.now() : 0;
-    clearTimeout(this.waiting);
-    if (early > 0) {
-      this.waiting = setTimeout(() => this.next(), early);
-      return undefined;
-    }
-    this.frameSent = performance.now();
     const [frame] = this.newest.values();
     if (!frame) return this.older.pop();
     this.newest.delete(frame.frame.node);

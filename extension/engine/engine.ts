@@ -25,6 +25,7 @@ import { deviceHandlers, type DeviceMethod, type DeviceServices } from './device
 import { weftHome } from './home';
 import { type InspectedRun, inspectHandlers } from './inspect/requests';
 import { encodePng } from './image/png';
+import { clearOptimisedGraphs } from './onnx/optimisedGraphs';
 import { type SessionHost } from './onnx/types';
 import { checkpointDefaults } from './run/checkpointDefaults';
 import { type Ingredients } from './run/context';
@@ -66,14 +67,19 @@ export class Engine {
   private readonly running = new Map<string, AbortController>();
   private readonly remembered = new Map<string, PreviewSink>();
   private readonly attention: ContentStore;
+  /** Folder of onnxruntime's optimised graphs. */
+  private readonly optimised: string;
   /** What runs may take for intermediate results; set at the begin of each. */
   private readonly memory: MemoryLimit = {};
   private readonly inspected = new Map<string, InspectedRun>();
+  /** Ends what is done between runs. */
+  private leisure = new AbortController();
   /** Runs wait for one another: they share the processor and the memory. */
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: EngineOptions) {
     this.home = options.home ?? weftHome();
+    this.optimised = path.join(this.home, 'optimised');
     const digests = new DigestMemory(path.join(this.home, 'digests.json'));
     const { version, builtInModels, emit } = options;
     this.library = openLibrary({ home: this.home, builtInModels, digests });
@@ -132,7 +138,10 @@ export class Engine {
         controller?.abort(new WeftError('interrupted', 'Stopped.'));
         return { cancelled: controller !== undefined };
       },
-      'cache.clear': async () => ({ bytes: (await this.store.clear()) + (await this.attention.clear()) }),
+      'cache.clear': async () => {
+        const products = (await this.store.clear()) + (await this.attention.clear());
+        return { bytes: products + clearOptimisedGraphs(this.optimised) };
+      },
       'timeline.frame': async ({ runId, node, index, kind, size }) => {
         const timeline = this.remembered.get(runId)?.timelines.get(node);
         if (!timeline)
@@ -144,6 +153,7 @@ export class Engine {
         return { png: await encodePng({ width, height, rgba }) };
       },
       shutdown: async () => {
+        this.leisure.abort();
         await this.models.close();
         for (const controller of this.running.values())
           controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
@@ -188,6 +198,7 @@ export class Engine {
       });
       void this.store.trim();
       void this.attention.trim();
+      void this.remembered.get(options.runId)?.drawRest(this.leisure.signal);
       return run;
     };
     return this.enqueue(options.runId, execute);
@@ -233,7 +244,12 @@ export class Engine {
   }
 
   private enqueue<T>(runId: string, execute: () => Promise<T>): Promise<T> {
-    const result = this.queue.then(execute, execute).finally(() => this.running.delete(runId));
+    const begin = (): Promise<T> => {
+      this.leisure.abort();
+      this.leisure = new AbortController();
+      return execute();
+    };
+    const result = this.queue.then(begin, begin).finally(() => this.running.delete(runId));
     this.queue = result.catch(() => {});
     return result;
   }
@@ -293,8 +309,7 @@ export class Engine {
     const key = `${prepared.sha256}/${provider}`;
     const { sessions, threads } = this.options;
     const loaded =
-      this.loaded.get(key) ??
-      LoadedCheckpoint.open(prepared, sessions, provider, threads, path.join(this.home, 'optimised'), this.memory);
+      this.loaded.get(key) ?? LoadedCheckpoint.open(prepared, sessions, provider, threads, this.optimised, this.memory);
     this.loaded.set(key, loaded);
     // What an interrupted run counted belongs to nobody.
     loaded.takeCounts();

@@ -361,7 +361,7 @@ class Validator {
     }
     const ids = known.slice(0, 10).map((checkpoint) => checkpoint.id);
     const has = ids.length === 0 ? 'The library is empty.' : `The library has ${listed(ids)}.`;
-    const message = `There is no checkpoint "${name}" in the library. ${has} Add one with "weft models add".`;
+    const message = `There is no checkpoint "${name}" in the library. ${has} Add it with "Weft: Add Checkpoint Folder…", in a shell with "weft models add".`;
     this.report('unknown-checkpoint', message, { node: id, param: 'id' }, this.paramNode(id, 'id'));
   }
 

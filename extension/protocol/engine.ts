@@ -41,6 +41,8 @@ export const runOptionsSchema = z.object({
   /** A preview every so many steps (0: none), at most this many pixels a side. */
   previewEvery: z.number().int().min(0).default(0),
   previewSize: z.number().int().min(16).max(1024).default(256),
+  /** Previews of a node come at least so many milliseconds apart; those that came too soon are sent after the run. */
+  previewPaceMs: z.number().min(0).default(0),
   /** Keep the queries of the swapped layers of every step, so that questions about attention are answered at once. */
   keepAttention: z.boolean().default(false),
 });

@@ -36,6 +36,7 @@ export class RunQueue {
   private readonly stopped = new Set<string>();
   private counter = 0;
   private running: Run | undefined;
+  private ended: Run | undefined;
 
   constructor(
     private readonly engine: RunEngine,
@@ -91,10 +92,10 @@ export class RunQueue {
     }
   }
 
-  /** Events of the engine; those of no open run are dropped. */
+  /** Events of the engine; those of no open run are dropped, but for what the one that ended last has still to show. */
   receive(event: EngineEvent): void {
     if (!('runId' in event)) return;
-    const run = this.runs.get(event.runId);
+    const run = this.runs.get(event.runId) ?? (this.ended?.record.state.runId === event.runId ? this.ended : undefined);
     if (run?.record.apply(event)) this.listener.event(run, event);
   }
 
@@ -121,7 +122,10 @@ export class RunQueue {
 
   private finish(run: Run, change: () => void): void {
     change();
-    if (this.running === run) this.running = undefined;
+    if (this.running === run) {
+      this.running = undefined;
+      this.ended = run;
+    }
     this.runs.delete(run.record.state.runId);
     this.stopped.delete(run.record.state.runId);
     this.listener.changed(run);

@@ -50,9 +50,14 @@ export class RunRecord {
     this.state.state = 'running';
   }
 
-  /** Takes in an event of this run. Events of other runs and events after the end change nothing and return false. */
+  /**
+   * Takes in an event of this run. Events of other runs change nothing and return false, and so do events after the end, but for the
+   * previews that the engine had no time for, as far as they push out none that came in the run.
+   */
   apply(event: EngineEvent): boolean {
-    if (!('runId' in event) || event.runId !== this.state.runId || this.finished) return false;
+    if (!('runId' in event) || event.runId !== this.state.runId) return false;
+    if (this.finished && (event.event !== 'preview' || this.frameBytes + event.rgba.byteLength > FRAME_BUDGET))
+      return false;
     switch (event.event) {
       case 'run.started':
         this.state.state = 'running';

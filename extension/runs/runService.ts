@@ -23,6 +23,8 @@ export interface RunSpec {
   outDir?: string;
 }
 
+/** A page on the same processors that draws every step of a fast run takes the run's time: a dozen previews of a node a second. */
+const PREVIEW_PACE_MS = 80;
 /** How many graphs keep their last run's frames after it ended. */
 const KEPT_RECORDS = 8;
 
@@ -74,6 +76,7 @@ export class RunService implements vscode.Disposable {
       outDir: spec.outDir ?? outputFolderOf(graph),
       previewEvery,
       previewSize,
+      previewPaceMs: PREVIEW_PACE_MS,
       keepAttention: true,
       ...(target === undefined ? {} : { target }),
       ...(provider === undefined ? {} : { provider }),

@@ -20,6 +20,7 @@ import { standardGraph, writeGraph } from '../../extension/graph';
 import { engineEnvironment } from '../../extension/runs/engineEnvironment';
 import { pictures, root } from '../support/mini';
 import { writeReference } from '../support/referenceFolder';
+import { countedSessions } from './countedSessions';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' } } });
 const rounds = Number(values.rounds);
@@ -109,65 +110,6 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
     await unet.run({ rows: [o], decoderRows: [swapped, { from: 0 }], freeu: FREEU_OFF });
   }, theirs);
   console.log(`  with the reference pass kept: ${alone.toFixed(1)} ms: ratio ${aloneRatio.toFixed(3)}`);
-}
-
-/** What crosses onnxruntime's border, by what it is. */
-const KINDS: [pattern: RegExp, kind: string][] = [
-  [/^sample$/, 'latents'],
-  [/^encoder_hidden_states$/, 'embedding'],
-  [/^weft_[kv]_/, 'keys and values in'],
-  [/^out_sample$/, 'predictions'],
-  [/^weft_(key|value)_/, 'keys and values out'],
-  [/^weft_(query|self|cross)/, 'queries'],
-];
-const kindOf = (name: string): string => KINDS.find(([pattern]) => pattern.test(name))?.[1] ?? 'index lists';
-
-/** onnxruntime on this thread, with its processor time and the bytes that cross its border counted. */
-function countedSessions(): {
-  sessions: SessionHost;
-  take(): { cpuMs: number; runMs: number; calls: number; bytes: Map<string, number> };
-} {
-  const inner = inProcessSessions();
-  let counts = { cpuMs: 0, runMs: 0, calls: 0, bytes: new Map<string, number>() };
-  // One after another, or calls that wait for one another would be counted twice.
-  let last: Promise<unknown> = Promise.resolve();
-  const inside = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(() => timedInside(work));
-    last = result.catch(() => undefined);
-    return result;
-  };
-  const timedInside = async <T>(work: () => Promise<T>): Promise<T> => {
-    const [cpu, start] = [process.cpuUsage(), performance.now()];
-    const result = await work();
-    const { user, system } = process.cpuUsage(cpu);
-    counts.cpuMs += (user + system) / 1000;
-    counts.runMs += performance.now() - start;
-    return result;
-  };
-  const count = (tensors: Record<string, TensorData>): void => {
-    for (const [name, { data }] of Object.entries(tensors))
-      counts.bytes.set(kindOf(name), (counts.bytes.get(kindOf(name)) ?? 0) + data.byteLength);
-  };
-  return {
-    sessions: {
-      ...inner,
-      load: (key, model, settings) => inside(() => inner.load(key, model, settings)),
-      run: async (key, feeds, fetches, settings) => {
-        const answer = await inside(() => inner.run(key, feeds, fetches, settings));
-        if (key.endsWith('/unet')) {
-          counts.calls++;
-          count(feeds);
-          count(answer);
-        }
-        return answer;
-      },
-    },
-    take() {
-      const taken = counts;
-      counts = { cpuMs: 0, runMs: 0, calls: 0, bytes: new Map() };
-      return taken;
-    },
-  };
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -134,6 +134,25 @@ test('the files of a checkpoint are added by the command', { timeout: WORK_MS * 
   await workbench.screenshot('files-added');
 });
 
+test('a folder is added by dragging it from the Explorer onto the view', { timeout: WORK_MS * 2 }, async () => {
+  writeReference(workspace.path('dragged'));
+  await workbench.clearNotifications();
+  // Explorer and view stand in two side bars of their own otherwise, one in place of the other.
+  await workbench.command('View: Move View');
+  await workbench.palette.fill('Checkpoints');
+  await workbench.page.keyboard.press('Enter');
+  await workbench.row('New Panel Entry').waitFor();
+  await workbench.palette.fill('New Secondary');
+  await workbench.page.keyboard.press('Enter');
+  await workbench.command('View: Show Explorer');
+  await workbench.file('dragged').waitFor();
+  await workbench.dragFromExplorer('dragged', row('Mini (drawn pictures)'));
+  await workbench.notification(/dragged is ready|choose "dragged"/).waitFor({ timeout: WORK_MS });
+  await row(/^dragged/).waitFor();
+  await workbench.screenshot('folder-dragged');
+  await workbench.command('View: Reset View Locations');
+});
+
 test(
   'Show Devices says what there is, why something is not, and sets the provider',
   { timeout: WORK_MS * 2 },

@@ -1,8 +1,7 @@
 /** Digests of files that were read once, so that gigabytes are not read again to know them. */
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { z } from 'zod';
+import { writeJson } from '../../node/writeJson';
 import { sha256Of } from './digests';
 
 const MOST_ENTRIES = 2000;
@@ -21,13 +20,13 @@ export class DigestMemory {
     if (known !== undefined) return known;
     const sha256 = await sha256Of(file);
     // Only if it was not written to meanwhile.
-    if ((await keyOf(file)) === key) await this.put(key, sha256);
+    if ((await keyOf(file)) === key) this.put(key, sha256);
     return sha256;
   }
 
   /** Remembers what was digested while it was written. */
   async remember(file: string, sha256: string): Promise<void> {
-    await this.put(await keyOf(file), sha256);
+    this.put(await keyOf(file), sha256);
   }
 
   private load(): Map<string, string> {
@@ -44,7 +43,7 @@ export class DigestMemory {
     return this.known;
   }
 
-  private async put(key: string, sha256: string): Promise<void> {
+  private put(key: string, sha256: string): void {
     const known = this.load();
     known.delete(key);
     known.set(key, sha256);
@@ -52,14 +51,10 @@ export class DigestMemory {
       if (known.size <= MOST_ENTRIES) break;
       known.delete(oldest);
     }
-    const temporary = `${this.file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
     try {
-      await fs.promises.mkdir(path.dirname(this.file), { recursive: true });
-      await fs.promises.writeFile(temporary, JSON.stringify(Object.fromEntries(known), undefined, 1));
-      await fs.promises.rename(temporary, this.file);
+      writeJson(this.file, Object.fromEntries(known));
     } catch {
       // Only a memory: next time the file is read again.
-      await fs.promises.rm(temporary, { force: true });
     }
   }
 }

@@ -105,7 +105,8 @@ class Library implements CheckpointLibrary {
       throw new WeftError(
         'checkpoint',
         `There is no checkpoint "${id}". Known: ${entries.map((e) => e.id).join(', ') || 'none'}. ` +
-          'Import one with `weft models add FOLDER`, or fetch one with `weft models download NAME` (`weft models available` lists them).',
+          'Import one with "Weft: Add Checkpoint Folder…" (in a shell `weft models add FOLDER`), or fetch one with ' +
+          '"Weft: Download Checkpoint…" (`weft models download NAME`; `weft models available` lists them).',
       );
     return entry;
   }
@@ -209,19 +210,19 @@ class Library implements CheckpointLibrary {
     onProgress?: OnProgress,
   ): Promise<PreparedCheckpoint> {
     const from = stamps?.from;
+    const again = 'add it again ("Weft: Add Checkpoint Folder…", in a shell `weft models add FOLDER`).';
     const why = `The checkpoint "${entry.id}" was prepared by another version of Weft`;
     if (from === undefined || !from.every((file) => fs.existsSync(file)))
       throw new WeftError(
         'checkpoint',
-        `${why}, and ${from === undefined ? 'the folder it came from is not known' : `${from[0]} is no longer there`}: ` +
-          'import it again with `weft models add FOLDER`.',
+        `${why}, and ${from === undefined ? 'the folder it came from is not known' : `${from[0]} is no longer there`}: ${again}`,
       );
     for (const [file, { sha256 }] of Object.entries(stamps!.sources)) {
       const found = fs.existsSync(file) ? await this.digests.digest(file) : undefined;
       if (found !== sha256)
         throw new WeftError(
           'checkpoint',
-          `${why}, and ${file} is not the file any more that it was made from: import it again with \`weft models add FOLDER\`.`,
+          `${why}, and ${file} is not the file any more that it was made from: ${again}`,
         );
     }
     onProgress?.({ message: `${why}: preparing it again from ${from[0]}.` });

@@ -1,5 +1,7 @@
 /** Gains below this share are noise. */
 const WORTH_IT = 0.97;
+/** A size is given up when it was slow this often: once may be another program's doing. */
+const TRIES = 2;
 
 /**
  * How many rows a call of the UNet should have, found by measuring: each size that has proven itself is doubled until rows stop getting
@@ -8,12 +10,15 @@ const WORTH_IT = 0.97;
 export class BatchSize {
   /** Fewest milliseconds a row took, by size. */
   private readonly perRow = new Map<number, number>();
-  private settled = false;
+  /** Tries of the doubled size that did not pay. */
+  private failures = 0;
+  /** The first call of a session also warms it up. */
+  private warmed = false;
 
   /** Rows of the next call, at most `limit` (which memory decides) and at least 1. */
   next(limit: number): number {
     const best = this.best();
-    const wanted = this.settled ? best : best * 2;
+    const wanted = this.failures < TRIES ? best * 2 : best;
     return Math.max(1, Math.min(limit, wanted));
   }
 
@@ -21,17 +26,14 @@ export class BatchSize {
   took(rows: number, milliseconds: number): void {
     const before = this.best();
     const perRow = milliseconds / rows;
-    // The first call of a session also warms it up.
-    if (this.perRow.size === 0 && !this.warmed) {
+    if (!this.warmed) {
       this.warmed = true;
       return;
     }
     this.perRow.set(rows, Math.min(perRow, this.perRow.get(rows) ?? Infinity));
     const known = this.perRow.get(before);
-    if (rows > before && known !== undefined && perRow > known * WORTH_IT) this.settled = true;
+    if (rows > before && known !== undefined) this.failures = perRow > known * WORTH_IT ? this.failures + 1 : 0;
   }
-
-  private warmed = false;
 
   /** The size with the cheapest rows so far; before anything was measured, half of what a first call may well have. */
   private best(): number {

@@ -8,10 +8,10 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 
+/** What all of them may take together; the last used ones are kept. */
+const BUDGET_BYTES = 2 * 2 ** 30;
 /** Models above this size are optimised anew: a second copy of their weights is a high price for seconds. */
-const LARGEST_BYTES = 1 << 30;
-/** So many are kept, the last used ones. */
-const MOST_KEPT = 16;
+const LARGEST_BYTES = BUDGET_BYTES / 2;
 
 export interface OptimisedGraph {
   /** The kept graph, if it is there. */
@@ -63,12 +63,37 @@ export function optimisedGraph(folder: string, name: string, model: string, runt
   }
 }
 
+/** Removes all of them but those that are in use and can't be (Windows); returns the bytes freed. */
+export function clearOptimisedGraphs(folder: string): number {
+  return kept(folder).reduce((freed, { place, bytes }) => (remove(place) ? freed + bytes : freed), 0);
+}
+
+function trim(folder: string): void {
+  let total = 0;
+  for (const { place, bytes } of kept(folder).sort((a, b) => b.usedAt - a.usedAt)) {
+    total += bytes;
+    if (total > BUDGET_BYTES) remove(place);
+  }
+}
+
+function kept(folder: string): { place: string; bytes: number; usedAt: number }[] {
+  if (!fs.existsSync(folder)) return [];
+  const places = fs.readdirSync(folder).map((name) => path.join(folder, name));
+  return places.map((place) => ({ place, bytes: sizeOf(place), usedAt: fs.statSync(place).mtimeMs }));
+}
+
 function sizeOf(folder: string): number {
   return fs.readdirSync(folder).reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
 }
 
-function trim(folder: string): void {
-  const entries = fs.readdirSync(folder).map((name) => path.join(folder, name));
-  const newestFirst = entries.map((entry) => ({ entry, at: fs.statSync(entry).mtimeMs })).sort((a, b) => b.at - a.at);
-  for (const { entry } of newestFirst.slice(MOST_KEPT)) fs.rmSync(entry, { recursive: true, force: true });
+function remove(place: string): boolean {
+  // Whole or not at all: a folder with an open file can't be renamed where the file can't be removed.
+  const leaving = `${place}.removed`;
+  try {
+    fs.renameSync(place, leaving);
+    fs.rmSync(leaving, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }

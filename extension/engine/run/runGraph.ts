@@ -110,7 +110,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const warnings: RunResult['warnings'] = [];
   const outputs: OutputFile[] = [];
   const inversions = new Map<string, InversionValue>();
-  const previews = new PreviewSink({ runId, every: options.previewEvery, size: options.previewSize }, store, emit);
+  const { previewEvery: every, previewSize: size, previewPaceMs: paceMs } = options;
+  const previews = new PreviewSink({ runId, every, size, paceMs }, store, emit);
   services.onPreviews?.(previews);
   const inspections = new Map<string, Inspection>();
   services.onInspections?.(inspections);

@@ -5,6 +5,7 @@
  * - verify: digests, and sessions that open;
  * - one step of the UNet: a row, two decoder rows of one encoder row (fan-out), the same with swapped keys and values and contrast
  *   in query slices, as ratios of the plain row;
+ * - processor time outside onnxruntime as a share of a transfer on one thread, cold and then warm with another contrast;
  * - a transfer of `--steps` steps at 8 × `--side` pixels.
  * Prints one line a part, and everything as JSON at the end.
  */
@@ -14,12 +15,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Engine } from '../../../extension/engine/engine';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
 import { type DecoderRow, FREEU_OFF, type Share, Unet, type UnetRow } from '../../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { LoadedCheckpoint } from '../../../extension/engine/run/loadedCheckpoint';
+import { standardGraph, writeGraph } from '../../../extension/graph';
 import { root } from '../../support/mini';
+import { countedSessions } from '../countedSessions';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -94,6 +98,39 @@ const parts: Record<string, () => Promise<Record<string, unknown>>> = {
       deviation,
     };
   },
+  async outside() {
+    const { sessions, take } = countedSessions();
+    const engine = new Engine({
+      version: 'bench',
+      sessions,
+      builtInModels: path.join(root, 'models'),
+      home,
+      emit: () => {},
+      threads: 1,
+    });
+    const shares: Record<string, number> = {};
+    for (const [name, contrast] of [
+      ['cold', 1.67],
+      ['warm', 1.5],
+    ] as const) {
+      const pictures = { structure: 'images/giraffe.png', appearance: 'images/zebra.png', domain: 'animal' };
+      const size = { width: 8 * side, height: 8 * side };
+      const steps = Number(values.steps);
+      const graph = standardGraph({ ...pictures, ...size, checkpoint: ID, masks: false, steps, skip: 0 });
+      graph.nodes['swap']!.params = { ...graph.nodes['swap']!.params, contrast };
+      take();
+      const before = process.cpuUsage();
+      await engine.run({
+        runId: name,
+        graphText: writeGraph(graph),
+        graphPath: path.join(root, 'examples', 'bench.weft.json'),
+        outDir: path.join(home, 'outside'),
+      });
+      const { user, system } = process.cpuUsage(before);
+      shares[name] = 1 - take().cpuMs / ((user + system) / 1000);
+    }
+    return { seconds: seconds(), ...shares };
+  },
   async transfer() {
     const steps = Number(values.steps);
     const out = path.join(home, 'out.png');
@@ -127,7 +164,7 @@ async function main(): Promise<void> {
     const all: Record<string, unknown> = {};
     try {
       for (const part of Object.keys(parts)) {
-        if (part === 'transfer' && values['skip-transfer']) continue;
+        if ((part === 'transfer' || part === 'outside') && values['skip-transfer']) continue;
         const { stdout, stderr, status } = spawnSync(
           process.execPath,
           [

@@ -3,13 +3,13 @@ import { RunOutbox } from '../../../extension/editor/runOutbox';
 import { type HostToStudio } from '../../../extension/protocol/studio';
 import { Throttle } from '../../../extension/runs/throttle';
 
-function setUp(paceMs?: number) {
+function setUp() {
   const sent: HostToStudio[] = [];
   const arrivals: (() => void)[] = [];
   const outbox = new RunOutbox((message) => {
     sent.push(message);
     return new Promise<void>((resolve) => arrivals.push(resolve));
-  }, paceMs);
+  });
   const arrive = async () => {
     arrivals.shift()?.();
     await Promise.resolve();
@@ -84,32 +84,6 @@ describe('messages of a run to a page', () => {
     expect(words()).toEqual(['frame 0', 'run']);
     await arrive();
     expect(words()).toEqual(['frame 0', 'run']);
-  });
-
-  it('keeps frames apart while the run goes on, and hands over the rest when it is over', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    try {
-      const { outbox, arrive, frame, status, words } = setUp(80);
-      outbox.run({ type: 'run', run: { runId: 'r', state: 'running', nodes: {} } });
-      frame(0);
-      await arrive();
-      for (const index of [1, 2, 3]) frame(index);
-      await arrive();
-      status('a', 3);
-      expect(words()).toEqual(['run', 'frame 0', 'a 3']);
-      await arrive();
-      vi.advanceTimersByTime(79);
-      expect(words()).toHaveLength(3);
-      vi.advanceTimersByTime(1);
-      expect(words().at(-1)).toBe('frame 3');
-      await arrive();
-      expect(words()).toHaveLength(4);
-      outbox.run({ type: 'run', run: { runId: 'r', state: 'done', nodes: {} } });
-      for (let count = 0; count < 3; count++) await arrive();
-      expect(words().slice(4)).toEqual(['run', 'frame 2', 'frame 1']);
-    } finally {
-      vi.useRealTimers();
-    }
   });
 
   it('starts afresh with a page that was loaded anew', async () => {

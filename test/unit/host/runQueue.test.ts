@@ -65,6 +65,22 @@ describe('the queue of runs', () => {
     expect(first.record.state).toMatchObject({ seconds: 1.5, provider: 'cpu', unet: { encoder: 4, decoder: 2 } });
   });
 
+  it('shows the previews that come after the end of a run, and those of no run before it', async () => {
+    const { add, queue, ends } = setUp();
+    const preview = (runId: string) => {
+      const frame = { index: 0, total: 2, timestep: 1, kind: 'x0' as const, width: 1, height: 1 };
+      queue.receive({ event: 'preview', runId, node: 'denoise', ...frame, rgba: new Uint8Array(4) });
+    };
+    const runs = [add('a'), add('b')];
+    for (const run of runs) {
+      await turn();
+      ends.get(run.title)?.resolve(result);
+      await run.done;
+    }
+    for (const run of runs) preview(run.record.state.runId);
+    expect(runs.map((run) => run.record.frames.length)).toEqual([0, 1]);
+  });
+
   it('goes on after a run that failed, whose record says why and at which node', async () => {
     const { add, started, ends } = setUp();
     const first = add('a');

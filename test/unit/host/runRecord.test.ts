@@ -47,6 +47,16 @@ describe('the record of a run', () => {
     expect(record.frames.map(({ index }) => index)).toEqual([3, 4]);
   });
 
+  it('takes in previews after the end, but lets them push out none, and nothing else', () => {
+    const record = new RunRecord('r');
+    record.begin();
+    record.apply(preview(9, 40 * 1024 * 1024));
+    record.fail({ kind: 'interrupted', message: 'Stopped.' });
+    expect(record.apply({ event: 'node', runId: 'r', node: 'denoise', state: 'done' })).toBe(false);
+    expect([8, 7, 6].map((index) => record.apply(preview(index, 40 * 1024 * 1024)))).toEqual([true, false, false]);
+    expect(record.frames.map(({ index }) => index)).toEqual([9, 8]);
+  });
+
   it('takes in nothing of another run', () => {
     const record = new RunRecord('other');
     expect(record.apply(preview(0, 4))).toBe(false);

@@ -191,7 +191,7 @@ describe('a checkpoint that another version of Weft prepared', () => {
     fs.writeFileSync(decoder, Buffer.concat([bytes, Buffer.from('x')]));
     await expect(library.open('older')).rejects.toThrow(/vae_decoder.*is not the file any more/);
     fs.rmSync(source, { recursive: true });
-    await expect(library.open('older')).rejects.toThrow(/is no longer there: import it again/);
+    await expect(library.open('older')).rejects.toThrow(/is no longer there: add it again/);
   });
 });
 

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clearOptimisedGraphs } from '../../../extension/engine/onnx/optimisedGraphs';
 import { defaultThreads, inProcessSessions, workerSessions } from '../../../extension/engine/onnx/session';
 import { type SessionHost } from '../../../extension/engine/onnx/types';
 import { WeftError } from '../../../extension/protocol/errors';
@@ -138,5 +139,23 @@ describe('optimised graphs', () => {
     expect(fs.readdirSync(optimised.folder)).toEqual([]);
     await compute();
     expect(fs.statSync(keptModel()).size).toBeGreaterThan('damaged'.length);
+  });
+
+  it('are removed on request, and give way to newer ones beyond their budget', async () => {
+    await compute();
+    const place = path.dirname(keptModel());
+    const bytes = fs.readdirSync(place).reduce((sum, name) => sum + fs.statSync(path.join(place, name)).size, 0);
+    expect(clearOptimisedGraphs(optimised.folder)).toBe(bytes);
+    expect(fs.readdirSync(optimised.folder)).toEqual([]);
+    expect(clearOptimisedGraphs(path.join(folder, 'never written'))).toBe(0);
+
+    const old = path.join(optimised.folder, 'old-graph');
+    fs.mkdirSync(old);
+    fs.writeFileSync(path.join(old, 'model.weights'), '');
+    fs.truncateSync(path.join(old, 'model.weights'), 2 * 2 ** 30);
+    fs.utimesSync(old, 1, 1);
+    await compute();
+    expect(fs.existsSync(old)).toBe(false);
+    expect(fs.existsSync(keptModel())).toBe(true);
   });
 });

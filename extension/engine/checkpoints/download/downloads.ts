@@ -452,7 +452,7 @@ export class Downloads {
       this.options.onNote(
         'info',
         `${unchecked} of ${files.length} files could not be checked against a digest of the publisher's: none is known. ` +
-          'Their digests are remembered from now on, and `weft models verify` holds the files against them.',
+          'Their digests are remembered from now on: Verify Checkpoint (`weft models verify`) holds the files against them.',
       );
     const total = files.reduce((sum, file) => sum + this.bytesOf(manifest, file), 0);
     this.options.onProgress({ name, phase: 'importing', bytes: total, total });

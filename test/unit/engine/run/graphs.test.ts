@@ -114,6 +114,21 @@ describe('a transfer', () => {
     expect(Math.max(...previews.at(-1)!.rgba)).toBe(255);
   });
 
+  it('leaves previews that come too fast for when the run is over, but for the last of each node', async () => {
+    const fresh = makeEngine();
+    const previews = (): string[] =>
+      fresh.events.flatMap((event) => (event.event === 'preview' ? [`${event.node} ${event.index}`] : []));
+    const run = await fresh.run(shortGraph(), { previewEvery: 1, previewPaceMs: 1e6 });
+    const during = previews();
+    expect(during.slice(-3)).toEqual(['invert-appearance 7', 'invert-structure 6', 'denoise 7']);
+    // The very first waits for nothing.
+    expect(during).toHaveLength(4);
+    await expect.poll(previews).toHaveLength(8 + 7 + 8);
+    expect(previews().slice(4, 11)).toEqual([6, 5, 4, 3, 2, 1, 0].map((index) => `denoise ${index}`));
+    expect(new Set(previews()).size).toBe(23);
+    expect(run.result.report.outputs).toHaveLength(1);
+  });
+
   it('stops within a step and writes nothing', async () => {
     const fresh = makeEngine();
     const running = fresh.run(shortGraph({ steps: 200, skip: 20 }));
