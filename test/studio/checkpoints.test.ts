@@ -137,13 +137,10 @@ test('the files of a checkpoint are added by the command', { timeout: WORK_MS * 
 test('a folder is added by dragging it from the Explorer onto the view', { timeout: WORK_MS * 2 }, async () => {
   writeReference(workspace.path('dragged'));
   await workbench.clearNotifications();
-  // Explorer and view stand in two side bars of their own otherwise, one in place of the other.
-  await workbench.command('View: Move View');
-  await workbench.palette.fill('Checkpoints');
-  await workbench.page.keyboard.press('Enter');
-  await workbench.row('New Panel Entry').waitFor();
-  await workbench.palette.fill('New Secondary');
-  await workbench.page.keyboard.press('Enter');
+  // In one side bar, Explorer and view take each other's place.
+  await workbench.command('Weft: Focus on Checkpoints View');
+  await workbench.command('View: Move Focused View');
+  await workbench.pick('Move Checkpoints', 'New Secondary Side Bar Entry');
   await workbench.command('View: Show Explorer');
   await workbench.file('dragged').waitFor();
   await workbench.dragFromExplorer('dragged', row('Mini (drawn pictures)'));
