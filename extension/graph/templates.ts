@@ -32,6 +32,7 @@ const COLUMN = { pictures: 0, inversions: 300, swap: 600, adain: 900, guidance: 
 /** As the studio draws them. */
 const PICTURE_HEIGHT = 298;
 const SETTINGS_HEIGHT = 390;
+const ROW_HEIGHT = 24;
 
 /** The pictures up to their inversions (and masks): what every transfer begins with. */
 function beginning(
@@ -59,13 +60,15 @@ function beginning(
     'invert-appearance': inversion('appearance'),
   };
   const { top, below } = place;
-  const settings = top + (PICTURE_HEIGHT + below - top) / 2 - SETTINGS_HEIGHT / 2;
+  // A written size makes the checkpoint's node higher.
+  const rows = ROW_HEIGHT * Number('width' in chosen) + ROW_HEIGHT * Number('height' in chosen);
+  const settings = top + (PICTURE_HEIGHT + below - top) / 2 - (SETTINGS_HEIGHT + rows) / 2;
   const layout: Record<string, Position> = {
     structure: [COLUMN.pictures, top],
     appearance: [COLUMN.pictures, below],
     model: [freeu ? COLUMN.pictures - 300 : COLUMN.pictures, settings],
-    prompt: [COLUMN.pictures, settings + 130],
-    schedule: [COLUMN.pictures, settings + 260],
+    prompt: [COLUMN.pictures, settings + rows + 130],
+    schedule: [COLUMN.pictures, settings + rows + 260],
     'invert-structure': [COLUMN.inversions, top],
     'invert-appearance': [COLUMN.inversions, below],
   };

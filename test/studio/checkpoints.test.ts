@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Locator } from 'playwright-core';
+import { standardGraph, writeGraph } from '../../extension/graph';
 import { FileServer } from '../support/fileServer';
 import { fillHub, hubManifest, writeManifest } from '../support/hub';
 import { writeReference } from '../support/referenceFolder';
@@ -139,6 +141,8 @@ test('a folder is added by dragging it from the Explorer onto the view', { timeo
   await workbench.clearNotifications();
   // In one side bar, Explorer and view take each other's place.
   await workbench.command('Weft: Focus on Checkpoints View');
+  await row('Mini (drawn pictures)').click();
+  await pane().locator('.monaco-list:focus').waitFor();
   await workbench.command('View: Move Focused View');
   await workbench.pick('Move Checkpoints', 'New Secondary Side Bar Entry');
   await workbench.command('View: Show Explorer');
@@ -148,6 +152,50 @@ test('a folder is added by dragging it from the Explorer onto the view', { timeo
   await row(/^dragged/).waitFor();
   await workbench.screenshot('folder-dragged');
   await workbench.command('View: Reset View Locations');
+});
+
+test('a tall picture is tall in the timeline, the inspector and the mask', { timeout: WORK_MS * 2 }, async () => {
+  const pictures = { structure: 'images/giraffe.png', appearance: 'images/zebra.png', domain: 'dog' };
+  const size = { width: 64, height: 192, steps: 5, skip: 1 };
+  workspace.write('tall.weft.json', writeGraph(standardGraph({ ...pictures, ...size, checkpoint: 'dragged' })));
+  await workbench.openStudio('tall.weft.json');
+  const part = (id: string) => workbench.studio.getByTestId(id);
+  const select = (node: string) => workbench.node(node).locator('.node-header').click();
+  /** Height over width as shown, within a few per cent. */
+  const tallness = async (locator: Locator) => {
+    const { width, height } = (await locator.boundingBox())!;
+    return height / width;
+  };
+  await part('run').click();
+  await expect
+    .poll(() => part('status-save').getAttribute('data-state'), { timeout: WORK_MS, interval: 100 })
+    .toBe('done');
+  await select('denoise');
+  await workbench.screenshot('tall-graph');
+
+  await part('inspect-open').click();
+  await part('inspect-source').locator('img').waitFor();
+  const output = (await part('inspect-output').boundingBox())!;
+  await part('inspect-output').click({ position: { x: output.width / 2, y: output.height * 0.9 } });
+  await expect.poll(() => part('inspect-heat-source').getAttribute('data-shown')).toBe('true');
+  await workbench.screenshot('tall-inspector');
+  for (const id of ['inspect-output', 'inspect-source', 'inspect-heat-source'])
+    expect(await tallness(part(id)), id).toBeCloseTo(3, 0);
+  await part('inspect-close').click();
+
+  await select('mask-structure');
+  await part('mask-open').click();
+  await part('mask-pane').waitFor();
+  await workbench.screenshot('tall-mask');
+  expect(await tallness(part('mask-pane'))).toBeCloseTo(3, 0);
+  await part('mask-paint').click();
+  const mask = (await part('mask-pane').boundingBox())!;
+  await workbench.page.mouse.move(mask.x + mask.width * 0.2, mask.y + mask.height * 0.98);
+  await workbench.page.mouse.down();
+  await workbench.page.mouse.move(mask.x + mask.width * 0.8, mask.y + mask.height * 0.98, { steps: 4 });
+  await workbench.page.mouse.up();
+  await expect.poll(() => part('mask-sentence').innerText()).toMatch(/\d+ of 192 cells are corrected/);
+  await workbench.screenshot('tall-mask-painted');
 });
 
 test(
