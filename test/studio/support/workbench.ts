@@ -164,23 +164,27 @@ export class Workbench {
 
   /** Drags a file of the Explorer into the studio, with the Shift key that VS Code wants for that. */
   async dropFromExplorer(name: string, target: Locator, at = { x: 0.5, y: 0.5 }): Promise<void> {
-    await this.page.keyboard.down('Shift');
-    await this.dragFromExplorer(name, target, at);
-    await this.page.keyboard.up('Shift');
+    await this.dragFromExplorer(name, target, { at, key: 'Shift' });
   }
 
-  /** Drags a file or folder of the Explorer to another place of the workbench. */
-  async dragFromExplorer(name: string, target: Locator, at = { x: 0.5, y: 0.5 }): Promise<void> {
+  /** Drags a file or folder of the Explorer to another place of the workbench, with a key that is pressed once it has begun. */
+  async dragFromExplorer(
+    name: string,
+    target: Locator,
+    { at = { x: 0.5, y: 0.5 }, key }: { at?: { x: number; y: number }; key?: string } = {},
+  ): Promise<void> {
     const [from, to] = [await this.file(name).boundingBox(), await target.boundingBox()];
     if (!from || !to) throw new Error(`${name} or its target does not show.`);
-    const { mouse } = this.page;
+    const { mouse, keyboard } = this.page;
     const place = { x: to.x + to.width * at.x, y: to.y + to.height * at.y };
     await mouse.move(from.x + 60, from.y + from.height / 2);
     await mouse.down();
+    if (key) await keyboard.down(key);
     await mouse.move(from.x + 80, from.y + from.height / 2 + 4, { steps: 4 });
     await mouse.move(place.x - 4, place.y, { steps: 10 });
     await mouse.move(place.x, place.y, { steps: 4 });
     await mouse.up();
+    if (key) await keyboard.up(key);
   }
 
   /** Loads the window anew, as after a crash or an update. */
