@@ -153,7 +153,8 @@ describe('a window that closes', () => {
     // VS Code backs up a second after the last change.
     await workbench.page.waitForTimeout(3_000);
     await workbench.reload();
-    await workbench.tab('fish-reef-fish.weft.json').waitFor();
+    // Where the browser had not written yet which editors were open, the old ones come back beside this one, and in front of it.
+    await workbench.tab('fish-reef-fish.weft.json').click();
     await workbench.node('prompt').getByText('whale').waitFor({ timeout: 60_000 });
     await workbench.dirtyTab.waitFor();
     expect(workspace.read('fish-reef-fish.weft.json')).toBe(before);

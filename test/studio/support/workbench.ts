@@ -249,7 +249,7 @@ export class Workbench {
   }
 
   async closeAll(): Promise<void> {
-    await this.command('File: Revert and Close Editor').catch(() => undefined);
+    if ((await this.dirtyTab.count()) > 0) await this.command('View: Revert and Close Editor');
     await this.command('View: Close All Editors');
   }
 
