@@ -61,7 +61,7 @@ function beginning(
   };
   const { top, below } = place;
   // A written size makes the checkpoint's node higher.
-  const rows = ROW_HEIGHT * Number('width' in chosen) + ROW_HEIGHT * Number('height' in chosen);
+  const rows = ROW_HEIGHT * ['width', 'height'].filter((name) => name in chosen).length;
   const settings = top + (PICTURE_HEIGHT + below - top) / 2 - (SETTINGS_HEIGHT + rows) / 2;
   const layout: Record<string, Position> = {
     structure: [COLUMN.pictures, top],
