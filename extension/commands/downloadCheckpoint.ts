@@ -36,6 +36,7 @@ async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | unde
       placeHolder: 'Nothing is downloaded before you have seen and accepted the licence',
       matchOnDescription: true,
       matchOnDetail: true,
+      ignoreFocusOut: true,
     },
   );
   if (!chosen) return undefined;

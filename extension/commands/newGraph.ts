@@ -17,6 +17,7 @@ export const newGraphCommand: Command = {
       title: 'Weft: New Graph',
       placeHolder: 'What to start from',
       matchOnDetail: true,
+      ignoreFocusOut: true,
     });
     if (!chosen) return;
     const file = await chooseFile(selectedUris(args)[0]);
@@ -67,6 +68,7 @@ async function chooseFile(selected: vscode.Uri | undefined): Promise<vscode.Uri 
     title: 'Weft: New Graph',
     prompt: `Name of the graph in ${path.posix.basename(folder.path)}`,
     value: free,
+    ignoreFocusOut: true,
     validateInput: async (value) => {
       const name = nameOf(value);
       if (name === '' || /[\\/:*?"<>|]/.test(name)) return 'A file name, without folders.';

@@ -41,6 +41,7 @@ export async function pickPicture(
     title: `Weft: ${title}`,
     placeHolder,
     matchOnDescription: true,
+    ignoreFocusOut: true,
   });
   if (chosen === later) return 'later';
   if (chosen !== browse) return chosen?.uri;
@@ -75,5 +76,6 @@ export async function whichIsStructure(
   return vscode.window.showQuickPick(items, {
     title: 'Weft: Structure',
     placeHolder: 'Which picture keeps its shape?',
+    ignoreFocusOut: true,
   });
 }

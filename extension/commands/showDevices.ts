@@ -37,6 +37,7 @@ export const showDevicesCommand: Command = {
       title: 'Weft: Devices',
       placeHolder: 'What runs compute on',
       matchOnDetail: true,
+      ignoreFocusOut: true,
     });
     await chosen?.act();
   },

@@ -67,6 +67,7 @@ async function pickCheckpoint({ checkpoints }: Services): Promise<CheckpointInfo
   const chosen = await vscode.window.showQuickPick(items, {
     title: 'Weft: Checkpoint',
     placeHolder: 'What draws the result',
+    ignoreFocusOut: true,
   });
   return chosen?.checkpoint;
 }
@@ -81,6 +82,7 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
       prompt: 'What both pictures show, as a noun',
       placeHolder: 'animal',
       value: guess,
+      ignoreFocusOut: true,
     });
     return noun?.trim() || undefined;
   }
@@ -91,6 +93,7 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
     title,
     placeHolder: 'What both pictures show',
     matchOnDescription: true,
+    ignoreFocusOut: true,
   });
   return chosen?.label;
 }

@@ -16,6 +16,7 @@ export async function offerGraphOf(uris: readonly string[]): Promise<boolean> {
   const chosen = await vscode.window.showQuickPick([open, add], {
     title: `Weft: ${name}`,
     placeHolder: `${name} was made by Weft`,
+    ignoreFocusOut: true,
   });
   if (chosen === open) await vscode.commands.executeCommand('weft.openGraphOfPicture', uri);
   return chosen !== add;

@@ -215,6 +215,8 @@ test(
     // Whatever the machine has, a device that can't be used says so in a sentence.
     expect(text).toMatch(/webgpu[\s\S]*(works|not installed|No Vulkan driver|No graphics card)/);
     expect(text).toContain('Probe Again');
+    // A page that takes the focus late, or a look at another place, does not close the question.
+    await workbench.page.locator('.part.editor').click({ force: true });
     await workbench.pick('Weft: Devices', 'cpu');
     const written = ['User', 'Machine'].map((scope) =>
       path.join(environment.scratch(), 'checkpoints-server', 'ud', scope, 'settings.json'),

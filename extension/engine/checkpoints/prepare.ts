@@ -2,13 +2,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { WeftError } from '../../protocol/errors';
 import { linkOrCopy, type OnnxModel, readModel, writeModel, type WriteOptions } from '../onnx/modelFile';
 import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
 import { rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, textEncoder } from '../onnx/vae';
 import { type DigestMemory } from './digestMemory';
-import { type FileStamp, sha256Of, stampOf } from './digests';
+import { type FileStamp, sha256Of, stampHolds, stampOf } from './digests';
 import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPrediction } from './layout';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
@@ -182,7 +183,10 @@ function asWeftError(error: unknown, folder: string): unknown {
   return error;
 }
 
-/** Moves a finished folder to its place; what was there is put aside first and removed after. */
+/**
+ * Moves a finished folder to its place; what was there is put aside first and removed after. Where another process was faster with the same,
+ * that one's stays: it may have begun to open the files.
+ */
 async function takePlace(work: string, target: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -192,9 +196,32 @@ async function takePlace(work: string, target: string): Promise<void> {
       const code = (error as NodeJS.ErrnoException).code ?? '';
       if (!['ENOTEMPTY', 'EEXIST', 'EPERM', 'EACCES'].includes(code) || attempt >= 5) throw error;
     }
+    if (await isSameCheckpoint(work, target)) {
+      await fs.promises.rm(work, { recursive: true, force: true });
+      return;
+    }
     const aside = `${work}.old`;
     await fs.promises.rename(target, aside).catch(() => undefined);
     await fs.promises.rm(aside, { recursive: true, force: true });
+  }
+}
+
+/** Whether a folder holds what another does, made from the same files, and none of it was touched since. */
+async function isSameCheckpoint(one: string, other: string): Promise<boolean> {
+  try {
+    const read = (folder: string, file: string): Promise<string> =>
+      fs.promises.readFile(path.join(folder, file), 'utf8');
+    if ((await read(one, CHECKPOINT_FILE)) !== (await read(other, CHECKPOINT_FILE))) return false;
+    const [ours, theirs] = (await Promise.all([one, other].map((folder) => read(folder, STAMPS_FILE)))).map(
+      (text) => JSON.parse(text) as Stamps,
+    );
+    const origin = ({ surgery, from, sources }: Stamps): unknown => [surgery, from, sources];
+    if (!isDeepStrictEqual(origin(ours!), origin(theirs!))) return false;
+    const held = Object.entries(theirs!.files).map(([file, stamp]) => stampHolds(path.join(other, file), stamp));
+    return (await Promise.all(held)).every(Boolean);
+  } catch {
+    // Not a whole checkpoint.
+    return false;
   }
 }
 

@@ -79,7 +79,14 @@ function trim(folder: string): void {
 function kept(folder: string): { place: string; bytes: number; usedAt: number }[] {
   if (!fs.existsSync(folder)) return [];
   const places = fs.readdirSync(folder).map((name) => path.join(folder, name));
-  return places.map((place) => ({ place, bytes: sizeOf(place), usedAt: fs.statSync(place).mtimeMs }));
+  return places.flatMap((place) => {
+    try {
+      return [{ place, bytes: sizeOf(place), usedAt: fs.statSync(place).mtimeMs }];
+    } catch {
+      // Another process has just moved or removed it.
+      return [];
+    }
+  });
 }
 
 function sizeOf(folder: string): number {
