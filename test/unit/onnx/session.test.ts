@@ -154,7 +154,10 @@ describe('optimised graphs', () => {
     fs.writeFileSync(path.join(old, 'model.weights'), '');
     fs.truncateSync(path.join(old, 'model.weights'), 2 * 2 ** 30);
     fs.utimesSync(old, 1, 1);
+    // What another process has removed since the folder was listed.
+    fs.symlinkSync('nowhere', path.join(optimised.folder, 'removed'));
     await compute();
+    fs.rmSync(path.join(optimised.folder, 'removed'));
     expect(fs.existsSync(old)).toBe(false);
     expect(fs.existsSync(keptModel())).toBe(true);
   });
