@@ -1,9 +1,17 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import * as vscode from 'vscode';
 
-/** Opens a picture that exists only in memory in VS Code's image viewer, by way of a file in the extension's own storage. */
+/** How long a picture that was only looked at is kept. */
+const KEPT_MS = 7 * 24 * 3_600_000;
+
+/**
+ * Opens a picture that exists only in memory in VS Code's image viewer, by way of a file in the extension's own storage. Its folder is named
+ * by its content: the same step of two runs can be looked at side by side.
+ */
 export async function openPng(context: vscode.ExtensionContext, name: string, png: Uint8Array): Promise<void> {
-  const folder = vscode.Uri.joinPath(context.globalStorageUri, 'pictures');
+  const pictures = vscode.Uri.joinPath(context.globalStorageUri, 'pictures');
+  const folder = vscode.Uri.joinPath(pictures, createHash('sha256').update(png).digest('hex').slice(0, 16));
   const stem =
     path
       .basename(name, '.png')
@@ -13,10 +21,14 @@ export async function openPng(context: vscode.ExtensionContext, name: string, pn
   await vscode.workspace.fs.createDirectory(folder);
   await vscode.workspace.fs.writeFile(file, png);
   await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  await removeOld(pictures);
 }
 
-/** The pictures of earlier sessions. */
-export async function clearOpenedPictures(context: vscode.ExtensionContext): Promise<void> {
-  const folder = vscode.Uri.joinPath(context.globalStorageUri, 'pictures');
-  await vscode.workspace.fs.delete(folder, { recursive: true }).then(undefined, () => undefined);
+async function removeOld(pictures: vscode.Uri): Promise<void> {
+  const { fs } = vscode.workspace;
+  for (const [name] of await fs.readDirectory(pictures)) {
+    const folder = vscode.Uri.joinPath(pictures, name);
+    const { mtime } = await fs.stat(folder);
+    if (Date.now() - mtime > KEPT_MS) await fs.delete(folder, { recursive: true });
+  }
 }

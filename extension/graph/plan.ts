@@ -27,8 +27,6 @@ export interface PlannedNode {
   places: Record<string, number[]>;
   /** True for the one kind of muted node that is still visited: an attention swap, which then gives the reconstruction. */
   muted: boolean;
-  /** The structure's reconstruction takes the place of the transfer. */
-  reconstruct: boolean;
   /** Effective parameters that stand in for an unwired prompt or schedule, by port. */
   implied: Record<string, Record<string, unknown>>;
   /** Id of the checkpoint that the node works with. */
@@ -112,15 +110,13 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
     }
     const effective = effectiveParams(type, params, overrides(type));
     if (type === 'segment') fillSegment(effective, own, planned);
-    const reconstruct = isMuted(node(id));
     const entry: PlannedNode = {
       id,
       type,
       params: effective,
       inputs: own,
       places: places.get(id) ?? {},
-      muted: reconstruct,
-      reconstruct,
+      muted: isMuted(node(id)),
       implied,
       checkpoint,
     };
@@ -210,54 +206,6 @@ export function transferOf(plan: Plan, source: Source): Transfer {
 /** The sentence for two nodes of one type on a transfer wire. */
 export function twiceOnWire(first: string, second: string, type: string): string {
   return `${first} and ${second} are two ${type} nodes on one wire, and a transfer holds one. Remove or mute one of them.`;
-}
-
-/**
- * A text that is the same for two nodes exactly when they compute the same: types, effective parameters and inputs, all the way
- * up. Ids, layout and frames do not matter. Its length is linear in the number of nodes. Contents of files and checkpoints are not
- * in it; whoever caches adds their digests.
- */
-export function signatureOf(plan: Plan, id: string): string {
-  const entries = new Map<string, number>();
-  const index = new Map<string, number>();
-  // Numbered by content and visited from the node upwards, so that ids can't shine through.
-  const stack: { id: string; open: boolean }[] = [{ id, open: false }];
-  for (let top = stack.pop(); top; top = stack.pop()) {
-    const planned = plan.byId.get(top.id);
-    if (!planned || index.has(top.id)) continue;
-    const ports = Object.keys(planned.inputs).sort();
-    if (!top.open) {
-      stack.push({ id: top.id, open: true });
-      for (const port of [...ports].reverse()) {
-        for (const source of [...(planned.inputs[port] ?? [])].reverse()) stack.push({ id: source.node, open: false });
-      }
-      continue;
-    }
-    const inputs = ports.map((port) => [
-      port,
-      ...(planned.inputs[port] ?? []).map((source) => [index.get(source.node) ?? -1, source.port]),
-    ]);
-    const entry = canonical([
-      planned.type,
-      planned.reconstruct,
-      planned.params,
-      planned.implied,
-      planned.places,
-      inputs,
-    ]);
-    const number = entries.get(entry) ?? entries.size;
-    entries.set(entry, number);
-    index.set(top.id, number);
-  }
-  return [...entries.keys()].join('\n');
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item !== 'object' || item === null || Array.isArray(item)) return item;
-    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
 }
 
 /** Every node downstream of some nodes, themselves included: what a change there touches. */

@@ -44,7 +44,6 @@ export const graphDocumentSchema = z.looseObject({
 });
 
 export type GraphNode = z.infer<typeof graphNodeSchema>;
-export type GraphFrame = z.infer<typeof frameSchema>;
 export type GraphDocument = z.infer<typeof graphDocumentSchema>;
 export type Position = z.infer<typeof positionSchema>;
 export type Rect = z.infer<typeof rectSchema>;

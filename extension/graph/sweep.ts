@@ -99,26 +99,6 @@ function numbersOf(text: string, from: number, to: number, written: number | und
   return Array.from({ length: count }, (_, index) => Number((from + index * step).toPrecision(12)));
 }
 
-/** An axis as it stands in the file and on the command line. */
-export function writeAxis({ node, param, values }: SweepAxis): string {
-  return `${node}.${param}=${writeValues(values)}`;
-}
-
-export function writeValues(values: readonly unknown[]): string {
-  const plain = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
-  const text = plain.join(',');
-  // What would read back as something else is written as JSON.
-  return JSON.stringify(safeParse(text)) === JSON.stringify(values) ? text : JSON.stringify(values);
-}
-
-function safeParse(text: string): unknown[] {
-  try {
-    return parseValues(text);
-  } catch {
-    return [];
-  }
-}
-
 /** Whether a text of a path axis names several files. */
 export const isPattern = (text: string): boolean => /[*?[\]{}]/.test(text) || text.endsWith('/') || text === '.';
 

@@ -2,7 +2,6 @@ import { type Size } from './size';
 
 /** What a correction says of one cell of a mask. */
 export const maskCell = { kept: 0, inside: 1, outside: 2 } as const;
-export type MaskCell = (typeof maskCell)[keyof typeof maskCell];
 
 /** Shares of the picture below and above which a mask is suspicious: the object is hardly there, or everything is the object. */
 export const SUSPICIOUS_SHARE = { least: 0.01, most: 0.9 } as const;

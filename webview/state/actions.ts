@@ -448,7 +448,7 @@ export function openNodePicture(id: string): void {
 
 export async function openStep(node: string, step: StepPicture): Promise<void> {
   const png = await pngOf(step);
-  if (png) postToHost({ type: 'openPng', name: `${node}-step-${step.index}.png`, png });
+  if (png) postToHost({ type: 'openPng', name: `${node}-step-${step.index + 1}.png`, png });
 }
 
 async function pngOf({ pixels, width, height, url }: StepPicture): Promise<Uint8Array | undefined> {

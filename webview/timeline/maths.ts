@@ -96,18 +96,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-/** A line from `start` to `end` in a box, as SVG points; larger values are higher. */
-export function curvePoints(start: number, end: number, width: number, height: number): string {
-  const top = Math.max(start, end, 1);
-  const y = (value: number) => round(height - (Math.max(0, value) / top) * height);
-  return `0,${y(start)} ${width},${y(end)}`;
-}
-
 /** Value at step k of a linear schedule over n steps (linspace: both ends are reached). */
 export function scheduleValue(start: number, end: number, step: number, n: number): number {
   return n <= 1 ? start : start + ((end - start) * Math.min(Math.max(step, 0), n - 1)) / (n - 1);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -13,8 +13,3 @@ export function insideRange(step: number, [from, to]: StepRange, steps: number):
 export function laggedStep(step: number): number {
   return Math.max(step - 1, 0);
 }
-
-/** First loop step inside a range. */
-export function firstStepOf([from]: StepRange, steps: number): number {
-  return Math.ceil((from * steps) / 100);
-}

@@ -7,7 +7,6 @@ import {
   type GraphDocument,
   planGraph,
   promptOf,
-  signatureOf,
   transferOf,
 } from '../../../extension/graph';
 import { documentOf, standard, strangeText } from './helpers';
@@ -136,8 +135,8 @@ describe('muted', () => {
   });
 
   it('a swap is still visited, and gives the reconstruction', () => {
-    expect(planGraph(mute('swap')).byId.get('swap')).toMatchObject({ muted: true, reconstruct: true });
-    expect(planGraph(standard()).byId.get('swap')).toMatchObject({ muted: false, reconstruct: false });
+    expect(planGraph(mute('swap')).byId.get('swap')).toMatchObject({ muted: true });
+    expect(planGraph(standard()).byId.get('swap')).toMatchObject({ muted: false });
   });
 
   it('sources stay what they are', () => {
@@ -181,56 +180,8 @@ describe('a transfer', () => {
   });
 });
 
-describe('a signature', () => {
-  const of = (document: GraphDocument, id = 'denoise') => signatureOf(planGraph(document), id);
-
-  it('is the same whatever the ids, the layout and the order of keys, and where defaults are written', () => {
-    const renamed = JSON.parse(
-      JSON.stringify(standard()).replaceAll('invert-appearance', 'a-zebra').replaceAll('"swap', '"zz'),
-    ) as GraphDocument;
-    expect(of(renamed)).toBe(of(standard()));
-    expect(of({ ...standard(), layout: {} })).toBe(of(standard()));
-    expect(of(changed((nodes) => Object.assign(nodes['swap'] ?? {}, { params: { contrast: 1.67 } })))).toBe(
-      of(standard()),
-    );
-  });
-
-  it('changes with every parameter and wire upstream, and with none downstream', () => {
-    const contrast = changed((nodes) => Object.assign(nodes['swap'] ?? {}, { params: { contrast: 2 } }));
-    expect(of(contrast)).not.toBe(of(standard()));
-    expect(of(contrast, 'invert-structure')).toBe(of(standard(), 'invert-structure'));
-    expect(of(contrast, 'mask-structure')).toBe(of(standard(), 'mask-structure'));
-    expect(of(mute('swap'))).not.toBe(of(standard()));
-    expect(of(mute('adain'))).not.toBe(of(standard()));
-    const crossed = changed((nodes) =>
-      Object.assign(nodes['swap']?.inputs ?? {}, {
-        structure: 'invert-appearance.inversion',
-        appearance: 'invert-structure.inversion',
-      }),
-    );
-    expect(of(crossed)).not.toBe(of(standard()));
-  });
-
-  it('tells one port of a node from another', () => {
-    const saved = (port: string) =>
-      changed((nodes) => (nodes['save'] = { type: 'save', inputs: { image: `denoise.${port}` } }));
-    expect(of(saved('image'), 'save')).not.toBe(of(saved('timeline'), 'save'));
-  });
-
-  it('stays short where wires fan out', () => {
-    const nodes: GraphDocument['nodes'] = {
-      c0: { type: 'checkpoint' },
-      i: { type: 'image', params: { path: 'x.png' } },
-    };
-    nodes['v0'] = { type: 'invert', inputs: { image: 'i.image', checkpoint: 'c0.checkpoint' } };
-    nodes['s'] = {
-      type: 'attention-swap',
-      inputs: { structure: 'v0.inversion', appearance: Array.from({ length: 100 }, () => 'v0.inversion') },
-    };
-    expect(of({ weft: 1, nodes }, 's').split('\n').length).toBe(4);
-  });
-
-  it('reaches what a change touches', () => {
+describe('downstream', () => {
+  it('is what a change touches', () => {
     expect([...downstreamOf(standard(), ['swap'])].sort()).toEqual(['adain', 'denoise', 'guidance', 'save', 'swap']);
   });
 });
@@ -263,8 +214,7 @@ describe('the ablation', () => {
     const plan = planGraph(ablationGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' }));
     const count = (type: string) => plan.nodes.filter((node) => node.type === type).length;
     expect([count('invert'), count('segment'), count('denoise'), count('save')]).toEqual([2, 2, 4, 4]);
-    expect(
-      new Set(plan.nodes.filter(({ type }) => type === 'denoise').map(({ id }) => signatureOf(plan, id))).size,
-    ).toBe(4);
+    const results = plan.nodes.filter(({ type }) => type === 'denoise');
+    expect(new Set(results.map(({ inputs }) => JSON.stringify(inputs))).size).toBe(4);
   });
 });
