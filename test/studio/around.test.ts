@@ -155,6 +155,10 @@ describe('a window that closes', () => {
     await workbench.reload();
     // Where the browser had not written yet which editors were open, the old ones come back beside this one, and in front of it.
     await workbench.tab('fish-reef-fish.weft.json').click();
+    // Nor which editor this was: VS Code then takes the text editor, unless ours is registered by now.
+    const text = workbench.page.locator('.editor-instance .monaco-editor');
+    await text.or(workbench.studios()).first().waitFor({ timeout: 60_000 });
+    if ((await text.count()) > 0) await workbench.command('Weft: Open in Studio');
     await workbench.node('prompt').getByText('whale').waitFor({ timeout: 60_000 });
     await workbench.dirtyTab.waitFor();
     expect(workspace.read('fish-reef-fish.weft.json')).toBe(before);

@@ -4,7 +4,7 @@ import { type PortType } from '../../extension/graph';
 import { providerName } from '../../extension/protocol/providers';
 import { TypeMark } from '../nodes/TypeMark';
 import { revealNode } from '../state/actions';
-import { run } from '../state/running';
+import { run, stopRun } from '../state/running';
 import { postToHost } from '../state/host';
 import { type StudioState, useStudio } from '../state/store';
 import { baseName, plural, readable } from '../state/words';
@@ -82,6 +82,7 @@ const KEYS: [string, string][] = [
 function Next() {
   const next = useStudio(nextStepOf);
   const canRun = useStudio((state) => state.canRun);
+  const running = useStudio((state) => state.running);
   const node = useStudio((state) => {
     const step = nextStep(state);
     return step.node;
@@ -93,6 +94,11 @@ function Next() {
         <button type="button" className="button secondary" onClick={() => revealNode(node)}>
           <Icon name="target" />
           Go to {readable(node)}
+        </button>
+      ) : running ? (
+        <button type="button" className="button secondary" onClick={stopRun}>
+          <Icon name="debug-stop" />
+          Stop
         </button>
       ) : (
         <button type="button" className="button" disabled={!canRun} onClick={() => run()}>

@@ -283,7 +283,9 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
   'a run begins with what was typed last': async (studio) => {
     const { page, host } = studio;
     await page.getByTestId('rf__node-swap').click({ position: { x: 50, y: 12 } });
-    await page.getByTestId('param-contrast').locator('input[type=number]').pressSequentially('2.5', { delay: 20 });
+    const contrast = page.getByTestId('param-contrast').locator('input[type=number]');
+    await contrast.press('ControlOrMeta+A');
+    await contrast.pressSequentially('2.5', { delay: 20 });
     await page.keyboard.press('Escape');
     await host.post({ type: 'flush', id: 7 });
     await until(() => host.of('flushed').length === 1, 'what is held is sent when the host asks');
@@ -401,6 +403,8 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await until(() => host.of('openPng').length === 2, 'a second click opens it');
     await page.getByTestId('stop').click();
     await until(() => host.of('stop').length === 1, 'asks to stop');
+    await page.getByTestId('next-step').getByRole('button', { name: 'Stop' }).click();
+    await until(() => host.of('stop').length === 2, 'the summary of the graph stops it, too');
     await host.play(1);
     await until(async () => (await page.getByTestId('run-state').textContent()) === 'Done in 14 s', 'done');
   },
