@@ -84,7 +84,9 @@ test('a graph runs with it', { timeout: WORK_MS * 2 }, async () => {
   await workbench.openStudio('drawn.weft.json');
   await workbench.studio.getByTestId('run').click();
   await eventually(() => workspace.exists('weft-out/drawn.png'), 'the run wrote no picture', WORK_MS);
-  expect(await workbench.studio.getByTestId('status-denoise').getAttribute('data-state')).toMatch(/done|running/);
+  // The file may be there before the page has heard of it.
+  const state = () => workbench.studio.getByTestId('status-denoise').getAttribute('data-state');
+  await expect.poll(state, { timeout: WORK_MS }).toBe('done');
 });
 
 test('removing asks, says what it frees, and the download can be made again', { timeout: WORK_MS }, async () => {

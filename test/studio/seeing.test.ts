@@ -70,7 +70,7 @@ describe('the attention inspector', () => {
     expect((await brightest('inspect-heat-source')).y).toBeLessThan(0.5);
     await point('inspect-output', 0.1, 0.95);
     await expect.poll(async () => (await brightest('inspect-heat-source')).y).toBeGreaterThan(0.6);
-    expect(await text('inspect-sentence')).toMatch(/ of its attention|looks/);
+    await expect.poll(() => text('inspect-sentence')).toMatch(/ of its attention|looks/);
 
     // And the other way round.
     await point('inspect-source', 0.5, 0.5);
@@ -162,7 +162,7 @@ describe('a sweep', () => {
       await finished('settings');
       const sheet = part('sweep-settings');
       await expect.poll(() => sheet.innerText()).toMatch(/Structure\s+[01]\.\d{3}/);
-      expect(await sheet.locator('.cell-numbers').count()).toBe(8);
+      await expect.poll(() => sheet.locator('.cell-numbers').count()).toBe(8);
       await workbench.screenshot('sweep-cells');
       await part('cell-settings-0-2').click();
       await workbench.tab('measured-sweep-1-3').waitFor();
