@@ -18,17 +18,22 @@ export async function openPng(context: vscode.ExtensionContext, name: string, pn
       .replaceAll(/[^\p{L}\p{N} ._-]/gu, '_')
       .slice(0, 80) || 'picture';
   const file = vscode.Uri.joinPath(folder, `${stem}.png`);
+  // First: one that is opened again after a long time is then written anew, and young.
+  await removeOld(pictures);
   await vscode.workspace.fs.createDirectory(folder);
   await vscode.workspace.fs.writeFile(file, png);
   await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
-  await removeOld(pictures);
 }
 
 async function removeOld(pictures: vscode.Uri): Promise<void> {
   const { fs } = vscode.workspace;
-  for (const [name] of await fs.readDirectory(pictures)) {
-    const folder = vscode.Uri.joinPath(pictures, name);
-    const { mtime } = await fs.stat(folder);
-    if (Date.now() - mtime > KEPT_MS) await fs.delete(folder, { recursive: true });
+  try {
+    for (const [name] of await fs.readDirectory(pictures)) {
+      const old = vscode.Uri.joinPath(pictures, name);
+      const { mtime } = await fs.stat(old);
+      if (Date.now() - mtime > KEPT_MS) await fs.delete(old, { recursive: true });
+    }
+  } catch {
+    // There are none yet, or another window is at it: the next picture is another occasion.
   }
 }

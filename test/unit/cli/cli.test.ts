@@ -3,10 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeGraph } from '../../../extension/graph';
-import { readPngTexts } from '../../../extension/node/pngText';
 import { pictures, root, shortGraph, withParam } from '../../support/mini';
 
 const weft = path.join(root, 'dist', 'weft.js');
@@ -154,10 +152,9 @@ describe('weft run', () => {
       ),
     );
     expect(both).toEqual([0, 0]);
-    const [a, b] = ['a', 'b'].map((out) => fs.readFileSync(path.join(folder, out, 'result.png')));
-    expect([...readPngTexts(a!)]).toEqual([...readPngTexts(b!)]);
-    const [ofA, ofB] = await Promise.all([a, b].map((png) => sharp(png).raw().toBuffer()));
-    expect(ofA!.map((value, at) => Math.abs(value - ofB![at]!)).filter((off) => off > 0)).toHaveLength(0);
+    expect(fs.readFileSync(path.join(folder, 'a', 'result.png'))).toEqual(
+      fs.readFileSync(path.join(folder, 'b', 'result.png')),
+    );
     fs.rmSync(shared, { recursive: true, force: true });
   });
 
