@@ -1,6 +1,7 @@
 """Training and held-out data: quads of two shapes in two looks, drawn by the renderer, so that the answer of a transfer is known.
 
-    python data.py shards --out DIR --quads 10000        training data (latents of the VAE's encoder; pictures of every tenth quad)
+    python data.py shards --out DIR --vae vae.pt --quads 10000        training data (latents of the encoder; pictures of every tenth quad)
+    python data.py shards --out DIR --vae vae.pt --quads 1000 --first 400 --pictures 250        other quads, the pictures of all
     python data.py pairs --out DIR --count 64 --seed S   held-out pairs with truth, part maps and masks, for evaluate.py and `npm run eval`
 
 A shard is an .npz of `latents` [n, shape, look, 16, 16, 16] (fp16), `objects` [n, shape, 16, 16] (share of each latent cell that the object
@@ -19,7 +20,6 @@ from PIL import Image
 import renderer
 
 SHARD_SIZE = 250
-PICTURES_PER_SHARD = 25
 DOMAIN_SHARES = dict(animal=.38, house=.24, cake=.18, fish=.20)
 # Seeds of training quads and of held-out pairs never meet.
 TRAINING_SEEDS = 500_000_000
@@ -50,8 +50,8 @@ def to_network(pictures):
     return np.ascontiguousarray((flat.astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2))
 
 
-def draw_shard(folder, number, encoder_weight, encoder_bias):
-    """Draws shard `number`; the encoder is linear: one matrix [16, 192] over 8x8 patches."""
+def draw_shard(folder, number, pictures_kept, encoder_weight, encoder_bias):
+    """Draws shard `number` and keeps the pictures of its first quads; the encoder is linear: one matrix [16, 192] over 8x8 patches."""
     rng = np.random.default_rng(31_000 + number)
     domains, shares = list(DOMAIN_SHARES), list(DOMAIN_SHARES.values())
     latents = np.empty((SHARD_SIZE, 2, 2, 16, 16, 16), np.float16)
@@ -68,7 +68,7 @@ def draw_shard(folder, number, encoder_weight, encoder_bias):
             parts[index, row] = part_shares(labels[row])
             label_shares[index, row] = [np.round(cells(labels[row] == label) * 255) for label in range(16)]
         meta.append(description)
-        if index < PICTURES_PER_SHARD:
+        if index < pictures_kept:
             kept.append(pictures)
     np.save(os.path.join(folder, f'pictures{number:03d}.npy'), np.stack(kept))
     path = os.path.join(folder, f'shard{number:03d}.npz')
@@ -76,12 +76,12 @@ def draw_shard(folder, number, encoder_weight, encoder_bias):
     os.replace(path + '.partial.npz', path)
 
 
-def draw_shards(folder, quads, encoder_weight, encoder_bias, processes=None):
-    """Draws what is missing of `quads` training quads."""
+def draw_shards(folder, quads, first, pictures_kept, encoder_weight, encoder_bias, processes=None):
+    """Draws what is missing of `quads` training quads, from shard `first` on."""
     os.makedirs(folder, exist_ok=True)
-    missing = [number for number in range(-(-quads // SHARD_SIZE)) if not os.path.exists(os.path.join(folder, f'shard{number:03d}.npz'))]
+    missing = [number for number in range(first, first + -(-quads // SHARD_SIZE)) if not os.path.exists(os.path.join(folder, f'shard{number:03d}.npz'))]
     with ProcessPoolExecutor(processes) as executor:
-        for future in [executor.submit(draw_shard, folder, number, encoder_weight, encoder_bias) for number in missing]:
+        for future in [executor.submit(draw_shard, folder, number, pictures_kept, encoder_weight, encoder_bias) for number in missing]:
             future.result()
 
 
@@ -99,15 +99,20 @@ class Quads:
                                                                for name in ('latents', 'objects', 'parts', 'labels'))
         self.meta = [entry for shard in loaded for entry in json.loads(str(shard['meta']))]
         # Whose pictures were kept (load_pictures).
-        self.pictured = np.concatenate([np.arange(len(shard['latents'])) < PICTURES_PER_SHARD for shard in loaded])
+        kept = [len(np.load(path, mmap_mode='r')) for path in picture_files(folder)[:shards]]
+        self.pictured = np.concatenate([np.arange(len(shard['latents'])) < count for shard, count in zip(loaded, kept)])
 
     def __len__(self):
         return len(self.latents)
 
 
+def picture_files(folder):
+    return sorted(glob.glob(os.path.join(folder, 'pictures*.npy')))
+
+
 def load_pictures(folder, files=None):
     """The kept pictures, uint8 [n, shape, look, 128, 128, 3]."""
-    return np.concatenate([np.load(path) for path in sorted(glob.glob(os.path.join(folder, 'pictures*.npy')))[:files]])
+    return np.concatenate([np.load(path) for path in picture_files(folder)[:files]])
 
 
 # Held-out pairs.
@@ -157,6 +162,8 @@ def main():
     shards.add_argument('--out', required=True)
     shards.add_argument('--vae', required=True, help='checkpoint of vae.py, whose encoder makes the latents')
     shards.add_argument('--quads', type=int, default=10_000)
+    shards.add_argument('--first', type=int, default=0, help='number of the first shard: quads of other numbers are other quads')
+    shards.add_argument('--pictures', type=int, default=25, help=f'pictures kept of the {SHARD_SIZE} quads of a shard')
     pairs = commands.add_parser('pairs', help='draw held-out pairs')
     pairs.add_argument('--out', required=True)
     pairs.add_argument('--count', type=int, default=64)
@@ -168,7 +175,8 @@ def main():
         from vae import load_vae
 
         encoder = load_vae(arguments.vae).encoder.conv
-        draw_shards(arguments.out, arguments.quads, encoder.weight.detach().reshape(16, -1).numpy(), encoder.bias.detach().numpy())
+        weight, bias = encoder.weight.detach().reshape(16, -1).numpy(), encoder.bias.detach().numpy()
+        draw_shards(arguments.out, arguments.quads, arguments.first, arguments.pictures, weight, bias)
 
 
 if __name__ == '__main__':

@@ -113,11 +113,16 @@ def fit_basis(pictures):
     return vae
 
 
-def reconstruction_loss(decoded, pictures, weights=1):
-    """Absolute and squared error, weighted, and the absolute error of the differences between neighbours (edges)."""
+def reconstruction_loss(decoded, pictures):
+    """Absolute and squared error, and the absolute error of the differences between neighbours (edges)."""
     error = decoded - pictures
     edges = (error[:, :, 1:] - error[:, :, :-1]).abs().mean() + (error[:, :, :, 1:] - error[:, :, :, :-1]).abs().mean()
-    return (weights * error.abs()).mean() + 4 * (weights * error.pow(2)).mean() + 0.5 * edges
+    return error.abs().mean() + 4 * error.pow(2).mean() + 0.5 * edges
+
+
+def transfer_loss(decoded, pictures, weights):
+    """Absolute error alone. What the network is not sure of has many answers: squares ask for their mean, a blur; this for their median, a decision."""
+    return (weights * (decoded - pictures).abs()).mean()
 
 
 class Transfers:
@@ -138,11 +143,11 @@ class Transfers:
         self.latents = torch.from_numpy(latents).reshape(-1, *latents.shape[2:])
         # The output with shape 0 has the look 1 - look, the one with shape 1 the look `look`.
         self.truths = np.stack([pictures[place[chosen], 0, 1 - looks], pictures[place[chosen], 1, looks]], 1).reshape(-1, *pictures.shape[3:])
+        # One quad in 16 is kept from the training: its loss tells when the decoder begins to know the others by heart.
+        held = np.repeat(chosen % 16 == 0, 2)
+        self.training, self.held = np.flatnonzero(~held), np.flatnonzero(held)
         self.weights = torch.stack([cell_weights(objects.float(), parts.float()) for objects, parts in
                                     zip(quads.objects[chosen].flatten(0, 1), quads.parts[chosen].flatten(0, 1))])[:, None]
-
-    def __len__(self):
-        return len(self.latents)
 
     def batch(self, rows):
         weights = F.interpolate(self.weights[rows], scale_factor=float(PATCH), mode='nearest')
@@ -154,7 +159,7 @@ def as_network(pictures):
 
 
 def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=16, seed=0):
-    """Trains the decoder on pictures uint8 [n, 128, 128, 3]; with transfers, half of a batch are these and their truths.
+    """Trains the decoder on pictures uint8 [n, 128, 128, 3]; with transfers, three quarters of a batch are these and their truths.
 
     Without transfers it sees random 64x64 crops, with them whole pictures."""
     rng = np.random.default_rng(seed)
@@ -163,7 +168,7 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
     vae.decoder.requires_grad_(True)
     optimizer = torch.optim.AdamW(vae.decoder.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     moving = {name: value.clone() for name, value in vae.state_dict().items()}
-    crop, batch = (128, batch // 4) if transfers else (64, batch)
+    crop, batch, of_transfers = (128, batch // 8, 3 * batch // 8) if transfers else (64, batch, 0)
     begun, iteration, losses, order = time.time(), 0, [], []
     while (progress := (time.time() - begun) / (minutes * 60)) < 1:
         for group in optimizer.param_groups:
@@ -173,15 +178,16 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
         wanted = as_network(chosen[:, top:top + crop, left:left + crop])
         with torch.no_grad():
             latents = vae.encoder(wanted)
-            latents, weights = latents + torch.randn_like(latents) * ((0.03 if transfers else 0.12) * torch.rand(batch, 1, 1, 1)), 1
+            latents = latents + torch.randn_like(latents) * ((0.03 if transfers else 0.12) * torch.rand(batch, 1, 1, 1))
         if transfers:
-            if len(order) < batch:
+            if len(order) < of_transfers:
                 transfers.load()
-                order = list(rng.permutation(len(transfers)))
-            of_transfers = transfers.batch([order.pop() for _ in range(batch)])
-            latents, wanted = torch.cat([latents, of_transfers[0]]), torch.cat([wanted, of_transfers[1]])
-            weights = torch.cat([2 * torch.ones_like(of_transfers[2]), of_transfers[2]])
-        loss = reconstruction_loss(vae.decoder(latents), wanted, weights)
+                order = list(rng.permutation(transfers.training))
+            outputs, truths, of_outputs = transfers.batch([order.pop() for _ in range(of_transfers)])
+            weights = torch.cat([2 * torch.ones(batch, 1, crop, crop), of_outputs])
+            loss = transfer_loss(vae.decoder(torch.cat([latents, outputs])), torch.cat([wanted, truths]), weights)
+        else:
+            loss = reconstruction_loss(vae.decoder(latents), wanted)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(vae.decoder.parameters(), 1.0)
@@ -193,11 +199,20 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
             for name, value in vae.state_dict().items():
                 moving[name].lerp_(value, 1 - keep)
         if iteration % 50 == 0:
-            print(f'{iteration} {time.time() - begun:.0f} s loss {np.mean(losses):.4f}', flush=True)
+            held = f' held back {held_back_loss(vae, moving, transfers):.4f}' if transfers else ''
+            print(f'{iteration} {time.time() - begun:.0f} s loss {np.mean(losses):.4f}{held}', flush=True)
             losses = []
 
     vae.load_state_dict(moving)
     return vae.eval()
+
+
+@torch.no_grad()
+def held_back_loss(vae, weights, transfers, count=48):
+    """The loss of the transfers of quads that are kept from the training, with these weights."""
+    outputs, truths, of_outputs = transfers.batch(transfers.held[:count])
+    decoder = {name.removeprefix('decoder.'): value for name, value in weights.items() if name.startswith('decoder.')}
+    return transfer_loss(torch.func.functional_call(vae.decoder, decoder, (outputs,)), truths, of_outputs).item()
 
 
 def basis_pictures(quads=120):
@@ -221,13 +236,14 @@ def main():
     train.add_argument('--minutes', type=float, required=True)
     train.add_argument('--learning-rate', type=float, default=2e-3)
     train.add_argument('--outputs', help='folder of outputs.py')
+    train.add_argument('--threads', type=int, default=1)
     arguments = parser.parse_args()
     if arguments.command == 'basis':
         torch.save(fit_basis(basis_pictures()).state_dict(), arguments.out)
     else:
         from data import Quads, load_pictures
 
-        torch.set_num_threads(1)
+        torch.set_num_threads(arguments.threads)
         pictures = load_pictures(arguments.data)
         transfers = Transfers(arguments.outputs, Quads(arguments.data), pictures) if arguments.outputs else None
         vae = train_decoder(load_vae(arguments.vae), pictures.reshape(-1, *pictures.shape[3:]), arguments.minutes, arguments.learning_rate, transfers)
