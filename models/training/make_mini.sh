@@ -33,9 +33,10 @@ once decoder $python vae.py train --vae "$work/vae.pt" --data "$work/quads" --mi
 once plain $python train.py --data "$work/quads" --out "$work/plain" --plain 1 --learning-rate 1e-3 --floor 3e-4 --deadline "$(deadline 0.27)"
 once transfers $python train.py --data "$work/quads" --out "$work/transfers" --resume "$work/plain/state.pt" --deadline "$(deadline 0.53)"
 state=$work/transfers/state.pt
-# The decoder's second half: the network's own outputs, decoded towards their drawn truths.
-once outputs $python outputs.py --state "$state" --data "$work/quads" --out "$work/outputs" --count "${OUTPUTS:-1000}"
-once refinement $python vae.py train --vae "$work/vae.pt" --data "$work/quads" --outputs "$work/outputs" --minutes "$(minutes 0.1)" --learning-rate 4e-4
+# The decoder's second half: the network's own outputs of quads it never saw, decoded towards their drawn truths; briefly, or it knows them by heart.
+once fresh $python data.py shards --out "$work/fresh" --vae "$work/vae.pt" --quads "${QUADS:-1000}" --first 400 --pictures 250
+once outputs $python outputs.py --state "$state" --data "$work/fresh" --out "$work/outputs" --count "${OUTPUTS:-650}"
+once refinement $python vae.py train --vae "$work/vae.pt" --data "$work/fresh" --outputs "$work/outputs" --minutes "$(minutes 0.014)" --learning-rate 6e-4 --threads 2
 once pairs $python data.py pairs --out "$work/heldout" --count "${PAIRS:-64}" --seed 2026
 $python export.py --state "$state" --vae "$work/vae.pt" --out "$out"
 $python evaluate.py --state "$state" --vae "$work/vae.pt" --pairs "$work/heldout" --seeds 3 --sheet "$work/sheet.png"

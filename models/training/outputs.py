@@ -1,4 +1,4 @@
-"""What the decoder has to decode: final latents of transfers between training quads, made by the trained network.
+"""What the decoder has to decode: final latents of transfers, made by the trained network. Best of quads that it never saw (`data.py shards --first`).
 
     python outputs.py --state STATE --data DIR --out DIR --count 1000
 

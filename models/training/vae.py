@@ -199,7 +199,7 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
             for name, value in vae.state_dict().items():
                 moving[name].lerp_(value, 1 - keep)
         if iteration % 50 == 0:
-            held = f' held back {held_back_loss(vae, moving, transfers):.4f}' if transfers else ''
+            held = f' held back {held_back_loss(vae, moving, transfers):.4f}' if transfers and len(transfers.held) else ''
             print(f'{iteration} {time.time() - begun:.0f} s loss {np.mean(losses):.4f}{held}', flush=True)
             losses = []
 
