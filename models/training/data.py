@@ -70,8 +70,8 @@ def draw_shard(folder, number, pictures_kept, encoder_weight, encoder_bias):
         meta.append(description)
         if index < pictures_kept:
             kept.append(pictures)
-    np.save(os.path.join(folder, f'pictures{number:03d}.npy'), np.stack(kept))
-    path = os.path.join(folder, f'shard{number:03d}.npz')
+    np.save(pictures_path(folder, number), np.stack(kept))
+    path = shard_path(folder, number)
     np.savez(path + '.partial.npz', latents=latents, objects=objects, parts=parts, labels=label_shares, meta=json.dumps(meta))
     os.replace(path + '.partial.npz', path)
 
@@ -79,40 +79,58 @@ def draw_shard(folder, number, pictures_kept, encoder_weight, encoder_bias):
 def draw_shards(folder, quads, first, pictures_kept, encoder_weight, encoder_bias, processes=None):
     """Draws what is missing of `quads` training quads, from shard `first` on."""
     os.makedirs(folder, exist_ok=True)
-    missing = [number for number in range(first, first + -(-quads // SHARD_SIZE)) if not os.path.exists(os.path.join(folder, f'shard{number:03d}.npz'))]
+    missing = [number for number in range(first, first + -(-quads // SHARD_SIZE)) if not os.path.exists(shard_path(folder, number))]
     with ProcessPoolExecutor(processes) as executor:
         for future in [executor.submit(draw_shard, folder, number, pictures_kept, encoder_weight, encoder_bias) for number in missing]:
             future.result()
 
 
 class Quads:
-    """All shards of a folder, in memory, as torch tensors."""
+    """All shards of a folder as torch tensors on `device`; `extend` takes in what has been drawn since."""
 
-    def __init__(self, folder, shards=None):
+    TENSORS = ('latents', 'objects', 'parts', 'labels')
+
+    def __init__(self, folder, device='cpu'):
+        self.folder, self.device, self.numbers, self.meta, self.pictured = folder, device, [], [], np.zeros(0, bool)
+        self.extend()
+        if not self.numbers:
+            raise FileNotFoundError(f'no shard*.npz in {folder}: draw them first (python data.py shards)')
+
+    def extend(self):
+        """Appends the shards that are new in the folder; what is in memory keeps its place."""
         import torch
 
-        paths = sorted(glob.glob(os.path.join(folder, 'shard*.npz')))[:shards]
-        if not paths:
-            raise FileNotFoundError(f'no shard*.npz in {folder}: draw them first (python data.py shards)')
-        loaded = [np.load(path) for path in paths]
-        self.latents, self.objects, self.parts, self.labels = (torch.from_numpy(np.concatenate([shard[name] for shard in loaded]))
-                                                               for name in ('latents', 'objects', 'parts', 'labels'))
-        self.meta = [entry for shard in loaded for entry in json.loads(str(shard['meta']))]
-        # Whose pictures were kept (load_pictures).
-        kept = [len(np.load(path, mmap_mode='r')) for path in picture_files(folder)[:shards]]
-        self.pictured = np.concatenate([np.arange(len(shard['latents'])) < count for shard, count in zip(loaded, kept)])
+        new = [number for number in shard_numbers(self.folder) if number not in self.numbers]
+        loaded = [np.load(shard_path(self.folder, number)) for number in new]
+        for name in self.TENSORS if new else ():
+            added = [torch.from_numpy(shard[name]).to(self.device) for shard in loaded]
+            setattr(self, name, torch.cat([getattr(self, name), *added] if self.numbers else added))
+        for number, shard in zip(new, loaded):
+            meta, kept = json.loads(str(shard['meta'])), len(np.load(pictures_path(self.folder, number), mmap_mode='r'))
+            self.meta.extend(meta)
+            # Whose pictures were kept (load_pictures).
+            self.pictured = np.concatenate([self.pictured, np.arange(len(meta)) < kept])
+        self.numbers.extend(new)
 
     def __len__(self):
-        return len(self.latents)
+        return len(self.meta)
 
 
-def picture_files(folder):
-    return sorted(glob.glob(os.path.join(folder, 'pictures*.npy')))
+def shard_path(folder, number):
+    return os.path.join(folder, f'shard{number:03d}.npz')
 
 
-def load_pictures(folder, files=None):
-    """The kept pictures, uint8 [n, shape, look, 128, 128, 3]."""
-    return np.concatenate([np.load(path) for path in picture_files(folder)[:files]])
+def pictures_path(folder, number):
+    return os.path.join(folder, f'pictures{number:03d}.npy')
+
+
+def shard_numbers(folder):
+    return sorted(int(os.path.basename(path)[5:-4]) for path in glob.glob(os.path.join(folder, 'shard*[0-9].npz')))
+
+
+def load_pictures(folder):
+    """The kept pictures, uint8 [n, shape, look, 128, 128, 3], in the order of Quads."""
+    return np.concatenate([np.load(pictures_path(folder, number)) for number in shard_numbers(folder)])
 
 
 # Held-out pairs.

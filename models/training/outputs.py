@@ -16,7 +16,7 @@ import torch
 from data import Quads
 from evaluate import load_network
 from rollout import Couples
-from text_encoder import PROMPT_IDS, PROMPT_ROWS
+from text_encoder import NOUN_ROWS, PROMPT_IDS
 from unet import KeyValueSwap
 
 
@@ -24,9 +24,9 @@ from unet import KeyValueSwap
 def step(network, pool, count):
     """Takes `count` couples one step further."""
     slots, picked = pool.pick(count)
-    rows = torch.tensor([PROMPT_ROWS[pool.quads.meta[quad][0]][0] for quad in pool.quad[slots]]).repeat(2)
-    context, t, transfers = network['text_encoder'](PROMPT_IDS[rows]), picked['t'], 2 * count
-    swap = KeyValueSwap(transfers, transfers + torch.arange(transfers).roll(count), 1.67)
+    rows = torch.tensor([NOUN_ROWS[pool.quads.meta[quad][0]] for quad in pool.quad[slots]]).repeat(2)
+    context, t, transfers = network['text_encoder'](PROMPT_IDS[rows].to(pool.device)), picked['t'], 2 * count
+    swap = KeyValueSwap(transfers, transfers + torch.arange(transfers, device=pool.device).roll(count), 1.67)
     predicted = network['unet'](torch.cat([picked['output'], picked['state']]), t.repeat(2), context.repeat(2, 1, 1), swap)
     output, picture = predicted.chunk(2)
     pool.advance(slots, picked, output, picture)
@@ -38,17 +38,19 @@ def main():
     parser.add_argument('--data', required=True)
     parser.add_argument('--out', required=True)
     parser.add_argument('--count', type=int, default=1000, help='couples, two transfers each')
+    parser.add_argument('--pool', type=int, default=8, help='couples in a batch')
+    parser.add_argument('--device', default='cpu', help='cpu or cuda')
     parser.add_argument('--seed', type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     os.makedirs(arguments.out, exist_ok=True)
     done = sum(len(np.load(path)['quads']) for path in glob.glob(os.path.join(arguments.out, '*.npz')))
     torch.manual_seed(arguments.seed + done)
-    pool = Couples(Quads(arguments.data), 8, np.random.default_rng(arguments.seed + done), with_pictures=1.0, anywhere=False)
-    network = load_network(arguments.state)
+    pool = Couples(Quads(arguments.data, arguments.device), arguments.pool, np.random.default_rng(arguments.seed + done), with_pictures=1.0, anywhere=False)
+    network = load_network(arguments.state).to(arguments.device)
     while done < arguments.count:
         step(network, pool, pool.size)
-        if len(pool.finished) >= 8:
+        if len(pool.finished) >= pool.size:
             quads, looks, latents = zip(*pool.finished)
             path = os.path.join(arguments.out, f'{arguments.seed}-{done:05d}.npz')
             np.savez(path + '.partial', quads=quads, looks=looks, latents=np.stack(latents))

@@ -31,111 +31,129 @@ def masked_adain(latents, reference, mask, reference_mask):
 
 
 def signal_to_noise(t):
-    alpha = schedule.ALPHAS[t]
+    alpha = schedule.alpha_at(t)
     return alpha / (1 - alpha)
 
 
 def cell_weights(objects, parts):
-    """Loss weight of each latent cell, mean 1: half everywhere, a quarter on the object, a quarter on its parts, small ones alike."""
-    return 0.5 + 0.25 * objects / objects.mean().clamp(min=1e-3) + 0.25 * parts * parts.numel()
+    """Loss weight of each latent cell of [..., h, w], mean 1: half everywhere, a quarter on the object, a quarter on its parts, small ones alike."""
+    inside = objects.mean((-2, -1), keepdim=True).clamp(min=1e-3)
+    return 0.5 + 0.25 * objects / inside + 0.25 * parts * parts.shape[-2] * parts.shape[-1]
 
 
-def both(first, second):
-    """Rows of a batch in the order of all pictures 0, all pictures 1."""
-    return torch.cat([first, second])
+def rows_of(couples):
+    """[n, 2, ...] -> [2n, ...]: the rows of a batch are all pictures 0, then all pictures 1."""
+    return couples.transpose(0, 1).flatten(0, 1)
+
+
+def couples_of(rows):
+    """The inverse of rows_of."""
+    return rows.unflatten(0, (2, -1)).transpose(0, 1)
 
 
 class Couples:
-    """A pool of `size` couples at different steps. Latents are [size, 2, 16, 16, 16]: one for each of the couple's two pictures."""
+    """A pool of `size` couples at different steps. Latents are [size, 2, 16, 16, 16]: one for each of the couple's two pictures.
+
+    Latents live on the device of the quads; what decides where a couple is and goes (numbers of steps, settings) in numpy, so that a GPU is
+    never waited for.
+    """
 
     def __init__(self, quads, size, rng, with_pictures=0.0, anywhere=True, ideal=0.0):
         """`with_pictures`: share of the couples drawn from the quads whose pictures were kept; their outputs are put into `finished`.
         `ideal`: share of the later couples that begin, like those of a fresh pool, somewhere on an ideal transfer's way."""
         self.quads, self.size, self.rng, self.with_pictures, self.ideal, self.finished = quads, size, rng, with_pictures, ideal, []
-        self.pictures, self.truths, self.outputs, self.noises = (torch.zeros(size, 2, 16, 16, 16) for _ in range(4))
-        self.masks, self.weights = torch.zeros(size, 2, 1, 16, 16), torch.zeros(size, 2, 1, 16, 16)
-        self.labels = torch.zeros(size, 2, 16, 16, 16)
+        self.device = quads.latents.device
+
+        def latents(channels=16):
+            return torch.zeros(size, 2, channels, 16, 16, device=self.device)
+
+        self.pictures, self.truths, self.outputs, self.noises, self.labels = (latents() for _ in range(5))
+        self.masks, self.weights = latents(1), latents(1)
         self.quad, self.look, self.steps, self.first, self.index = (np.zeros(size, np.int64) for _ in range(5))
         self.guidance, self.adain = np.ones((size, 2), np.float32), np.zeros((size, 2), np.float32)
         self.whole = np.zeros(size, bool)
-        for slot in range(size):
-            self.begin(slot, anywhere)
+        self.begin(np.arange(size), np.full(size, anywhere))
 
-    def begin(self, slot, anywhere=False):
-        """Draws a new couple into `slot`; `anywhere`: not at its first step but somewhere on an ideal transfer's way."""
-        rng, quads = self.rng, self.quads
-        quad, look = int(rng.integers(len(quads))), int(rng.integers(2))
-        if rng.random() < self.with_pictures:
-            quad = int(rng.choice(np.flatnonzero(quads.pictured)))
-        self.whole[slot] = not anywhere
-        usual = rng.random() < 0.85
-        steps = 50 if usual else int(rng.choice(OTHER_SCHEDULES))
-        first = 24 if usual and rng.random() < 0.9 else int(steps * rng.uniform(0.3, 0.6))
-        begin = 0 if rng.random() < 0.8 else int(np.ceil(0.1 * steps)) + 1
-        index = int(rng.integers(begin, steps - first)) if anywhere else begin
-        self.quad[slot], self.look[slot], self.steps[slot], self.first[slot], self.index[slot] = quad, look, steps, first, index
-        clean = quads.latents[quad].float()
-        for shape in range(2):
-            # Picture `shape` has the look `look` for shape 0 and the other one for shape 1; its truth has the other's look.
-            own = look if shape == 0 else 1 - look
-            self.pictures[slot, shape], self.truths[slot, shape] = clean[shape, own], clean[shape, 1 - own]
-            objects, parts = quads.objects[quad, shape].float(), quads.parts[quad, shape].float()
-            self.labels[slot, shape] = quads.labels[quad, shape].float() / 255
-            self.masks[slot, shape, 0] = (objects > 0.4).float()
-            self.weights[slot, shape, 0] = cell_weights(objects, parts)
-        draw = rng.random()
-        self.guidance[slot] = (3.5, 1.75) if draw < 0.05 else (2.0, 1.0) if draw < 0.1 else (1.0, 1.0)
-        draw = rng.random()
-        self.adain[slot] = (20, 100) if draw < 0.15 else (20, 40) if draw < 0.3 else (0, 0)
-        t = torch.tensor([schedule.timestep(steps, first + index)] * 2)
-        self.noises[slot] = torch.randn(2, 16, 16, 16)
-        left = signal_to_noise(schedule.timestep(steps, first + begin)) / signal_to_noise(int(t[0]))
-        mixed = left * self.pictures[slot] + (1 - left) * self.truths[slot]
-        self.outputs[slot] = schedule.add_noise(mixed, self.noises[slot], t)
+    def on_device(self, values):
+        return torch.from_numpy(values).to(self.device, non_blocking=True)
+
+    def begin(self, slots, anywhere):
+        """Draws new couples into `slots` [n]; `anywhere` [n]: not at the first step but somewhere on an ideal transfer's way."""
+        rng, quads, count = self.rng, self.quads, len(slots)
+        quad, look = rng.integers(len(quads), size=count), rng.integers(2, size=count)
+        pictured = rng.random(count) < self.with_pictures
+        if pictured.any():
+            quad[pictured] = rng.choice(np.flatnonzero(quads.pictured), pictured.sum())
+        self.whole[slots] = ~anywhere
+        usual = rng.random(count) < 0.85
+        steps = np.where(usual, 50, rng.choice(OTHER_SCHEDULES, count))
+        first = np.where(usual & (rng.random(count) < 0.9), 24, (steps * rng.uniform(0.3, 0.6, count)).astype(np.int64))
+        begin = np.where(rng.random(count) < 0.8, 0, np.ceil(0.1 * steps).astype(np.int64) + 1)
+        index = np.where(anywhere, rng.integers(begin, steps - first), begin)
+        self.quad[slots], self.look[slots], self.steps[slots], self.first[slots], self.index[slots] = quad, look, steps, first, index
+        draw = rng.random(count)[:, None]
+        self.guidance[slots] = np.where(draw < 0.05, (3.5, 1.75), np.where(draw < 0.1, (2.0, 1.0), (1.0, 1.0)))
+        draw = rng.random(count)[:, None]
+        self.adain[slots] = np.where(draw < 0.15, (20, 100), np.where(draw < 0.3, (20, 40), (0, 0)))
+
+        at, quad, shape = self.on_device(slots), self.on_device(quad)[:, None], torch.arange(2, device=self.device)
+        # Picture `shape` has the look `look` for shape 0 and the other one for shape 1; its truth has the other's look.
+        own = self.on_device(np.stack([look, 1 - look], 1))
+        pictures, truths = quads.latents[quad, shape, own].float(), quads.latents[quad, shape, 1 - own].float()
+        objects, parts = quads.objects[quad, shape].float(), quads.parts[quad, shape].float()
+        self.pictures[at], self.truths[at] = pictures, truths
+        self.labels[at] = quads.labels[quad, shape].float() / 255
+        self.masks[at] = (objects > 0.4).float()[:, :, None]
+        self.weights[at] = cell_weights(objects, parts)[:, :, None]
+        t, t_first = (self.on_device(schedule.timestep(steps, first + place)) for place in (index, begin))
+        noises = torch.randn_like(pictures)
+        self.noises[at] = noises
+        left = per_element(signal_to_noise(t_first) / signal_to_noise(t))[..., None]
+        mixed = left * pictures + (1 - left) * truths
+        self.outputs[at] = couples_of(schedule.add_noise(rows_of(mixed), rows_of(noises), t.repeat(2)))
 
     def pick(self, count):
         """`count` slots and what their next step needs, as a dict; rows are [2 count], pictures 0 first."""
         slots = self.rng.choice(self.size, count, replace=False)
-        t = torch.from_numpy(schedule.timestep(self.steps, self.first + self.index)[slots]).repeat(2)
-
-        def rows(values):
-            return both(values[slots, 0], values[slots, 1])
-
-        picked = dict(t=t, picture=rows(self.pictures), truth=rows(self.truths), output=rows(self.outputs), noise=rows(self.noises),
-                      weights=rows(self.weights), mask=rows(self.masks), labels=rows(self.labels))
-        picked['state'] = schedule.add_noise(picked['picture'], picked['noise'], t)
-        alpha = per_element(schedule.ALPHAS[t])
+        at = self.on_device(slots)
+        t = self.on_device(schedule.timestep(self.steps[slots], self.first[slots] + self.index[slots])).repeat(2)
+        picked = {name: rows_of(values[at]) for name, values in dict(
+            picture=self.pictures, truth=self.truths, output=self.outputs, noise=self.noises, weights=self.weights, mask=self.masks,
+            labels=self.labels).items()}
+        picked['t'], picked['state'] = t, schedule.add_noise(picked['picture'], picked['noise'], t)
+        alpha = per_element(schedule.alpha_at(t))
         picked['target'] = (picked['output'] - alpha.sqrt() * picked['truth']) / (1 - alpha).sqrt()
         loops = self.steps[slots] - self.first[slots]
         begin, end = self.guidance[slots].T
         guidance = begin + (end - begin) * self.index[slots] / np.maximum(loops - 1, 1)
-        picked['guidance'] = torch.from_numpy(guidance.astype(np.float32)).repeat(2)
+        picked['guidance'] = np.tile(guidance.astype(np.float32), 2)
         return slots, picked
 
     def advance(self, slots, picked, output_noise, picture_noise):
         """Takes the DDPM step of the outputs with z of their structures (edit-friendly inversion), then AdaIN; finished couples are replaced."""
-        count, t = len(slots), picked['t']
-        steps = torch.from_numpy(self.steps[slots]).repeat(2)
+        count, t, at = len(slots), picked['t'], self.on_device(slots)
         index = self.index[slots] + 1
-        following = torch.from_numpy(np.maximum(schedule.timestep(self.steps[slots], self.first[slots] + index), 0)).repeat(2)
+        steps = self.on_device(self.steps[slots]).repeat(2)
+        following = self.on_device(np.maximum(schedule.timestep(self.steps[slots], self.first[slots] + index), 0)).repeat(2)
         fresh = torch.randn_like(picked['noise'])
         state = schedule.add_noise(picked['picture'], fresh, following)
         mean, _ = schedule.posterior_mean(picked['output'], output_noise, t, steps)
         structure_mean, _ = schedule.posterior_mean(picked['state'], picture_noise, t, steps)
         done = index >= self.steps[slots] - self.first[slots]
-        last = torch.from_numpy(done).repeat(2)[:, None, None, None]
+        last = per_element(self.on_device(done).repeat(2))
         output = torch.where(last, mean, mean + state - structure_mean)  # the last z is 0
         place = 100.0 * self.index[slots] / self.steps[slots]
-        inside = torch.from_numpy((self.adain[slots, 0] <= place) & (place < self.adain[slots, 1])).repeat(2)
-        if inside.any():
+        inside = np.flatnonzero(np.tile((self.adain[slots, 0] <= place) & (place < self.adain[slots, 1]), 2))
+        if len(inside):
+            rows = self.on_device(inside)
             reference, reference_mask = state.roll(count, 0), picked['mask'].roll(count, 0)
-            output[inside] = masked_adain(output[inside], reference[inside], picked['mask'][inside], reference_mask[inside])
-        for shape in range(2):
-            rows = slice(shape * count, (shape + 1) * count)
-            self.outputs[slots, shape], self.noises[slots, shape] = output[rows], fresh[rows]
+            output[rows] = masked_adain(output[rows], reference[rows], picked['mask'][rows], reference_mask[rows])
+        self.outputs[at], self.noises[at] = couples_of(output), couples_of(fresh)
         self.index[slots] = index
-        for row in np.flatnonzero(done):
-            slot = slots[row]
-            if self.with_pictures and self.whole[slot] and self.quads.pictured[self.quad[slot]]:
-                self.finished.append((self.quad[slot], self.look[slot], output[[row, count + row]].half().numpy()))
-            self.begin(slot, self.rng.random() < self.ideal)
+        if self.with_pictures:
+            kept = np.flatnonzero(done & self.whole[slots] & self.quads.pictured[self.quad[slots]])
+            if len(kept):
+                latents = couples_of(output)[self.on_device(kept)].half().cpu().numpy()
+                self.finished.extend(zip(self.quad[slots[kept]], self.look[slots[kept]], latents))
+        if done.any():
+            self.begin(slots[done], self.rng.random(done.sum()) < self.ideal)

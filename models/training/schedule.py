@@ -1,4 +1,6 @@
 """The noise schedule: betas scaled_linear 0.00085 -> 0.012, 1000 training steps, DDIM "leading" spacing with offset 1, eta = 1."""
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -13,6 +15,16 @@ def alphas_cumprod():
 ALPHAS = alphas_cumprod()
 
 
+@lru_cache
+def alphas_on(device):
+    return ALPHAS.to(device)
+
+
+def alpha_at(t):
+    """Cumulative alpha at the timesteps `t` [b], on their device."""
+    return alphas_on(t.device)[t]
+
+
 def per_element(values):
     """[b] -> [b, 1, 1, 1]."""
     return values[:, None, None, None]
@@ -25,17 +37,17 @@ def timestep(steps, index):
 
 def previous_alpha(t, steps):
     """Cumulative alpha after the step at timestep `t` [b]; below zero it is ALPHAS[0]."""
-    return ALPHAS[(t - TRAINING_STEPS // steps).clamp(min=0)]
+    return alpha_at((t - TRAINING_STEPS // steps).clamp(min=0))
 
 
 def add_noise(clean, noise, t):
-    alpha = per_element(ALPHAS[t])
+    alpha = per_element(alpha_at(t))
     return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
 
 
 def posterior_mean(latents, noise, t, steps):
     """(mean, sigma) of the DDPM step from timestep `t` [b] (method.md, section 1), with the predicted noise."""
-    alpha, alpha_previous = per_element(ALPHAS[t]), per_element(previous_alpha(t, steps))
+    alpha, alpha_previous = per_element(alpha_at(t)), per_element(previous_alpha(t, steps))
     variance = (1 - alpha_previous) / (1 - alpha) * (1 - alpha / alpha_previous)
     clean = (latents - (1 - alpha).sqrt() * noise) / alpha.sqrt()
     mean = alpha_previous.sqrt() * clean + (1 - alpha_previous - variance).clamp(min=0).sqrt() * noise

@@ -51,10 +51,10 @@ def fill(template, noun):
 
 # A table of all prompts, so that a training batch is a list of rows; row 0 is the empty prompt.
 PROMPTS = ['']
-PROMPT_ROWS = {}
+NOUN_ROWS = {}  # the first of a noun's rows, one for each template
 for _nouns in NOUNS.values():
     for _noun in _nouns:
-        PROMPT_ROWS[_noun] = list(range(len(PROMPTS), len(PROMPTS) + len(TEMPLATES)))
+        NOUN_ROWS[_noun] = len(PROMPTS)
         PROMPTS.extend(fill(template, _noun) for template in TEMPLATES)
 PROMPT_IDS = tokenize(PROMPTS)
 # Position of the noun's token in each prompt; 0 (the start token) in the empty one.

@@ -28,13 +28,14 @@ CONFIG = dict(
 class KeyValueSwap:
     """Cross-image attention: the first `rows` elements of the batch read K and V of the elements `sources`.
 
-    `contrast` is the factor on the softmax map of those rows, clip(contrast * (M - 1/N) + 1/N, 0, 1); 1 leaves it alone.
+    `contrast` is the factor on the softmax map of those rows, clip(contrast * (M - 1/N) + 1/N, 0, 1); 1 leaves it alone. A tensor of the shape
+    [rows, 1, 1, 1] gives each row its own.
     `tokens` are the resolutions (numbers of tokens) that swap.
     """
 
     rows: int
     sources: torch.Tensor
-    contrast: float = 1.0
+    contrast: float | torch.Tensor = 1.0
     tokens: frozenset = frozenset((256, 64))
 
 
@@ -76,7 +77,7 @@ class Attention(nn.Module):
         maps = ((query * head_size ** -0.5) @ key.transpose(-1, -2)).softmax(-1)
         if self.keep_map:
             self.attention_map = maps
-        if swap is not None and swap.contrast != 1.0:
+        if swap is not None and (torch.is_tensor(swap.contrast) or swap.contrast != 1.0):
             maps = torch.cat([sharpen(maps[:swap.rows], swap.contrast), maps[swap.rows:]])
         mixed = maps @ value
         return self.to_out[0](mixed.transpose(1, 2).reshape(batch, count, channels))

@@ -126,65 +126,62 @@ def transfer_loss(decoded, pictures, weights):
 
 
 class Transfers:
-    """Final latents of transfers between training quads (outputs.py), their drawn truths and the weight of each pixel."""
+    """Final latents of transfers between drawn quads (outputs.py), their drawn truths and the weight of each cell, on `device`.
 
-    def __init__(self, folder, quads, pictures):
-        self.folder, self.quads, self.pictures = folder, quads, pictures
-        self.load()
+    `quads` (data.py) and `pictures` uint8 [n, shape, look, 128, 128, 3] of those whose pictures were kept."""
 
-    def load(self):
-        """Reads what the folder holds by now."""
-        quads, pictures = self.quads, self.pictures
-        files = [np.load(path) for path in sorted(glob.glob(os.path.join(self.folder, '*.npz')))]
+    def __init__(self, folder, quads, pictures, device='cpu'):
+        files = [np.load(path) for path in sorted(glob.glob(os.path.join(folder, '*.npz')))]
         if not files:
-            raise FileNotFoundError(f'no *.npz in {self.folder}: make them first (python outputs.py)')
+            raise FileNotFoundError(f'no *.npz in {folder}: make them first (python outputs.py)')
         chosen, looks, latents = (np.concatenate([file[name] for file in files]) for name in ('quads', 'looks', 'latents'))
-        place = np.cumsum(quads.pictured) - 1
-        self.latents = torch.from_numpy(latents).reshape(-1, *latents.shape[2:])
+        place = (np.cumsum(quads.pictured) - 1)[chosen]
         # The output with shape 0 has the look 1 - look, the one with shape 1 the look `look`.
-        self.truths = np.stack([pictures[place[chosen], 0, 1 - looks], pictures[place[chosen], 1, looks]], 1).reshape(-1, *pictures.shape[3:])
+        truths = np.stack([pictures[place, 0, 1 - looks], pictures[place, 1, looks]], 1)
+        weights = cell_weights(quads.objects[chosen].float(), quads.parts[chosen].float())
+        self.latents, self.truths, self.weights = (
+            values.flatten(0, 1).to(device) for values in (torch.from_numpy(latents), torch.from_numpy(truths), weights[:, :, None]))
         # One quad in 16 is kept from the training: its loss tells when the decoder begins to know the others by heart.
         held = np.repeat(chosen % 16 == 0, 2)
         self.training, self.held = np.flatnonzero(~held), np.flatnonzero(held)
-        self.weights = torch.stack([cell_weights(objects.float(), parts.float()) for objects, parts in
-                                    zip(quads.objects[chosen].flatten(0, 1), quads.parts[chosen].flatten(0, 1))])[:, None]
 
     def batch(self, rows):
+        rows = torch.as_tensor(rows, device=self.latents.device)
         weights = F.interpolate(self.weights[rows], scale_factor=float(PATCH), mode='nearest')
         return self.latents[rows].float(), as_network(self.truths[rows]), weights
 
 
 def as_network(pictures):
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """uint8 [n, h, w, 3] -> float [n, 3, h, w] in -1..1."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=16, seed=0):
-    """Trains the decoder on pictures uint8 [n, 128, 128, 3]; with transfers, three quarters of a batch are these and their truths.
+    """Trains the decoder, where it is, on pictures uint8 [n, 128, 128, 3]; with transfers, three quarters of half a batch are these and their truths.
 
-    Without transfers it sees random 64x64 crops, with them whole pictures."""
+    Without transfers it sees `batch` random 64x64 crops, with them half as many whole pictures."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     vae.train().requires_grad_(False)
     vae.decoder.requires_grad_(True)
     optimizer = torch.optim.AdamW(vae.decoder.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
-    moving = {name: value.clone() for name, value in vae.state_dict().items()}
+    moving, device = {name: value.clone() for name, value in vae.state_dict().items()}, pictures.device
     crop, batch, of_transfers = (128, batch // 8, 3 * batch // 8) if transfers else (64, batch, 0)
     begun, iteration, losses, order = time.time(), 0, [], []
     while (progress := (time.time() - begun) / (minutes * 60)) < 1:
         for group in optimizer.param_groups:
             group['lr'] = learning_rate * min(1, (iteration + 1) / 30) * (0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * progress)))
-        chosen = pictures[rng.integers(0, len(pictures), batch)]
+        chosen = pictures[torch.as_tensor(rng.integers(0, len(pictures), batch), device=device)]
         top, left = rng.integers(0, (128 - crop) // PATCH + 1, 2) * PATCH
         wanted = as_network(chosen[:, top:top + crop, left:left + crop])
         with torch.no_grad():
             latents = vae.encoder(wanted)
-            latents = latents + torch.randn_like(latents) * ((0.03 if transfers else 0.12) * torch.rand(batch, 1, 1, 1))
+            latents = latents + torch.randn_like(latents) * ((0.03 if transfers else 0.12) * torch.rand(batch, 1, 1, 1, device=device))
         if transfers:
             if len(order) < of_transfers:
-                transfers.load()
                 order = list(rng.permutation(transfers.training))
             outputs, truths, of_outputs = transfers.batch([order.pop() for _ in range(of_transfers)])
-            weights = torch.cat([2 * torch.ones(batch, 1, crop, crop), of_outputs])
+            weights = torch.cat([2 * torch.ones(batch, 1, crop, crop, device=device), of_outputs])
             loss = transfer_loss(vae.decoder(torch.cat([latents, outputs])), torch.cat([wanted, truths]), weights)
         else:
             loss = reconstruction_loss(vae.decoder(latents), wanted)
@@ -193,14 +190,14 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
         nn.utils.clip_grad_norm_(vae.decoder.parameters(), 1.0)
         optimizer.step()
         iteration += 1
-        losses.append(loss.item())
+        losses.append(loss.detach())
         keep = min(0.995, (1 + iteration) / (10 + iteration))
         with torch.no_grad():
             for name, value in vae.state_dict().items():
                 moving[name].lerp_(value, 1 - keep)
         if iteration % 50 == 0:
-            held = f' held back {held_back_loss(vae, moving, transfers):.4f}' if transfers and len(transfers.held) else ''
-            print(f'{iteration} {time.time() - begun:.0f} s loss {np.mean(losses):.4f}{held}', flush=True)
+            held = f' held back {held_back_loss(vae, moving, transfers, 8 * of_transfers):.4f}' if transfers and len(transfers.held) else ''
+            print(f'{iteration} {time.time() - begun:.0f} s loss {torch.stack(losses).mean():.4f}{held}', flush=True)
             losses = []
 
     vae.load_state_dict(moving)
@@ -208,7 +205,7 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
 
 
 @torch.no_grad()
-def held_back_loss(vae, weights, transfers, count=48):
+def held_back_loss(vae, weights, transfers, count):
     """The loss of the transfers of quads that are kept from the training, with these weights."""
     outputs, truths, of_outputs = transfers.batch(transfers.held[:count])
     decoder = {name.removeprefix('decoder.'): value for name, value in weights.items() if name.startswith('decoder.')}
@@ -236,7 +233,9 @@ def main():
     train.add_argument('--minutes', type=float, required=True)
     train.add_argument('--learning-rate', type=float, default=2e-3)
     train.add_argument('--outputs', help='folder of outputs.py')
+    train.add_argument('--batch', type=int, default=16)
     train.add_argument('--threads', type=int, default=1)
+    train.add_argument('--device', default='cpu', help='cpu or cuda')
     arguments = parser.parse_args()
     if arguments.command == 'basis':
         torch.save(fit_basis(basis_pictures()).state_dict(), arguments.out)
@@ -244,10 +243,11 @@ def main():
         from data import Quads, load_pictures
 
         torch.set_num_threads(arguments.threads)
-        pictures = load_pictures(arguments.data)
-        transfers = Transfers(arguments.outputs, Quads(arguments.data), pictures) if arguments.outputs else None
-        vae = train_decoder(load_vae(arguments.vae), pictures.reshape(-1, *pictures.shape[3:]), arguments.minutes, arguments.learning_rate, transfers)
-        torch.save(vae.state_dict(), arguments.vae)
+        pictures, device = load_pictures(arguments.data), arguments.device
+        transfers = Transfers(arguments.outputs, Quads(arguments.data), pictures, device) if arguments.outputs else None
+        vae = train_decoder(load_vae(arguments.vae).to(device), torch.from_numpy(pictures).flatten(0, 2).to(device), arguments.minutes,
+                            arguments.learning_rate, transfers, arguments.batch)
+        torch.save(vae.cpu().state_dict(), arguments.vae)
 
 
 if __name__ == '__main__':
