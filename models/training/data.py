@@ -112,6 +112,12 @@ class Quads:
             self.pictured = np.concatenate([self.pictured, np.arange(len(meta)) < kept])
         self.numbers.extend(new)
 
+    def on_device(self, values):
+        """A numpy array as a tensor beside the quads; a GPU is not waited for."""
+        import torch
+
+        return torch.from_numpy(values).to(self.device, non_blocking=True)
+
     def __len__(self):
         return len(self.meta)
 

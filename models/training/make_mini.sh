@@ -3,7 +3,7 @@
 # Everything in between is kept in OUT_DIR/work; a second call goes on from there. Seeds are fixed; two lock-free workers and a clock
 # pace the training, so two runs are alike and not equal. QUADS, OUTPUTS and PAIRS make it small, to see that it runs:
 # QUADS=250 OUTPUTS=8 PAIRS=4 sh make_mini.sh /tmp/tiny 0.05
-# DEVICE=cuda trains on a GPU, in large batches; HOURS may be 0.3 there, and QUADS and OUTPUTS (9000) ten times as many.
+# On a GPU, in large batches: DEVICE=cuda QUADS=40000 OUTPUTS=9000 sh make_mini.sh OUT_DIR 0.5
 set -eu
 mkdir -p "$1/work"
 out=$(cd "$1" && pwd)
@@ -38,7 +38,7 @@ once plain $python train.py --data "$work/quads" --out "$work/plain" --plain 1 -
 once transfers $python train.py --data "$work/quads" --out "$work/transfers" --resume "$work/plain/state.pt" --minutes "$(minutes 0.53)" $training
 state=$work/transfers/state.pt
 # The decoder's second half: the network's own outputs of quads it never saw, decoded towards their drawn truths; briefly, or it knows them by heart.
-once fresh $python data.py shards --out "$work/fresh" --vae "$work/vae.pt" --quads "${QUADS:-1000}" --first 400 --pictures 250
+once fresh $python data.py shards --out "$work/fresh" --vae "$work/vae.pt" --quads "${OUTPUTS:-1000}" --first 400 --pictures 250
 once outputs $python outputs.py --state "$state" --data "$work/fresh" --out "$work/outputs" --count "${OUTPUTS:-650}" $outputs
 once refinement $python vae.py train --vae "$work/vae.pt" --data "$work/fresh" --outputs "$work/outputs" --minutes "$(minutes 0.014)" --learning-rate 6e-4 $decoder
 once pairs $python data.py pairs --out "$work/heldout" --count "${PAIRS:-64}" --seed 2026

@@ -62,7 +62,7 @@ class Couples:
         """`with_pictures`: share of the couples drawn from the quads whose pictures were kept; their outputs are put into `finished`.
         `ideal`: share of the later couples that begin, like those of a fresh pool, somewhere on an ideal transfer's way."""
         self.quads, self.size, self.rng, self.with_pictures, self.ideal, self.finished = quads, size, rng, with_pictures, ideal, []
-        self.device = quads.latents.device
+        self.device, self.on_device = quads.latents.device, quads.on_device
 
         def latents(channels=16):
             return torch.zeros(size, 2, channels, 16, 16, device=self.device)
@@ -73,9 +73,6 @@ class Couples:
         self.guidance, self.adain = np.ones((size, 2), np.float32), np.zeros((size, 2), np.float32)
         self.whole = np.zeros(size, bool)
         self.begin(np.arange(size), np.full(size, anywhere))
-
-    def on_device(self, values):
-        return torch.from_numpy(values).to(self.device, non_blocking=True)
 
     def begin(self, slots, anywhere):
         """Draws new couples into `slots` [n]; `anywhere` [n]: not at the first step but somewhere on an ideal transfer's way."""

@@ -64,7 +64,7 @@ class Worker:
         torch.manual_seed(seed)
         self.rng = np.random.default_rng(seed)
         self.rank, self.arguments, self.network, self.counts, self.state = rank, arguments, network, counts, state
-        self.quads, self.device = arguments.quads, arguments.device
+        self.quads, self.device, self.on_device = arguments.quads, arguments.device, arguments.quads.on_device
         if arguments.plain < 1:
             swapped, crossed = guided_layers(network['unet'])
             for layer in [*swapped, crossed]:
@@ -80,9 +80,6 @@ class Worker:
         # Relative weight of the latent channels: half alike, half by what a channel does in pixels (a PCA's columns differ).
         self.channel_weights = arguments.channel_weights.to(self.device)
         self.read_words()
-
-    def on_device(self, values):
-        return torch.from_numpy(values).to(self.device, non_blocking=True)
 
     def progress(self, rows):
         """Of the schedule, 0 to 1, by the clock or by the rows seen."""
@@ -289,7 +286,6 @@ def main():
     counts = torch.zeros(arguments.workers, dtype=torch.int64).share_memory_()
     if arguments.device != 'cpu':
         torch.set_float32_matmul_precision('high')
-        torch.backends.cudnn.allow_tf32 = True
         return Worker(0, arguments, network, counts, state).run()
     network.share_memory()
     multiprocessing.set_start_method('fork')

@@ -94,8 +94,7 @@ def fit_basis(pictures):
     A channel's deviation in the pictures is shared half and half between encoder and decoder (each is divided and multiplied by its square
     root), so strong components stay stronger in the latents; all channels together have unit variance.
     """
-    tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-    patches = F.unfold(tensor, PATCH, stride=PATCH).transpose(1, 2).reshape(-1, 3 * PATCH * PATCH)
+    patches = F.unfold(as_network(torch.from_numpy(pictures)), PATCH, stride=PATCH).transpose(1, 2).reshape(-1, 3 * PATCH * PATCH)
     mean = patches.mean(0)
     centered = patches - mean
     values, vectors = torch.linalg.eigh((centered.T @ centered / len(centered)).double())
