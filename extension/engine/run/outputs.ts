@@ -1,27 +1,16 @@
-import { randomBytes } from 'node:crypto';
-import * as fs from 'node:fs/promises';
-import * as path from 'node:path';
+import { FileProblem, writeWhole as write, type WriteOptions } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
 
-/** Writes a file so that whoever looks sees the old one or the whole new one, never a half. */
-export async function writeWhole(file: string, bytes: Uint8Array | string, node?: string): Promise<void> {
-  const temporary = path.join(
-    path.dirname(file),
-    `.${path.basename(file)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
-  );
+/** Writes a file whole or not at all; the error names the node that asked for it. */
+export async function writeWhole(
+  file: string,
+  bytes: Uint8Array | string,
+  node?: string,
+  options?: WriteOptions,
+): Promise<void> {
   try {
-    await fs.mkdir(path.dirname(file), { recursive: true });
-    await fs.writeFile(temporary, bytes, { flag: 'wx' });
-    await fs.rename(temporary, file);
+    await write(file, bytes, options);
   } catch (error) {
-    await fs.rm(temporary, { force: true }).catch(() => {});
-    const { code, message } = error as NodeJS.ErrnoException;
-    const advice =
-      code === 'ENOSPC'
-        ? 'the disk is full. Free some space and run again; what was computed is kept'
-        : code === 'EACCES' || code === 'EROFS' || code === 'EPERM'
-          ? 'it may not be written. Choose another output folder'
-          : message;
-    throw new WeftError('internal', `${file} was not written: ${advice}.`, node);
+    throw error instanceof FileProblem ? new WeftError('internal', error.message, node) : error;
   }
 }
