@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { thirdPartyNotices } from './notices.mjs';
 import { build, fail, install, root } from './prepare.mjs';
 
 /** Per target: where onnxruntime keeps its binaries, and what sharp calls the platform. */
@@ -83,8 +84,11 @@ function stageExtension(stage) {
   copy('examples', stage, (name) => path.basename(name) !== 'weft-out');
   copy('media', stage, (name) => path.basename(name) !== 'icon.svg');
   copy('schemas', stage);
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'THIRD-PARTY.md']) {
-    if (fs.existsSync(path.join(root, name))) copy(name, stage);
+  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md']) copy(name, stage);
+  try {
+    fs.writeFileSync(path.join(stage, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root));
+  } catch (error) {
+    fail(`The third-party notices are not whole. ${error.message}`);
   }
   return manifest;
 }
