@@ -1,15 +1,12 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { picturePathsOf } from '../editor/graphContext';
+import { graphTextOf } from '../editor/graphOfPicture';
 import { openGraphText } from '../editor/openGraphText';
 import { parseGraph } from '../graph';
-import { readPngTexts } from '../node/pngText';
 import { WeftError } from '../protocol/errors';
 import { selectedUris } from './arguments';
 import { type Command } from './command';
-
-/** Far above any picture of ours; a file of gigabytes is not read into memory. */
-const MAX_PICTURE_BYTES = 256 * 1024 * 1024;
 
 /** Every picture that Weft writes carries the graph that made it: opens that graph, unsaved. */
 export const openGraphOfPictureCommand: Command = {
@@ -34,13 +31,6 @@ export const openGraphOfPictureCommand: Command = {
     await openGraphText(text, folder, path.posix.basename(picture.path, path.posix.extname(picture.path)));
   },
 };
-
-export async function graphTextOf(picture: vscode.Uri): Promise<string | undefined> {
-  const { size } = await vscode.workspace.fs.stat(picture);
-  if (size > MAX_PICTURE_BYTES)
-    throw new WeftError('graph', `${path.posix.basename(picture.path)} is too large to look into.`);
-  return readPngTexts(await vscode.workspace.fs.readFile(picture)).get('weft.graph');
-}
 
 function activePicture(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;

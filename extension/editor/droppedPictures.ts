@@ -1,35 +1,73 @@
 import path from 'node:path';
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import { type GraphEdit } from '../graph';
+import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { mayRead } from './graphContext';
-import { droppedUri, isPictureUri, pathInGraph } from './graphFiles';
+import { droppedFile, isPictureUri, pathInGraph } from './graphFiles';
 
 /** Distance between the nodes that several pictures dropped at once become. */
 const STEP = 40;
 
-/** What was dropped on the studio as edits: a value for the field it was dropped on, or an image node for each picture. */
-export async function droppedEdits(
-  document: vscode.TextDocument,
-  uris: readonly string[],
+export interface Dropped {
+  /** The files that may be used. */
+  files: vscode.Uri[];
+  /** A sentence when something was not taken. */
+  refused?: string;
+}
+
+/**
+ * The files among what the page says was dropped on it. The page can say so of any file, and one that is taken may be read by every run
+ * of this workspace from then on: for one outside the workspace VS Code asks the user first.
+ */
+export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], picked: PickedFiles): Promise<Dropped> {
+  const uris = texts.map(droppedFile);
+  const files = uris.filter((uri) => uri !== undefined);
+  const elsewhere =
+    files.length < uris.length ? 'What was dropped is no file of this machine. Copy it into the workspace.' : undefined;
+  const outside = files.filter((file) => isPictureUri(file) && !mayRead(graph, file, picked));
+  if (outside.length === 0) return { files, refused: elsewhere };
+  const names = outside.map((file) => path.basename(file.fsPath)).join(', ');
+  const allow = 'Allow';
+  const answer = await vscode.window.showWarningMessage(
+    plainLine(`Let graphs of this workspace read ${outside.length === 1 ? names : `${outside.length} pictures`}?`),
+    {
+      modal: true,
+      detail: [
+        'Dropped on the studio from outside the workspace:',
+        ...outside.map((file) => plainLine(file.fsPath)),
+      ].join('\n'),
+    },
+    allow,
+  );
+  if (answer === allow) {
+    for (const file of outside) await picked.add(file.fsPath);
+    return { files, refused: elsewhere };
+  }
+  return {
+    files: files.filter((file) => !outside.includes(file)),
+    refused: `${names} was not added: it lies outside the workspace. Copy it there, or allow it.`,
+  };
+}
+
+/** Dropped files as edits: a value for the field they were dropped on, or an image node for each picture. */
+export function droppedEdits(
+  graph: vscode.Uri,
+  files: readonly vscode.Uri[],
   [x, y]: [number, number],
   target: { node?: string; param?: string },
-  picked: PickedFiles,
-): Promise<{ edits: GraphEdit[]; refused?: string }> {
+): { edits: GraphEdit[]; refused?: string } {
   const edits: GraphEdit[] = [];
   let refused: string | undefined;
-  for (const text of uris) {
-    const uri = droppedUri(text);
-    const base = path.posix.basename(uri.path);
-    const name = isPictureUri(uri) ? pathInGraph(document.uri, uri) : undefined;
+  for (const file of files) {
+    const base = path.basename(file.fsPath);
+    const name = isPictureUri(file) ? pathInGraph(graph, file) : undefined;
     if (name === undefined) {
-      refused = isPictureUri(uri)
+      refused = isPictureUri(file)
         ? `${base} lies on another drive: a graph can only name pictures on its own.`
         : `${base} is not a picture. Drop pictures, or a picture that Weft made to open its graph.`;
       continue;
     }
-    // Dropping it is choosing it.
-    if (!mayRead(document.uri, uri, picked)) await picked.add(uri.fsPath);
     if (target.node !== undefined && target.param !== undefined) {
       edits.push({ kind: 'setParam', id: target.node, param: target.param, value: name });
       break;

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import * as vscode from 'vscode';
 import { type GraphDocument, parseGraph, paramOf, specOf } from '../graph';
 import { type PickedFiles } from '../runs/pickedFiles';
@@ -19,7 +18,7 @@ export function picturePathsOf(graph: GraphDocument | undefined): string[] {
 /** Whether a graph may show this file: inside the workspace, beside the graph, or picked by hand. */
 export function mayRead(graph: vscode.Uri, file: vscode.Uri, picked: PickedFiles): boolean {
   if (vscode.workspace.getWorkspaceFolder(file)) return true;
-  const folder = path.posix.dirname(graph.path);
+  const folder = fileOfGraph(graph, '.').path;
   return file.path.startsWith(folder.endsWith('/') ? folder : `${folder}/`) || picked.has(file.fsPath);
 }
 

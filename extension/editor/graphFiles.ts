@@ -1,5 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { joinedName } from '../node/fileNames';
+import { exists } from '../runs/hostFiles';
 
 export const STUDIO_VIEW = 'weft.studio';
 export const GRAPH_SUFFIX = '.weft.json';
@@ -19,10 +21,14 @@ export function activeGraph(): vscode.Uri | undefined {
   return undefined;
 }
 
-/** A dropped file as this host knows it: in a remote window the workbench names the host's own files by their remote address. */
-export function droppedUri(text: string): vscode.Uri {
+/**
+ * A dropped file as this host knows it: in a remote window the workbench names the host's own files by their remote address. Undefined
+ * when it is no file of this machine. The path is plain: it climbs nowhere.
+ */
+export function droppedFile(text: string): vscode.Uri | undefined {
   const uri = vscode.Uri.parse(text, true);
-  return uri.scheme === 'vscode-remote' ? vscode.Uri.file(uri.path) : uri;
+  if (uri.scheme === 'vscode-remote') return vscode.Uri.file(path.posix.normalize(uri.path));
+  return uri.scheme === 'file' ? vscode.Uri.file(path.normalize(uri.fsPath)) : undefined;
 }
 
 /** A file as a graph names it: relative to the graph's folder, with forward slashes; undefined on another drive. */
@@ -31,22 +37,19 @@ export function pathInGraph(graph: vscode.Uri, file: vscode.Uri): string | undef
   return path.isAbsolute(relative) ? undefined : relative.split(path.sep).join('/');
 }
 
-/** The file that a graph's relative path names. */
+/** The file that a graph's relative path names, by the rules of whoever opens it: on Windows a backslash climbs, too. */
 export function fileOfGraph(graph: vscode.Uri, relative: string): vscode.Uri {
-  return graph.with({
-    scheme: graph.scheme === 'untitled' ? 'file' : graph.scheme,
-    path: path.posix.join(path.posix.dirname(graph.path), relative),
-  });
+  if (graph.scheme === 'file' || graph.scheme === 'untitled')
+    return vscode.Uri.file(path.join(path.dirname(graph.fsPath), relative));
+  return graph.with({ path: path.posix.join(path.posix.dirname(graph.path), relative) });
 }
 
 /** A name for a new file in a folder that no file there has: `name.weft.json`, `name-2.weft.json`, … */
 export async function freeGraphName(folder: vscode.Uri, stem: string): Promise<vscode.Uri> {
+  const cut = joinedName([stem]);
   for (let count = 1; ; count++) {
-    const uri = vscode.Uri.joinPath(folder, `${stem}${count === 1 ? '' : `-${count}`}${GRAPH_SUFFIX}`);
-    const taken = await vscode.workspace.fs.stat(uri).then(
-      () => true,
-      () => false,
-    );
+    const uri = vscode.Uri.joinPath(folder, `${cut}${count === 1 ? '' : `-${count}`}${GRAPH_SUFFIX}`);
+    const taken = await exists(uri);
     const open = vscode.workspace.textDocuments.some((document) => document.uri.path === uri.path);
     if (!taken && !open) return uri;
   }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { cutToBytes } from '../node/fileNames';
+import { writeUri } from '../runs/hostFiles';
 
 /** How long a picture that was only looked at is kept. */
 const KEPT_MS = 7 * 24 * 3_600_000;
@@ -12,16 +14,11 @@ const KEPT_MS = 7 * 24 * 3_600_000;
 export async function openPng(context: vscode.ExtensionContext, name: string, png: Uint8Array): Promise<void> {
   const pictures = vscode.Uri.joinPath(context.globalStorageUri, 'pictures');
   const folder = vscode.Uri.joinPath(pictures, createHash('sha256').update(png).digest('hex').slice(0, 16));
-  const stem =
-    path
-      .basename(name, '.png')
-      .replaceAll(/[^\p{L}\p{N} ._-]/gu, '_')
-      .slice(0, 80) || 'picture';
+  const stem = cutToBytes(path.basename(name, '.png').replaceAll(/[^\p{L}\p{N} ._-]/gu, '_'), 80) || 'picture';
   const file = vscode.Uri.joinPath(folder, `${stem}.png`);
   // First: one that is opened again after a long time is then written anew, and young.
   await removeOld(pictures);
-  await vscode.workspace.fs.createDirectory(folder);
-  await vscode.workspace.fs.writeFile(file, png);
+  await writeUri(file, png);
   await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
 }
 

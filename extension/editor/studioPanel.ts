@@ -1,14 +1,15 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type GraphEdit } from '../graph';
-import { inspectMethods } from '../protocol/inspect';
+import { type GraphEdit, parseGraph } from '../graph';
+import { cutToBytes, freeName } from '../node/fileNames';
 import { type HostToStudio } from '../protocol/studio';
+import { writeUri } from '../runs/hostFiles';
 import { settings } from '../runs/settings';
 import { type Services } from './services';
 import { findPictures, mayRead } from './graphContext';
 import { refusal } from './graphEditor';
 import { fileOfGraph, pathInGraph, PICTURE_EXTENSIONS } from './graphFiles';
-import { droppedEdits } from './droppedPictures';
+import { droppedEdits, droppedFiles } from './droppedPictures';
 import { offerGraphOf } from './offerGraph';
 import { openGraphText } from './openGraphText';
 import { type CellEvent } from '../runs/runRecord';
@@ -121,11 +122,12 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   }
 
   private receive(value: unknown): void {
-    const message = parseStudioMessage(value);
-    if (!message) {
-      this.services.log.warn('The studio sent something unknown:', value);
+    const parsed = parseStudioMessage(value);
+    if ('problem' in parsed) {
+      this.services.log.warn(`The studio sent a message that Weft does not take. ${parsed.problem}`);
       return;
     }
+    const { message } = parsed;
     Promise.resolve(dispatch(message, this.handlers)).catch((error: unknown) => {
       this.services.log.error(`Message '${message.type}' of the studio failed:`, error);
       this.post({ type: 'error', message: error instanceof Error ? error.message : String(error) });
@@ -156,14 +158,10 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     },
     pickFile: ({ node, param }) => this.pickFile(node, param),
     dropped: async ({ uris, position, node, param }) => {
-      if (node === undefined && (await offerGraphOf(uris))) return;
-      const { edits, refused } = await droppedEdits(
-        this.document,
-        uris,
-        position,
-        { node, param },
-        this.services.picked,
-      );
+      const graph = this.document.uri;
+      const { files, refused: kept } = await droppedFiles(graph, uris, this.services.picked);
+      if (node === undefined && (await offerGraphOf(files))) return;
+      const { edits, refused = kept } = droppedEdits(graph, files, position, { node, param });
       this.allowPicked();
       if (edits.length > 0) await this.edit(edits);
       if (refused !== undefined) this.post({ type: 'error', message: refused });
@@ -201,7 +199,6 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     },
     inspect: async ({ id, method, params }) => {
       try {
-        if (!(method in inspectMethods)) throw new Error(`There is no question '${String(method)}'.`);
         const answer = await this.services.engine.request(method, params as never, INSPECT_TIMEOUT_MS);
         this.post({ type: 'inspected', id, answer });
       } catch (error) {
@@ -355,9 +352,14 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     if (!vscode.workspace.isTrusted)
       throw new Error('A correction is a file beside the graph: trust this folder to write it.');
     if (document.isUntitled) throw new Error('A correction is a file beside the graph: save the graph first.');
-    const stem = path.posix.basename(document.uri.path).replace(/\.weft\.json$/, '');
-    const name = `${stem}.${node.replace(/[^a-z0-9-]/g, '')}.png`;
-    await vscode.workspace.fs.writeFile(vscode.Uri.joinPath(document.uri, '..', name), png);
+    const folder = vscode.Uri.joinPath(document.uri, '..');
+    const graph = path.posix.basename(document.uri.path).replace(/\.weft\.json$/, '');
+    const stem = `${cutToBytes(graph, 140)}.${cutToBytes(node.replace(/[^a-z0-9-]/g, ''), 50)}`;
+    const files = new Set((await vscode.workspace.fs.readDirectory(folder)).map(([file]) => file));
+    // The node's own correction is painted on; a file of this name that it does not name is somebody else's.
+    const named = parseGraph(document.getText()).document?.nodes[node]?.params?.[param];
+    const name = freeName(stem, '.png', (candidate) => files.has(candidate) && candidate !== named);
+    await writeUri(vscode.Uri.joinPath(folder, name), png);
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
     await this.postResolved();
   }
@@ -369,7 +371,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       filters: { 'PNG pictures': ['png'] },
       title: 'Save the picture',
     });
-    if (target) await vscode.workspace.fs.writeFile(target, png);
+    if (target) await writeUri(target, png);
   }
 
   /** A picture from elsewhere was chosen by hand: the webview may show it from now on. */

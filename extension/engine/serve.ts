@@ -23,7 +23,8 @@ async function answer(engine: Engine, { id, method, params }: ToEngine): Promise
         `The engine speaks version ${PROTOCOL_VERSION} of its messages, not ${params.protocol}: reload the window.`,
       );
     }
-    const handler = engine.handlers[method] as ((params: unknown) => Promise<unknown>) | undefined;
+    const { handlers } = engine;
+    const handler = Object.hasOwn(handlers, method) && (handlers[method] as (params: unknown) => Promise<unknown>);
     if (!handler) throw new WeftError('internal', `The engine does not know the request '${String(method)}'.`);
     post({ type: 'response', id, result: await handler(params) });
   } catch (error) {

@@ -12,6 +12,7 @@ export { formatGraph, writeGraph } from './write';
 export { applyChanges, type TextChange } from './json-edit';
 export { isMuted, nodeOf, outputType, resolveSource, sourcesAt } from './analyse';
 export * from './edit';
+export { graphEditsSchema } from './edit-schema';
 export * from './connect';
 export * from './validate';
 export * from './pictureSize';

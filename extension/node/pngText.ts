@@ -9,6 +9,8 @@ const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** Length, type and CRC around a chunk's data. */
 const AROUND = 12;
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
+/** Of all texts of a file together, also of those that turn out to be too large, so that many small bombs are no better than one. */
+const MAX_BYTES = 24 * 1024 * 1024;
 const MAX_TEXTS = 64;
 /** Latin-1 letters of a keyword without control characters (§11.3.3.1 allows 1 to 79). */
 const KEYWORD = /^[\x20-\x7e\xa1-\xff]{1,79}$/;
@@ -25,16 +27,24 @@ export function readPngTexts(bytes: Uint8Array): Map<string, string> {
   if (!isPng(bytes)) return new Map();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const texts = new Map<string, string>();
+  let room = MAX_BYTES;
+  let tried = 0;
   let at = SIGNATURE.length;
-  while (at + AROUND <= bytes.length && texts.size < MAX_TEXTS) {
+  while (at + AROUND <= bytes.length && tried < MAX_TEXTS && room > 0) {
     const length = view.getUint32(at);
     const end = at + AROUND + length;
     if (end > bytes.length) break;
     const type = typeAt(bytes, at + 4);
     if (type === 'IEND') break;
-    if (type === 'iTXt' && crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4)) {
-      const found = parseText(bytes.subarray(at + 8, end - 4));
-      if (found && !texts.has(found.keyword)) texts.set(found.keyword, found.text);
+    if (type === 'iTXt') {
+      tried += 1;
+      const intact = crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4);
+      const found = intact ? parseText(bytes.subarray(at + 8, end - 4)) : undefined;
+      if (found && !texts.has(found.keyword)) {
+        const { text, cost } = readText(found, Math.min(MAX_TEXT_BYTES, room));
+        if (text !== undefined) texts.set(found.keyword, text);
+        room -= cost;
+      }
     }
     at = end;
   }
@@ -63,22 +73,36 @@ function typeAt(bytes: Uint8Array, at: number): string {
   return String.fromCharCode(bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!);
 }
 
-function parseText(data: Uint8Array): { keyword: string; text: string } | undefined {
+interface StoredText {
+  keyword: string;
+  compressed: boolean;
+  stored: Uint8Array;
+}
+
+function parseText(data: Uint8Array): StoredText | undefined {
   const keywordEnd = data.indexOf(0);
   if (keywordEnd < 1 || keywordEnd + 3 > data.length) return undefined;
   const keyword = Buffer.from(data.subarray(0, keywordEnd)).toString('latin1');
   if (!KEYWORD.test(keyword)) return undefined;
-  const compressed = data[keywordEnd + 1];
   const languageEnd = data.indexOf(0, keywordEnd + 3);
   if (languageEnd < 0) return undefined;
   const translatedEnd = data.indexOf(0, languageEnd + 1);
   if (translatedEnd < 0) return undefined;
-  const stored = data.subarray(translatedEnd + 1);
-  if (stored.length > MAX_TEXT_BYTES) return undefined;
+  return { keyword, compressed: data[keywordEnd + 1] === 1, stored: data.subarray(translatedEnd + 1) };
+}
+
+/** The text, and how many bytes were made to find it or to find that it is none. */
+function readText({ compressed, stored }: StoredText, limit: number): { text?: string; cost: number } {
+  if (stored.length > limit) return { cost: 0 };
+  let plain: Uint8Array;
   try {
-    const plain = compressed === 1 ? inflateSync(stored, { maxOutputLength: MAX_TEXT_BYTES }) : stored;
-    return { keyword, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain) };
+    plain = compressed ? inflateSync(stored, { maxOutputLength: limit }) : stored;
   } catch {
-    return undefined; // not zlib, larger than the limit once inflated, or not UTF-8
+    return { cost: limit }; // not zlib, or larger than the limit once inflated
+  }
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain), cost: plain.length };
+  } catch {
+    return { cost: plain.length }; // not UTF-8
   }
 }

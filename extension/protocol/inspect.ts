@@ -124,14 +124,6 @@ export interface InspectRequests {
 }
 export type InspectMethod = keyof InspectRequests;
 
-export const inspectMethods: Record<InspectMethod, true> = {
-  'inspect.open': true,
-  'inspect.picture': true,
-  'inspect.map': true,
-  'inspect.correspondence': true,
-  'inspect.draw': true,
-};
-
 /** The floats of {@link InspectMap.weights}. */
 export function floatsOf(bytes: Uint8Array): Float32Array {
   return new Float32Array(bytes.slice().buffer);

@@ -2,10 +2,19 @@
  * Messages between the webview (the studio) and the extension host. The text document is the only truth: the webview sends
  * edits, the host applies them to the document and sends the new text to every editor of it.
  */
-import { type GraphEdit, type Problem } from '../graph';
+import { z } from 'zod';
+import { type GraphEdit, graphEditsSchema, type Problem } from '../graph';
 import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind, type SweepSide } from './engine';
 import { type SegmentationNews } from './mask';
-import { type InspectMethod, type InspectRequests } from './inspect';
+import {
+  attentionSchema,
+  inspectDrawSchema,
+  inspectMapSchema,
+  type InspectMethod,
+  inspectOpenSchema,
+  inspectPictureSchema,
+  type InspectRequests,
+} from './inspect';
 
 /** A picture of the workspace that a node may use. `uri` is a webview URI, `path` is relative to the graph file. */
 export interface WorkspacePicture {
@@ -169,3 +178,73 @@ export type StudioToHost =
   /** For measurements and tests: milestones such as first paint, in ms since the webview's navigation start. */
   | { type: 'milestone'; name: string; ms: number }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string };
+
+/** Far above any picture or text of a page. */
+const MAX_BYTES = 256 * 2 ** 20;
+const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+const id = z.int().min(0);
+const name = z.string().max(10_000);
+const text = z.string().max(MAX_BYTES);
+const png = z.custom<Uint8Array>(
+  (value) =>
+    value instanceof Uint8Array && value.length <= MAX_BYTES && PNG_SIGNATURE.every((byte, at) => value[at] === byte),
+  'not a PNG',
+);
+const question = <M extends InspectMethod, S extends z.ZodType>(method: M, params: S) =>
+  z.object({ type: z.literal('inspect'), id, method: z.literal(method), params });
+
+/** What each message must hold. The page is ours, but it shows strangers' files: nothing of it is taken on faith. */
+export const studioSchemas = {
+  ready: z.object({ type: z.literal('ready') }),
+  edit: z.object({
+    type: z.literal('edit'),
+    edits: graphEditsSchema,
+    label: name,
+    baseVersion: z.int(),
+    seq: id.optional(),
+  }),
+  run: z.object({ type: z.literal('run'), target: name.optional() }),
+  stop: z.object({ type: z.literal('stop') }),
+  openAsText: z.object({ type: z.literal('openAsText'), offset: id.optional() }),
+  openPicture: z.object({ type: z.literal('openPicture'), path: name }),
+  openPng: z.object({ type: z.literal('openPng'), name, png }),
+  openCell: z.object({ type: z.literal('openCell'), node: name, row: id, column: id }),
+  requestPictures: z.object({ type: z.literal('requestPictures') }),
+  inspect: z.discriminatedUnion('method', [
+    question('inspect.open', inspectOpenSchema),
+    question('inspect.picture', inspectPictureSchema),
+    question('inspect.map', inspectMapSchema),
+    question('inspect.correspondence', attentionSchema),
+    question('inspect.draw', inspectDrawSchema),
+  ]),
+  saveCorrection: z.object({ type: z.literal('saveCorrection'), node: name, param: name, png }),
+  savePng: z.object({ type: z.literal('savePng'), name, png }),
+  pickFile: z.object({ type: z.literal('pickFile'), node: name, param: name }),
+  dropped: z.object({
+    type: z.literal('dropped'),
+    uris: z.array(name).max(1000),
+    position: z.tuple([z.number(), z.number()]),
+    node: name.optional(),
+    param: name.optional(),
+  }),
+  flushed: z.object({ type: z.literal('flushed'), id }),
+  clipboardWrite: z.object({ type: z.literal('clipboardWrite'), text }),
+  pasteRequest: z.object({ type: z.literal('pasteRequest') }),
+  selection: z.object({ type: z.literal('selection'), nodes: z.array(name).max(100_000) }),
+  requestTrust: z.object({ type: z.literal('requestTrust') }),
+  timelineFrame: z.object({
+    type: z.literal('timelineFrame'),
+    runId: name,
+    node: name,
+    index: id,
+    kind: z.enum(['x0', 'xt']),
+  }),
+  fix: z.object({
+    type: z.literal('fix'),
+    action: z.enum(['showOutput', 'addCheckpoint', 'pickFile', 'openSettings']),
+    node: name.optional(),
+  }),
+  milestone: z.object({ type: z.literal('milestone'), name, ms: z.number() }),
+  log: z.object({ type: z.literal('log'), level: z.enum(['info', 'warn', 'error']), message: text }),
+} satisfies { [K in StudioToHost['type']]: z.ZodType<Extract<StudioToHost, { type: K }>> };

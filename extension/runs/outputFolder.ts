@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { ignoreLine, isIgnored } from './gitignore';
+import { exists, readUri, writeUri } from './hostFiles';
 import { settings } from './settings';
 
 /** Absolute path of the folder that a graph's results go to. */
@@ -8,6 +9,7 @@ export function outputFolderOf(graph: vscode.Uri): string {
   return path.resolve(path.dirname(graph.fsPath), settings.outputFolder(graph));
 }
 
+const MAX_GITIGNORE_BYTES = 4 * 1024 * 1024;
 const ASKED = 'weft.gitignoreAsked';
 
 /** Offers, once a repository, to keep results out of git. Does nothing outside one or where they are ignored already. */
@@ -17,9 +19,11 @@ export async function offerGitignore(outDir: string, state: vscode.Memento): Pro
   const asked = state.get<string[]>(ASKED, []);
   if (asked.includes(root)) return;
   const file = vscode.Uri.file(path.join(root, '.gitignore'));
-  const text = await readText(file);
+  const before = await bytesOf(file);
+  // One that is there and can't be read is left alone.
+  if (!before) return;
   const folder = path.relative(root, outDir).split(path.sep).join('/');
-  if (folder === '' || folder.startsWith('..') || isIgnored(text, folder)) return;
+  if (folder === '' || folder.startsWith('..') || isIgnored(decode(before), folder)) return;
   await state.update(ASKED, [...asked, root]);
   const add = 'Add to .gitignore';
   const answer = await vscode.window.showInformationMessage(
@@ -28,7 +32,11 @@ export async function offerGitignore(outDir: string, state: vscode.Memento): Pro
     'No',
   );
   if (answer !== add) return;
-  await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(ignoreLine(await readText(file), folder)));
+  const bytes = (await bytesOf(file)) ?? before;
+  // Appended to the bytes, whatever their encoding is.
+  const text = decode(bytes);
+  const line = ignoreLine(text, folder).slice(text.length);
+  await writeUri(file, Buffer.concat([bytes, Buffer.from(line)]));
 }
 
 /** The repository that a folder lies in, looked for no higher than the workspace. */
@@ -41,16 +49,10 @@ async function repositoryOf(folder: string): Promise<string | undefined> {
   }
 }
 
-async function exists(uri: vscode.Uri): Promise<boolean> {
-  return vscode.workspace.fs.stat(uri).then(
-    () => true,
-    () => false,
-  );
-}
+const decode = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
-async function readText(uri: vscode.Uri): Promise<string> {
-  return vscode.workspace.fs.readFile(uri).then(
-    (data) => new TextDecoder().decode(data),
-    () => '',
-  );
+/** Empty when there is no such file, undefined when there is one that can't be read. */
+async function bytesOf(file: vscode.Uri): Promise<Uint8Array | undefined> {
+  if (!(await exists(file))) return new Uint8Array();
+  return readUri(file, MAX_GITIGNORE_BYTES).catch(() => undefined);
 }

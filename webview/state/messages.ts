@@ -81,8 +81,8 @@ const handlers: Handlers = {
 };
 
 export function onMessage(message: HostToStudio): void {
-  const handler = handlers[message.type] as ((message: HostToStudio) => void) | undefined;
-  handler?.(message);
+  if (!Object.hasOwn(handlers, message.type)) return;
+  (handlers[message.type] as (message: HostToStudio) => void)(message);
 }
 
 /** `{path: undefined}` does not survive JSON; null does, and means the same. */

@@ -1,44 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { guessDomain } from '../../../extension/commands/guessDomain';
 import { SerialQueue } from '../../../extension/editor/serialQueue';
-import { dispatch, parseStudioMessage, type StudioHandlers } from '../../../extension/editor/studioMessages';
 import { ignoreLine, isIgnored } from '../../../extension/runs/gitignore';
-
-describe("the studio's messages", () => {
-  it('lets a whole message through', () => {
-    const edit = {
-      type: 'edit',
-      edits: [{ kind: 'removeNodes', ids: ['a'] }],
-      label: 'Delete',
-      baseVersion: 3,
-      seq: 1,
-    };
-    expect(parseStudioMessage(edit)).toBe(edit);
-    expect(parseStudioMessage({ type: 'run' })).toEqual({ type: 'run' });
-    expect(parseStudioMessage({ type: 'openPng', name: 'x', png: new Uint8Array(1) })).toBeDefined();
-  });
-
-  it.each([
-    ['nothing', undefined],
-    ['a text', 'edit'],
-    ['an unknown kind', { type: 'format-disk' }],
-    ['a name of an object’s own', { type: 'constructor' }],
-    ['a missing field', { type: 'edit', edits: [], label: 'x' }],
-    ['a field of the wrong type', { type: 'run', target: 7 }],
-    ['bytes that are none', { type: 'openPng', name: 'x', png: [1, 2] }],
-    ['a place of three numbers', { type: 'dropped', uris: [], position: [1, 2, 3] }],
-    ['a URI that is no text', { type: 'dropped', uris: [1], position: [1, 2] }],
-  ])('refuses %s', (_what, message) => expect(parseStudioMessage(message)).toBeUndefined());
-
-  it('hands a message to the function of its kind', () => {
-    const seen: unknown[] = [];
-    const handlers = new Proxy({} as StudioHandlers, {
-      get: (_target, kind) => (message: unknown) => seen.push([kind, message]),
-    });
-    dispatch({ type: 'stop' }, handlers);
-    expect(seen).toEqual([['stop', { type: 'stop' }]]);
-  });
-});
 
 describe('a queue of edits', () => {
   it('does one after another in their order, and goes on after one that failed', async () => {

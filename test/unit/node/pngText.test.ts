@@ -63,6 +63,20 @@ describe('texts of a PNG', () => {
     expect(readPngTexts(png(bomb, iTXt('weft.run', 'still read'))).get('weft.run')).toBe('still read');
   });
 
+  it('gives no more together than a limit, however many texts there are, each of them small enough', () => {
+    const large = new Uint8Array(7 * 1024 * 1024).fill(0x20);
+    const many = Array.from({ length: 20 }, (_, index) => iTXt(`text-${index}`, large, true));
+    const total = [...readPngTexts(png(...many)).values()].reduce((sum, text) => sum + text.length, 0);
+    expect(total).toBeGreaterThan(0);
+    expect(total).toBeLessThanOrEqual(24 * 1024 * 1024);
+  });
+
+  it('gives up after so many texts, also when none of them is one', () => {
+    const bad = Array.from({ length: 200 }, () => iTXt('weft.graph', new Uint8Array([0xff]), true));
+    expect(readPngTexts(png(...bad, iTXt('weft.graph', 'late'))).size).toBe(0);
+    expect(readPngTexts(png(iTXt('weft.graph', 'early'), ...bad)).get('weft.graph')).toBe('early');
+  });
+
   it('leaves out broken UTF-8, broken compression and missing separators', () => {
     const broken = [
       iTXt('weft.graph', new Uint8Array([0xff, 0xfe])),

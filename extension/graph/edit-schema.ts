@@ -1,0 +1,78 @@
+/** Edits as they come from another process: the shape of each, for whoever must not take it on faith. */
+import { z } from 'zod';
+import { type GraphEdit } from './edit';
+import { positionSchema, rectSchema, wireSchema } from './schema';
+
+type PlainEdit = Exclude<GraphEdit, { kind: 'batch' }>;
+
+/** Far above any graph. */
+const MANY = 100_000;
+const id = z.string();
+const ids = z.array(z.string()).max(MANY);
+const source = z.object({ node: id, port: z.string() });
+const values = z.record(z.string(), z.json().optional());
+const positions = z.record(z.string(), positionSchema);
+
+const edits = {
+  addNode: z.object({
+    kind: z.literal('addNode'),
+    type: z.string(),
+    id: id.optional(),
+    params: values.optional(),
+    inputs: z.record(z.string(), wireSchema).optional(),
+    position: positionSchema.optional(),
+  }),
+  removeNodes: z.object({ kind: z.literal('removeNodes'), ids }),
+  renameNode: z.object({ kind: z.literal('renameNode'), id, to: z.string() }),
+  setParam: z.object({
+    kind: z.literal('setParam'),
+    id,
+    param: z.string(),
+    value: z.json().optional(),
+    overrides: values.optional(),
+    keepDefault: z.boolean().optional(),
+  }),
+  setMuted: z.object({ kind: z.literal('setMuted'), ids, muted: z.boolean() }),
+  connect: z.object({ kind: z.literal('connect'), from: source, to: source, replaces: source.optional() }),
+  disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional() }),
+  moveNodes: z.object({ kind: z.literal('moveNodes'), positions }),
+  setLayout: z.object({
+    kind: z.literal('setLayout'),
+    positions,
+    frames: z.record(z.string(), rectSchema).optional(),
+  }),
+  addFrame: z.object({ kind: z.literal('addFrame'), id: id.optional(), text: z.string(), rect: rectSchema }),
+  updateFrame: z.object({
+    kind: z.literal('updateFrame'),
+    id,
+    text: z.string().optional(),
+    rect: rectSchema.optional(),
+  }),
+  removeFrame: z.object({ kind: z.literal('removeFrame'), id }),
+  pasteFragment: z.object({ kind: z.literal('pasteFragment'), fragment: z.string(), at: positionSchema.optional() }),
+  duplicate: z.object({ kind: z.literal('duplicate'), ids, offset: positionSchema.optional() }),
+} satisfies { [K in PlainEdit['kind']]: z.ZodType<Omit<Extract<PlainEdit, { kind: K }>, 'value'>> };
+
+/** The edits of one change, in their order. Several of them are a batch already: a batch in a list has no use. */
+export const graphEditsSchema = z
+  .array(
+    z.discriminatedUnion('kind', [
+      edits.addNode,
+      edits.removeNodes,
+      edits.renameNode,
+      edits.setParam,
+      edits.setMuted,
+      edits.connect,
+      edits.disconnect,
+      edits.moveNodes,
+      edits.setLayout,
+      edits.addFrame,
+      edits.updateFrame,
+      edits.removeFrame,
+      edits.pasteFragment,
+      edits.duplicate,
+    ]),
+  )
+  .max(MANY)
+  // `value` may be absent, which is how "undefined" travels.
+  .transform((list) => list as GraphEdit[]);

@@ -1,0 +1,97 @@
+/** What the page says was dropped on it: a file outside the workspace is taken only after VS Code asked the user. */
+import { beforeEach, expect, it, vi } from 'vitest';
+import type * as vscode from 'vscode';
+import { droppedEdits, droppedFiles } from '../../../extension/editor/droppedPictures';
+import { PickedFiles } from '../../../extension/runs/pickedFiles';
+import { Uri } from '../../support/vscodeUri';
+
+const host = vi.hoisted(() => ({ ask: vi.fn(), folder: '/work' }));
+vi.mock('vscode', async () => ({
+  Uri: (await import('../../support/vscodeUri')).Uri,
+  window: { showWarningMessage: host.ask },
+  workspace: {
+    getWorkspaceFolder: (uri: { path: string }) => (uri.path.startsWith(`${host.folder}/`) ? {} : undefined),
+  },
+}));
+
+const graph = Uri.file('/work/graphs/cat.weft.json') as unknown as vscode.Uri;
+let picked: PickedFiles;
+beforeEach(() => {
+  host.ask.mockReset();
+  const kept = new Map<string, unknown>();
+  picked = new PickedFiles({
+    get: (key: string, other: unknown) => kept.get(key) ?? other,
+    update: async (key: string, value: unknown) => void kept.set(key, value),
+  } as unknown as vscode.Memento);
+});
+const paths = (files: readonly vscode.Uri[]) => files.map((file) => file.fsPath);
+
+it('a picture of the workspace is taken without a question, and is no picked file', async () => {
+  const { files, refused } = await droppedFiles(graph, ['file:///work/images/dog.png'], picked);
+  expect(paths(files)).toEqual(['/work/images/dog.png']);
+  expect(refused).toBeUndefined();
+  expect(host.ask).not.toHaveBeenCalled();
+  expect(picked.all).toEqual([]);
+});
+
+it('one from elsewhere is picked when the user says so, and asked for only once', async () => {
+  host.ask.mockResolvedValue('Allow');
+  const { files, refused } = await droppedFiles(graph, ['file:///home/me/dog.png'], picked);
+  expect(paths(files)).toEqual(['/home/me/dog.png']);
+  expect(refused).toBeUndefined();
+  expect(picked.all).toEqual(['/home/me/dog.png']);
+  const [message, { modal, detail }] = host.ask.mock.calls[0] as [string, { modal: boolean; detail: string }];
+  expect(message).toContain('dog.png');
+  expect(detail).toContain('/home/me/dog.png');
+  expect(modal).toBe(true);
+  await droppedFiles(graph, ['file:///home/me/dog.png'], picked);
+  expect(host.ask).toHaveBeenCalledTimes(1);
+});
+
+it('one from elsewhere is not taken without the user’s word', async () => {
+  host.ask.mockResolvedValue(undefined);
+  const { files, refused } = await droppedFiles(
+    graph,
+    ['file:///home/me/secret.png', 'vscode-remote://host/home/me/other.png', 'file:///work/images/dog.png'],
+    picked,
+  );
+  expect(paths(files)).toEqual(['/work/images/dog.png']);
+  expect(refused).toMatch(/^secret\.png, other\.png was not added: it lies outside the workspace/);
+  expect(picked.all).toEqual([]);
+});
+
+it('a path that climbs out of the workspace is judged by where it ends', async () => {
+  host.ask.mockResolvedValue(undefined);
+  const { files } = await droppedFiles(graph, ['file:///work/images/../../home/me/secret.png'], picked);
+  expect(files).toEqual([]);
+  expect((host.ask.mock.calls[0] as [string, { detail: string }])[1].detail).toContain('\n/home/me/secret.png');
+});
+
+it('an address is no file', async () => {
+  const { files, refused } = await droppedFiles(graph, ['https://example.org/cat.png', 'command:weft.run'], picked);
+  expect(files).toEqual([]);
+  expect(refused).toMatch(/no file of this machine/);
+});
+
+it('a name can not draw over the question', async () => {
+  host.ask.mockResolvedValue(undefined);
+  await droppedFiles(graph, [`file:///home/${encodeURIComponent('a\u202egnp\nAllow everything?')}.png`], picked);
+  const [message, { detail }] = host.ask.mock.calls[0] as [string, { detail: string }];
+  expect(message).toBe('Let graphs of this workspace read agnp Allow everything?.png?');
+  expect(detail).not.toContain('\u202e');
+});
+
+it('becomes the value of the field it was dropped on, or a node each', () => {
+  const files = ['/work/images/dog.png', '/work/b.txt', '/work/images/cow.png'].map(
+    (file) => Uri.file(file) as unknown as vscode.Uri,
+  );
+  expect(droppedEdits(graph, files, [5, 5], { node: 'structure', param: 'path' }).edits).toEqual([
+    { kind: 'setParam', id: 'structure', param: 'path', value: '../images/dog.png' },
+  ]);
+  const { edits, refused } = droppedEdits(graph, files, [5, 5], {});
+  expect(edits.map((edit) => edit.kind === 'addNode' && edit.position)).toEqual([
+    [5, 5],
+    [45, 45],
+  ]);
+  expect(refused).toMatch(/^b\.txt is not a picture/);
+});
