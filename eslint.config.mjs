@@ -3,6 +3,8 @@ import prettier from 'eslint-config-prettier';
 import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
+const noDefaultExport = { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' };
+
 /** Arrows between the rooms run one way (see CONTRIBUTING.md): a room may import only what is not listed here. */
 const forbid = (files, patterns) => ({
   files,
@@ -22,7 +24,7 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
-      'no-restricted-syntax': ['error', { selector: 'ExportDefaultDeclaration', message: 'Use a named export.' }],
+      'no-restricted-syntax': ['error', noDefaultExport],
       eqeqeq: 'error',
       'no-console': 'error',
     },
@@ -79,6 +81,21 @@ export default tseslint.config(
       ),
     ],
   ),
+  {
+    files: ['extension/**'],
+    ignores: ['extension/runs/window.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        noDefaultExport,
+        {
+          selector:
+            'MemberExpression[property.name=/^(show(Information|Warning|Error)Message|showQuickPick|showInputBox|createQuickPick|createInputBox|withProgress)$/]',
+          message: 'VS Code reads links and icons from such texts: use runs/window.ts.',
+        },
+      ],
+    },
+  },
   forbid(
     ['webview/**'],
     [

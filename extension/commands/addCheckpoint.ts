@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { type Services } from '../editor/services';
 import { formatBytes } from '../library/checkpointText';
 import { ensureTrusted } from '../runs/trust';
+import { notify, withNotification } from '../runs/window';
 import { type Command } from './command';
 
 const TRUST = 'Weft imports checkpoints only in folders you trust: their graphs are read and rewritten.';
@@ -17,27 +18,23 @@ function urisOf(args: unknown[]): vscode.Uri[] {
 async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode.Uri[]): Promise<void> {
   const elsewhere = uris.find(({ scheme }) => scheme !== 'file' && scheme !== 'vscode-remote');
   if (elsewhere) {
-    void vscode.window.showErrorMessage(
+    void notify.error(
       `${elsewhere.toString()} is not on a disk that the engine reads. Copy it to this machine and add it from there.`,
     );
     return;
   }
-  const added = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: 'Weft: importing the checkpoint' },
-    (progress) =>
-      checkpoints.add(
-        uris.map(({ fsPath }) => fsPath),
-        (message) => progress.report({ message }),
-      ),
+  const added = await withNotification('Weft: importing the checkpoint', (progress) =>
+    checkpoints.add(
+      uris.map(({ fsPath }) => fsPath),
+      (message) => progress.report({ message }),
+    ),
   );
   const { memory } = added;
   const tight =
     memory !== undefined && memory.cpu.total > memory.machine
       ? ` On the processor it needs about ${formatBytes(memory.cpu.total)} of memory; this machine has ${formatBytes(memory.machine)}.`
       : '';
-  void vscode.window.showInformationMessage(
-    `${added.title} is ready: choose "${added.id}" at a checkpoint node.${tight}`,
-  );
+  void notify.information(`${added.title} is ready: choose "${added.id}" at a checkpoint node.${tight}`);
 }
 
 export const addCheckpointCommand: Command = {

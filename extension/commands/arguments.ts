@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { activeGraph, isGraphUri } from '../editor/graphFiles';
+import { notify } from '../runs/window';
 
 /** The URIs that an Explorer's context menu passes: the one clicked, then all selected. */
 export function selectedUris(args: readonly unknown[]): vscode.Uri[] {
@@ -19,7 +20,7 @@ export async function graphDocument(args: readonly unknown[]): Promise<vscode.Te
   const uri = graphArgument(args);
   if (uri) return vscode.workspace.openTextDocument(uri);
   const create = 'New Graph';
-  const answer = await vscode.window.showInformationMessage('Open a graph (*.weft.json) first.', create);
+  const answer = await notify.information('Open a graph (*.weft.json) first.', create);
   if (answer === create) await vscode.commands.executeCommand('weft.newGraph');
   return undefined;
 }

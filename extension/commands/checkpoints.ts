@@ -1,8 +1,8 @@
-import * as vscode from 'vscode';
 import { formatBytes, removalQuestion } from '../library/checkpointText';
 import { type CheckpointItem } from '../library/checkpointsView';
 import { type CheckpointInfo } from '../protocol/engine';
 import { ensureTrusted } from '../runs/trust';
+import { ask, notify, withNotification } from '../runs/window';
 import { type Command } from './command';
 import { knownOf } from './downloadCheckpoint';
 
@@ -23,11 +23,10 @@ export const verifyCheckpointCommand: Command = {
   async run({ checkpoints }, item) {
     const checkpoint = checkpointOf(item);
     if (!checkpoint || !(await ensureTrusted(TRUST))) return;
-    const { files, bytes } = await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: `Weft: verifying ${checkpoint.title}` },
-      () => checkpoints.verify(checkpoint.id),
+    const { files, bytes } = await withNotification(`Weft: verifying ${checkpoint.title}`, () =>
+      checkpoints.verify(checkpoint.id),
     );
-    void vscode.window.showInformationMessage(
+    void notify.information(
       `${checkpoint.title}: ${files} files, ${formatBytes(bytes)}, all as recorded, and onnxruntime opens them.`,
     );
   },
@@ -39,11 +38,10 @@ export const removeCheckpointCommand: Command = {
     const checkpoint = checkpointOf(item);
     if (!checkpoint || !(await ensureTrusted(TRUST))) return;
     const remove = 'Remove';
-    const { message, detail } = removalQuestion(checkpoint);
-    const answer = await vscode.window.showWarningMessage(message, { modal: true, detail }, remove);
+    const answer = await ask.warning(removalQuestion(checkpoint), remove);
     if (answer !== remove) return;
     const freed = await checkpoints.remove(checkpoint.id);
-    void vscode.window.showInformationMessage(`${checkpoint.title} was removed; ${formatBytes(freed)} are free.`);
+    void notify.information(`${checkpoint.title} was removed; ${formatBytes(freed)} are free.`);
   },
 };
 
@@ -54,9 +52,11 @@ export const discardDownloadCommand: Command = {
     const known = knownOf(item);
     if (!known || !(await ensureTrusted(TRUST))) return;
     const discard = 'Discard';
-    const answer = await vscode.window.showWarningMessage(
-      `Discard what was downloaded of ${known.title}?`,
-      { modal: true, detail: `${formatBytes(known.doneBytes)} become free; a later download begins anew.` },
+    const answer = await ask.warning(
+      {
+        message: `Discard what was downloaded of ${known.title}?`,
+        detail: `${formatBytes(known.doneBytes)} become free; a later download begins anew.`,
+      },
       discard,
     );
     if (answer === discard) await checkpoints.discard(known.name);

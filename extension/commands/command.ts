@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { type Services } from '../editor/services';
 import { reportError } from '../protocol/errors';
+import { notify } from '../runs/window';
 
 /** A command of the palette, a menu or a key. Arguments come from VS Code and other extensions: anything may stand there. */
 export interface Command {
@@ -16,17 +17,17 @@ export function registerCommand(services: Services, command: Command): vscode.Di
       const { kind, message } = reportError(error);
       // A person paused or stopped it: what happened is no failure.
       if (kind === 'interrupted') {
-        void vscode.window.showInformationMessage(message);
+        void notify.information(message);
         return undefined;
       }
       // About a file or a choice: the sentence is all there is to know.
       if (kind === 'graph' || kind === 'network') {
-        void vscode.window.showErrorMessage(message);
+        void notify.error(message);
         return undefined;
       }
       services.log.error(`${command.id} failed:`, error);
       const show = 'Show Output';
-      void vscode.window.showErrorMessage(message, show).then((answer) => {
+      void notify.error(message, show).then((answer) => {
         if (answer === show) services.log.show();
       });
       return undefined;

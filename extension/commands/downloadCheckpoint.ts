@@ -5,6 +5,7 @@ import { type CheckpointItem } from '../library/checkpointsView';
 import { type KnownCheckpoint } from '../protocol/engine';
 import { reportError } from '../protocol/errors';
 import { ensureTrusted } from '../runs/trust';
+import { ask, notify, pick, withNotification } from '../runs/window';
 import { type Command } from './command';
 
 const TRUST = 'Weft downloads checkpoints only in windows you trust.';
@@ -22,7 +23,7 @@ async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | unde
     iconPath: new vscode.ThemeIcon(each.state === 'installed' ? 'check' : 'cloud-download'),
     known: each,
   }));
-  const chosen = await vscode.window.showQuickPick(
+  const chosen = await pick(
     [
       ...items,
       { label: '', kind: vscode.QuickPickItemKind.Separator },
@@ -36,7 +37,6 @@ async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | unde
       placeHolder: 'Nothing is downloaded before you have seen and accepted the licence',
       matchOnDescription: true,
       matchOnDetail: true,
-      ignoreFocusOut: true,
     },
   );
   if (!chosen) return undefined;
@@ -56,9 +56,9 @@ async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | unde
 async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
   const accept = 'Accept and Download';
   const open = 'Open Licence';
-  const { message, detail } = licenceQuestion(known);
+  const question = licenceQuestion(known);
   for (;;) {
-    const answer = await vscode.window.showInformationMessage(message, { modal: true, detail }, accept, open);
+    const answer = await ask.plainly(question, accept, open);
     if (answer !== open) return answer === accept;
     await vscode.env.openExternal(vscode.Uri.parse(known.licence.url));
   }
@@ -67,12 +67,8 @@ async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
 async function download({ checkpoints, log }: Services, known: KnownCheckpoint): Promise<void> {
   const { name, title, licence } = known;
   try {
-    const added = await vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: `Weft: downloading ${title} (Cancel pauses)`,
-        cancellable: true,
-      },
+    const added = await withNotification(
+      `Weft: downloading ${title} (Cancel pauses)`,
       async (progress, token) => {
         let shown = 0;
         const listener = checkpoints.onDidProgress((each) => {
@@ -90,14 +86,15 @@ async function download({ checkpoints, log }: Services, known: KnownCheckpoint):
           cancel.dispose();
         }
       },
+      { cancellable: true },
     );
-    void vscode.window.showInformationMessage(`${added.title} is ready: choose "${added.id}" at a checkpoint node.`);
+    void notify.information(`${added.title} is ready: choose "${added.id}" at a checkpoint node.`);
   } catch (error) {
     const { kind, message } = reportError(error);
     if (kind !== 'interrupted' && kind !== 'network') throw error;
     if (kind === 'network') log.error(`Downloading ${name} failed:`, error);
     const resume = 'Resume';
-    const show = kind === 'interrupted' ? vscode.window.showInformationMessage : vscode.window.showErrorMessage;
+    const show = kind === 'interrupted' ? notify.information : notify.error;
     void show(message, resume).then((answer) => {
       if (answer === resume)
         void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
@@ -113,7 +110,7 @@ export const downloadCheckpointCommand: Command = {
     const known = knownOf(item) ?? (await choose(services));
     if (!known) return;
     if (known.state === 'installed') {
-      void vscode.window.showInformationMessage(`${known.title} is in the library already, as "${known.name}".`);
+      void notify.information(`${known.title} is in the library already, as "${known.name}".`);
       return;
     }
     const { licenceAccepted } =

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { openGraphText } from '../editor/openGraphText';
 import { WeftError } from '../protocol/errors';
 import { type HistoryEntry } from '../runs/history';
+import { ask } from '../runs/window';
 import { type Command } from './command';
 
 const isEntry = (value: unknown): value is HistoryEntry =>
@@ -62,9 +63,8 @@ export const historyCommands: readonly Command[] = [
     id: 'weft.history.clear',
     async run({ history }) {
       const clear = 'Clear History';
-      const answer = await vscode.window.showWarningMessage(
-        'Forget all past runs? The pictures they wrote stay where they are.',
-        { modal: true },
+      const answer = await ask.warning(
+        { message: 'Forget all past runs? The pictures they wrote stay where they are.' },
         clear,
       );
       if (answer === clear) await history.clear();

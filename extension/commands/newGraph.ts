@@ -3,21 +3,25 @@ import * as vscode from 'vscode';
 import { freeGraphName, GRAPH_SUFFIX, pathInGraph, STUDIO_VIEW } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
 import { templates, writeGraph } from '../graph';
+import { exists, writeUri } from '../runs/hostFiles';
+import { input, pick } from '../runs/window';
 import { selectedUris } from './arguments';
 import { type Command } from './command';
 import { guessDomain } from './guessDomain';
 import { pickPicture } from './pickPicture';
+
+/** Leaves room for the suffix, and for a counter in the names of its results. */
+const MAX_NAME_BYTES = 200;
 
 /** A new graph from a template, as a file in the folder chosen or the workspace. */
 export const newGraphCommand: Command = {
   id: 'weft.newGraph',
   async run(services, ...args) {
     const items = templates.map((template) => ({ label: template.title, detail: template.help, template }));
-    const chosen = await vscode.window.showQuickPick(items, {
+    const chosen = await pick(items, {
       title: 'Weft: New Graph',
       placeHolder: 'What to start from',
       matchOnDetail: true,
-      ignoreFocusOut: true,
     });
     if (!chosen) return;
     const file = await chooseFile(selectedUris(args)[0]);
@@ -28,7 +32,7 @@ export const newGraphCommand: Command = {
       guessDomain(services.checkpoints.known?.flatMap(({ domains }) => domains) ?? [], Object.values(named)) ??
       'animal';
     const text = writeGraph(chosen.template.make({ ...named, domain }));
-    await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(text));
+    await writeUri(file, new TextEncoder().encode(text));
     await vscode.commands.executeCommand('vscode.openWith', file, STUDIO_VIEW);
   },
 };
@@ -64,18 +68,15 @@ async function chooseFile(selected: vscode.Uri | undefined): Promise<vscode.Uri 
     return vscode.window.showSaveDialog({ saveLabel: 'Create Graph', filters: { 'Weft graphs': ['weft.json'] } });
   }
   const free = path.posix.basename((await freeGraphName(folder, 'graph')).path, GRAPH_SUFFIX);
-  const stem = await vscode.window.showInputBox({
+  const stem = await input({
     title: 'Weft: New Graph',
     prompt: `Name of the graph in ${path.posix.basename(folder.path)}`,
     value: free,
-    ignoreFocusOut: true,
     validateInput: async (value) => {
       const name = nameOf(value);
       if (name === '' || /[\\/:*?"<>|]/.test(name)) return 'A file name, without folders.';
-      const taken = await vscode.workspace.fs.stat(vscode.Uri.joinPath(folder, name + GRAPH_SUFFIX)).then(
-        () => true,
-        () => false,
-      );
+      if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `A shorter name: ${MAX_NAME_BYTES} bytes at most.`;
+      const taken = await exists(vscode.Uri.joinPath(folder, name + GRAPH_SUFFIX));
       return taken ? `${name}${GRAPH_SUFFIX} is there already.` : undefined;
     },
   });

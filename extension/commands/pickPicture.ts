@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { PICTURE_EXTENSIONS } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
+import { pick } from '../runs/window';
 
 interface PictureItem extends vscode.QuickPickItem {
   uri?: vscode.Uri;
@@ -37,11 +38,10 @@ export async function pickPicture(
   const browse: PictureItem = { label: 'Browse…', iconPath: new vscode.ThemeIcon('folder-opened'), alwaysShow: true };
   const later: PictureItem = { label: 'Choose later', iconPath: new vscode.ThemeIcon('clock'), alwaysShow: true };
   const items = found.filter((uri) => uri.toString() !== options.except?.toString()).map(itemOf);
-  const chosen = await vscode.window.showQuickPick<PictureItem>([...items, browse, ...(options.later ? [later] : [])], {
+  const chosen = await pick<PictureItem>([...items, browse, ...(options.later ? [later] : [])], {
     title: `Weft: ${title}`,
     placeHolder,
     matchOnDescription: true,
-    ignoreFocusOut: true,
   });
   if (chosen === later) return 'later';
   if (chosen !== browse) return chosen?.uri;
@@ -73,9 +73,8 @@ export async function whichIsStructure(
       appearance: a,
     },
   ];
-  return vscode.window.showQuickPick(items, {
+  return pick(items, {
     title: 'Weft: Structure',
     placeHolder: 'Which picture keeps its shape?',
-    ignoreFocusOut: true,
   });
 }

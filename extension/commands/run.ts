@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { STUDIO_VIEW } from '../editor/graphFiles';
+import { notify } from '../runs/window';
 import { graphDocument } from './arguments';
 import { type Command } from './command';
 
@@ -21,7 +22,7 @@ export const runToSelectionCommand: Command = {
     const studio = services.sessions.active;
     const [target, ...others] = studio?.selection ?? [];
     if (!studio || target === undefined || others.length > 0) {
-      void vscode.window.showInformationMessage('Select the one node to run to.');
+      void notify.information('Select the one node to run to.');
       return;
     }
     await services.startRun(studio.document, target);

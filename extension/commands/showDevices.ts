@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { type Services } from '../editor/services';
 import { type Device } from '../protocol/engine';
 import { settings } from '../runs/settings';
+import { ask, pick, withNotification } from '../runs/window';
 import { type Command } from './command';
 
 /** Each provider is tried in a process of its own, on a busy machine slowly. */
@@ -19,25 +20,24 @@ export const showDevicesCommand: Command = {
   async run(services) {
     const { engine } = services;
     const find = (probe: boolean): Thenable<Device[]> =>
-      vscode.window.withProgress(
-        { location: vscode.ProgressLocation.Notification, title: 'Weft: trying what this machine can compute on…' },
-        () => engine.request('devices', { probe }, TRIALS_MS),
+      withNotification('Weft: trying what this machine can compute on…', () =>
+        engine.request('devices', { probe }, TRIALS_MS),
       );
     const devices = await find(false);
     const items = await itemsOf(services, devices);
     const again: Item = {
-      label: '$(refresh) Probe Again',
+      label: 'Probe Again',
+      iconPath: new vscode.ThemeIcon('refresh'),
       detail: 'Tries each of them anew: after a driver was installed, or a card was freed.',
       act: async () => {
         await find(true);
         await vscode.commands.executeCommand('weft.showDevices');
       },
     };
-    const chosen = await vscode.window.showQuickPick([...items, again], {
+    const chosen = await pick([...items, again], {
       title: 'Weft: Devices',
       placeHolder: 'What runs compute on',
       matchOnDetail: true,
-      ignoreFocusOut: true,
     });
     await chosen?.act();
   },
@@ -65,17 +65,15 @@ async function itemsOf(services: Services, devices: Device[]): Promise<Item[]> {
         description: title,
         detail,
         iconPath: mark(provider, available ? 'circuit-board' : 'circle-slash'),
-        act: () =>
-          available
-            ? set(provider)
-            : void vscode.window.showInformationMessage(`${provider}: ${detail}`, { modal: true }),
+        act: () => (available ? set(provider) : void ask.plainly({ message: `${provider}: ${detail}` })),
       };
     }),
   ];
   const cuda = devices.find(({ provider }) => provider === 'cuda');
   if (cuda && /weft devices install cuda/.test(cuda.next ?? ''))
     items.push({
-      label: "$(cloud-download) Fetch onnxruntime's CUDA Library…",
+      label: "Fetch onnxruntime's CUDA Library…",
+      iconPath: new vscode.ThemeIcon('cloud-download'),
       detail: 'For the NVIDIA card of this machine. Its size is told before anything is fetched.',
       act: () => fetchCuda(services),
     });
@@ -86,21 +84,16 @@ async function fetchCuda({ engine }: Services): Promise<void> {
   const source = settings.nuget();
   const { url, bytes } = await engine.request('devices.cuda', source, FIND_MS);
   const fetchIt = 'Fetch';
-  const answer = await vscode.window.showInformationMessage(
-    `Fetch onnxruntime's CUDA library (${Math.round(bytes / 1e6)} MB) from ${new URL(url).host}?`,
+  const answer = await ask.plainly(
     {
-      modal: true,
+      message: `Fetch onnxruntime's CUDA library (${Math.round(bytes / 1e6)} MB) from ${new URL(url).host}?`,
       detail: 'It is checked against the digest in the catalogue, and can be removed with "weft devices remove cuda".',
     },
     fetchIt,
   );
   if (answer !== fetchIt) return;
-  await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: "Weft: fetching onnxruntime's CUDA library (Cancel pauses)",
-      cancellable: true,
-    },
+  await withNotification(
+    "Weft: fetching onnxruntime's CUDA library (Cancel pauses)",
     async (progress, token) => {
       const listening = engine.onEvent((event) => {
         if (event.event === 'log') progress.report({ message: event.message });
@@ -113,6 +106,7 @@ async function fetchCuda({ engine }: Services): Promise<void> {
         cancel.dispose();
       }
     },
+    { cancellable: true },
   );
   // The library is found by the next engine.
   engine.kill("The engine restarts to load onnxruntime's CUDA library.");

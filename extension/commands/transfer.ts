@@ -12,6 +12,7 @@ import { describeProgress, formatSeconds, fractionDone } from '../runs/progressT
 import { type Run } from '../runs/runQueue';
 import { Throttle } from '../runs/throttle';
 import { ensureTrusted } from '../runs/trust';
+import { input, notify, pick, withNotification } from '../runs/window';
 import { selectedUris } from './arguments';
 import { type Command } from './command';
 import { pickPicture, whichIsStructure } from './pickPicture';
@@ -53,7 +54,7 @@ async function pickCheckpoint({ checkpoints }: Services): Promise<CheckpointInfo
   const usable = (await checkpoints.list()).filter(({ problem }) => problem === undefined);
   if (usable.length === 0) {
     const add = 'Add Checkpoint Folder';
-    const answer = await vscode.window.showWarningMessage('No checkpoint is ready to use.', add, 'Show Output');
+    const answer = await notify.warning('No checkpoint is ready to use.', add, 'Show Output');
     if (answer !== undefined)
       await vscode.commands.executeCommand(answer === add ? 'weft.addCheckpoint' : 'weft.showOutput');
     return undefined;
@@ -64,11 +65,7 @@ async function pickCheckpoint({ checkpoints }: Services): Promise<CheckpointInfo
     description: `${checkpoint.id} · ${checkpoint.pictureSize}²`,
     checkpoint,
   }));
-  const chosen = await vscode.window.showQuickPick(items, {
-    title: 'Weft: Checkpoint',
-    placeHolder: 'What draws the result',
-    ignoreFocusOut: true,
-  });
+  const chosen = await pick(items, { title: 'Weft: Checkpoint', placeHolder: 'What draws the result' });
   return chosen?.checkpoint;
 }
 
@@ -77,23 +74,21 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
   const guess = guessDomain(checkpoint.domains, names);
   const title = 'Weft: Domain';
   if (checkpoint.domains.length === 0) {
-    const noun = await vscode.window.showInputBox({
+    const noun = await input({
       title,
       prompt: 'What both pictures show, as a noun',
       placeHolder: 'animal',
       value: guess,
-      ignoreFocusOut: true,
     });
     return noun?.trim() || undefined;
   }
   const items = checkpoint.domains
     .map(({ noun, kinds }) => ({ label: noun, description: kinds.join(', ') }))
     .sort((a, b) => Number(b.label === guess) - Number(a.label === guess));
-  const chosen = await vscode.window.showQuickPick(items, {
+  const chosen = await pick(items, {
     title,
     placeHolder: 'What both pictures show',
     matchOnDescription: true,
-    ignoreFocusOut: true,
   });
   return chosen?.label;
 }
@@ -124,7 +119,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
     title: stem,
     outDir,
   });
-  const result = await withNotification(services, run, stem);
+  const result = await shown(services, run, stem);
   const { state } = run.record;
   if (!result) {
     if (state.state === 'cancelled') return;
@@ -135,16 +130,16 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   void offerGitignore(outDir, services.context.workspaceState);
   const open = 'Open Graph';
   const sentences = result.warnings.map(({ message }) => message).join(' ');
-  const answer = await vscode.window.showInformationMessage(
+  const answer = await notify.information(
     `${file === undefined ? stem : path.basename(file)} is done: ${formatSeconds(result.report.seconds)} on ${providerName(result.report.provider)}. ${sentences}`.trim(),
     open,
   );
   if (answer === open) await openGraphText(text, folder, stem);
 }
 
-function withNotification({ runs }: Services, run: Run, title: string): Thenable<Awaited<Run['done']>> {
-  return vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: `Weft: ${title}`, cancellable: true },
+function shown({ runs }: Services, run: Run, title: string): Thenable<Awaited<Run['done']>> {
+  return withNotification(
+    `Weft: ${title}`,
     async (progress, token) => {
       let reported = 0;
       const updates = new Throttle(() => {
@@ -165,5 +160,6 @@ function withNotification({ runs }: Services, run: Run, title: string): Thenable
         for (const subscription of subscriptions) subscription.dispose();
       }
     },
+    { cancellable: true },
   );
 }

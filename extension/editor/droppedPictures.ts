@@ -1,8 +1,9 @@
 import path from 'node:path';
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import { type GraphEdit } from '../graph';
 import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
+import { ask } from '../runs/window';
 import { mayRead } from './graphContext';
 import { droppedFile, isPictureUri, pathInGraph } from './graphFiles';
 
@@ -29,10 +30,9 @@ export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], 
   if (outside.length === 0) return { files, refused: elsewhere };
   const names = outside.map((file) => path.basename(file.fsPath)).join(', ');
   const allow = 'Allow';
-  const answer = await vscode.window.showWarningMessage(
-    plainLine(`Let graphs of this workspace read ${outside.length === 1 ? names : `${outside.length} pictures`}?`),
+  const answer = await ask.warning(
     {
-      modal: true,
+      message: `Let graphs of this workspace read ${outside.length === 1 ? names : `${outside.length} pictures`}?`,
       detail: [
         'Dropped on the studio from outside the workspace:',
         ...outside.map((file) => plainLine(file.fsPath)),

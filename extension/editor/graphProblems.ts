@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { type Problem, validateGraph } from '../graph';
+import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Checkpoints } from '../library/checkpoints';
 import { findPictures } from './graphContext';
@@ -82,7 +83,7 @@ export class GraphProblems implements vscode.Disposable {
         const subject = name === '' || problem.message.startsWith(name) ? '' : `${name}: `;
         const diagnostic = new vscode.Diagnostic(
           new vscode.Range(start, end),
-          subject + problem.message,
+          plainLine(subject + problem.message),
           severities[problem.severity],
         );
         diagnostic.source = 'weft';

@@ -7,6 +7,7 @@ import { type Run } from '../runs/runQueue';
 import { type RunService } from '../runs/runService';
 import { settings } from '../runs/settings';
 import { ensureTrusted } from '../runs/trust';
+import { notify } from '../runs/window';
 
 /** Runs graphs of documents: on a click, a command or (a setting) on save; never because a graph was opened. */
 export class GraphRunner implements vscode.Disposable {
@@ -54,7 +55,7 @@ export class GraphRunner implements vscode.Disposable {
     const { state, message } = run.record.state;
     if (state !== 'failed' || this.sessions.of(uri).some(({ panel }) => panel.visible)) return;
     const show = 'Show Output';
-    void vscode.window.showErrorMessage(message ?? 'The run failed.', show).then((answer) => {
+    void notify.error(message ?? 'The run failed.', show).then((answer) => {
       if (answer === show) void vscode.commands.executeCommand('weft.showOutput');
     });
   }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { plainLine } from '../protocol/foreignText';
+import { pick } from '../runs/window';
 import { graphTextOf } from './graphOfPicture';
 
 /** A picture that Weft made was dropped on a canvas: asks whether its graph is meant. @returns whether that was done instead */
@@ -13,11 +13,7 @@ export async function offerGraphOf(files: readonly vscode.Uri[]): Promise<boolea
   const open = { label: 'Open the graph that made it', iconPath: new vscode.ThemeIcon('type-hierarchy') };
   const add = { label: 'Add it as a picture', iconPath: new vscode.ThemeIcon('file-media') };
   const name = path.posix.basename(file.path);
-  const chosen = await vscode.window.showQuickPick([open, add], {
-    title: plainLine(`Weft: ${name}`),
-    placeHolder: plainLine(`${name} was made by Weft`),
-    ignoreFocusOut: true,
-  });
+  const chosen = await pick([open, add], { title: `Weft: ${name}`, placeHolder: `${name} was made by Weft` });
   if (chosen === open) await vscode.commands.executeCommand('weft.openGraphOfPicture', file);
   return chosen !== add;
 }

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { type GraphDocument, parseGraph, specOf, wiresOf } from '../graph';
+import { plainLine } from '../protocol/foreignText';
 import { type StudioSessions } from './studioSessions';
 
 /** A node of the graph, or one of the wires into it. */
@@ -58,22 +59,22 @@ export class OutlineView implements vscode.TreeDataProvider<OutlineItem>, vscode
       arguments: [{ node }],
     });
     if (item.kind === 'wire') {
-      const tree = new vscode.TreeItem(`${item.port} ← ${item.source}`);
+      const tree = new vscode.TreeItem(plainLine(`${item.port} ← ${item.source}`));
       tree.id = `${item.node}/${item.port}/${item.source}`;
       tree.iconPath = new vscode.ThemeIcon('plug');
       tree.command = reveal(item.source.slice(0, item.source.lastIndexOf('.')));
-      tree.accessibilityInformation = { label: `${item.port} of ${item.node} comes from ${item.source}` };
+      tree.accessibilityInformation = { label: plainLine(`${item.port} of ${item.node} comes from ${item.source}`) };
       return tree;
     }
     const node = this.graph?.nodes[item.node];
     const spec = specOf(node?.type ?? '');
     const wired = this.getChildren(item).length > 0;
     const tree = new vscode.TreeItem(
-      item.node,
+      plainLine(item.node),
       wired ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     tree.id = item.node;
-    tree.description = `${spec?.title ?? node?.type ?? ''}${node?.muted === true ? ' · muted' : ''}`;
+    tree.description = plainLine(`${spec?.title ?? node?.type ?? ''}${node?.muted === true ? ' · muted' : ''}`);
     tree.tooltip = spec?.help;
     tree.iconPath = new vscode.ThemeIcon(icons[spec?.category ?? 'unknown'] ?? 'question');
     tree.command = reveal(item.node);

@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { type GraphEdit, parseGraph } from '../graph';
 import { cutToBytes, freeName } from '../node/fileNames';
+import { plainLine } from '../protocol/foreignText';
 import { type HostToStudio } from '../protocol/studio';
 import { writeUri } from '../runs/hostFiles';
 import { settings } from '../runs/settings';
@@ -333,7 +334,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       (await vscode.window.showOpenDialog({
         canSelectMany: false,
         openLabel: 'Use',
-        title: `Picture for ${node}`,
+        title: plainLine(`Picture for ${node}`),
         defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
         filters: { Pictures: PICTURE_EXTENSIONS },
       })) ?? [];

@@ -1,5 +1,6 @@
 /** What is said of checkpoints and downloads in the view, in pickers and in dialogs. */
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../protocol/engine';
+import { plainLine } from '../protocol/foreignText';
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1e6) return `${Math.round(bytes / 1e3)} KB`;
@@ -28,7 +29,7 @@ export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
     builtIn ? 'Comes with Weft.' : disk && removalFacts(disk),
     sha256 && `SHA-256 ${sha256}`,
   ];
-  return lines.filter((line): line is string => line !== undefined && line !== '');
+  return lines.filter((line): line is string => line !== undefined && line !== '').map(plainLine);
 }
 
 function removalFacts({ freed, shared }: { freed: number; shared: number }): string {
@@ -84,6 +85,10 @@ export function licenceQuestion(known: KnownCheckpoint): { message: string; deta
       : 'Where no SHA-256 of the publisher is known, files are checked against what the server states, and you are told what was not checked.';
   return {
     message: `${title} is under the ${licence.title}. Accept it and download ${exact ? '' : 'about '}${formatBytes(bytes)}?`,
-    detail: [...licence.summary.map((sentence) => `• ${sentence}`), '', `From ${source}. ${checked}`].join('\n'),
+    detail: [
+      ...licence.summary.map((sentence) => `• ${plainLine(sentence)}`),
+      '',
+      plainLine(`From ${source}. ${checked}`),
+    ].join('\n'),
   };
 }

@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
 import { type CheckpointInfo, type KnownCheckpoint } from '../protocol/engine';
+import { plainLine } from '../protocol/foreignText';
+import { notify } from '../runs/window';
 import { type Checkpoints } from './checkpoints';
 import { checkpointFacts, downloadState, formatBytes } from './checkpointText';
 import { uriList } from './droppedPaths';
@@ -63,21 +65,21 @@ export class CheckpointsView
   }
 
   private checkpointItem(checkpoint: CheckpointInfo): vscode.TreeItem {
-    const item = new vscode.TreeItem(checkpoint.title || checkpoint.id);
+    const item = new vscode.TreeItem(plainLine(checkpoint.title || checkpoint.id));
     const { id, problem, pictureSize, precision, size, memory, builtIn } = checkpoint;
     const tight = memory !== undefined && memory.cpu.total > memory.machine;
     item.id = id;
-    item.description = problem ?? `${id} · ${pictureSize}² · ${precision} · ${formatBytes(size)}`;
+    item.description = plainLine(problem ?? `${id} · ${pictureSize}² · ${precision} · ${formatBytes(size)}`);
     item.iconPath = new vscode.ThemeIcon(problem === undefined && !tight ? 'package' : 'warning');
     item.contextValue = builtIn ? 'checkpoint.builtIn' : 'checkpoint.added';
     item.tooltip = checkpointFacts(checkpoint).join('\n');
-    item.accessibilityInformation = { label: `${checkpoint.title}, ${item.description}` };
+    item.accessibilityInformation = { label: plainLine(`${checkpoint.title}, ${item.description}`) };
     return item;
   }
 
   private downloadItem(known: KnownCheckpoint): vscode.TreeItem {
     const progress = this.checkpoints.progressOf(known.name);
-    const item = new vscode.TreeItem(known.title);
+    const item = new vscode.TreeItem(plainLine(known.title));
     item.id = `download:${known.name}`;
     item.description = downloadState(known, progress);
     const running = progress !== undefined;
@@ -87,10 +89,10 @@ export class CheckpointsView
       : known.state === 'downloading'
         ? 'download.elsewhere'
         : 'download.paused';
-    item.tooltip = [known.title, item.description, `From ${known.source}`, `Licence: ${known.licence.title}`].join(
-      '\n',
-    );
-    item.accessibilityInformation = { label: `${known.title}, ${item.description}` };
+    item.tooltip = [known.title, item.description, `From ${known.source}`, `Licence: ${known.licence.title}`]
+      .map(plainLine)
+      .join('\n');
+    item.accessibilityInformation = { label: plainLine(`${known.title}, ${item.description}`) };
     return item;
   }
 
@@ -99,7 +101,7 @@ export class CheckpointsView
     const uris = uriList((await data.get(MIME)?.asString()) ?? '').map((text) => vscode.Uri.parse(text, true));
     const found = uris.length > 0 ? uris : [...data].flatMap(([, item]) => item.asFile()?.uri ?? []);
     if (found.length === 0) {
-      void vscode.window.showInformationMessage(
+      void notify.information(
         'What was dropped has no path that the engine could read (a browser hands over contents only). Use Add Checkpoint Folder… instead.',
       );
       return;

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { plainLine } from '../protocol/foreignText';
 import { providerName } from '../protocol/providers';
 import { type HistoryEntry } from './history';
 import { type HistoryStore } from './historyStore';
@@ -18,7 +19,7 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryEntry> {
   }
 
   getTreeItem(entry: HistoryEntry): vscode.TreeItem {
-    const item = new vscode.TreeItem(entry.title);
+    const item = new vscode.TreeItem(plainLine(entry.title));
     const when = new Date(entry.when);
     item.id = entry.id;
     item.description = `${formatSeconds(entry.seconds)} · ${providerName(entry.provider)} · ${when.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })}`;
@@ -30,10 +31,12 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryEntry> {
       `${formatSeconds(entry.seconds)} on ${providerName(entry.provider)}`,
       entry.graphPath,
       ...entry.files.map((file) => path.basename(file)),
-    ].join('\n');
+    ]
+      .map(plainLine)
+      .join('\n');
     item.command = { command: 'weft.history.open', title: 'Open Result', arguments: [entry] };
     item.accessibilityInformation = {
-      label: `${entry.title}, ${formatSeconds(entry.seconds)}, ${when.toLocaleString()}`,
+      label: plainLine(`${entry.title}, ${formatSeconds(entry.seconds)}, ${when.toLocaleString()}`),
     };
     return item;
   }

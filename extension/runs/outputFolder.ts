@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { ignoreLine, isIgnored } from './gitignore';
 import { exists, readUri, writeUri } from './hostFiles';
 import { settings } from './settings';
+import { notify } from './window';
 
 /** Absolute path of the folder that a graph's results go to. */
 export function outputFolderOf(graph: vscode.Uri): string {
@@ -26,11 +27,7 @@ export async function offerGitignore(outDir: string, state: vscode.Memento): Pro
   if (folder === '' || folder.startsWith('..') || isIgnored(decode(before), folder)) return;
   await state.update(ASKED, [...asked, root]);
   const add = 'Add to .gitignore';
-  const answer = await vscode.window.showInformationMessage(
-    `Results go to ${folder}/. Keep that folder out of git?`,
-    add,
-    'No',
-  );
+  const answer = await notify.information(`Results go to ${folder}/. Keep that folder out of git?`, add, 'No');
   if (answer !== add) return;
   const bytes = (await bytesOf(file)) ?? before;
   // Appended to the bytes, whatever their encoding is.

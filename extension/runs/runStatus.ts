@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { iconText, markdownText, plainLine } from '../protocol/foreignText';
 import { describeProgress } from './progressText';
 import { type RunService } from './runService';
 import { Throttle } from './throttle';
@@ -34,13 +35,13 @@ export class RunStatus implements vscode.Disposable {
     }
     const text = describeProgress(run.record.state);
     const waiting = this.runs.waiting;
-    this.item.text = `$(sync~spin) Weft: ${text}${waiting > 0 ? ` · ${waiting} waiting` : ''}`;
+    this.item.text = `$(sync~spin) Weft: ${iconText(text)}${waiting > 0 ? ` · ${waiting} waiting` : ''}`;
     const tooltip = new vscode.MarkdownString(
-      `${run.title}\n\n[Stop](command:weft.stop) · [Show Output](command:weft.showOutput)`,
+      `${markdownText(run.title)}\n\n[Stop](command:weft.stop) · [Show Output](command:weft.showOutput)`,
     );
     tooltip.isTrusted = { enabledCommands: ['weft.stop', 'weft.showOutput'] };
     this.item.tooltip = tooltip;
-    this.item.accessibilityInformation = { label: `Weft run: ${text}`, role: 'progressbar' };
+    this.item.accessibilityInformation = { label: plainLine(`Weft run: ${text}`), role: 'progressbar' };
     this.item.show();
   }
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { notify } from './window';
 
 const RUNNING =
   'Weft runs graphs only in folders you trust: a run reads pictures and writes results. You can view and edit graphs without.';
@@ -12,6 +13,6 @@ export async function ensureTrusted(sentence = RUNNING): Promise<boolean> {
 
 export async function askForTrust(sentence = RUNNING): Promise<void> {
   const manage = 'Manage Workspace Trust';
-  const answer = await vscode.window.showWarningMessage(sentence, manage);
+  const answer = await notify.warning(sentence, manage);
   if (answer === manage) await vscode.commands.executeCommand('workbench.trust.manage');
 }
