@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, renameSync, type Stats, statSync, writevSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { decodeTensors, encodeTensors, isWholeFile, type Tensors } from './tensorFile';
+import { isAlive } from '../../node/processes';
+import { decodeTensors, encodeTensors, seemsWhole, type Tensors } from './tensorFile';
 
 /** A cache key: the SHA-256 of what a product depends on, and of nothing else. */
 export type Key = string;
@@ -21,23 +22,31 @@ const sortedKeys = (_name: string, value: unknown): unknown =>
 
 /** Files up to this size are read and written at once: it takes less time than to hand them to another thread. */
 const SMALL_BYTES = 1 << 18;
-/** Names files that are being written: processes of several machines may share the folder. */
-const writer = `${process.pid}.${randomBytes(4).toString('hex')}`;
+/** Names files that are being written, as {@link writeWhole} does: processes of several machines may share the folder. */
+const writer = `.weft-${process.pid}-${randomBytes(4).toString('hex')}`;
 let written = 0;
+/** What a writer that was killed left: by its process, or by its age where that ran on another machine. */
+const TEMPORARY = /^\.weft-(\d+)-[0-9a-f]+\.tmp$|\.(\d+)\.[0-9a-f]{8}\.\d+\.tmp$/;
+const ABANDONED_AFTER_MS = 86_400_000;
+/** What no run has read or made for so many runs leaves memory. */
+const RECENT_RUNS = 8;
 /** A newer use of a file is noted in its mtime at most this often. */
 const TOUCH_AFTER_MS = 60_000;
 
 /**
  * Tensors by content key, in memory within a budget and on disk within another. The folder is shared by all processes of the user:
  * files are written beside their place and renamed, so a reader sees a whole file or none; two writers of one key write the same bytes.
+ * A file is verified each time it is read; one that is damaged, or another key's, is removed and counts as absent.
  */
 export class ContentStore {
-  private readonly memory = new Map<Key, { tensors: Tensors; bytes: number; onDisk: boolean }>();
+  private readonly memory = new Map<Key, { tensors: Tensors; bytes: number; onDisk: boolean; run: number }>();
   private memoryBytes = 0;
+  private runs = 0;
   /** Since the folder was last looked through; nobody has yet. */
   private writtenBytes = Infinity;
   private readonly madeFolders = new Set<string>();
   private readonly writing = new Map<Key, Promise<void>>();
+  private saidDamaged = false;
   /** Set once a write failed (disk full, read-only folder): the run goes on without keeping its products. */
   private writeProblem: string | undefined;
 
@@ -55,24 +64,26 @@ export class ContentStore {
   async get(key: Key): Promise<Tensors | undefined> {
     const held = this.memory.get(key);
     if (held) {
+      held.run = this.runs;
       this.memory.delete(key);
       this.memory.set(key, held);
       return held.tensors;
     }
     if (!this.folder) return undefined;
     const file = this.fileOf(key);
-    let bytes: Buffer;
+    let tensors: Tensors | undefined;
     let stats: Stats | undefined;
     try {
       stats = statSync(file, { throwIfNoEntry: false });
       if (!stats) return undefined;
-      bytes = stats.size <= SMALL_BYTES ? readFileSync(file) : await fs.readFile(file);
+      // A pipe in its place would wait for a writer.
+      if (stats.isFile())
+        tensors = decodeTensors(key, stats.size <= SMALL_BYTES ? readFileSync(file) : await fs.readFile(file));
     } catch {
       return undefined;
     }
-    const tensors = decodeTensors(bytes);
     if (!tensors) {
-      await fs.rm(file, { force: true });
+      await this.removeDamaged(file);
       return undefined;
     }
     this.remember(key, tensors, true);
@@ -80,10 +91,23 @@ export class ContentStore {
     return tensors;
   }
 
+  private async removeDamaged(file: string): Promise<void> {
+    await fs.rm(file, { recursive: true, force: true }).catch(() => {});
+    if (this.saidDamaged) return;
+    this.saidDamaged = true;
+    this.warn(
+      `A file of the cache folder ${this.folder} is damaged or of an older version of Weft: what it held is computed again.`,
+    );
+  }
+
+  /** Whether {@link get} will give a key's tensors: it reads and verifies them. */
   async has(key: Key): Promise<boolean> {
-    if (this.memory.has(key)) return true;
-    if (!this.folder) return false;
-    return isWholeFile(this.fileOf(key));
+    return (await this.get(key)) !== undefined;
+  }
+
+  /** Whether a key's file looks whole, without reading it: for what is large and can be computed again should it prove damaged. */
+  seems(key: Key): boolean {
+    return this.memory.has(key) || (this.folder !== undefined && seemsWhole(this.fileOf(key), key));
   }
 
   /** Keeps tensors under a key. Returns at once; {@link flush} waits for the disk. */
@@ -124,6 +148,7 @@ export class ContentStore {
     if (!this.folder || this.writtenBytes <= this.limits.diskBytes / 20) return;
     this.writtenBytes = 0;
     const files = await this.files();
+    for (const file of files) if (isAbandoned(file)) await fs.rm(file.path, { force: true });
     let total = files.reduce((sum, file) => sum + file.size, 0);
     if (total <= this.limits.diskBytes) return;
     files.sort((a, b) => a.mtimeMs - b.mtimeMs);
@@ -157,6 +182,32 @@ export class ContentStore {
     return this.memoryBytes;
   }
 
+  /** The budget of {@link heldBytes}. */
+  get mostBytes(): number {
+    return this.limits.memoryBytes;
+  }
+
+  /** Bytes and number of the files on disk, and what they may take. */
+  async onDisk(): Promise<{ bytes: number; files: number; mostBytes: number }> {
+    const files = this.folder ? await this.files() : [];
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    return { bytes, files: files.length, mostBytes: this.limits.diskBytes };
+  }
+
+  /**
+   * A run is over: what none of the last {@link RECENT_RUNS} has used leaves memory, if it is on disk. The budget is for what large
+   * checkpoints work with; without this, a long session of a small one would fill it with what nobody asks for again.
+   */
+  endRun(): void {
+    this.runs++;
+    for (const [key, entry] of this.memory) {
+      if (entry.run > this.runs - RECENT_RUNS) break;
+      if (!entry.onDisk) continue;
+      this.memory.delete(key);
+      this.memoryBytes -= entry.bytes;
+    }
+  }
+
   /** Gives the memory back; the disk keeps everything. */
   dropMemory(): void {
     this.memory.clear();
@@ -172,7 +223,7 @@ export class ContentStore {
     const before = this.memory.get(key);
     if (before) this.memoryBytes -= before.bytes;
     this.memory.delete(key);
-    this.memory.set(key, { tensors, bytes, onDisk });
+    this.memory.set(key, { tensors, bytes, onDisk, run: this.runs });
     this.memoryBytes += bytes;
     this.evict();
   }
@@ -195,10 +246,10 @@ export class ContentStore {
 
   private async write(key: Key, tensors: Tensors): Promise<void> {
     const file = this.fileOf(key);
-    const temporary = `${file}.${writer}.${++written}.tmp`;
-    const pieces = encodeTensors(tensors);
-    const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const folder = path.dirname(file);
+    const temporary = path.join(folder, `${writer}${(++written).toString(16)}.tmp`);
+    const pieces = encodeTensors(key, tensors);
+    const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (!this.madeFolders.has(folder)) await fs.mkdir(folder, { recursive: true });
     this.madeFolders.add(folder);
     this.writtenBytes += bytes;
@@ -237,6 +288,12 @@ export class ContentStore {
     }
     return files;
   }
+}
+
+function isAbandoned(file: { path: string; mtimeMs: number }): boolean {
+  const [temporary, ...pids] = TEMPORARY.exec(path.basename(file.path)) ?? [];
+  if (temporary === undefined) return false;
+  return !isAlive(Number(pids.find(Boolean))) || Date.now() - file.mtimeMs > ABANDONED_AFTER_MS;
 }
 
 /** Writes a file that is not there yet. */

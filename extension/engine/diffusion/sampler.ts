@@ -246,12 +246,15 @@ export class Sampler {
     return this.plans[step + 1]?.key ?? this.finalKey;
   }
 
-  /** First step that has to be computed: what came before it is kept from an earlier run. `total` when nothing has. */
+  /**
+   * First step that has to be computed: what came before it is kept from an earlier run, all of it, since a timeline shows each step.
+   * `total` when nothing has.
+   */
   private async resumeAt(store: ContentStore): Promise<number> {
-    for (let step = this.shortcuts.resumes ? this.total : 0; step > 0; step--) {
-      if (await store.has(this.keyAfter(step - 1))) return step;
-    }
-    return 0;
+    if (!this.shortcuts.resumes) return 0;
+    let step = 0;
+    while (step < this.total && (await store.has(this.keyAfter(step)))) step++;
+    return step;
   }
 
   /** What the steps from `start` on read of the two trajectories. `complete`: also what only a comparison would look at. */
@@ -266,7 +269,10 @@ export class Sampler {
     };
     for (let step = start; step < this.total; step++) {
       const plan = this.plans[step]!;
-      if (!swaps(plan) && plan.untouched) of(structure).until = Math.max(of(structure).until, step + 1);
+      if (!swaps(plan) && plan.untouched) {
+        of(structure).until = Math.max(of(structure).until, step + 1);
+        of(structure).originalSteps.add(step);
+      }
       if (swaps(plan)) {
         // The structure's latents are where O starts once something acts on it.
         if (plan.untouched) of(structure).until = Math.max(of(structure).until, step);
@@ -300,11 +306,8 @@ export class Sampler {
     let latents = await structure.latentsAt(0, store);
     for (let step = 0; step < start; step++) {
       const kept = await store.get(this.keyAfter(step));
-      // Frames of a shortened memory are skipped; the last one is what the walk continues from.
-      if (!kept?.latents || !kept.original) {
-        if (step === start - 1) throw new Error('A kept step vanished while the run began; run again.');
-        continue;
-      }
+      if (!kept?.latents || !kept.original)
+        throw new Error('A kept step vanished while the run began: another process cleared the cache. Run again.');
       work.trace?.(this.plans[step]!.adain ? 'adain' : 'ddpm', step, kept.latents.data);
       work.onStep?.(this.news(step, latents, kept.original.data, true));
       latents = kept.latents.data;

@@ -37,9 +37,16 @@ export interface Demand {
   until: number;
   keyValueSteps: Set<number>;
   probeSteps: Set<number>;
+  /** Steps whose prediction x̂0 is shown as the result's own. */
+  originalSteps: Set<number>;
 }
 
-export const noDemand = (): Demand => ({ until: 0, keyValueSteps: new Set(), probeSteps: new Set() });
+export const noDemand = (): Demand => ({
+  until: 0,
+  keyValueSteps: new Set(),
+  probeSteps: new Set(),
+  originalSteps: new Set(),
+});
 
 export interface StepNews {
   /** Loop step that was just computed. */
@@ -88,6 +95,7 @@ export class Trajectory {
   private readonly noiseMaps = new Map<number, Latents>();
   private readonly latents = new Map<number, Latents>();
   private readonly originals = new Map<number, Latents>();
+  private readonly probes = new Map<number, RowProbe>();
   private readonly stepKeys = new Map<string, Key>();
   /** Set by {@link ensure}: whether anything had to be computed. */
   computed = false;
@@ -148,15 +156,18 @@ export class Trajectory {
 
   /** z of a loop step, read by whoever walks along this trajectory. The last one is 0. */
   async noiseMap(step: number, store: ContentStore): Promise<Latents> {
-    const known = this.source.given?.noiseMaps[step] ?? this.noiseMaps.get(step);
+    const known = this.source.given?.noiseMaps[step];
     if (known) return known;
-    const z =
-      step === this.length - 1
-        ? new Float32Array(this.source.x0.length)
-        : (await store.get(this.noiseKey(step)))?.z?.data;
+    const z = step === this.length - 1 ? new Float32Array(this.source.x0.length) : await this.loadNoiseMap(step, store);
     if (!z) throw new Error(`Noise map of step ${step} was not computed.`);
-    this.noiseMaps.set(step, z);
     return z;
+  }
+
+  /** What is once found stays with this trajectory: the store may lose it while the run goes on. */
+  private async loadNoiseMap(step: number, store: ContentStore): Promise<Latents | undefined> {
+    const known = this.noiseMaps.get(step) ?? (await store.get(this.noiseKey(step)))?.z?.data;
+    if (known) this.noiseMaps.set(step, known);
+    return known;
   }
 
   /** Latents x of loop step 0 … until, after {@link referencePass}. */
@@ -168,9 +179,9 @@ export class Trajectory {
 
   /** x̂0 predicted at a loop step, after {@link referencePass}; undefined where the step was not needed. */
   async originalAt(step: number, store: ContentStore): Promise<Latents | undefined> {
-    const known = this.originals.get(step);
-    if (known) return known;
-    return (await store.get(this.originalKey(step)))?.original?.data;
+    const known = this.originals.get(step) ?? (await store.get(this.originalKey(step)))?.original?.data;
+    if (known) this.originals.set(step, known);
+    return known;
   }
 
   /** The last step of which the prediction is kept, as {@link invert} would tell of it. */
@@ -204,7 +215,7 @@ export class Trajectory {
   }
 
   async probeAt(step: number, store: ContentStore): Promise<RowProbe> {
-    const known = await this.loadProbe(step, store);
+    const known = this.probes.get(step) ?? (await this.loadProbe(step, store));
     if (!known) throw new Error(`Attention of step ${step} was not computed.`);
     return known;
   }
@@ -239,7 +250,7 @@ export class Trajectory {
       this.latents.set(step, this.inverted(step));
       return true;
     }
-    return store.has(this.latentsKey(step));
+    return (await this.loadLatents(step, store)) !== undefined;
   }
 
   private async loadLatents(step: number, store: ContentStore): Promise<Latents | undefined> {
@@ -268,12 +279,14 @@ export class Trajectory {
   private async loadProbe(step: number, store: ContentStore): Promise<RowProbe | undefined> {
     const stored = await store.get(this.probeKey(step));
     if (!stored?.selfQuery || !stored.selfKey) return undefined;
-    return {
+    const probe = {
       selfQuery: stored.selfQuery.data,
       selfKey: stored.selfKey.data,
       crossQuery: stored.crossQuery?.data,
       crossKey: stored.crossKey?.data,
     };
+    this.probes.set(step, probe);
+    return probe;
   }
 
   /** Keeps what a UNet call at CFG 1 says of this trajectory at a step, as far as it is demanded. */
@@ -313,7 +326,7 @@ export class Trajectory {
     const missing: number[] = [];
     if (this.source.given) return missing;
     for (let step = 0; step < this.length - 1; step++) {
-      if (!this.noiseMaps.has(step) && !(await store.has(this.noiseKey(step)))) missing.push(step);
+      if (!(await this.loadNoiseMap(step, store))) missing.push(step);
     }
     if (this.shortcuts.invertsOnlyWhatIsRead || missing.length === 0) return missing;
     const skipped = Array.from({ length: this.source.skip }, (_, index) => index - this.source.skip);
@@ -392,8 +405,10 @@ export class Trajectory {
   /** Whether a UNet row is needed at a step to meet a demand. */
   private async needs(step: number, demand: Demand, store: ContentStore): Promise<boolean> {
     if (step < demand.until && !(await this.hasLatents(step + 1, store))) return true;
-    if (this.keeps(step, demand) && !(await store.has(this.keyValuesKey(step)))) return true;
-    return demand.probeSteps.has(step) && !(await store.has(this.probeKey(step)));
+    // Should one prove damaged, keyValuesAt computes it again.
+    if (this.keeps(step, demand) && !store.seems(this.keyValuesKey(step))) return true;
+    if (demand.originalSteps.has(step) && !(await this.originalAt(step, store))) return true;
+    return demand.probeSteps.has(step) && !(await this.loadProbe(step, store));
   }
 
   /** The step of §1 with this trajectory's own noise map, at guidance 1. */

@@ -121,7 +121,7 @@ export class LocalSessions {
       try {
         return await ort.InferenceSession.create(graph.read, { ...settings, graphOptimizationLevel: 'disabled' });
       } catch {
-        // Damaged: the next start writes it anew.
+        // What was written for this model and is whole, but onnxruntime refuses: the next start writes it anew.
         graph.discard();
         return ort.InferenceSession.create(model, settings);
       }

@@ -71,7 +71,7 @@ async function prepare(): Promise<PeerSettings> {
     const { contextWidth } = loaded.prepared.unet.interface;
     tensors[name] = { dims: [data.length / contextWidth, contextWidth], data };
   }
-  fs.writeFileSync(inputsFile, Buffer.concat(encodeTensors(tensors)));
+  fs.writeFileSync(inputsFile, Buffer.concat(encodeTensors('', tensors)));
   settings.latentSize = height;
   settings.nounToken = (await loaded.tokenizer()).positionsOf(prompt, 'animal')[0]!;
   fs.writeFileSync(settingsFile, JSON.stringify(settings, null, 2));
@@ -166,7 +166,10 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
     ingredients,
   );
   if (latentsTo)
-    fs.writeFileSync(latentsTo, Buffer.concat(encodeTensors({ latents: { dims: [latents!.length], data: latents! } })));
+    fs.writeFileSync(
+      latentsTo,
+      Buffer.concat(encodeTensors('', { latents: { dims: [latents!.length], data: latents! } })),
+    );
   return {
     rows: result.report.unet,
     firstSight: firstPreview === undefined ? undefined : (firstPreview - start) / 1000,

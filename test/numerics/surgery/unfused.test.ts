@@ -25,6 +25,12 @@ it.each([
   expect(fs.statSync(unfused).size).toBeLessThan(2 * fs.statSync(fused).size + 100_000);
   expect(fs.readFileSync(fused).includes('MultiHeadAttention')).toBe(true);
   expect(fs.readFileSync(unfused).includes('MultiHeadAttention')).toBe(false);
+  // A damaged one is made anew.
+  const bytes = fs.readFileSync(unfused);
+  const damaged = Buffer.from(bytes);
+  damaged[damaged.length >> 1]! ^= 4;
+  fs.writeFileSync(unfused, damaged);
+  expect(fs.readFileSync(await unfusedGraph(fused)).equals(bytes)).toBe(true);
   const sessions = inProcessSessions();
   await sessions.load('fused', fused, { provider: 'cpu' });
   await sessions.load('unfused', unfused, { provider: 'cpu' });

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clearOptimisedGraphs } from '../../../extension/engine/onnx/optimisedGraphs';
 import { defaultThreads, inProcessSessions, workerSessions } from '../../../extension/engine/onnx/session';
-import { type SessionHost } from '../../../extension/engine/onnx/types';
+import { type SessionHost, type TensorData } from '../../../extension/engine/onnx/types';
 import { WeftError } from '../../../extension/protocol/errors';
 import { productModel, saveModel } from '../../fixtures/onnx/build';
 import { difference, float32, noise } from '../../fixtures/onnx/feeds';
@@ -133,12 +133,74 @@ describe('optimised graphs', () => {
     expect(await compute()).toEqual(first);
     fs.renameSync(`${model}.away`, model);
     expect(fs.statSync(keptModel()).mtimeMs).toBe(written);
+  });
 
-    fs.writeFileSync(keptModel(), 'damaged');
-    expect(await compute()).toEqual(first);
-    expect(fs.readdirSync(optimised.folder)).toEqual([]);
+  it('are made anew at once when a file of theirs has changed, is missing or belongs to another graph', async () => {
+    clearOptimisedGraphs(optimised.folder);
+    const [large, twice] = [1, 2].map((factor) => {
+      const file = path.join(folder, `large-${factor}.onnx`);
+      // Enough weights for a file of their own.
+      saveModel(
+        file,
+        productModel(
+          32,
+          32,
+          noise(1024, 4).map((value) => factor * value),
+        ),
+      );
+      return file;
+    });
+    const result = async (file = large!, name = 'large'): Promise<TensorData> => {
+      const sessions = inProcessSessions();
+      await sessions.load('m', file, { ...cpu, optimised: { ...optimised, name } });
+      const { y } = await sessions.run('m', { x: float32([2, 32], noise(64, 9)) }, ['y']);
+      await sessions.release('m');
+      return y!;
+    };
+    const first = await result();
+    const place = path.dirname(keptModel());
+    const whole = new Map(fs.readdirSync(place).map((name) => [name, fs.readFileSync(path.join(place, name))]));
+    expect([...whole.keys()].sort()).toEqual(['check.json', 'model.onnx', 'model.weights']);
+    // A graph of the same interface that computes something else.
+    expect(await result(twice, 'twice')).not.toEqual(first);
+    const others = path.join(
+      optimised.folder,
+      fs.readdirSync(optimised.folder).find((name) => /^twice/.test(name))!,
+    );
+
+    for (const name of whole.keys()) {
+      const file = path.join(place, name);
+      const flipped = Buffer.from(whole.get(name)!);
+      flipped[Math.floor(flipped.length * 0.7)]! ^= 1;
+      const damages: (() => void)[] = [
+        () => fs.writeFileSync(file, flipped),
+        () => fs.truncateSync(file, 10),
+        () => fs.writeFileSync(file, Buffer.alloc(flipped.length)),
+        () => fs.writeFileSync(file, 'null'),
+        () => fs.rmSync(file),
+        () => fs.copyFileSync(path.join(others, name), file),
+      ];
+      for (const [index, damage] of damages.entries()) {
+        damage();
+        expect(await result(), `${name}, damage ${index}`).toEqual(first);
+        // What was made anew is whole: the next start opens it.
+        const { ino } = fs.statSync(path.join(place, 'model.onnx'));
+        await result();
+        expect(fs.statSync(path.join(place, 'model.onnx')).ino).toBe(ino);
+      }
+    }
+    // All files of the other one.
+    for (const name of whole.keys()) fs.copyFileSync(path.join(others, name), path.join(place, name));
+    expect(await result()).toEqual(first);
+    clearOptimisedGraphs(optimised.folder);
+  });
+
+  it('leaves nothing of a process that was killed while it wrote one', async () => {
+    clearOptimisedGraphs(optimised.folder);
+    const left = ['model-0.99999999.0a0b0c0d', 'model-0.99999999.0a0b0c0d.removed', 'model-0.aB3xYz'];
+    for (const name of left) fs.mkdirSync(path.join(optimised.folder, name), { recursive: true });
     await compute();
-    expect(fs.statSync(keptModel()).size).toBeGreaterThan('damaged'.length);
+    expect(fs.readdirSync(optimised.folder)).toHaveLength(1);
   });
 
   it('are removed on request, and give way to newer ones beyond their budget', async () => {

@@ -3,8 +3,13 @@
  * MultiHeadAttention beyond a few dozen tokens on a software driver (its flash attention), and exact in the parts.
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { writeWhole } from '../../../node/files';
+import { readOwnJson } from '../../../node/ownFile';
+import { writeJson } from '../../../node/writeJson';
+import { checksumOf } from '../../../node/checksum';
 import { Graph, makeNode } from '../graph';
 import { Inference } from '../inference';
 import { ModelProtoSchema, type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
@@ -12,16 +17,23 @@ import { ModelProtoSchema, type NodeProto, TensorProto_DataType } from '../proto
 /** Providers that get a graph without fused attention. */
 export const needsParts = (provider: string): boolean => provider === 'webgpu';
 
-/** A rewritten UNet's graph without fused attention, beside it and over the same weights; made when first asked for. */
+/** Checksums of the graph and of the one that was made from it. */
+const checkSchema = z.object({ from: z.number(), crc32: z.number() });
+
+/** A rewritten UNet's graph without fused attention, beside it and over the same weights; made when first asked for, or when it is damaged. */
 export async function unfusedGraph(file: string): Promise<string> {
   const target = file.replace(/(\.onnx)?$/, '.parts.onnx');
-  // Made from this very file: a checkpoint that is prepared anew comes with a new folder.
-  if (fs.existsSync(target)) return target;
+  const checkFile = file.replace(/(\.onnx)?$/, '.parts.json');
+  const from = checksumOf(file);
+  if (fs.existsSync(target)) {
+    const check = readOwnJson(checkFile, checkSchema);
+    if (check?.from === from && check.crc32 === checksumOf(target)) return target;
+  }
   const model = fromBinary(ModelProtoSchema, await fs.promises.readFile(file));
   unfuseAttention(new Graph(model));
-  const temporary = `${target}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  await fs.promises.writeFile(temporary, toBinary(ModelProtoSchema, model));
-  await fs.promises.rename(temporary, target);
+  const bytes = toBinary(ModelProtoSchema, model);
+  await writeWhole(target, bytes);
+  writeJson(checkFile, { from, crc32: crc32(bytes) });
   return target;
 }
 

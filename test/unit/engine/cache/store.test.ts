@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ContentStore, keyOf } from '../../../../extension/engine/cache/store';
 import { type Tensors } from '../../../../extension/engine/cache/tensorFile';
 
@@ -73,5 +73,112 @@ describe('a store with a folder', () => {
     expect(filesIn(folder).length).toBeLessThanOrEqual(18);
     await fill(store, 26, 36);
     expect(filesIn(folder).length).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('what is read from the disk', () => {
+  const limits = { diskBytes: 1e9, memoryBytes: 1e9 };
+  const small: Tensors = {
+    k0: { dims: [3, 4], data: Float32Array.from({ length: 12 }, (_, index) => index / 7) },
+    v0: { dims: [12], data: new Float32Array(12).fill(2) },
+  };
+  const fileOf = (name: string): string => path.join(folder, name.slice(0, 2), `${name}.safetensors`);
+  const kept = async (tensors: Tensors, index = 1): Promise<string> => {
+    const store = new ContentStore(folder, limits);
+    store.put(key(index), tensors);
+    await store.flush();
+    return fileOf(key(index));
+  };
+  /** What another process would read. */
+  const read = (index = 1): Promise<Tensors | undefined> => new ContentStore(folder, limits).get(key(index));
+
+  it('is what was written', async () => {
+    await kept(small);
+    expect(await read()).toEqual(small);
+    expect(await new ContentStore(folder, limits).has(key(1))).toBe(true);
+    expect(new ContentStore(folder, limits).seems(key(1))).toBe(true);
+  });
+
+  it('is nothing when any one of its bits has changed, and the file goes', async () => {
+    const file = await kept(small);
+    const whole = fs.readFileSync(file);
+    for (let bit = 0; bit < 8 * whole.length; bit++) {
+      const damaged = Buffer.from(whole);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      fs.writeFileSync(file, damaged);
+      if ((await read()) !== undefined) throw new Error(`bit ${bit} of byte ${bit >> 3} can change unnoticed`);
+      if (fs.existsSync(file)) throw new Error(`the file with a changed byte ${bit >> 3} is still there`);
+    }
+  });
+
+  it('is nothing when the file is another length, another kind of thing, or of another key', async () => {
+    const file = await kept(small);
+    const whole = fs.readFileSync(file);
+    const others: (() => void)[] = [
+      () => fs.writeFileSync(file, whole.subarray(0, whole.length - 4)),
+      () => fs.writeFileSync(file, Buffer.concat([whole, Buffer.alloc(4)])),
+      () => fs.writeFileSync(file, ''),
+      () => fs.writeFileSync(file, 'null'),
+      () => fs.writeFileSync(file, Buffer.alloc(whole.length)),
+      () => fs.mkdirSync(file),
+      () => fs.copyFileSync(other, file),
+    ];
+    const other = await kept({ ...small, v0: { dims: [12], data: new Float32Array(12).fill(3) } }, 2);
+    for (const replace of others) {
+      fs.rmSync(file, { force: true });
+      replace();
+      expect(await new ContentStore(folder, limits).has(key(1))).toBe(false);
+      expect(fs.existsSync(file)).toBe(false);
+      // And can be kept again.
+      await kept(small);
+      expect(await read()).toEqual(small);
+    }
+    expect(await read(2)).toBeDefined();
+  });
+
+  it('is nothing when an older version of Weft wrote it, which is said once', async () => {
+    const file = await kept(small);
+    const header = JSON.stringify({ k0: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }).padEnd(56);
+    const head = Buffer.alloc(8);
+    head.writeBigUInt64LE(56n);
+    const old = Buffer.concat([head, Buffer.from(header), Buffer.alloc(4)]);
+    const warn = vi.fn();
+    const store = new ContentStore(folder, limits, warn);
+    fs.writeFileSync(file, old);
+    expect(store.seems(key(1))).toBe(false);
+    expect(await store.get(key(1))).toBeUndefined();
+    fs.writeFileSync(file, old);
+    expect(await store.get(key(1))).toBeUndefined();
+    expect(warn).toHaveBeenCalledOnce();
+    expect(warn.mock.calls[0]![0]).toContain('computed again');
+  });
+
+  it('leaves no temporary files of writers that were killed', async () => {
+    const file = await kept(small);
+    // The highest process number of Linux is below this one.
+    const gone = path.join(path.dirname(file), '.weft-99999999-0a0b0c0d1.tmp');
+    const older = `${file}.99999999.0a0b0c0d.1.tmp`;
+    const alive = path.join(path.dirname(file), `.weft-${process.ppid}-0a0b0c0d1.tmp`);
+    for (const temporary of [gone, older, alive]) fs.writeFileSync(temporary, 'half');
+    await new ContentStore(folder, limits).trim();
+    expect(filesIn(folder).sort()).toEqual([path.basename(alive), path.basename(file)].sort());
+  });
+});
+
+describe('memory over many runs', () => {
+  it('keeps what the last runs used, and lets go of what the disk has', async () => {
+    const store = new ContentStore(folder, { diskBytes: 1e9, memoryBytes: 1e9 });
+    const held: number[] = [];
+    for (let run = 0; run < 40; run++) {
+      // Something of its own, and something that each run reads.
+      store.put(key(run), product(run));
+      if (run > 0) await store.get(key(0));
+      await store.flush();
+      store.endRun();
+      held.push(store.heldBytes);
+    }
+    expect(Math.max(...held)).toBeLessThanOrEqual(10 * BYTES);
+    expect(held.at(-1)).toBe(held[20]);
+    expect((await store.get(key(1)))?.data?.data[0]).toBe(1);
   });
 });
