@@ -13,7 +13,7 @@ import { type FileStamp, sha256Of, stampHolds, stampOf } from './digests';
 import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPrediction } from './layout';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
-import { isAlive } from '../../node/processes';
+import { isAbandoned, ownMark } from '../../node/processes';
 
 /** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
 export const CHECKPOINT_FORMAT = 1;
@@ -148,10 +148,7 @@ export async function prepareCheckpoint(
   }
   const digests = await digestSources(layout, parts, options);
   const parent = path.dirname(targetFolder);
-  const work = path.join(
-    parent,
-    `.${path.basename(targetFolder)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
-  );
+  const work = path.join(parent, `.${path.basename(targetFolder)}.${ownMark()}.${randomBytes(4).toString('hex')}.tmp`);
   await removeAbandoned(parent);
   await fs.promises.mkdir(work, { recursive: true });
   try {
@@ -167,9 +164,10 @@ export async function prepareCheckpoint(
 /** Removes temporary folders of processes that were killed. */
 async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await fs.promises.readdir(parent).catch(() => [])) {
-    const pid = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp(\.old)?$/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    await fs.promises.rm(path.join(parent, name), { recursive: true, force: true });
+    const mark = /^\..+\.([\w-]+)\.[0-9a-f]{8}\.tmp(\.old)?$/.exec(name)?.[1];
+    const folder = path.join(parent, name);
+    if (mark === undefined || !isAbandoned(mark, folder)) continue;
+    await fs.promises.rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { isAlive } from '../../node/processes';
+import { isAlive, startOf } from '../../node/processes';
 
 /** A lock whose file was not touched for so long belongs to nobody: its process renews it every few seconds. */
 const STALE_MS = 120_000;
@@ -12,7 +12,13 @@ const RENEW_MS = 10_000;
 /** A lock that is just being written can't be read yet. */
 const WRITING_MS = 5_000;
 
-const holderSchema = z.object({ pid: z.number().int(), host: z.string(), token: z.string() });
+const holderSchema = z.object({
+  pid: z.number().int(),
+  /** When that process began; absent where the system does not say. */
+  started: z.string().optional(),
+  host: z.string(),
+  token: z.string(),
+});
 type Holder = z.infer<typeof holderSchema>;
 
 export interface Lock {
@@ -32,7 +38,7 @@ export function holderOf(file: string): Holder | undefined {
   const holder = parse(text);
   if (holder === undefined) return age < WRITING_MS ? { pid: 0, host: '', token: '' } : undefined;
   if (age > STALE_MS) return undefined;
-  return holder.host === os.hostname() && !isAlive(holder.pid) ? undefined : holder;
+  return holder.host === os.hostname() && !isAlive(holder.pid, holder.started) ? undefined : holder;
 }
 
 function parse(text: string): Holder | undefined {
@@ -49,7 +55,8 @@ export function takeLock(file: string): Lock | undefined {
   const token = randomBytes(8).toString('hex');
   for (let attempt = 0; attempt < 5; attempt++) {
     try {
-      fs.writeFileSync(file, JSON.stringify({ pid: process.pid, host: os.hostname(), token }), { flag: 'wx' });
+      const holder: Holder = { pid: process.pid, started: startOf(process.pid), host: os.hostname(), token };
+      fs.writeFileSync(file, JSON.stringify(holder), { flag: 'wx' });
       const timer = setInterval(() => touch(file), RENEW_MS);
       timer.unref();
       return {

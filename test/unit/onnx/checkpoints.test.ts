@@ -8,7 +8,9 @@ import { readLayout } from '../../../extension/engine/checkpoints/layout';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { readModel } from '../../../extension/engine/onnx/modelFile';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
+import { ownMark } from '../../../extension/node/processes';
 import { fixtures } from '../../fixtures/onnx/open';
+import { makeZombie } from '../../support/zombie';
 import { writeReference } from '../../support/referenceFolder';
 
 const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'weft-library-')));
@@ -287,6 +289,24 @@ describe('a built-in checkpoint', () => {
     const again = await library.open('mini');
     readModel(path.join(again.folder, again.unet.path));
   });
+
+  it.runIf(fs.existsSync('/proc/self/stat'))(
+    'is prepared although a dead process, which nobody has reaped, left its folder',
+    async () => {
+      const [home, builtInModels] = [fresh(), miniFolder()];
+      const zombie = await makeZombie();
+      try {
+        const parent = path.join(home, 'checkpoints/.built-in');
+        const left = path.join(parent, `.mini-0.${zombie.pid}.0a0a0a0a.tmp`);
+        const atWork = path.join(parent, `.other.${ownMark()}.0a0a0a0a.tmp`);
+        for (const folder of [left, atWork]) fs.mkdirSync(folder, { recursive: true });
+        await openLibrary({ home, builtInModels }).open('mini');
+        expect([left, atWork].map((folder) => fs.existsSync(folder))).toEqual([false, true]);
+      } finally {
+        zombie.bury();
+      }
+    },
+  );
 
   it('leaves no half checkpoint behind when its process is killed', async () => {
     const [home, builtInModels] = [fresh(), miniFolder()];
