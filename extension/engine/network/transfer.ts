@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { FileProblem, syncFolder } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
 import { type Answer, connectionFailure, headerOf, type HttpClient, isFinal, isUnreachable } from './http';
 import { retryAfterMs } from './retryAfter';
@@ -348,7 +349,15 @@ class Transfer {
           'is not kept. Try again, from a mirror or another network if it happens twice.',
       );
     }
+    // Its digest is remembered by size and times, which a power loss may keep without the bytes.
+    const file = await fs.promises.open(this.part, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await fs.promises.rename(this.part, request.target);
+    syncFolder(path.dirname(request.target));
     return digest;
   }
 
@@ -437,7 +446,8 @@ export function stopped(signal: AbortSignal): WeftError {
 
 function diskFailure(error: unknown, name: string): WeftError | undefined {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT')
+  const problem = error instanceof FileProblem ? error : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || problem?.reason === 'full')
     return new WeftError(
       'checkpoint',
       `The disk is full: there is no space for the rest of ${name}. Free some and resume; what came is kept.`,
@@ -453,6 +463,7 @@ function diskFailure(error: unknown, name: string): WeftError | undefined {
       'checkpoint',
       `${name} can't be written below WEFT_HOME (${code}). Check the folder's permissions and resume.`,
     );
+  if (problem !== undefined) return new WeftError('checkpoint', problem.message);
   return undefined;
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DigestMemory } from '../../../extension/engine/checkpoints/digestMemory';
 import { Downloads, type DownloadsOptions } from '../../../extension/engine/checkpoints/download/downloads';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
@@ -11,6 +11,7 @@ import { readModel } from '../../../extension/engine/onnx/modelFile';
 import { rewriteUnetGraph } from '../../../extension/engine/onnx/surgery/rewriteUnet';
 import { WeftError } from '../../../extension/protocol/errors';
 import { FileServer } from '../../support/fileServer';
+import { makeZombie } from '../../support/zombie';
 import { fillHub, HUB_FILES, hubManifest, LICENCE, writeManifest } from '../../support/hub';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-downloads-'));
@@ -241,6 +242,47 @@ describe('pause and resume', () => {
     const info = await downloads().start({ name: 'drawn', proxy: { url: 'off' } });
     expect(info.id).toBe('drawn');
     expect(server.for(UNET).at(-1)!.range).toMatch(/^bytes=\d{3,}-$/);
+  });
+
+  it.runIf(fs.existsSync('/proc/self/stat'))(
+    'does not wait for a dead process that nobody has reaped, and removes what it was writing',
+    async () => {
+      const zombie = await makeZombie();
+      try {
+        const folder = path.join(home, 'downloads');
+        const holder = { pid: zombie.pid, host: os.hostname(), token: 'x' };
+        fs.mkdirSync(path.join(folder, 'drawn/files'), { recursive: true });
+        fs.writeFileSync(path.join(folder, '.drawn.lock'), JSON.stringify(holder));
+        expect((await state())[0]).toBe('absent');
+        expect((await downloads().start(request)).id).toBe('drawn');
+        expect(fs.readdirSync(folder)).toEqual(['drawn']);
+        // What a kill in the middle of the last write leaves: the file as it was, and a temporary one beside it.
+        await openLibrary({ home }).remove('drawn');
+        fs.mkdirSync(path.join(folder, 'drawn/files'), { recursive: true });
+        fs.writeFileSync(path.join(folder, 'drawn/files/.weft-1-0a0a0a0a.tmp'), '');
+        await downloads().start(request);
+        expect(fs.readdirSync(path.join(folder, 'drawn/files')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      } finally {
+        zombie.bury();
+      }
+    },
+  );
+
+  it('leaves the file of statements as it was when the disk is full at the end', async () => {
+    const full = downloads({ importFolder: () => Promise.reject(new Error('not yet')) });
+    await full.start(request).catch(() => undefined);
+    const file = path.join(home, 'downloads/drawn/files/weft.json');
+    const before = fs.readFileSync(file, 'utf8');
+    expect(JSON.parse(before)).toMatchObject({ id: 'drawn' });
+    const rename = vi
+      .spyOn(fs.promises, 'rename')
+      .mockRejectedValue(Object.assign(new Error('no'), { code: 'ENOSPC' }));
+    try {
+      expect(String(await full.start(request).catch((error: unknown) => error))).toContain('the disk is full');
+      expect(fs.readFileSync(file, 'utf8')).toBe(before);
+    } finally {
+      rename.mockRestore();
+    }
   });
 
   it('is one download for two who start it in one process', async () => {

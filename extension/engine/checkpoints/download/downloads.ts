@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../../protocol/engine';
+import { writeWhole } from '../../../node/files';
 import { writeJson } from '../../../node/writeJson';
 import { WeftError } from '../../../protocol/errors';
 import { stampHolds, stampOf } from '../digests';
@@ -273,6 +274,7 @@ export class Downloads {
     try {
       // Of an older manifest: its pieces are of other files.
       if (state === undefined) await fs.promises.rm(this.folder(name), { recursive: true, force: true });
+      else await removeTemporaries(this.folder(name));
       state ??= {
         version: 1,
         of: identityOf(manifest),
@@ -471,7 +473,7 @@ export class Downloads {
         }),
       ),
     };
-    await fs.promises.writeFile(path.join(folder, 'weft.json'), `${JSON.stringify(about, undefined, 2)}\n`);
+    await writeWhole(path.join(folder, 'weft.json'), `${JSON.stringify(about, undefined, 2)}\n`);
     return this.options.importFolder(folder, name);
   }
 }
@@ -523,6 +525,13 @@ async function canLink(folder: string): Promise<boolean> {
     await fs.promises.rm(probe, { force: true });
     await fs.promises.rm(`${probe}-2`, { force: true });
   }
+}
+
+/** What a killed download was writing; nobody else writes there, as the lock is held. */
+async function removeTemporaries(folder: string): Promise<void> {
+  for (const place of [folder, path.join(folder, 'files')])
+    for (const name of await fs.promises.readdir(place).catch(() => []))
+      if (/^\.weft-\d.*\.tmp$/.test(name)) await fs.promises.rm(path.join(place, name), { force: true });
 }
 
 async function bytesBelow(folder: string): Promise<number> {
