@@ -15,10 +15,12 @@ import { fetchJson } from '../network/json';
 import { holderOf, takeLock } from '../network/lock';
 import { offlineBecause } from '../network/offline';
 import { defaultPolicy, partBytes, transfer, type TransferPolicy } from '../network/transfer';
+import { cudaNeeds, missingSentence } from './explain';
 
 export const NUGET_INDEX = 'https://api.nuget.org/v3/index.json';
 const PACKAGE = 'microsoft.ml.onnxruntime.gpu.linux';
 const LIBRARIES = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'];
+const BINARIES = path.join('bin', 'napi-v6', 'linux', 'x64');
 const inPackage = (name: string): string => `runtimes/linux-x64/native/${name}`;
 /** The library unpacked is a few times the size of its package, and both are there for a while. */
 const ROOM = 5;
@@ -71,6 +73,11 @@ export class CudaLibrary {
 
   installed(): boolean {
     return fs.existsSync(this.folder);
+  }
+
+  /** The provider that onnxruntime opens. */
+  get provider(): string {
+    return path.join(this.folder, 'node_modules', 'onnxruntime-node', BINARIES, LIBRARIES[0]!);
   }
 
   private requireLinux(): void {
@@ -219,6 +226,8 @@ export class CudaLibrary {
       fs.rmSync(file, { force: true });
     }
     this.removeOthers();
+    const lacking = missingSentence(cudaNeeds(this.provider));
+    if (lacking) news.onWarning(`${lacking.sentence} ${lacking.next}`);
   }
 
   private requireSpace({ bytes }: CudaPackage, file: string): void {
@@ -236,8 +245,7 @@ export class CudaLibrary {
   private async stage(work: string, file: string): Promise<void> {
     const { runtimeFolder } = this.options;
     const target = path.join(work, 'node_modules', 'onnxruntime-node');
-    const binaries = path.join('bin', 'napi-v6', 'linux', 'x64');
-    for (const part of ['package.json', 'dist', binaries])
+    for (const part of ['package.json', 'dist', BINARIES])
       fs.cpSync(path.join(runtimeFolder, part), path.join(target, part), { recursive: true });
     fs.cpSync(
       path.join(runtimeFolder, '..', 'onnxruntime-common'),
@@ -261,7 +269,7 @@ export class CudaLibrary {
       for await (const entry of zip.eachEntry()) {
         const name = LIBRARIES.find((library) => entry.fileName === inPackage(library));
         if (name === undefined) continue;
-        await pipeline(await zip.openReadStreamPromise(entry), fs.createWriteStream(path.join(target, binaries, name)));
+        await pipeline(await zip.openReadStreamPromise(entry), fs.createWriteStream(path.join(target, BINARIES, name)));
         missing.delete(name);
       }
     } finally {

@@ -7,7 +7,7 @@ import { WeftError } from '../../protocol/errors';
 import { type Candidate, candidates } from './candidates';
 import { Crashes, crashSentence } from './crashes';
 import { type CudaLibrary } from './cudaLibrary';
-import { explain, surroundings, type Verdict } from './explain';
+import { cudaNeeds, explain, surroundings, type Verdict } from './explain';
 import { tryProvider } from './trial';
 import { type Trial } from './types';
 
@@ -28,7 +28,7 @@ const DRIVER_PLACES = [
 ];
 
 /** Counted up when the trial looks at more: what older ones found is found anew. */
-const PROBE_VERSION = 2;
+const PROBE_VERSION = 3;
 
 interface Remembered {
   key: string;
@@ -176,7 +176,7 @@ export class Devices {
       return remembered.verdicts;
     const { log, cuda, probePath } = this.options;
     const attempt = this.options.attempt ?? ((provider: string) => tryProvider(probePath, provider));
-    const around = surroundings(cuda.installed());
+    const around = surroundings(cuda.installed() ? cuda.provider : undefined);
     const verdicts: Record<string, Verdict> = {};
     for (const candidate of this.candidates) {
       const { provider } = candidate;
@@ -216,7 +216,8 @@ export class Devices {
       process.platform,
       process.arch,
       os.release(),
-      this.options.cuda.installed(),
+      // Which of its needs are there: ldconfig and packages change that without a trace elsewhere.
+      this.options.cuda.installed() && cudaNeeds(this.options.cuda.provider).missing,
       DRIVER_VARIABLES.map((name) => process.env[name] ?? ''),
       DRIVER_PLACES.map(stamp),
     ]);

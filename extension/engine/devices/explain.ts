@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { type Candidate } from './candidates';
+import { Linker, linkerPlaces, readSharedLibrary } from './sharedLibrary';
 import { type Trial } from './types';
 
 export interface Verdict {
@@ -20,20 +21,81 @@ export interface Surroundings {
   nvidia: boolean;
   /** Vulkan's loader is installed; undefined where that can't be told. */
   vulkanLoader?: boolean;
-  /** Size in words of what `weft devices install cuda` fetches. */
+  /** onnxruntime's CUDA library is installed. */
   cudaInstalled: boolean;
+  /** What that library needs, where it is installed. */
+  cuda?: CudaNeeds;
 }
 
+/** What onnxruntime's CUDA library needs of the machine, and what is there. */
+export interface CudaNeeds {
+  /** Major version of the CUDA runtime that it was linked with. */
+  version?: number;
+  /** Libraries that the dynamic linker would not find, by name. */
+  missing: string[];
+  /** The driver's own library is found. */
+  driverLibrary: boolean;
+  /** Version of the driver that is loaded, where the system tells it. */
+  driver?: string;
+}
+
+/** The oldest series of NVIDIA's driver for Linux that runs a major version of CUDA (CUDA Toolkit's release notes, table 2). */
+const OLDEST_DRIVER: Readonly<Record<number, number>> = { 11: 450, 12: 525, 13: 580 };
+
+/** @param library the provider that onnxruntime loads. */
+export function cudaNeeds(library: string, places = linkerPlaces(), versionFile = DRIVER_VERSION): CudaNeeds {
+  const linker = new Linker(places);
+  const { needed = [], machine = 0 } = readSharedLibrary(library) ?? {};
+  const [version] = needed.flatMap((name) => /^libcudart\.so\.(\d+)/.exec(name)?.[1] ?? []);
+  let driver: string | undefined;
+  try {
+    driver = /^NVRM version:.*?\s(\d{2,4}(?:\.\d+)+)/.exec(fs.readFileSync(versionFile, 'utf8'))?.[1];
+  } catch {
+    // No driver, or one that does not say (WSL).
+  }
+  return {
+    ...(version !== undefined && { version: Number(version) }),
+    missing: linker.missingOf(library),
+    driverLibrary: linker.find('libcuda.so.1', machine) !== undefined,
+    ...(driver !== undefined && { driver }),
+  };
+}
+
+/** What is missing, as a sentence, and what to do; undefined where nothing is. */
+export function missingSentence({ missing, version }: CudaNeeds): { sentence: string; next: string } | undefined {
+  if (missing.length === 0) return undefined;
+  const names = missing.length > 1 ? `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}` : missing[0]!;
+  return {
+    sentence: `${names}, which onnxruntime's CUDA library needs, ${missing.length > 1 ? 'are' : 'is'} not found on this machine.`,
+    next:
+      `Install the CUDA${version === undefined ? '' : ` ${version}`} libraries (runtime, cuBLAS, cuRAND), or put their folder on ` +
+      'LD_LIBRARY_PATH before VS Code or the shell starts, then probe again.',
+  };
+}
+
+/** Why the driver does not do, with what to do; undefined where it does or its version is not known. */
+function driverTooOld({ version, driver }: CudaNeeds): { sentence: string; next: string } | undefined {
+  const oldest = version === undefined ? undefined : OLDEST_DRIVER[version];
+  if (oldest === undefined || driver === undefined || Number.parseInt(driver) >= oldest) return undefined;
+  return {
+    sentence: `NVIDIA's driver ${driver} is too old for CUDA ${version}, which onnxruntime's library was built with.`,
+    next: `Update the driver to the ${oldest} series or later, then probe again.`,
+  };
+}
+
+const DRIVER_VERSION = '/proc/driver/nvidia/version';
 const LOADER_PLACES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64'];
 
-export function surroundings(cudaInstalled: boolean): Surroundings {
+/** @param cudaLibrary the file of onnxruntime's CUDA library, where it is installed. */
+export function surroundings(cudaLibrary: string | undefined): Surroundings {
   const linux = process.platform === 'linux';
   const exists = (file: string): boolean => fs.existsSync(file);
   return {
     platform: process.platform,
-    nvidia: exists('/proc/driver/nvidia/version') || exists('/dev/nvidiactl') || exists('/dev/dxg'),
+    nvidia: exists(DRIVER_VERSION) || exists('/dev/nvidiactl') || exists('/dev/dxg'),
     vulkanLoader: linux ? LOADER_PLACES.some((folder) => exists(`${folder}/libvulkan.so.1`)) : undefined,
-    cudaInstalled,
+    cudaInstalled: cudaLibrary !== undefined,
+    ...(cudaLibrary !== undefined && { cuda: cudaNeeds(cudaLibrary) }),
   };
 }
 
@@ -103,20 +165,29 @@ function explainCuda(text: string, around: Surroundings): Verdict {
       "An NVIDIA driver is here, but onnxruntime's CUDA library is not: it is too large to come with Weft.",
       'Fetch it with `weft devices install cuda` (it tells its size first), or from Show Devices.',
     );
-  const library =
-    /(lib(?:cuda|cudart|cublas|cublasLt|cudnn|cufft|curand|nvrtc)[\w.-]*\.so[\d.]*)[^\n]*(?:cannot open|No such file)/.exec(
-      text,
-    );
+  const { cuda } = around;
+  const lacking = cuda && (missingSentence(cuda) ?? driverTooOld(cuda));
+  if (lacking) return failed(lacking.sentence, lacking.next);
+  // What the files do not tell, onnxruntime may: a library that another one opens by name.
+  const library = /(lib[\w+.-]*\.so[\d.]*): cannot open/.exec(text);
   if (library)
     return failed(
-      `${library[1]}, which onnxruntime's CUDA library needs, is not installed.`,
-      'Install the CUDA 12 runtime and cuDNN 9 (or put their folder on LD_LIBRARY_PATH before VS Code or the shell starts), then probe again.',
+      `${library[1]}, which onnxruntime's CUDA library needs, can't be loaded.`,
+      'Install it, or put its folder on LD_LIBRARY_PATH before VS Code or the shell starts, then probe again.',
     );
-  if (/driver version is insufficient|cudaErrorInsufficientDriver|error 35\b/i.test(text))
+  const tooOld = /driver version is insufficient|cudaErrorInsufficientDriver|error 35\b/i.test(text);
+  if (tooOld && cuda?.driverLibrary === false)
     return failed(
-      "The NVIDIA driver is older than CUDA 12, which onnxruntime's library was built with.",
-      'Update the driver to version 525 or later, then probe again.',
+      "The driver's own library, libcuda.so.1, is not found on this machine.",
+      'In a container, start it with the GPU (docker run --gpus all, NVIDIA_DRIVER_CAPABILITIES=compute,utility); otherwise install the driver again. Then probe again.',
     );
+  if (tooOld) {
+    const oldest = OLDEST_DRIVER[cuda?.version ?? NaN];
+    return failed(
+      `The NVIDIA driver is too old for the CUDA${cuda?.version === undefined ? '' : ` ${cuda.version}`} that onnxruntime's library was built with.`,
+      `Update the driver${oldest === undefined ? '' : ` to the ${oldest} series or later`}, then probe again.`,
+    );
+  }
   if (/no CUDA-capable device|cudaErrorNoDevice|error 100\b/i.test(text))
     return failed(
       'The driver sees no CUDA card.',
