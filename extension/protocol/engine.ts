@@ -103,6 +103,16 @@ export interface SweepResult {
   unet: { encoder: number; decoder: number };
 }
 
+/** Where a checkpoint was downloaded from. */
+export interface CheckpointOrigin {
+  /** Page of the repository. */
+  source: string;
+  /** Branch, tag or commit that its manifest names. */
+  revision: string;
+  /** The commit that a branch stood at then, where the server told. */
+  commit?: string;
+}
+
 export interface CheckpointInfo {
   id: string;
   title: string;
@@ -119,6 +129,7 @@ export interface CheckpointInfo {
   domains: { noun: string; kinds: string[] }[];
   builtIn: boolean;
   licence?: string;
+  origin?: CheckpointOrigin;
   /** Bytes that removing it frees, and bytes that stay because other folders hold the same files (hard links). */
   disk?: { freed: number; shared: number };
   /** What a run needs at the checkpoint's own size, by arithmetic; see memoryNeed. */

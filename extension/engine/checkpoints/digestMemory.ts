@@ -7,7 +7,7 @@ import { sha256Of } from './digests';
 const MOST_ENTRIES = 2000;
 const memorySchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
 
-/** Keyed by what tells that a file is still the same: device, inode, size and modification time. Names don't matter. */
+/** Keyed by what tells that a file is still the same: device, inode, size and both times, see FileStamp. Names don't matter. */
 export class DigestMemory {
   private known: Map<string, string> | undefined;
 
@@ -60,6 +60,6 @@ export class DigestMemory {
 }
 
 async function keyOf(file: string): Promise<string> {
-  const { dev, ino, size, mtimeNs } = await fs.promises.stat(file, { bigint: true });
-  return `${dev}:${ino}:${size}:${mtimeNs}`;
+  const { dev, ino, size, mtimeNs, ctimeNs } = await fs.promises.stat(file, { bigint: true });
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }

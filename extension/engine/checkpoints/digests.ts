@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import { z } from 'zod';
 
 /** SHA-256 of a file's bytes, streamed. */
 export async function sha256Of(file: string): Promise<string> {
@@ -8,25 +9,43 @@ export async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** What tells that a file is still the one whose digest is known: size, modification time, inode. */
+/**
+ * What tells that a file is still the one whose digest is known. Size and modification time can be set back (by a copy that keeps times, a
+ * restored backup, a tool); the time of the last change of the file or its entry (ctime) can not, except by changing the clock. So a copy,
+ * a backup, another hard link change the stamp too: then the file is digested again, which decides. The device is left out: machines that
+ * share a folder over a network number it differently, and each would digest gigabytes anew.
+ */
 export interface FileStamp {
   size: number;
   mtimeMs: number;
   ino: number;
   sha256: string;
+  /** Absent in stamps of older versions of Weft: those never hold. */
+  ctimeMs?: number;
 }
+
+export const fileStampSchema = z.object({
+  size: z.number(),
+  mtimeMs: z.number(),
+  ino: z.number(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  ctimeMs: z.number().optional(),
+}) satisfies z.ZodType<FileStamp>;
 
 /** @throws ENOENT */
 export async function stampOf(file: string, sha256: string): Promise<FileStamp> {
-  const { size, mtimeMs, ino } = await fs.promises.stat(file);
-  return { size, mtimeMs, ino, sha256 };
+  const { size, mtimeMs, ino, ctimeMs } = await fs.promises.stat(file);
+  return { size, mtimeMs, ino, sha256, ctimeMs };
 }
 
 export async function stampHolds(file: string, stamp: FileStamp): Promise<boolean> {
   try {
-    const { size, mtimeMs, ino } = await fs.promises.stat(file);
-    return size === stamp.size && mtimeMs === stamp.mtimeMs && ino === stamp.ino;
+    return sameStamp(await fs.promises.stat(file), stamp);
   } catch {
     return false;
   }
 }
+
+/** {@link stampHolds}, of what stat said. */
+export const sameStamp = (stats: fs.Stats, stamp: FileStamp): boolean =>
+  (['size', 'mtimeMs', 'ctimeMs', 'ino'] as const).every((key) => stats[key] === stamp[key]);

@@ -44,6 +44,16 @@ const manifestSchema = z.looseObject({
   id: z.string().optional(),
   title: z.string().max(200).optional(),
   licence: z.string().max(200).optional(),
+  origin: z
+    .object({
+      source: z.string().max(500),
+      revision: z.string().max(200),
+      commit: z
+        .string()
+        .regex(/^[0-9a-f]{40}$/)
+        .optional(),
+    })
+    .optional(),
   pictureSize: z.number().int().min(8).max(8192).optional(),
   promptTemplate: z.string().max(500).optional(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()).default([]) })).optional(),

@@ -1,23 +1,28 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type CheckpointInfo } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
+import { holderOf, type Lock, takeLock } from '../network/lock';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
 import { layoutOf, readManifest } from './layout';
 import { memoryNeed } from './memoryNeed';
 import { sizeFacts } from './pictureSizes';
+import { checkpointId, prepareCheckpoint, removeWhole } from './prepare';
 import {
   CHECKPOINT_FILE,
   CHECKPOINT_FORMAT,
-  checkpointId,
-  prepareCheckpoint,
+  meaningOf,
+  readStored,
+  requireDigest,
   type Stamps,
   STAMPS_FILE,
   type StoredCheckpoint,
-} from './prepare';
+  writeStamps,
+} from './stored';
 import { type CheckpointLibrary, type PreparedCheckpoint, type PrepareProgress } from './types';
 
 export interface LibraryOptions {
@@ -28,6 +33,9 @@ export interface LibraryOptions {
   /** Where digests of files that were read are remembered; default: in `home`. */
   digests?: DigestMemory;
 }
+
+/** A process that waits for another one looks so often whether it is done. */
+const LOOK_AGAIN_MS = 100;
 
 type OnProgress = (progress: PrepareProgress) => void;
 
@@ -41,13 +49,8 @@ interface Entry {
   source?: string;
 }
 
-async function readJson<T>(file: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await fs.promises.readFile(file, 'utf8')) as T;
-  } catch {
-    return undefined;
-  }
-}
+const lockOf = (folder: string): string => path.join(path.dirname(folder), `.${path.basename(folder)}.lock`);
+const isId = (text: string): boolean => /^[a-z0-9][a-z0-9.-]*$/.test(text);
 
 class Library implements CheckpointLibrary {
   /** Checkpoints being prepared by this process, so that two runs do not do it twice. */
@@ -99,7 +102,11 @@ class Library implements CheckpointLibrary {
   }
 
   private async find(id: string): Promise<Entry> {
-    const entries = await this.entries();
+    let entries = await this.entries();
+    const folder = path.join(this.folder, id);
+    if (!entries.some((entry) => entry.id === id) && isId(id) && holderOf(lockOf(folder)) !== undefined)
+      // One that is being replaced has no folder for a moment.
+      entries = await this.alone(folder, undefined, () => this.entries());
     const entry = entries.find((candidate) => candidate.id === id);
     if (entry === undefined)
       throw new WeftError(
@@ -117,7 +124,7 @@ class Library implements CheckpointLibrary {
   }
 
   private async describe(entry: Entry): Promise<CheckpointInfo> {
-    const stored = await readJson<StoredCheckpoint>(path.join(entry.folder, CHECKPOINT_FILE));
+    const stored = readStored(entry.folder).checkpoint;
     if (stored !== undefined && stored.format === CHECKPOINT_FORMAT) {
       const info = infoOf({ ...stored, ...entry });
       return entry.builtIn ? info : { ...info, disk: await this.diskOf(entry) };
@@ -136,7 +143,7 @@ class Library implements CheckpointLibrary {
     if (entry.source === undefined)
       return {
         ...info,
-        problem: `${CHECKPOINT_FILE} is missing or of an older version of Weft: import the checkpoint again.`,
+        problem: `${CHECKPOINT_FILE} is missing, damaged or of another version of Weft: import the checkpoint again.`,
       };
     try {
       return infoOf({ ...(await this.prepared(entry)) });
@@ -152,7 +159,10 @@ class Library implements CheckpointLibrary {
       const files = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
       for (const file of files) {
         if (!file.isFile()) continue;
-        const { dev, ino, nlink, size } = await fs.promises.stat(path.join(file.parentPath, file.name));
+        const stats = await fs.promises.stat(path.join(file.parentPath, file.name)).catch(() => undefined);
+        // Another process is removing or replacing it.
+        if (stats === undefined) continue;
+        const { dev, ino, nlink, size } = stats;
         const known = names.get(`${dev}:${ino}`) ?? { links: nlink, size, seen: 0 };
         known.seen++;
         names.set(`${dev}:${ino}`, known);
@@ -172,46 +182,78 @@ class Library implements CheckpointLibrary {
   }
 
   private async prepared(entry: Entry, onProgress?: OnProgress): Promise<PreparedCheckpoint> {
-    const stored = await readJson<StoredCheckpoint>(path.join(entry.folder, CHECKPOINT_FILE));
-    const stamps = await readJson<Stamps>(path.join(entry.folder, STAMPS_FILE));
-    const current =
-      stored !== undefined &&
-      stamps !== undefined &&
-      stored.format === CHECKPOINT_FORMAT &&
-      stamps.surgery === SURGERY_VERSION;
-    if (entry.source === undefined) {
-      if (!current) return this.prepareAgain(entry, stamps, onProgress);
-      await this.requireUnchanged(entry, stored, stamps);
-      return { ...stored, id: entry.id, folder: entry.folder, builtIn: false };
-    }
-    if (current && (await this.sourcesHold(entry, stamps)) && (await this.filesHold(entry, stored, stamps)))
-      return { ...stored, folder: entry.folder, builtIn: true };
-    onProgress?.({ message: `Preparing the checkpoint "${entry.id}" for its first use.` });
-    return this.prepareOnce(entry, [entry.source], onProgress);
-  }
-
-  private async prepareOnce(entry: Entry, from: string[], onProgress?: OnProgress): Promise<PreparedCheckpoint> {
-    let work = this.preparing.get(entry.folder);
-    if (work === undefined) {
-      await fs.promises.mkdir(path.dirname(entry.folder), { recursive: true });
-      const { id, builtIn, folder } = entry;
-      work = prepareCheckpoint(from, folder, { id, builtIn, digests: this.digests, onProgress }).finally(() =>
-        this.preparing.delete(folder),
-      );
-      this.preparing.set(folder, work);
-    }
+    const ready = await this.ready(entry);
+    if (ready !== undefined) return ready;
+    const work =
+      this.preparing.get(entry.folder) ??
+      this.alone(entry.folder, onProgress, async () => {
+        // Whoever was at it before may have made it.
+        const done = await this.ready(entry);
+        if (done !== undefined) return done;
+        const { id, builtIn, folder, source } = entry;
+        const from = source === undefined ? await this.originalOf(entry, onProgress) : [source];
+        if (source !== undefined) onProgress?.({ message: `Preparing the checkpoint "${id}" for its first use.` });
+        return prepareCheckpoint(from, folder, { id, builtIn, digests: this.digests, onProgress });
+      }).finally(() => this.preparing.delete(entry.folder));
+    this.preparing.set(entry.folder, work);
     return work;
   }
 
-  /** A checkpoint that another version of Weft prepared, made anew from what it was imported from. */
-  private async prepareAgain(
-    entry: Entry,
-    stamps: Stamps | undefined,
-    onProgress?: OnProgress,
-  ): Promise<PreparedCheckpoint> {
+  /**
+   * The checkpoint if its folder can be used as it is; undefined if it has to be prepared.
+   * @throws WeftError `checkpoint` if a file of an imported one was changed.
+   */
+  private async ready(entry: Entry): Promise<PreparedCheckpoint | undefined> {
+    const { checkpoint: stored, stamps } = readStored(entry.folder);
+    if (stored === undefined || stamps === undefined) return undefined;
+    if (stored.format !== CHECKPOINT_FORMAT || stamps.surgery !== SURGERY_VERSION) return undefined;
+    const { id, folder, builtIn } = entry;
+    if (builtIn) {
+      if (!(await this.sourcesHold(entry, stamps)) || !(await this.filesHold(entry, stored, stamps))) return undefined;
+      return { ...stored, folder, builtIn };
+    }
+    await this.requireUnchanged(entry, stored, stamps);
+    return { ...stored, id, folder, builtIn };
+  }
+
+  /** Work on a checkpoint's folder that no other process is at; waits its turn. */
+  private async alone<T>(folder: string, onProgress: OnProgress | undefined, work: () => Promise<T>): Promise<T> {
+    const file = lockOf(folder);
+    for (let told = false; ; told = true) {
+      let lock: Lock | undefined;
+      try {
+        lock = takeLock(file);
+      } catch (error) {
+        throw new WeftError(
+          'checkpoint',
+          `The folder ${path.dirname(folder)}, where checkpoints are kept, can't be written (${(error as Error).message}). ` +
+            'Point WEFT_HOME at a folder that you may write.',
+        );
+      }
+      if (lock !== undefined) {
+        try {
+          return await work();
+        } finally {
+          lock.release();
+        }
+      }
+      if (!told)
+        onProgress?.({
+          message: `Another Weft is at work on the checkpoint "${path.basename(folder)}": waiting for it.`,
+        });
+      await wait(LOOK_AGAIN_MS);
+    }
+  }
+
+  /** What a checkpoint is made from anew, whose folder is damaged or was prepared by another version of Weft. */
+  private async originalOf(entry: Entry, onProgress?: OnProgress): Promise<string[]> {
+    const { checkpoint, stamps } = readStored(entry.folder);
     const from = stamps?.from;
     const again = 'add it again ("Weft: Add Checkpoint Folder…", in a shell `weft models add FOLDER`).';
-    const why = `The checkpoint "${entry.id}" was prepared by another version of Weft`;
+    const why =
+      checkpoint === undefined || stamps === undefined
+        ? `The checkpoint "${entry.id}" is not whole (${CHECKPOINT_FILE} or ${STAMPS_FILE} is missing or damaged)`
+        : `The checkpoint "${entry.id}" was prepared by another version of Weft`;
     if (from === undefined || !from.every((file) => fs.existsSync(file)))
       throw new WeftError(
         'checkpoint',
@@ -226,7 +268,7 @@ class Library implements CheckpointLibrary {
         );
     }
     onProgress?.({ message: `${why}: preparing it again from ${from[0]}.` });
-    return this.prepareOnce(entry, from, onProgress);
+    return from;
   }
 
   /** Whether a built-in checkpoint's files are the ones it was prepared from. */
@@ -234,8 +276,10 @@ class Library implements CheckpointLibrary {
     let renewed = false;
     for (const [file, stamp] of Object.entries(stamps.sources)) {
       if (await stampHolds(file, stamp)) continue;
-      if (!fs.existsSync(file) || (await sha256Of(file)) !== stamp.sha256) return false;
-      stamps.sources[file] = await stampOf(file, stamp.sha256);
+      // Of the file as it is now: what is written to it while it is digested shows next time.
+      const now = await stampOf(file, stamp.sha256).catch(() => undefined);
+      if (now === undefined || (await sha256Of(file)) !== stamp.sha256) return false;
+      stamps.sources[file] = now;
       renewed = true;
     }
     if (renewed) await this.remember(entry, stamps);
@@ -259,23 +303,17 @@ class Library implements CheckpointLibrary {
       const file = path.join(entry.folder, relative);
       const stamp = stamps.files[relative];
       if (stamp !== undefined && stamp.sha256 === sha256 && (await stampHolds(file, stamp))) continue;
-      await requireDigest(entry.id, file, relative, sha256);
-      stamps.files[relative] = await stampOf(file, sha256);
+      stamps.files[relative] = await requireDigest(entry.id, file, relative, sha256);
       renewed = true;
     }
-    if (renewed) await this.remember(entry, stamps);
+    if (!renewed) return;
+    stamps.checkpoint ??= meaningOf(stored);
+    await this.remember(entry, stamps);
   }
 
   private async remember(entry: Entry, stamps: Stamps): Promise<void> {
-    const file = path.join(entry.folder, STAMPS_FILE);
-    const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-    try {
-      await fs.promises.writeFile(temporary, JSON.stringify(stamps, undefined, 1));
-      await fs.promises.rename(temporary, file);
-    } catch {
-      // Only a memory of what was checked: next time it is checked again.
-      await fs.promises.rm(temporary, { force: true });
-    }
+    // Only a memory of what was checked: where it can't be written, it is checked again next time.
+    await writeStamps(entry.folder, stamps).catch(() => undefined);
   }
 
   async add(paths: string[], id?: string, onProgress?: OnProgress): Promise<CheckpointInfo> {
@@ -293,20 +331,21 @@ class Library implements CheckpointLibrary {
       );
     await fs.promises.mkdir(this.folder, { recursive: true });
     const from = layout.root === undefined ? sources : [layout.folder];
-    const prepared = await prepareCheckpoint(from, target, { id: wanted, digests: this.digests, onProgress });
-    const entry = { id: wanted, builtIn: false, folder: target };
-    return { ...infoOf(prepared), disk: await this.diskOf(entry) };
+    return this.alone(target, onProgress, async () => {
+      const prepared = await prepareCheckpoint(from, target, { id: wanted, digests: this.digests, onProgress });
+      return { ...infoOf(prepared), disk: await this.diskOf({ id: wanted, builtIn: false, folder: target }) };
+    });
   }
 
   async verify(id: string): Promise<{ id: string; files: number; bytes: number }> {
     const entry = await this.find(id);
     const { files } = await this.prepared(entry);
-    const stamps = await readJson<Stamps>(path.join(entry.folder, STAMPS_FILE));
+    const { stamps } = readStored(entry.folder);
     let bytes = 0;
     for (const { path: relative, sha256, size } of files) {
       const file = path.join(entry.folder, relative);
-      await requireDigest(entry.id, file, relative, sha256);
-      if (stamps !== undefined) stamps.files[relative] = await stampOf(file, sha256);
+      const stamp = await requireDigest(entry.id, file, relative, sha256);
+      if (stamps !== undefined) stamps.files[relative] = stamp;
       bytes += size;
     }
     for (const [file, { sha256 }] of Object.entries(entry.source === undefined ? {} : (stamps?.sources ?? {})))
@@ -318,31 +357,20 @@ class Library implements CheckpointLibrary {
   async remove(id: string): Promise<number> {
     const entry = await this.find(id);
     if (entry.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
-    const { freed } = await this.diskOf(entry);
-    await fs.promises.rm(entry.folder, { recursive: true, force: true });
-    await fs.promises.rm(this.downloaded(entry.id), { recursive: true, force: true });
-    return freed;
+    return this.alone(entry.folder, undefined, async () => {
+      const { freed } = await this.diskOf(entry);
+      await removeWhole(entry.folder);
+      await fs.promises.rm(this.downloaded(entry.id), { recursive: true, force: true });
+      return freed;
+    });
   }
-}
-
-async function requireDigest(id: string, file: string, relative: string, expected: string): Promise<void> {
-  let found: string;
-  try {
-    found = await sha256Of(file);
-  } catch {
-    throw new WeftError('checkpoint', `${relative} of the checkpoint "${id}" is missing: import the checkpoint again.`);
-  }
-  if (found !== expected)
-    throw new WeftError(
-      'checkpoint',
-      `${relative} of the checkpoint "${id}" is damaged: its SHA-256 is ${found} instead of ${expected}. Import the checkpoint again.`,
-    );
 }
 
 function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo {
-  const { id, title, licence, sha256, precision, pictureSize, domains, builtIn, files, defaults } = checkpoint;
+  const { id, title, licence, origin, sha256, precision, pictureSize, domains, builtIn, files, defaults } = checkpoint;
   return {
     ...(licence === undefined ? {} : { licence }),
+    ...(origin === undefined ? {} : { origin }),
     memory: memoryNeed(checkpoint),
     id,
     title,
@@ -375,7 +403,8 @@ async function folderSize(folder: string): Promise<number> {
   const entries = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   let bytes = 0;
   for (const entry of entries)
-    if (entry.isFile()) bytes += (await fs.promises.stat(path.join(entry.parentPath, entry.name))).size;
+    if (entry.isFile())
+      bytes += (await fs.promises.stat(path.join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))).size;
   return bytes;
 }
 

@@ -9,29 +9,12 @@ import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
 import { rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, textEncoder } from '../onnx/vae';
 import { type DigestMemory } from './digestMemory';
-import { type FileStamp, sha256Of, stampHolds, stampOf } from './digests';
+import { sha256Of, stampHolds, stampOf } from './digests';
 import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPrediction } from './layout';
+import { CHECKPOINT_FORMAT, readStored, type Stamps, type StoredCheckpoint, writeStored } from './stored';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
 import { isAbandoned, ownMark } from '../../node/processes';
-
-/** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
-export const CHECKPOINT_FORMAT = 1;
-export const CHECKPOINT_FILE = 'checkpoint.json';
-/** Stamps of the prepared files and of the files they were made from; not part of the checkpoint's identity. */
-export const STAMPS_FILE = 'stamps.json';
-
-export interface Stamps {
-  surgery: number;
-  /** By path relative to the prepared folder. */
-  files: Record<string, FileStamp>;
-  /** By absolute path. */
-  sources: Record<string, FileStamp>;
-  /** What was imported: a folder, or the files of one checkpoint. Absent in checkpoints of older versions of Weft. */
-  from?: string[];
-}
-
-export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn'>;
 
 export interface PrepareOptions {
   /** Id of the checkpoint; default: its manifest's, else the folder's name. */
@@ -148,7 +131,7 @@ export async function prepareCheckpoint(
   }
   const digests = await digestSources(layout, parts, options);
   const parent = path.dirname(targetFolder);
-  const work = path.join(parent, `.${path.basename(targetFolder)}.${ownMark()}.${randomBytes(4).toString('hex')}.tmp`);
+  const work = temporaryFor(targetFolder);
   await removeAbandoned(parent);
   await fs.promises.mkdir(work, { recursive: true });
   try {
@@ -198,27 +181,53 @@ async function takePlace(work: string, target: string): Promise<void> {
       await fs.promises.rm(work, { recursive: true, force: true });
       return;
     }
-    const aside = `${work}.old`;
-    await fs.promises.rename(target, aside).catch(() => undefined);
-    await fs.promises.rm(aside, { recursive: true, force: true });
+    await removeWhole(target);
   }
 }
 
+/**
+ * Removes a prepared folder: out of the way at once, so that nobody meets half of it, also where the process is killed; what it leaves
+ * goes with the next import.
+ */
+export async function removeWhole(folder: string): Promise<void> {
+  const aside = temporaryFor(folder);
+  try {
+    await fs.promises.rename(folder, aside);
+  } catch {
+    // It is gone, or (on Windows) a file in it is open.
+    await fs.promises.rm(folder, { recursive: true, force: true });
+    return;
+  }
+  await fs.promises.rm(aside, { recursive: true, force: true });
+}
+
+const temporaryFor = (folder: string): string =>
+  path.join(path.dirname(folder), `.${path.basename(folder)}.${ownMark()}.${randomBytes(4).toString('hex')}.tmp`);
+
 /** Whether a folder holds what another does, made from the same files, and none of it was touched since. */
 async function isSameCheckpoint(one: string, other: string): Promise<boolean> {
+  const [ours, theirs] = [readStored(one), readStored(other)];
+  if (ours.stamps === undefined || theirs.stamps === undefined || theirs.checkpoint === undefined) return false;
+  if (!isDeepStrictEqual(ours.checkpoint, theirs.checkpoint)) return false;
+  const origin = ({ surgery, from, sources }: Stamps): unknown => [
+    surgery,
+    from,
+    Object.entries(sources).map(([file, { sha256 }]) => [file, sha256]),
+  ];
+  if (!isDeepStrictEqual(origin(ours.stamps), origin(theirs.stamps))) return false;
+  const held = Object.entries(theirs.stamps.files).map(async ([file, stamp]) => {
+    // Links to one file are the same file, whose times the second link has changed.
+    const there = path.join(other, file);
+    return (await stampHolds(there, stamp)) || (await isSameFile(path.join(one, file), there));
+  });
+  return (await Promise.all(held)).every(Boolean);
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
   try {
-    const read = (folder: string, file: string): Promise<string> =>
-      fs.promises.readFile(path.join(folder, file), 'utf8');
-    if ((await read(one, CHECKPOINT_FILE)) !== (await read(other, CHECKPOINT_FILE))) return false;
-    const [ours, theirs] = (await Promise.all([one, other].map((folder) => read(folder, STAMPS_FILE)))).map(
-      (text) => JSON.parse(text) as Stamps,
-    );
-    const origin = ({ surgery, from, sources }: Stamps): unknown => [surgery, from, sources];
-    if (!isDeepStrictEqual(origin(ours!), origin(theirs!))) return false;
-    const held = Object.entries(theirs!.files).map(([file, stamp]) => stampHolds(path.join(other, file), stamp));
-    return (await Promise.all(held)).every(Boolean);
+    const [a, b] = await Promise.all([one, other].map((file) => fs.promises.stat(file)));
+    return a!.dev === b!.dev && a!.ino === b!.ino;
   } catch {
-    // Not a whole checkpoint.
     return false;
   }
 }
@@ -327,6 +336,7 @@ async function build(
     id: checkpointId(options.id ?? manifest.id ?? path.basename(layout.folder)),
     title: manifest.title ?? path.basename(layout.folder),
     ...(manifest.licence === undefined ? {} : { licence: manifest.licence }),
+    ...(manifest.origin === undefined ? {} : { origin: manifest.origin }),
     sha256: identity.digest('hex'),
     files,
     precision,
@@ -351,12 +361,15 @@ async function build(
   const stamps: Stamps = { surgery: SURGERY_VERSION, files: {}, sources: {}, from };
   for (const { path: relative, sha256 } of files)
     stamps.files[relative] = await stampOf(path.join(work, relative), sha256);
-  for (const [file, sha256] of digests) stamps.sources[file] = await stampOf(file, sha256);
+  for (const [file, sha256] of digests) {
+    stamps.sources[file] = await stampOf(file, sha256);
+    // A link to it changed its times: without this it would be read again when it is imported again.
+    await options.digests?.remember(file, sha256);
+  }
   const manifestFile = path.join(layout.folder, 'weft.json');
   if (fs.existsSync(manifestFile))
     stamps.sources[manifestFile] = await stampOf(manifestFile, await sha256Of(manifestFile));
-  await fs.promises.writeFile(path.join(work, STAMPS_FILE), JSON.stringify(stamps, undefined, 1));
-  await fs.promises.writeFile(path.join(work, CHECKPOINT_FILE), JSON.stringify(stored, undefined, 2) + '\n');
+  await writeStored(work, { checkpoint: stored, stamps });
   return stored;
 }
 

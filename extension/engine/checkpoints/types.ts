@@ -1,4 +1,4 @@
-import { type CheckpointInfo } from '../../protocol/engine';
+import { type CheckpointInfo, type CheckpointOrigin } from '../../protocol/engine';
 import { type GraphTensor, type UnetInterface } from '../onnx/types';
 
 export interface CheckpointFile {
@@ -27,6 +27,7 @@ export interface CheckpointManifest {
   id?: string;
   title?: string;
   licence?: string;
+  origin?: CheckpointOrigin;
   pictureSize?: number;
   promptTemplate?: string;
   domains?: { noun: string; kinds: string[] }[];
@@ -43,6 +44,8 @@ export interface PreparedCheckpoint {
   id: string;
   title: string;
   licence?: string;
+  /** Where it was downloaded from; absent of one that was imported from elsewhere. */
+  origin?: CheckpointOrigin;
   builtIn: boolean;
   /** Absolute folder of the prepared files; the `path`s below are relative to it. */
   folder: string;

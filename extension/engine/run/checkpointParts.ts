@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { requirePart } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
 import { needsParts, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type RowCounts } from '../diffusion/unet';
@@ -56,6 +57,7 @@ export class CheckpointParts {
   }
 
   private async fileOf(part: Part): Promise<string> {
+    await requirePart(this.prepared, WEIGHTS[part]);
     const file = path.join(this.prepared.folder, this.prepared[part].path);
     return part === 'unet' && needsParts(this.provider) ? unfusedGraph(file) : file;
   }

@@ -5,6 +5,7 @@ import { WeftError } from '../../protocol/errors';
 import { sameSize, type Size, sizeText } from '../../protocol/size';
 import { sizeFacts } from '../checkpoints/pictureSizes';
 import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/types';
+import { requirePart } from '../checkpoints/stored';
 import { loadTokenizer } from '../checkpoints/tokenizer';
 import { type ContentStore, keyOf } from '../cache/store';
 import { BatchSize } from '../diffusion/batchSize';
@@ -156,10 +157,14 @@ export class LoadedCheckpoint {
 
   tokenizer(): Promise<PromptTokenizer> {
     if (this.own) return this.own.tokenizer();
-    return (this.tokenizerOpened ??= loadTokenizer(
-      path.join(this.prepared.folder, this.prepared.tokenizer.path),
-      this.prepared.textEncoder.contextLength,
-    ));
+    if (this.tokenizerOpened === undefined) {
+      const { folder, tokenizer, textEncoder } = this.prepared;
+      this.tokenizerOpened = requirePart(this.prepared, tokenizer.path).then(() =>
+        loadTokenizer(path.join(folder, tokenizer.path), textEncoder.contextLength),
+      );
+      this.tokenizerOpened.catch(() => (this.tokenizerOpened = undefined));
+    }
+    return this.tokenizerOpened;
   }
 
   /** Text embedding [L, D] of a prompt. */

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Of } from '../../../extension/engine/checkpoints/digests';
 import { readLayout } from '../../../extension/engine/checkpoints/layout';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
+import { type Stamps } from '../../../extension/engine/checkpoints/stored';
 import { readModel } from '../../../extension/engine/onnx/modelFile';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { ownMark } from '../../../extension/node/processes';
@@ -42,6 +43,24 @@ function flip(file: string, at: number): void {
   fs.readSync(fd, byte, 0, 1, at);
   fs.writeSync(fd, Buffer.from([byte[0]! ^ 0x55]), 0, 1, at);
   fs.closeSync(fd);
+}
+
+/** Changes a file as a tool does that sets its times back: only the time of the change itself tells. */
+function changeUnseen(file: string): void {
+  const before = fs.statSync(file);
+  const reference = path.join(fresh(), 'times');
+  // fs.utimes would lose the nanoseconds.
+  const copyTimes = (from: string, to: string): unknown => spawnSync('touch', ['-r', from, to]);
+  fs.writeFileSync(reference, '');
+  copyTimes(file, reference);
+  do {
+    flip(file, before.size >> 1);
+    flip(file, before.size >> 1);
+  } while (fs.statSync(file).ctimeMs === before.ctimeMs);
+  flip(file, before.size >> 1);
+  copyTimes(reference, file);
+  const { size, mtimeMs, ino } = fs.statSync(file);
+  expect({ size, mtimeMs, ino }).toEqual({ size: before.size, mtimeMs: before.mtimeMs, ino: before.ino });
 }
 
 describe('reading a folder', () => {
@@ -158,6 +177,44 @@ describe('the library', () => {
     await expect(library.verify('damaged')).rejects.toThrow(/unet\/weights.bin.*missing/);
   });
 
+  it.each(['unet/weights.bin', 'unet/model.onnx', 'tokenizer/tokenizer.json'])(
+    'notices that %s was changed in place, although size and times are as before',
+    async (relative) => {
+      const library = openLibrary({ home: fresh() });
+      await library.add([referenceCheckpoint()], 'changed');
+      const { folder } = await library.open('changed');
+      changeUnseen(path.join(folder, relative));
+      await expect(library.open('changed')).rejects.toThrow(new RegExp(`${relative}.*is damaged`));
+    },
+  );
+
+  it('imports what was changed in place, not what it remembers of it', async () => {
+    const folder = referenceCheckpoint();
+    const library = openLibrary({ home: fresh() });
+    const before = await library.add([folder], 'one');
+    // Not the linked weights: those are of the first checkpoint, too.
+    changeUnseen(path.join(folder, 'vae_decoder/model.onnx'));
+    expect((await library.add([folder], 'two')).sha256).not.toBe(before.sha256);
+  });
+
+  it('finds a backup that was put back, and a folder that was moved, to be what they were', async () => {
+    const home = fresh();
+    await openLibrary({ home }).add([referenceCheckpoint()], 'kept');
+    const { folder } = await openLibrary({ home }).open('kept');
+    const moved = path.join(fresh(), 'moved');
+    fs.cpSync(folder, moved, { recursive: true, preserveTimestamps: true });
+    fs.rmSync(folder, { recursive: true });
+    fs.cpSync(moved, folder, { recursive: true, preserveTimestamps: true });
+    expect((await openLibrary({ home }).open('kept')).id).toBe('kept');
+    // Digested once; from then on its new times are known.
+    const stamps = path.join(folder, 'stamps.json');
+    const renewed = fs.readFileSync(stamps, 'utf8');
+    await openLibrary({ home }).open('kept');
+    expect(fs.readFileSync(stamps, 'utf8')).toBe(renewed);
+    const { ino, ctimeMs } = fs.statSync(path.join(folder, 'unet/weights.bin'));
+    expect((JSON.parse(renewed) as Stamps).files['unet/weights.bin']).toMatchObject({ ino, ctimeMs });
+  });
+
   it('does not mind a file that was only touched', async () => {
     const { folder } = await openLibrary({ home }).open('reference-64');
     const now = new Date();
@@ -221,6 +278,129 @@ describe('the library', () => {
     await expect(openLibrary({ home: fresh() }).add([folder], 'linked')).rejects.toThrow(
       /outside the checkpoint's folder/,
     );
+  });
+});
+
+describe('files of Weft’s own that are damaged', () => {
+  const SHAPES: [string, string][] = [
+    ['nothing', ''],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['half of it', '{"format": 1, "id": "own", '],
+    ['another shape', '{"format": 1, "id": 7, "files": {}, "unet": null}'],
+    ['zeros', '\0\0\0\0'],
+  ];
+
+  let home: string;
+  let source: string;
+  let folder: string;
+  const library = (): ReturnType<typeof openLibrary> => openLibrary({ home });
+  beforeAll(async () => {
+    home = fresh();
+    source = referenceCheckpoint();
+    await library().add([source], 'own');
+    ({ folder } = await library().open('own'));
+  });
+  /** Calls `work` while a file holds something else. */
+  const whileHolding = async (name: string, text: string, work: () => Promise<void>): Promise<void> => {
+    const file = path.join(folder, name);
+    const before = fs.readFileSync(file);
+    fs.writeFileSync(file, text);
+    await work();
+    fs.writeFileSync(file, before);
+  };
+
+  it.each(SHAPES)('are no checkpoint when checkpoint.json holds %s: the list says what to do', (_what, text) =>
+    whileHolding('checkpoint.json', text, async () => {
+      expect((await library().list())[0]!.problem).toMatch(/checkpoint\.json is missing, damaged or/);
+    }),
+  );
+
+  it.each(SHAPES)('are refused with a sentence when stamps.json holds %s', (_what, text) =>
+    whileHolding('stamps.json', text, async () => {
+      await expect(library().open('own')).rejects.toThrow(
+        /"own" is not whole.*the folder it came from is not known: add it/,
+      );
+    }),
+  );
+
+  it('are made anew from the original, where that is still there', async () => {
+    const { sha256 } = await library().open('own');
+    const said: string[] = [];
+    fs.writeFileSync(path.join(folder, 'checkpoint.json'), 'null');
+    expect((await library().open('own', ({ message }) => said.push(message))).sha256).toBe(sha256);
+    expect(said[0]).toMatch(/"own" is not whole .*preparing it again from/);
+    expect((await library().list())[0]!.problem).toBeUndefined();
+    await whileHolding('checkpoint.json', 'null', async () => {
+      fs.renameSync(source, `${source}-elsewhere`);
+      await expect(library().open('own')).rejects.toThrow(/"own" is not whole.*is no longer there: add it again/);
+      fs.renameSync(`${source}-elsewhere`, source);
+    });
+  });
+
+  it('of a built-in checkpoint are made anew in silence', async () => {
+    const [home, builtInModels] = [fresh(), miniFolder()];
+    const { folder, sha256 } = await openLibrary({ home, builtInModels }).open('mini');
+    fs.writeFileSync(path.join(folder, 'stamps.json'), 'null');
+    expect((await openLibrary({ home, builtInModels }).open('mini')).sha256).toBe(sha256);
+  });
+
+  it('are not believed when a number in checkpoint.json was changed: pictures would be others', async () => {
+    const file = path.join(folder, 'checkpoint.json');
+    fs.writeFileSync(
+      file,
+      fs.readFileSync(file, 'utf8').replace('"scalingFactor": 0.18215', '"scalingFactor": 0.18216'),
+    );
+    expect((await library().open('own')).scalingFactor).toBe(0.18215);
+  });
+
+  it('of an older version, whose stamps lack the time of change, are digested once and then known', async () => {
+    const file = path.join(folder, 'stamps.json');
+    const stamps = JSON.parse(fs.readFileSync(file, 'utf8')) as Stamps;
+    delete stamps.checkpoint;
+    for (const stamp of Object.values(stamps.files)) delete stamp.ctimeMs;
+    fs.writeFileSync(file, JSON.stringify(stamps));
+    await library().open('own');
+    const renewed = JSON.parse(fs.readFileSync(file, 'utf8')) as Stamps;
+    expect(renewed.checkpoint).toMatch(/^[0-9a-f]{64}$/);
+    expect(Object.values(renewed.files).every(({ ctimeMs }) => ctimeMs !== undefined)).toBe(true);
+  });
+});
+
+describe('two at once', () => {
+  it('import under one name one after the other: both succeed, and the last is there', async () => {
+    const home = fresh();
+    const [a, b] = [referenceCheckpoint(), referenceCheckpoint(true)];
+    const said: string[] = [];
+    const added = await Promise.all(
+      [a, b, a, b].map((folder) => openLibrary({ home }).add([folder], 'same', ({ message }) => said.push(message))),
+    );
+    expect(added.map(({ id }) => id)).toEqual(['same', 'same', 'same', 'same']);
+    expect(said.join()).toContain('Another Weft is at work on the checkpoint "same": waiting for it.');
+    await openLibrary({ home }).verify('same');
+    expect(fs.readdirSync(path.join(home, 'checkpoints'))).toEqual(['same']);
+  });
+
+  it('import and remove, list and open without a bare error', async () => {
+    const home = fresh();
+    const source = referenceCheckpoint();
+    const library = (): ReturnType<typeof openLibrary> => openLibrary({ home });
+    await library().add([source], 'same');
+    const outcomes = await Promise.allSettled([
+      library().add([source], 'same'),
+      library().remove('same'),
+      library().open('same'),
+      library().list(),
+      library().add([source], 'same'),
+      library().open('same'),
+      library().remove('same'),
+      library().verify('same'),
+    ]);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(String(outcome.reason)).toMatch(/^WeftError: .*"same"/);
+    await library().add([source], 'same');
+    await library().verify('same');
+    expect(fs.readdirSync(path.join(home, 'checkpoints'))).toEqual(['same']);
   });
 });
 

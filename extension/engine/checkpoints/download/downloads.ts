@@ -7,7 +7,7 @@ import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from
 import { writeWhole } from '../../../node/files';
 import { writeJson } from '../../../node/writeJson';
 import { WeftError } from '../../../protocol/errors';
-import { stampHolds, stampOf } from '../digests';
+import { fileStampSchema, stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
 import {
   defaultTimeouts,
@@ -72,7 +72,7 @@ const fileStateSchema = z.object({
   lastModified: z.string().optional(),
   stated: z.string().optional(),
   /** Of a finished file. */
-  stamp: z.object({ size: z.number(), mtimeMs: z.number(), ino: z.number(), sha256: z.string() }).optional(),
+  stamp: fileStampSchema.optional(),
   /** Against what its digest was held. */
   checked: z.enum(['manifest', 'server', 'nothing']).optional(),
   /** An optional file that the server does not have. */

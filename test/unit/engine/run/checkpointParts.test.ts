@@ -2,12 +2,13 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLibrary } from '../../../../extension/engine/checkpoints/library';
 import { type PreparedCheckpoint } from '../../../../extension/engine/checkpoints/types';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 import { CheckpointParts } from '../../../../extension/engine/run/checkpointParts';
 import { root } from '../../../support/mini';
+import { writeReference } from '../../../support/referenceFolder';
 
 let home: string;
 let mini: PreparedCheckpoint;
@@ -73,4 +74,42 @@ it('keeps a small part, and one that was asked for again, open', async () => {
   await large.parts.open('vaeDecoder');
   await Promise.all(both);
   expect(large.log).toEqual(['open vaeDecoder']);
+});
+
+describe('a checkpoint that changes while a run uses it', () => {
+  const used = async (): Promise<{ home: string; all: CheckpointParts; prepared: PreparedCheckpoint }> => {
+    const home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-parts-'));
+    const library = openLibrary({ home });
+    // A copy: weights are linked, and this changes them.
+    const source = path.join(home, 'mini');
+    fs.cpSync(path.join(root, 'models/mini'), source, { recursive: true });
+    await library.add([source], 'own');
+    const prepared = await library.open('own');
+    const all = new CheckpointParts(prepared, inProcessSessions(), 'cpu');
+    await all.open('textEncoder');
+    return { home, all, prepared };
+  };
+
+  it('is named when it was removed', async () => {
+    const { home, all } = await used();
+    await openLibrary({ home }).remove('own');
+    await expect(all.open('vaeDecoder')).rejects.toThrow(
+      /^The checkpoint "own" was removed while this run used it: vae_decoder\/model\.onnx is gone\. Add it again/,
+    );
+  });
+
+  it('is named when another one took its place, which would draw another picture', async () => {
+    const { home, all } = await used();
+    await openLibrary({ home }).add([writeReference(fs.mkdtempSync(path.join(home, 'other-')))], 'own');
+    await expect(all.open('unet')).rejects.toThrow(/^The checkpoint "own" was replaced by another one while/);
+  });
+
+  it('is used on when only a link was added to its files, and refused when a file was changed', async () => {
+    const { home, all, prepared } = await used();
+    const decoder = path.join(prepared.folder, prepared.vaeDecoder.path);
+    fs.linkSync(decoder, path.join(home, 'linked'));
+    await all.open('vaeDecoder');
+    fs.appendFileSync(path.join(prepared.folder, prepared.vaeEncoder.path), 'x');
+    await expect(all.open('vaeEncoder')).rejects.toThrow(/vae_encoder\/model\.onnx of the checkpoint "own" is damaged/);
+  });
 });

@@ -1,0 +1,177 @@
+/**
+ * The two files that make a folder a prepared checkpoint: checkpoint.json says what it is, stamps.json by what its files are known to be
+ * what they were without reading gigabytes. Both are Weft's own, and neither is believed before it was looked at.
+ */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { writeWhole } from '../../node/files';
+import { readOwnJson } from '../../node/ownFile';
+import { WeftError } from '../../protocol/errors';
+import { type UnetInterface } from '../onnx/types';
+import { type FileStamp, fileStampSchema, sha256Of, stampHolds, stampOf } from './digests';
+import { type PreparedCheckpoint } from './types';
+
+/** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
+export const CHECKPOINT_FORMAT = 1;
+export const CHECKPOINT_FILE = 'checkpoint.json';
+/** Not part of the checkpoint's identity. */
+export const STAMPS_FILE = 'stamps.json';
+
+export interface Stamps {
+  surgery: number;
+  /** By path relative to the prepared folder. */
+  files: Record<string, FileStamp>;
+  /** By absolute path. */
+  sources: Record<string, FileStamp>;
+  /** What was imported: a folder, or the files of one checkpoint. Absent in checkpoints of older versions of Weft. */
+  from?: string[];
+  /** SHA-256 of checkpoint.json's meaning, see {@link meaningOf}; likewise. */
+  checkpoint?: string;
+}
+
+export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn'>;
+
+const stampsSchema = z.object({
+  surgery: z.number(),
+  files: z.record(z.string(), fileStampSchema),
+  sources: z.record(z.string(), fileStampSchema),
+  from: z.array(z.string()).min(1).optional(),
+  checkpoint: z.string().optional(),
+}) satisfies z.ZodType<Stamps>;
+
+const count = z.number().int().positive();
+const finite = z.number();
+/** Below the checkpoint's folder. */
+const relativePath = z
+  .string()
+  .refine((file) => !/^$|^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)/i.test(file), 'a path outside');
+const tensor = z.object({ name: z.string(), type: z.enum(['float32', 'int64', 'int32', 'bool', 'uint8']) });
+const borders = { path: relativePath, input: tensor, output: tensor };
+const layer = { heads: count, width: count, scale: finite, halvings: z.number().int().nonnegative() };
+const interfaceSchema = z.object({
+  sample: tensor,
+  timestep: tensor,
+  encoderHiddenStates: tensor,
+  output: tensor,
+  latentChannels: count,
+  contextWidth: count,
+  contextLength: count.optional(),
+  latentSize: z.tuple([count, count]).optional(),
+  middleChannels: count,
+  upBlockChannels: z.array(count),
+  swapLayers: z.array(z.object({ index: z.number().int().nonnegative(), level: z.enum(['high', 'low']), ...layer })),
+  selfProbe: z.object(layer),
+  crossProbe: z.object(layer).optional(),
+}) satisfies z.ZodType<UnetInterface>;
+
+const storedSchema = z.object({
+  format: z.number(),
+  id: z.string(),
+  title: z.string(),
+  licence: z.string().optional(),
+  origin: z.object({ source: z.string(), revision: z.string(), commit: z.string().optional() }).optional(),
+  sha256: z.string(),
+  files: z.array(z.object({ path: relativePath, size: z.number().nonnegative(), sha256: z.string() })),
+  precision: z.enum(['fp32', 'fp16', 'mixed']),
+  parameters: z.record(z.string(), z.object({ half: finite, single: finite })).optional(),
+  pictureSize: count,
+  latentSize: count,
+  fixedSize: z.boolean().optional(),
+  latentChannels: count,
+  vaeScale: count,
+  scalingFactor: finite,
+  scheduler: z.object({
+    trainTimesteps: finite,
+    betaStart: finite,
+    betaEnd: finite,
+    betaSchedule: z.enum(['scaled_linear', 'linear']),
+  }),
+  unet: z.object({ path: relativePath, interface: interfaceSchema }),
+  textEncoder: z.object({ ...borders, contextLength: count }),
+  vaeEncoder: z.object(borders),
+  vaeDecoder: z.object(borders),
+  tokenizer: z.object({ path: relativePath }),
+  promptTemplate: z.string(),
+  domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()) })),
+  defaults: z.record(z.string(), z.unknown()),
+  previewRgb: z.object({ weight: z.array(z.array(finite)), bias: z.array(finite) }).optional(),
+}) satisfies z.ZodType<StoredCheckpoint>;
+
+export interface Stored {
+  checkpoint: StoredCheckpoint;
+  stamps: Stamps;
+}
+
+/** What a checkpoint.json means: a changed number in it would change pictures, so the stamps are bound to it. */
+export const meaningOf = (checkpoint: StoredCheckpoint): string =>
+  createHash('sha256')
+    .update(JSON.stringify(storedSchema.parse(checkpoint)))
+    .digest('hex');
+
+/** A prepared folder's two files; each undefined when it is missing or not as Weft wrote it. */
+export function readStored(folder: string): { checkpoint?: StoredCheckpoint; stamps?: Stamps } {
+  const checkpoint = readOwnJson(path.join(folder, CHECKPOINT_FILE), storedSchema);
+  const stamps = readOwnJson(path.join(folder, STAMPS_FILE), stampsSchema);
+  const changed = stamps?.checkpoint !== undefined && checkpoint && stamps.checkpoint !== meaningOf(checkpoint);
+  return { ...(checkpoint && !changed && { checkpoint }), ...(stamps && { stamps }) };
+}
+
+/** The stamps last: a folder without them is not ready. */
+export async function writeStored(folder: string, { checkpoint, stamps }: Stored): Promise<void> {
+  await writeWhole(path.join(folder, CHECKPOINT_FILE), JSON.stringify(checkpoint, undefined, 2) + '\n', {
+    durable: true,
+  });
+  await writeStamps(folder, { ...stamps, checkpoint: meaningOf(checkpoint) });
+}
+
+export const writeStamps = (folder: string, stamps: Stamps): Promise<void> =>
+  writeWhole(path.join(folder, STAMPS_FILE), JSON.stringify(stamps, undefined, 1), { durable: true });
+
+/**
+ * Digests a file of a prepared checkpoint; returns the stamp that it had before, so that what is written meanwhile shows next time.
+ * @throws WeftError `checkpoint` naming the file when it is missing or another one.
+ */
+export async function requireDigest(id: string, file: string, relative: string, expected: string): Promise<FileStamp> {
+  let stamp: FileStamp;
+  let found: string;
+  try {
+    stamp = await stampOf(file, expected);
+    found = await sha256Of(file);
+  } catch {
+    throw new WeftError('checkpoint', `${relative} of the checkpoint "${id}" is missing: import the checkpoint again.`);
+  }
+  if (found !== expected)
+    throw new WeftError(
+      'checkpoint',
+      `${relative} of the checkpoint "${id}" is damaged: its SHA-256 is ${found} instead of ${expected}. Import the checkpoint again.`,
+    );
+  return stamp;
+}
+
+/**
+ * Called before files below a part of a prepared folder (`unet`, `tokenizer`) are opened in the middle of a run: they must still be the
+ * ones that the run began with. Other processes may remove a checkpoint, or put another one in its place, at any time.
+ * @throws WeftError `checkpoint`
+ */
+export async function requirePart({ id, folder, files }: PreparedCheckpoint, part: string): Promise<void> {
+  const { stamps } = readStored(folder);
+  for (const { path: relative, sha256 } of files) {
+    if (!relative.startsWith(`${part}/`)) continue;
+    const stamp = stamps?.files[relative];
+    const file = path.join(folder, relative);
+    if (stamp?.sha256 === sha256 && (await stampHolds(file, stamp))) continue;
+    if (!fs.existsSync(file))
+      throw new WeftError(
+        'checkpoint',
+        `The checkpoint "${id}" was removed while this run used it: ${relative} is gone. Add it again and run again.`,
+      );
+    if (stamp !== undefined && stamp.sha256 !== sha256)
+      throw new WeftError(
+        'checkpoint',
+        `The checkpoint "${id}" was replaced by another one while this run used it. Run again to use the new one.`,
+      );
+    await requireDigest(id, file, relative, sha256);
+  }
+}
