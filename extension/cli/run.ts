@@ -45,6 +45,7 @@ export async function run(graph: string, flags: RunFlags): Promise<void> {
       set,
       roots: [],
       allowOutside: flags.allowOutside ?? false,
+      outDirNamed: flags.out !== undefined,
       outDir: path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out')),
       provider: flags.provider,
       useCache: flags.cache,

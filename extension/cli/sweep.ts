@@ -55,6 +55,7 @@ export async function sweep(graph: string, flags: SweepFlags): Promise<void> {
         set: flags.set.map(parseOverride),
         allowOutside: flags.allowOutside ?? false,
         outDir,
+        outDirNamed: flags.out !== undefined,
         provider: flags.provider,
         useCache: flags.cache,
       },

@@ -4,6 +4,8 @@
  */
 import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { pathFault, pickedPathFault } from '../graph';
+import { isInside, TrustedFolders } from '../node/trustedFolders';
 import { WeftError } from '../protocol/errors';
 
 export interface InputTrust {
@@ -17,111 +19,137 @@ export interface InputTrust {
   allowOutside?: boolean;
 }
 
-/** Names that Windows takes for devices, with any extension. Refused everywhere: graphs travel. */
-const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?$/i;
+/** What a graph's paths are checked against: made once for a graph, whose paths can be many. */
+export class Inputs {
+  private readonly folders: TrustedFolders;
+  private readonly picked: ReadonlySet<string>;
 
-/**
- * Why a path of a graph can't be used on any machine, as the end of a sentence; undefined when its form is fine.
- * Says nothing of whether it stays inside.
- */
-export function malformedPath(text: string): string | undefined {
-  if (text.trim() === '') return 'is empty';
-  if (text.includes('\0')) return 'contains a NUL character';
-  if (/^[\\/]{2}/.test(text)) return 'is a network or device path';
-  if (/^[\\/]/.test(text)) return 'is an absolute path';
-  if (/^[a-z]:/i.test(text)) return 'starts with a drive letter';
-  if (/^[a-z][a-z0-9+.-]*:/i.test(text)) return 'is a URL';
-  if (text.includes('\\')) return 'contains a backslash; paths in a graph use forward slashes';
-  // Windows drops trailing dots and spaces and reads what follows a colon as a stream of the file.
-  const device = text.split('/').find((segment) => DEVICE_NAME.test(segment.replace(/[. ]+$/, '').split(':')[0]!));
-  if (device) return `contains the device name ${device}`;
-  if (text.includes(':') && process.platform === 'win32') return 'contains a colon';
-  return undefined;
-}
+  constructor(private readonly trust: InputTrust) {
+    this.folders = new TrustedFolders(trust.graphFolder, trust.roots);
+    this.picked = new Set((trust.picked ?? []).map((file) => path.resolve(file)));
+  }
 
-/** Whether `target` is `folder` or lies below it; both absolute. */
-export function isInside(folder: string, target: string): boolean {
-  const relative = path.relative(folder, target);
-  return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
-}
-
-/**
- * The real, absolute path of something a graph reads. Throws a graph error when the path is malformed, leaves what is
- * trusted (by `..` or by a symbolic link), or names nothing. Outside paths are refused before the disk is asked, so
- * that a graph can't find out what exists there.
- */
-export async function resolveInput(relativePath: string, trust: InputTrust): Promise<string> {
-  const picked = trust.picked ?? [];
-  // An absolute path can only come from the user's own pick (on Windows, of another drive).
-  const byHand = path.isAbsolute(relativePath) && picked.includes(relativePath);
-  const malformed = byHand ? undefined : malformedPath(relativePath);
-  if (malformed) {
-    throw new WeftError(
-      'graph',
-      `The path ${quote(relativePath)} ${malformed}. Give a path relative to the graph file.`,
+  /** Whether the user picked this very file. */
+  isPicked(relativePath: string): boolean {
+    return (
+      this.picked.size > 0 && this.folders.candidates(relativePath).some((candidate) => this.picked.has(candidate))
     );
   }
-  const folders = [trust.graphFolder, ...(trust.roots ?? [])];
-  const realFolders = (await Promise.all(folders.map(realOrNothing))).filter((folder) => folder !== undefined);
-  const lexical = path.resolve(trust.graphFolder, relativePath);
-  const realGraphFolder = realFolders[0];
-  const candidates = [lexical, ...(realGraphFolder ? [path.resolve(realGraphFolder, relativePath)] : [])];
-  const everywhere = [...folders, ...realFolders];
-  const chosen = byHand || trust.allowOutside || picked.some((file) => candidates.includes(path.resolve(file)));
-  if (!chosen && !candidates.some((candidate) => everywhere.some((folder) => isInside(folder, candidate)))) {
-    throw outside(relativePath, 'leaves the folder of the graph and the workspace');
+
+  /** Whether a file is missing, as far as a graph may know: of what lies outside nothing is said, and nothing is asked of the disk. */
+  isMissing(relativePath: string): boolean {
+    if (this.isPicked(relativePath)) return false;
+    return pathFault(relativePath, 'read') === undefined && this.folders.find(relativePath).state === 'missing';
   }
-  let real: string;
-  try {
-    real = await realpath(lexical);
-  } catch (error) {
-    throw unreachable(relativePath, error);
+
+  /**
+   * The real, absolute path of something a graph reads. Throws a graph error when the path is malformed, leaves what is
+   * trusted (by `..` or by a symbolic link), or names nothing. What is outside is refused before the disk is asked, so
+   * that a graph can't find out what exists there.
+   */
+  async resolve(relativePath: string): Promise<string> {
+    const picked = this.isPicked(relativePath);
+    const fault = picked ? pickedPathFault(relativePath) : pathFault(relativePath, 'read');
+    if (fault) {
+      throw new WeftError(
+        'graph',
+        `The path ${quote(relativePath)} ${fault.is}. Give a path relative to the graph file.`,
+      );
+    }
+    if (picked || this.trust.allowOutside) {
+      return realpath(path.resolve(this.trust.graphFolder, relativePath)).catch((error: unknown) => {
+        throw unreachable(relativePath, (error as NodeJS.ErrnoException).code ?? String(error));
+      });
+    }
+    const found = this.folders.find(relativePath);
+    switch (found.state) {
+      case 'there':
+        return found.real;
+      case 'missing':
+        throw unreachable(relativePath, 'ENOENT');
+      case 'link-loop':
+        throw unreachable(relativePath, 'ELOOP');
+      case 'denied':
+        throw unreachable(relativePath, found.reason);
+      case 'outside':
+        throw outside(relativePath, 'leaves the folder of the graph and the workspace');
+      case 'link-outside':
+        throw outside(relativePath, 'follows a symbolic link out of the folder of the graph and the workspace');
+    }
   }
-  if (chosen || realFolders.some((folder) => isInside(folder, real))) return real;
-  throw outside(relativePath, 'follows a symbolic link out of the folder of the graph and the workspace');
+}
+
+/** {@link Inputs.resolve} of one path. */
+export const resolveInput = (relativePath: string, trust: InputTrust): Promise<string> =>
+  new Inputs(trust).resolve(relativePath);
+
+export interface OutputTrust {
+  /** Absolute folder that results go to; it and folders in between need not exist. */
+  outDir: string;
+  /** The user named that folder: it may be anywhere. */
+  outDirNamed?: boolean;
+  /** Where the output folder lies unless the user named another: a link there may come from a stranger. */
+  graphFolder?: string;
+  roots?: readonly string[];
+  /** Absolute paths that the user picked by hand: names that don't travel to every machine are fine there. */
+  picked?: readonly string[];
 }
 
 /**
- * The absolute path that a graph may write, below `outDir` (absolute; it and folders in between need not exist).
- * Throws a graph error when the path is malformed, has a `..`, names a folder, or passes a symbolic link that leaves
- * `outDir`.
+ * The real path of the output folder. Throws a graph error when it lies in the folder of the graph or the workspace and a symbolic link
+ * leads out of them: whoever made the folder could have any file replaced.
  */
-export async function resolveOutput(relativePath: string, outDir: string): Promise<string> {
+export async function resolveOutputFolder(trust: OutputTrust): Promise<string> {
+  const { outDir, graphFolder } = trust;
+  const lexical = path.resolve(outDir);
+  if (trust.outDirNamed !== true && graphFolder !== undefined) {
+    // A workspace may hold others' folders beside the graph's: a link there does not lead to them.
+    const beside = new TrustedFolders(graphFolder);
+    const direct = beside.find(lexical);
+    const found = direct.state === 'outside' ? new TrustedFolders(graphFolder, trust.roots).find(lexical) : direct;
+    if (found.state === 'there' || found.state === 'missing') return found.real;
+    if (found.state === 'link-outside' || found.state === 'link-loop')
+      throw new WeftError(
+        'graph',
+        `The output folder ${outDir} ${found.state === 'link-loop' ? 'is a symbolic link that points at itself' : 'passes a symbolic link out of the folder that it lies in'}. Remove the link, or name the output folder yourself.`,
+      );
+  }
+  return realpath(lexical).catch(() => lexical);
+}
+
+/**
+ * The absolute path that a graph may write, below the output folder. Throws a graph error when the path is malformed, has a `..`,
+ * names a folder, or passes a symbolic link that leaves the output folder.
+ */
+export async function resolveOutput(relativePath: string, where: string | OutputTrust): Promise<string> {
+  const trust = typeof where === 'string' ? { outDir: where } : where;
   const refuse = (reason: string) =>
     new WeftError(
       'graph',
       `The output path ${quote(relativePath)} ${reason}. Give a file name, or folders and a name, below the output folder.`,
     );
-  const malformed = malformedPath(relativePath);
-  if (malformed) throw refuse(malformed);
-  const segments = relativePath.split('/').filter((segment) => segment !== '' && segment !== '.');
-  if (segments.includes('..')) throw refuse('contains ".."');
-  if (segments.length === 0 || /\/\.?$/.test(relativePath)) throw refuse('names a folder');
-  const root = (await realOrNothing(outDir)) ?? path.resolve(outDir);
-  let current = root;
-  for (const segment of segments) {
-    current = path.join(current, segment);
-    let stat;
-    try {
-      stat = await lstat(current);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') break; // nothing below it exists either
-      throw refuse(`can't be written below ${outDir} (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
-    }
-    if (!stat.isSymbolicLink()) continue;
-    const real = await realOrNothing(current);
-    // A dangling link would be followed by whoever writes, to wherever it points.
-    if (real === undefined || !isInside(root, real)) throw refuse('passes a symbolic link out of the output folder');
+  const picked = (trust.picked ?? []).includes(path.resolve(trust.outDir, relativePath));
+  const fault = picked ? pickedPathFault(relativePath) : pathFault(relativePath, 'write', process.platform === 'win32');
+  if (fault) throw refuse(fault.is);
+  const root = await resolveOutputFolder(trust);
+  const target = path.resolve(root, relativePath);
+  if (target === root || !isInside(root, target)) throw refuse('names no file below the output folder');
+  const { state } = new TrustedFolders(root).find(relativePath);
+  if (state === 'outside' || state === 'link-outside') {
+    // An output folder that is not there yet holds no links.
+    if (await exists(root)) throw refuse('passes a symbolic link out of the output folder');
   }
-  const target = path.join(root, ...segments);
+  if (state === 'link-loop') throw refuse('is a symbolic link that points at itself');
   const existing = await lstat(target).catch(() => undefined);
   if (existing?.isDirectory()) throw refuse('names a folder that exists');
   return target;
 }
 
-async function realOrNothing(folder: string): Promise<string | undefined> {
-  return realpath(folder).catch(() => undefined);
-}
+const exists = (file: string): Promise<boolean> =>
+  lstat(file).then(
+    () => true,
+    () => false,
+  );
 
 function outside(relativePath: string, what: string): WeftError {
   return new WeftError(
@@ -130,14 +158,13 @@ function outside(relativePath: string, what: string): WeftError {
   );
 }
 
-function unreachable(relativePath: string, error: unknown): WeftError {
-  const code = (error as NodeJS.ErrnoException).code;
+function unreachable(relativePath: string, code: string): WeftError {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new WeftError('graph', `${quote(relativePath)} does not exist. Paths are relative to the graph file.`);
   }
   if (code === 'ELOOP')
     return new WeftError('graph', `${quote(relativePath)} is a symbolic link that points at itself.`);
-  return new WeftError('graph', `${quote(relativePath)} can't be read (${code ?? String(error)}).`);
+  return new WeftError('graph', `${quote(relativePath)} can't be read (${code}).`);
 }
 
 /** As in JSON, so that control characters of a hostile path don't reach a terminal. */

@@ -1,7 +1,8 @@
 /** Effective parameters: what was written, over the checkpoint's defaults, over the catalogue's. */
 import { type NodeType, specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
-import { checkPath } from './paths';
+import { checkPath, pickedPathFault } from './paths';
+import { type GraphDocument } from './schema';
 
 /** The parameter of this name, undefined when the type has none. */
 export function paramOf(spec: NodeSpec | undefined, name: string): ParamSpec | undefined {
@@ -45,6 +46,18 @@ export function defaultOf(type: string, name: string, params: ParamValues = {}, 
   return effectiveParams(type, others, overrides)[name];
 }
 
+/** The paths of all files that a graph names for reading, as they are written in it. */
+export function pathsRead(graph: GraphDocument | undefined): string[] {
+  const paths = new Set<string>();
+  for (const node of Object.values(graph?.nodes ?? {})) {
+    for (const [name, value] of Object.entries(node.params ?? {})) {
+      const param = paramOf(specOf(node.type), name);
+      if (param?.kind === 'path' && param.access === 'read' && typeof value === 'string') paths.add(value);
+    }
+  }
+  return [...paths];
+}
+
 /** Whether two parameter values are the same. */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
@@ -52,8 +65,15 @@ export function sameValue(a: unknown, b: unknown): boolean {
   return false;
 }
 
-/** Why a value can't be this parameter's, as a sentence that begins with the parameter's name; undefined if it can. */
-export function checkValue(param: ParamSpec, value: unknown): string | undefined {
+/**
+ * Why a value can't be this parameter's, as a sentence that begins with the parameter's name; undefined if it can.
+ * @param isPicked whether the user picked that very file by hand: its name may then be one that does not travel to other machines
+ */
+export function checkValue(
+  param: ParamSpec,
+  value: unknown,
+  isPicked?: (path: string, access: 'read' | 'write') => boolean,
+): string | undefined {
   const { name } = param;
   switch (param.kind) {
     case 'number':
@@ -86,7 +106,7 @@ export function checkValue(param: ParamSpec, value: unknown): string | undefined
     }
     case 'path': {
       if (typeof value !== 'string') return `${name} must be text, not ${show(value)}.`;
-      const reason = checkPath(value, param.access);
+      const reason = isPicked?.(value, param.access) ? pickedPathFault(value)?.must : checkPath(value, param.access);
       if (reason !== undefined) return `${name} ${reason}`;
       const extension = /\.([^./]+)$/.exec(value)?.[1]?.toLowerCase() ?? '';
       if (param.access === 'write' && !param.filter.extensions.includes(extension)) {

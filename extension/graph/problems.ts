@@ -28,6 +28,7 @@ export type ProblemCode =
   | 'twice-on-wire'
   | 'noun-not-in-prompt'
   | 'same-output'
+  | 'wrong-format'
   | 'missing-file'
   | 'unknown-checkpoint'
   | 'unknown-domain'

@@ -6,17 +6,20 @@ import {
   nearest,
   nodeOf,
   orderOf,
+  outputType,
   resolvedAt,
   resolveSource,
   sourcesAt,
 } from './analyse';
 import { type NodeType, nodeTypes, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
+import { saveFormats } from './catalogue/save';
 import { type PairsWith, type ParamValues } from './catalogue/types';
 import { mismatch } from './connect';
 import { cannotMute } from './edit';
 import { type JsonNode, nodeAt } from './json';
 import { checkValue, effectiveParams, paramOf } from './params';
+import { sameFileKey } from './paths';
 import { keyAt, parseGraph } from './parse';
 import { type SizeFacts, sizeProblem } from './pictureSize';
 import { twiceOnWire, type Plan } from './plan';
@@ -40,6 +43,8 @@ export interface CheckpointFacts {
 export interface GraphFacts {
   /** Whether a file is there, by its path relative to the graph file. */
   fileExists?: (path: string) => boolean;
+  /** Whether the user picked a file by hand, by its path relative to the graph file (`read`) or to the output folder (`write`). */
+  isPicked?: (path: string, access: 'read' | 'write') => boolean;
   checkpoints?: readonly CheckpointFacts[];
 }
 
@@ -250,7 +255,7 @@ class Validator {
         );
         continue;
       }
-      const reason = checkValue(param, value);
+      const reason = checkValue(param, value, this.facts.isPicked);
       if (reason !== undefined) this.report('bad-value', reason, { node: id, param: name }, this.paramNode(id, name));
       else if (param.kind === 'path' && param.access === 'read') this.file(id, name, value as string);
     }
@@ -307,6 +312,9 @@ class Validator {
         break;
       case 'sweep':
         this.sweep(id, node);
+        break;
+      case 'save':
+        this.save(id, node);
         break;
     }
     const spec = specOf(node.type);
@@ -520,23 +528,41 @@ class Validator {
     }
   }
 
+  /** The format that a file's ending names, against what is to be saved. */
+  private save(id: string, node: GraphNode): void {
+    const source = resolvedAt(this.document, node, 'image')[0];
+    const type = source && outputType(this.document, source);
+    const { path } = this.effective(id, node);
+    if (isMuted(node) || typeof path !== 'string' || (type !== 'image' && type !== 'timeline')) return;
+    const ending = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
+    const fits = saveFormats[type];
+    const known = Object.values(saveFormats).flat();
+    // Other endings are no value of the parameter.
+    if (!known.includes(ending) || fits.includes(ending)) return;
+    const what = type === 'image' ? 'a picture' : 'a timeline';
+    const message = `${id} saves ${what}, which can't be written as .${ending}. Let the path end in ${listed(
+      fits.map((each) => `.${each}`),
+      'or',
+    )}.`;
+    this.report('wrong-format', message, { node: id, param: 'path' }, this.paramNode(id, 'path'));
+  }
+
   /** Two nodes that write the same file. */
   private outputs(): void {
-    const writers = new Map<string, string>();
+    const writers = new Map<string, { id: string; path: string }>();
     for (const [id, node] of Object.entries(this.document.nodes)) {
       if (node.type !== 'save' || isMuted(node)) continue;
       const { path } = this.effective(id, node);
       if (typeof path !== 'string') continue;
-      // Case, because on many machines it is the same file.
-      const file = path
-        .split('/')
-        .filter((part) => part !== '.' && part !== '')
-        .join('/')
-        .toLowerCase();
+      const file = sameFileKey(path);
       const other = writers.get(file);
-      if (other === undefined) writers.set(file, id);
+      if (other === undefined) writers.set(file, { id, path });
       else {
-        const message = `${other} and ${id} both write "${path}". Give one of them another name.`;
+        const both =
+          other.path === path
+            ? `${other.id} and ${id} both write "${path}".`
+            : `${other.id} writes "${other.path}" and ${id} writes "${path}", which on many machines are the same file.`;
+        const message = `${both} Give one of them another name.`;
         this.report('same-output', message, { node: id, param: 'path' }, this.paramNode(id, 'path'));
       }
     }

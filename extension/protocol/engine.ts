@@ -20,11 +20,22 @@ export const runOptionsSchema = z.object({
   graphPath: z.string(),
   /** Folders, besides the graph's own, that pictures may be read from. */
   roots: z.array(z.string()).default([]),
-  /** Absolute paths outside the roots that the user picked by hand. */
+  /** Absolute paths that the user picked by hand: readable outside the roots, and under names that not every machine takes. */
   picked: z.array(z.string()).default([]),
   allowOutside: z.boolean().default(false),
   /** Absolute path of the output folder; `save` writes below it. */
   outDir: z.string(),
+  /** The user named the output folder, so it may be anywhere; else a link out of the graph's folder and the roots is not followed. */
+  outDirNamed: z.boolean().default(false),
+  /**
+   * Outputs whose names begin with this default name get a number after it where another run has written a file of that name. The result
+   * lists the files that were really written.
+   */
+  freeStem: z.string().optional(),
+  /** Absolute paths of files, besides those that the graph names, that nothing may be written over. */
+  reads: z.array(z.string()).default([]),
+  /** Absolute paths of files that the caller writes when the run is done: checked with the outputs before it begins. */
+  writes: z.array(z.string()).default([]),
   /** Run only what this node needs, and the node. */
   target: z.string().optional(),
   /** Parameter overrides, `[node, parameter, value]`. */

@@ -2,7 +2,6 @@ import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { encodePicture } from '../image/encode';
 import { animate, strip } from '../image/timeline';
-import { resolveOutput } from '../paths';
 import { type Executor, type RunContext } from '../run/context';
 import { requiredInput } from '../run/inputs';
 import { pictureOf } from '../run/pictures';
@@ -13,8 +12,7 @@ import { type ImageValue, type TimelineValue } from '../run/values';
 export const save: Executor = async (execution) => {
   const { node, context } = execution;
   const value = requiredInput(execution, 'image', 'image', 'timeline');
-  const relative = String(node.params['path']);
-  const target = await resolveOutput(relative, context.options.outDir);
+  const target = context.outputOf(node.id);
   const extension = path.extname(target).toLowerCase();
   const bytes =
     value.kind === 'image'
@@ -38,5 +36,7 @@ async function timelineBytes(timeline: TimelineValue, extension: string, context
     frames.push(await drawFrame(checkpoint, frame, 'x0', longerSide(checkpoint.size), context.store));
   }
   if (frames.length === 0) throw new WeftError('graph', 'The timeline is empty: nothing was denoised.');
-  return extension === '.png' ? strip(frames) : animate(frames, extension === '.gif' ? 'gif' : 'webp');
+  if (extension === '.png') return strip(frames);
+  if (extension === '.gif' || extension === '.webp') return animate(frames, extension === '.gif' ? 'gif' : 'webp');
+  throw new WeftError('graph', `A timeline can't be saved as "${extension}". Let the path end in .webp, .gif or .png.`);
 }

@@ -4,17 +4,18 @@ import { WeftError } from '../../protocol/errors';
 import { encodePng } from '../image/png';
 import { type Executor } from '../run/context';
 import { metricLines } from '../run/metrics';
+import { inputTrust } from '../run/planOutputs';
 import { pictureOf } from '../run/pictures';
 import { asGraphError, planSweep } from '../sweep/planSweep';
 import { drawSheet, type SheetCell } from '../sweep/sheet';
 
 /** Runs what feeds the sweep once for each cell. What cells share is in the store after the first of them. */
 export const sweep: Executor = async ({ node, context }) => {
-  const { options, graphText, graphFolder, signal } = context;
-  const { runId, roots, picked, allowOutside } = options;
+  const { options, graphText, signal } = context;
+  const { runId } = options;
   const document = parseGraph(graphText).document!;
   const definition = await asGraphError(() => sweepOf(document, node.id));
-  const plan = await planSweep(graphText, document, definition, { graphFolder, roots, picked, allowOutside });
+  const plan = await planSweep(graphText, document, definition, inputTrust(options));
   const { columns, rows, cells } = plan;
   context.emit({ event: 'sweep', runId, node: node.id, columns, rows });
   const shown: SheetCell[] = cells.map(({ row, column }) => ({ row, column }));

@@ -39,7 +39,6 @@ export interface OutputFile {
 /** What executors may use of the run they are part of. */
 export interface RunContext {
   readonly options: RunOptions;
-  readonly graphFolder: string;
   /** Canonical text of the graph as it runs, with its overrides. */
   readonly graphText: string;
   readonly store: ContentStore;
@@ -66,6 +65,8 @@ export interface RunContext {
   warn(node: string, message: string): void;
   /** Why a better provider is not used, as sentences. */
   readonly leftOut?: string;
+  /** Where a save node writes: absolute, and checked before the run began. */
+  outputOf(node: string): string;
   addOutput(file: OutputFile): void;
   /** What is known of the run when a picture is written: no timings. */
   provenance(): Record<string, unknown>;

@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import { WeftError } from '../../protocol/errors';
 import { resolveInput } from '../paths';
 import { type Execution } from './context';
+import { inputTrust } from './planOutputs';
 
 /**
  * The file that a node's parameter names, and its bytes.
@@ -11,13 +12,7 @@ export async function readInput(
   { node, context }: Execution,
   param = 'path',
 ): Promise<{ file: string; bytes: Buffer }> {
-  const { roots, picked, allowOutside } = context.options;
-  const file = await resolveInput(String(node.params[param]), {
-    graphFolder: context.graphFolder,
-    roots,
-    picked,
-    allowOutside,
-  });
+  const file = await resolveInput(String(node.params[param]), inputTrust(context.options));
   const bytes = await fs.readFile(file).catch((error: Error) => {
     throw new WeftError('graph', `${file} can't be read: ${error.message}.`);
   });

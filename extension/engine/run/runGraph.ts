@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import {
   blockingProblems,
@@ -31,15 +30,17 @@ import { type Demand, noDemand, Trajectory } from '../diffusion/trajectory';
 import { executors } from '../executors';
 import { type Inspection } from '../inspect/inspection';
 import { animate, strip } from '../image/timeline';
+import { Inputs } from '../paths';
 import { checkpointDefaults } from './checkpointDefaults';
 import { type Ingredients, type OutputFile, type RunContext } from './context';
 import { createInversion } from './createInversion';
 import { planDemands } from './demands';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type Metrics } from './metrics';
-import { writeWhole } from './outputs';
+import { writeOutputs, writeWhole } from './outputs';
 import { applyOverrides } from './overrides';
 import { peakRssBytes } from './peakRss';
+import { inputTrust, placeOutputs, type PlannedOutputs, planOutputs } from './planOutputs';
 import { drawFrame, PreviewSink } from './previews';
 import { type ImageValue, type InversionValue, type TimelineValue, type Value } from './values';
 
@@ -83,7 +84,6 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const { store, signal, emit } = services;
   const { runId } = options;
   const { provider } = services;
-  const graphFolder = path.dirname(options.graphPath);
   const { document, text } = prepare(options, await services.checkpoints());
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
@@ -102,7 +102,6 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   };
   const plan = await planWithDefaults(document, options.target, openCheckpoint);
   const nodes = inWorkingOrder(plan);
-  refuseSameOutput(nodes);
 
   const values = new Map<string, Record<string, Value>>();
   const timings: RunReport['nodes'] = {};
@@ -126,10 +125,10 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     }
   };
   let firstCell: RunReport | undefined;
+  let planned: PlannedOutputs;
 
   const context: RunContext = {
     options,
-    graphFolder,
     graphText: text,
     store,
     signal,
@@ -195,6 +194,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       warnings.push({ node, message });
       emit({ event: 'warning', runId, node, message });
     },
+    outputOf: (node) => planned.saves.get(node)!,
     addOutput: (file) => outputs.push(file),
     provenance: () => ({
       weft: services.version,
@@ -208,6 +208,18 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   emit({ event: 'run.started', runId, nodes: nodes.map(({ id }) => id) });
   for (const { id } of nodes) emit({ event: 'node', runId, node: id, state: 'waiting' });
   for (const id of plan.muted) emit({ event: 'node', runId, node: id, state: 'muted' });
+
+  const failed = (error: unknown, node: string): WeftError => {
+    const failure = asFailure(error, node);
+    if (failure.kind !== 'interrupted' && failure.node !== undefined)
+      emit({ event: 'node', runId, node: failure.node, state: 'failed', message: failure.message });
+    return failure;
+  };
+  try {
+    planned = await planOutputs(document, nodes, options);
+  } catch (error) {
+    throw error instanceof WeftError && error.node !== undefined ? failed(error, error.node) : error;
+  }
 
   let invertsPrepared = false;
   for (const node of nodes) {
@@ -237,17 +249,14 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       timings[node.id] = { seconds: seconds(performance.now() - begin), cached, ...(metrics && { metrics }) };
       emit({ event: 'node', runId, node: node.id, state: cached ? 'cached' : 'done' });
     } catch (error) {
-      const failure = asFailure(error, node.id);
-      if (failure.kind !== 'interrupted') {
-        emit({ event: 'node', runId, node: failure.node ?? node.id, state: 'failed', message: failure.message });
-      }
-      throw failure;
+      throw failed(error, node.id);
     }
   }
 
-  if (options.timeline) outputs.push(...(await timelineFiles(nodes, values, options.outDir, store)));
+  outputs.push(...(await timelineFiles(planned, values, store)));
   signal.throwIfAborted();
-  for (const file of outputs) await writeWhole(file.path, file.bytes, file.node);
+  await placeOutputs(nodes, options);
+  const { paths: files, named } = await writeOutputs(outputs, options.freeStem);
   await store.flush();
 
   const checkpoint = [...inversions.values()][0]?.checkpoint ?? (await firstOf(opened));
@@ -267,11 +276,11 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     nodes: timings,
     seconds: seconds(performance.now() - started),
     peakRssBytes: peakRssBytes(),
-    outputs: outputs.map((file) => path.relative(options.outDir, file.path).split(path.sep).join('/')),
+    outputs: files.map((file) => path.relative(planned.folder, file).split(path.sep).join('/')),
   };
-  const result: RunResult = { report, files: outputs.map((file) => file.path), warnings };
-  if (options.reportName) {
-    result.reportPath = path.join(options.outDir, options.reportName);
+  const result: RunResult = { report, files, warnings };
+  if (planned.report !== undefined) {
+    result.reportPath = named(planned.report);
     await writeWhole(result.reportPath, `${JSON.stringify(report, null, 2)}\n`);
   }
   return { result, values, previews, provenance: context.provenance() };
@@ -321,10 +330,14 @@ const firstOf = async <T>(opened: Map<string, Promise<T>>): Promise<T | undefine
 
 /** The graph as it will run: parsed, overridden, validated, in canonical text. */
 function prepare(options: RunOptions, checkpoints: CheckpointInfo[]): { document: GraphDocument; text: string } {
-  const graphFolder = path.dirname(options.graphPath);
   const text = applyOverrides(options.graphText, options.set);
-  const fileExists = (relative: string): boolean => fs.existsSync(path.resolve(graphFolder, relative));
-  const problems = validateGraph(text, { fileExists, checkpoints });
+  const inputs = new Inputs(inputTrust(options));
+  const problems = validateGraph(text, {
+    fileExists: (relative) => !inputs.isMissing(relative),
+    isPicked: (relative, access) =>
+      access === 'read' ? inputs.isPicked(relative) : options.picked.includes(path.resolve(options.outDir, relative)),
+    checkpoints,
+  });
   const { document } = parseGraph(text);
   const errors = document ? blocking(problems, document, options.target) : problems;
   const missing = errors.every(({ code }) => code === 'unknown-checkpoint');
@@ -375,22 +388,6 @@ function inWorkingOrder(plan: Plan): PlannedNode[] {
   return [...plan.nodes].sort((a, b) => rank(a) - rank(b));
 }
 
-function refuseSameOutput(nodes: PlannedNode[]): void {
-  const paths = new Map<string, string>();
-  for (const node of nodes) {
-    if (node.type !== 'save') continue;
-    const target = path.posix.normalize(String(node.params['path']));
-    const other = paths.get(target);
-    if (other)
-      throw new WeftError(
-        'graph',
-        `${other} and ${node.id} both write ${target}: give one of them another path.`,
-        node.id,
-      );
-    paths.set(target, node.id);
-  }
-}
-
 function metricsOf(made: Record<string, Value>): Metrics | undefined {
   for (const value of Object.values(made)) if (value.kind === 'image' && value.metrics) return value.metrics;
   return undefined;
@@ -427,22 +424,21 @@ function asFailure(error: unknown, node: string): WeftError {
   return new WeftError('internal', message, node);
 }
 
-/** Each denoise node's timeline as an animated picture and as a strip. */
+/** Each denoise node's timeline as an animated picture and as a strip, where they are wanted. */
 async function timelineFiles(
-  nodes: PlannedNode[],
+  { timelines }: PlannedOutputs,
   values: Map<string, Record<string, Value>>,
-  outDir: string,
   store: ContentStore,
 ): Promise<OutputFile[]> {
   const files: OutputFile[] = [];
-  for (const { id, type } of nodes) {
-    const timeline = values.get(id)?.['timeline'] as TimelineValue | undefined;
-    if (type !== 'denoise' || !timeline || timeline.frames.length === 0) continue;
+  for (const [node, places] of timelines) {
+    const timeline = values.get(node)?.['timeline'] as TimelineValue | undefined;
+    if (!timeline || timeline.frames.length === 0) continue;
     const size = longerSide(timeline.checkpoint.size);
     const frames = [];
     for (const frame of timeline.frames) frames.push(await drawFrame(timeline.checkpoint, frame, 'x0', size, store));
-    files.push({ node: id, path: path.join(outDir, `${id}.timeline.webp`), bytes: await animate(frames, 'webp') });
-    files.push({ node: id, path: path.join(outDir, `${id}.timeline.png`), bytes: await strip(frames) });
+    files.push({ node, path: places.animation, bytes: await animate(frames, 'webp') });
+    files.push({ node, path: places.strip, bytes: await strip(frames) });
   }
   return files;
 }

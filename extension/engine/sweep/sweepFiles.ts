@@ -6,16 +6,17 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { inShardOrder, parseAxis, parseGraph, shardOf, sweepOf, sweptPicture } from '../../graph';
+import { inShardOrder, parseAxis, parseGraph, pathsRead, shardOf, sweepOf, sweptPicture } from '../../graph';
 import { type RunOptions, type SweepResult, type SweepSide, type SweepRequest } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { encodePng } from '../image/png';
 import { loadSharp } from '../image/sharp';
-import { type InputTrust, resolveInput } from '../paths';
+import { type InputTrust, resolveInput, resolveOutput, resolveOutputFolder } from '../paths';
 import { metricLines } from '../run/metrics';
-import { writeWhole } from '../run/outputs';
+import { checkOutputs, writeWhole } from '../run/outputs';
 import { applyOverrides } from '../run/overrides';
 import { pictureOf } from '../run/pictures';
+import { inputTrust, outputTrust } from '../run/planOutputs';
 import { runCell, type RunServices } from '../run/runGraph';
 import { asGraphError, planSweep, type PlannedCell, type SweepDefinition } from './planSweep';
 import { drawSheet, type SheetCell } from './sheet';
@@ -59,10 +60,8 @@ export async function runSweepFiles(
   services: RunServices,
 ): Promise<SweepResult> {
   const { signal } = services;
-  const { outDir } = options;
-  const graphFolder = path.dirname(options.graphPath);
-  const { roots, picked, allowOutside } = options;
-  const trust: InputTrust = { graphFolder, roots, picked, allowOutside };
+  const outDir = await resolveOutputFolder(outputTrust(options));
+  const trust = inputTrust(options);
   const text = applyOverrides(options.graphText, options.set);
   const { document, problems } = parseGraph(text);
   if (!document) {
@@ -99,6 +98,7 @@ export async function runSweepFiles(
   };
   const { shard = { index: 1, count: 1 } } = request;
   const own = shardOf(inShardOrder(document, cells), shard.index, shard.count);
+  await checkSweepOutputs(options, own, cells, trust);
   const unet = { encoder: 0, decoder: 0 };
   let computed = 0;
   const failures: string[] = [];
@@ -135,6 +135,33 @@ export async function runSweepFiles(
   if (failures.length > 0)
     throw new WeftError('graph', `${failures.length} of ${own.length} cells were not made:\n${failures.join('\n')}`);
   return { ...merged, computed, found: own.length - computed, unet };
+}
+
+/** Refuses a folder that can't hold the sweep, or where it would replace a picture that it reads, before the first cell runs. */
+async function checkSweepOutputs(
+  options: RunOptions,
+  own: readonly { name: string }[],
+  cells: readonly PlannedCell[],
+  trust: InputTrust,
+): Promise<void> {
+  const names = own.flatMap(({ name }) => [`cells/${name}.png`, `cells/${name}.json`]);
+  const outputs = await Promise.all(
+    [SHEET, FILE, ...names].map(async (name) => ({
+      path: await resolveOutput(name, outputTrust(options)),
+      writer: 'the sweep',
+    })),
+  );
+  const files = new Set(cells.flatMap(({ graphText }) => pathsRead(parseGraph(graphText).document)));
+  const inputs = await Promise.all(
+    [...files].map((file) =>
+      resolveInput(file, trust).then(
+        (real) => [{ path: real, reader: 'a cell' }],
+        // The cell's own run says what is wrong with it.
+        () => [],
+      ),
+    ),
+  );
+  await checkOutputs(outputs, [{ path: options.graphPath, reader: 'the graph' }, ...inputs.flat()]);
 }
 
 /**

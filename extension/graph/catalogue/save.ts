@@ -1,5 +1,11 @@
 import { type NodeSpec } from './types';
 
+/** Endings of files by what is saved. */
+export const saveFormats: Record<'image' | 'timeline', readonly string[]> = {
+  image: ['png', 'jpg', 'jpeg', 'webp'],
+  timeline: ['webp', 'gif', 'png'],
+};
+
 export const save: NodeSpec = {
   type: 'save',
   title: 'Save',
@@ -21,7 +27,7 @@ export const save: NodeSpec = {
       kind: 'path',
       name: 'path',
       label: 'File',
-      help: 'Where to write it, below the output folder, with forward slashes.',
+      help: 'Where to write it, below the output folder, with forward slashes: a picture as .png, .jpg or .webp, a timeline as .webp, .gif (animated) or .png (a strip).',
       default: 'result.png',
       filter: { label: 'Pictures', extensions: ['png', 'jpg', 'jpeg', 'webp', 'gif'] },
       access: 'write',

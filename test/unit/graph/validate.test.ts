@@ -247,7 +247,7 @@ describe('paths', () => {
 
   it('may climb when read, and not when written', () => {
     expect(params('structure', { path: '../shared/x.png' })).toEqual([]);
-    expect(params('save', { path: 'sub/../x.png' })).toEqual([]);
+    expect(params('save', { path: 'sub/../x.png' })[0]).toContain('must not contain ".."');
     expect(params('save', { path: '../x.png' })[0]).toBe(
       'save.path: path must stay below the output folder; "../x.png" leaves it.',
     );
@@ -269,7 +269,9 @@ describe('paths', () => {
         (nodes) =>
           (nodes['save-2'] = { type: 'save', inputs: { image: 'structure.image' }, params: { path: './Result.png' } }),
       ),
-    ).toEqual(['save-2.path: save and save-2 both write "./Result.png". Give one of them another name.']);
+    ).toEqual([
+      'save-2.path: save writes "result.png" and save-2 writes "./Result.png", which on many machines are the same file. Give one of them another name.',
+    ]);
   });
 });
 

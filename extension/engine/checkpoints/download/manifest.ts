@@ -3,14 +3,14 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { WeftError } from '../../../protocol/errors';
-import { malformedPath } from '../../paths';
+import { pathFault } from '../../../graph';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const elementType = z.enum(['float32', 'float16', 'int64', 'int32', 'unknown']);
 
 /** Why a path of a manifest can't be used, as the end of a sentence. Manifests come from strangers: they stay in their folder. */
 function refusedPath(file: string): string | undefined {
-  const malformed = malformedPath(file);
+  const malformed = pathFault(file, 'write')?.is;
   if (malformed !== undefined) return malformed;
   const segments = file.split('/');
   if (segments.includes('..') || segments.includes('.') || segments.includes(''))

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isInside, malformedPath, resolveInput, resolveOutput } from '../../../../extension/engine/paths';
+import { resolveInput, resolveOutput } from '../../../../extension/engine/paths';
+import { pathFault } from '../../../../extension/graph';
+import { isInside } from '../../../../extension/node/trustedFolders';
 
 let base: string;
 const at = (...parts: string[]) => path.join(base, ...parts);
@@ -66,7 +68,9 @@ describe('a path that a graph reads', () => {
     ['https://example.org/x.png', 'URL'],
     ['images\\a.png', 'backslash'],
     ['..\\..\\secret\\key.png', 'backslash'],
-    ['images/a.png\0.txt', 'NUL'],
+    ['images/a.png\0.txt', 'control character'],
+    ['images/a.png:stream', 'colon'],
+    ['shot 12:30.png', 'colon'],
     ['', 'empty'],
     ['  ', 'empty'],
     ['images/CON', 'device name'],
@@ -114,7 +118,7 @@ describe('a path that a graph reads', () => {
   });
 
   it('never prints control characters or endless names', async () => {
-    await expect(resolveInput('\u001b[2Jx.png', trust())).rejects.toThrow(/"\\u001b\[2Jx.png" does not exist/);
+    await expect(resolveInput('\u001b[2Jx.png', trust())).rejects.toThrow(/"\\u001b\[2Jx.png" contains a control/);
     const error = await resolveInput('/'.concat('a'.repeat(9999)), trust()).catch((caught: Error) => caught);
     expect((error as Error).message.length).toBeLessThan(400);
   });
@@ -143,7 +147,9 @@ describe('a path that a graph writes', () => {
     ['.', 'names a folder'],
     ['', 'empty'],
     ['lpt1.png', 'device name'],
-    ['a\0b.png', 'NUL'],
+    ['a\0b.png', 'control character'],
+    ['a b:c.png', 'colon'],
+    [`${'ä'.repeat(130)}.png`, '264 bytes'],
   ])('is refused when it is %j', async (hostile, reason) => {
     await expect(resolveOutput(hostile, at('out'))).rejects.toMatchObject({
       kind: 'graph',
@@ -162,7 +168,8 @@ describe('the form of a path', () => {
       'a..b.png',
       'common/nullable.png',
     ]) {
-      expect(malformedPath(fine)).toBeUndefined();
+      expect(pathFault(fine, 'read')).toBeUndefined();
+      expect(pathFault(fine, 'write')).toBeUndefined();
     }
   });
 
