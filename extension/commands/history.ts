@@ -1,41 +1,33 @@
 import * as vscode from 'vscode';
 import path from 'node:path';
 import { openGraphText } from '../editor/openGraphText';
-import { WeftError } from '../protocol/errors';
 import { type HistoryEntry } from '../runs/history';
+import { type HistoryStore } from '../runs/historyStore';
 import { ask } from '../runs/window';
 import { type Command } from './command';
 
-const isEntry = (value: unknown): value is HistoryEntry =>
-  typeof value === 'object' && value !== null && 'files' in value && Array.isArray(value.files) && 'graphPath' in value;
-
-function resultOf(entry: HistoryEntry): vscode.Uri {
-  const [file] = entry.files;
-  if (file === undefined) throw new WeftError('internal', 'That run wrote no picture.');
-  return vscode.Uri.file(file);
+/** The run that is meant, as the history knows it: what comes with a command may be anything. */
+function entryOf(history: HistoryStore, value: unknown): HistoryEntry | undefined {
+  const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
+  return history.list().find((entry) => entry.id === id);
 }
 
-async function requireFile(file: vscode.Uri): Promise<vscode.Uri> {
-  await vscode.workspace.fs.stat(file).then(undefined, () => {
-    throw new WeftError(
-      'internal',
-      `${path.basename(file.fsPath)} is no longer there. Restore the graph and run it to make it again.`,
-    );
-  });
-  return file;
-}
+const indexOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null && 'index' in value && typeof value.index === 'number' ? value.index : 0;
 
 export const historyCommands: readonly Command[] = [
   {
     id: 'weft.history.open',
-    async run(_services, entry) {
-      if (isEntry(entry)) await vscode.commands.executeCommand('vscode.open', await requireFile(resultOf(entry)));
+    async run({ history }, item) {
+      const entry = entryOf(history, item);
+      if (entry) await vscode.commands.executeCommand('vscode.open', await history.image(entry, indexOf(item)));
     },
   },
   {
     id: 'weft.history.restore',
-    async run({ history }, entry) {
-      if (!isEntry(entry)) return;
+    async run({ history }, item) {
+      const entry = entryOf(history, item);
+      if (!entry) return;
       const stem = path.basename(entry.graphPath).replace(/\.weft\.json$/, '');
       await openGraphText(
         await history.graph(entry),
@@ -46,17 +38,19 @@ export const historyCommands: readonly Command[] = [
   },
   {
     id: 'weft.history.reveal',
-    async run(_services, entry) {
-      if (!isEntry(entry)) return;
-      const file = await requireFile(resultOf(entry));
+    async run({ history }, item) {
+      const entry = entryOf(history, item);
+      if (!entry) return;
+      const file = await history.image(entry);
       const inside = vscode.workspace.getWorkspaceFolder(file) !== undefined;
       await vscode.commands.executeCommand(inside ? 'revealInExplorer' : 'revealFileInOS', file);
     },
   },
   {
     id: 'weft.history.delete',
-    async run({ history }, entry) {
-      if (isEntry(entry)) await history.remove(entry);
+    async run({ history }, item) {
+      const entry = entryOf(history, item);
+      if (entry) await history.remove(entry);
     },
   },
   {
@@ -64,7 +58,10 @@ export const historyCommands: readonly Command[] = [
     async run({ history }) {
       const clear = 'Clear History';
       const answer = await ask.warning(
-        { message: 'Forget all past runs? The pictures they wrote stay where they are.' },
+        {
+          message:
+            'Forget all past runs, and the copies of their images? The files that they wrote stay where they are.',
+        },
         clear,
       );
       if (answer === clear) await history.clear();

@@ -1,9 +1,11 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { isPictureUri, pathInGraph } from '../editor/graphFiles';
 import { openGraphText } from '../editor/openGraphText';
 import { type Services } from '../editor/services';
 import { standardGraph, writeGraph } from '../graph';
+import { freeName, joinedName, portableName } from '../node/fileNames';
 import { type CheckpointInfo } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { providerName } from '../protocol/providers';
@@ -17,6 +19,9 @@ import { selectedUris } from './arguments';
 import { type Command } from './command';
 import { pickPicture, whichIsStructure } from './pickPicture';
 import { guessDomain } from './guessDomain';
+
+/** Results of transfers that are not done yet. */
+const underWay = new Set<string>();
 
 /** From two pictures to the result, without a graph in sight. */
 export const transferCommand: Command = {
@@ -95,9 +100,9 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
 
 async function transfer(services: Services, choice: Pair & { domain: string; checkpoint: string }): Promise<void> {
   const { structure, appearance, domain, checkpoint } = choice;
-  const stem = [structure, appearance]
-    .map((uri) => path.posix.basename(uri.path, path.posix.extname(uri.path)))
-    .join('-');
+  const stem = joinedName(
+    [structure, appearance].map((uri) => portableName(path.posix.basename(uri.path, path.posix.extname(uri.path)))),
+  );
   const folder = vscode.workspace.getWorkspaceFolder(structure)?.uri ?? vscode.Uri.joinPath(structure, '..');
   const graph = vscode.Uri.joinPath(folder, `${stem}.weft.json`);
   const named = [structure, appearance].map((uri) => pathInGraph(graph, uri));
@@ -108,10 +113,16 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   for (const picture of [structure, appearance]) {
     if (!vscode.workspace.getWorkspaceFolder(picture)) await services.picked.add(picture.fsPath);
   }
-  const text = writeGraph(
-    standardGraph({ structure: structurePath, appearance: appearancePath, domain, checkpoint, output: `${stem}.png` }),
-  );
   const outDir = outputFolderOf(graph);
+  // Another run's result of the same pair stays, also one that is still being made.
+  const taken = (name: string): boolean => {
+    const file = path.join(outDir, name);
+    return underWay.has(file) || fs.existsSync(file);
+  };
+  const output = freeName(stem, '.png', taken);
+  const text = writeGraph(
+    standardGraph({ structure: structurePath, appearance: appearancePath, domain, checkpoint, output }),
+  );
   // A name of its own: the graph is no document that an editor shows.
   const run = services.runs.start({
     graph: graph.with({ fragment: `transfer-${Date.now()}` }),
@@ -119,6 +130,9 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
     title: stem,
     outDir,
   });
+  const target = path.join(outDir, output);
+  underWay.add(target);
+  void run.done.then(() => underWay.delete(target));
   const result = await shown(services, run, stem);
   const { state } = run.record;
   if (!result) {

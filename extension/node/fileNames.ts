@@ -34,3 +34,10 @@ export function freeName(stem: string, suffix: string, taken: (name: string) => 
     if (!taken(name)) return name;
   }
 }
+
+/** A name that every system takes, from one that some don't: `shot 12:30` is `shot 12_30`, `aux` is `aux_`. */
+export function portableName(stem: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  const plain = stem.replace(/[\u0000-\u001f\u007f\\/:*?"<>|]/g, '_').replace(/[. ]+$/, '');
+  return /^(con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i.test(plain) ? `${plain}_` : plain;
+}

@@ -1,4 +1,13 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
 import { z } from 'zod';
+
+const copySchema = z.object({
+  bytes: z.number(),
+  /** Tells whether a file is still this run's, also when the copy is no longer kept. */
+  sha256: z.string(),
+  kept: z.boolean(),
+});
 
 const entrySchema = z.object({
   id: z.string().regex(/^[a-z0-9-]+$/),
@@ -10,10 +19,13 @@ const entrySchema = z.object({
   provider: z.string(),
   /** Path of the graph file, as it was; it may be gone, or have changed since. */
   graphPath: z.string(),
-  /** Paths of the pictures written. */
+  /** Paths of the images written. The next run of the graph writes the same files anew. */
   files: z.array(z.string()),
+  /** The history's own copy of each of them; null of one that could not be copied. */
+  copies: z.array(copySchema.nullable()).default([]),
 });
 export type HistoryEntry = z.infer<typeof entrySchema>;
+export type NewEntry = Omit<HistoryEntry, 'copies'>;
 
 /** Where the list is kept: VS Code's global state, or a variable in tests. */
 export interface HistoryState {
@@ -21,22 +33,41 @@ export interface HistoryState {
   write(entries: readonly HistoryEntry[]): Promise<void>;
 }
 
-/** Where what is too large for the list is kept: the graph's text and the thumbnail, one folder a run. */
+/** Where what is too large for the list is kept: the graph's text and the images, one folder a run. */
 export interface HistoryFiles {
   write(id: string, name: string, data: Uint8Array): Promise<void>;
   read(id: string, name: string): Promise<Uint8Array>;
-  remove(id: string): Promise<void>;
+  /** A file or folder of the run, or all of the run; nothing when it is not there. */
+  remove(id: string, name?: string): Promise<void>;
 }
 
-export const GRAPH_FILE = 'graph.weft.json';
-export const THUMBNAIL_FILE = 'thumbnail.png';
+export interface HistoryLimits {
+  runs: number;
+  /** Of all copies of images together. */
+  bytes: number;
+}
 
-/** Past runs, newest first. Entries that can't be read (an older version's) are left out, never an error. */
+/** Two gigabytes hold some 4,000 images of 512 pixels. */
+const LIMITS: HistoryLimits = { runs: 100, bytes: 2 ** 31 };
+
+export const GRAPH_FILE = 'graph.weft.json';
+const IMAGES = 'images';
+
+/** Name of the copy of one of a run's files, below the run's folder: as the file was called. */
+export const copyName = (entry: NewEntry, index: number): string =>
+  `${IMAGES}/${index}/${path.basename(entry.files[index] ?? '')}`;
+
+export const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/**
+ * Past runs, newest first, each with its graph and its images: what a graph writes next takes the place of its last result, so the history
+ * keeps whole copies. Entries that can't be read (an older version's) are left out, never an error.
+ */
 export class RunHistory {
   constructor(
     private readonly state: HistoryState,
     private readonly files: HistoryFiles,
-    private readonly limit = 100,
+    private readonly limits: HistoryLimits = LIMITS,
   ) {}
 
   list(): HistoryEntry[] {
@@ -48,12 +79,29 @@ export class RunHistory {
     });
   }
 
-  async add(entry: HistoryEntry, graphText: string, thumbnail: Uint8Array | undefined): Promise<void> {
+  /**
+   * Takes in a run with the bytes of its files, undefined of one that can't be read.
+   * @returns the runs that were forgotten for it, and those whose images were
+   */
+  async add(
+    added: NewEntry,
+    graphText: string,
+    images: readonly (Uint8Array | undefined)[],
+  ): Promise<{ forgotten: HistoryEntry[]; withoutImages: HistoryEntry[] }> {
+    const copies = images.map((bytes) =>
+      bytes ? { bytes: bytes.length, sha256: digestOf(bytes), kept: bytes.length <= this.limits.bytes } : null,
+    );
+    const entry: HistoryEntry = { ...added, copies };
     await this.files.write(entry.id, GRAPH_FILE, new TextEncoder().encode(graphText));
-    if (thumbnail) await this.files.write(entry.id, THUMBNAIL_FILE, thumbnail);
-    const entries = [entry, ...this.list().filter(({ id }) => id !== entry.id)];
-    await this.state.write(entries.slice(0, this.limit));
-    for (const { id } of entries.slice(this.limit)) await this.files.remove(id);
+    for (const [index, bytes] of images.entries())
+      if (bytes && copies[index]?.kept === true) await this.files.write(entry.id, copyName(entry, index), bytes);
+    const all = [entry, ...this.list().filter(({ id }) => id !== entry.id)];
+    const forgotten = all.splice(this.limits.runs);
+    const withoutImages = withinBytes(all, this.limits.bytes);
+    await this.state.write(all);
+    for (const { id } of forgotten) await this.files.remove(id);
+    for (const { id } of withoutImages) await this.files.remove(id, IMAGES);
+    return { forgotten, withoutImages };
   }
 
   /** The graph as it was when it ran. */
@@ -61,7 +109,7 @@ export class RunHistory {
     return new TextDecoder().decode(await this.files.read(id, GRAPH_FILE));
   }
 
-  /** Forgets a run. The pictures it wrote stay where they are. */
+  /** Forgets a run and its copies. The files it wrote stay where they are. */
   async remove(id: string): Promise<void> {
     await this.state.write(this.list().filter((entry) => entry.id !== id));
     await this.files.remove(id);
@@ -70,4 +118,18 @@ export class RunHistory {
   async clear(): Promise<void> {
     for (const { id } of this.list()) await this.remove(id);
   }
+}
+
+/** Marks the images of the oldest runs as forgotten until the others fit; returns those runs. */
+function withinBytes(entries: readonly HistoryEntry[], limit: number): HistoryEntry[] {
+  let room = limit;
+  const over: HistoryEntry[] = [];
+  for (const entry of entries) {
+    const kept = entry.copies.filter((copy) => copy?.kept);
+    room -= kept.reduce((sum, copy) => sum + (copy?.bytes ?? 0), 0);
+    if (room >= 0 || kept.length === 0) continue;
+    for (const copy of kept) if (copy) copy.kept = false;
+    over.push(entry);
+  }
+  return over;
 }

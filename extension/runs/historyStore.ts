@@ -1,48 +1,74 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type HistoryEntry, RunHistory, THUMBNAIL_FILE } from './history';
+import { WeftError } from '../protocol/errors';
+import { copyName, digestOf, type HistoryEntry, RunHistory } from './history';
+import { exists, readUri, writeUri } from './hostFiles';
 import { type Run } from './runQueue';
 import { type RunService } from './runService';
 
 const KEY = 'weft.history';
+/** Far above any image of ours. */
+const MAX_IMAGE_BYTES = 512 * 2 ** 20;
 
 /** The run history where VS Code keeps an extension's data; takes in each run that succeeds. */
 export class HistoryStore implements vscode.Disposable {
   private readonly folder: vscode.Uri;
   private readonly history: RunHistory;
   private readonly changes = new vscode.EventEmitter<void>();
-  private readonly subscription: vscode.Disposable;
   readonly onDidChange = this.changes.event;
 
-  constructor(context: vscode.ExtensionContext, runs: RunService, log: vscode.LogOutputChannel) {
+  constructor(
+    context: vscode.ExtensionContext,
+    runs: RunService,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
     this.folder = vscode.Uri.joinPath(context.globalStorageUri, 'history');
     const { fs } = vscode.workspace;
-    const at = (id: string, name?: string): vscode.Uri =>
-      vscode.Uri.joinPath(this.folder, id, ...(name === undefined ? [] : [name]));
     this.history = new RunHistory(
       {
         read: () => context.globalState.get(KEY),
         write: async (entries) => context.globalState.update(KEY, entries),
       },
       {
-        write: async (id, name, data) => fs.writeFile(at(id, name), data),
-        read: async (id, name) => fs.readFile(at(id, name)),
-        remove: async (id) => fs.delete(at(id), { recursive: true }).then(undefined, () => undefined),
+        write: async (id, name, data) => writeUri(this.at(id, name), data),
+        read: async (id, name) => readUri(this.at(id, name), MAX_IMAGE_BYTES),
+        remove: async (id, name) => fs.delete(this.at(id, name), { recursive: true }).then(undefined, () => undefined),
       },
     );
-    this.subscription = runs.onDidSucceed(({ run, result }) => {
-      this.add(run, result.files).catch((error: unknown) =>
-        log.error('A run could not be added to the history:', error),
-      );
-    });
+    // The next run of the graph may write the same files: it waits until these are copied.
+    runs.keep = (run, files) =>
+      this.add(run, files).catch((error: unknown) => log.error('A run could not be added to the history:', error));
   }
 
   list(): HistoryEntry[] {
     return this.history.list();
   }
 
-  thumbnail(entry: HistoryEntry): vscode.Uri {
-    return vscode.Uri.joinPath(this.folder, entry.id, THUMBNAIL_FILE);
+  /** The first image of a run that is still kept, as its icon. */
+  thumbnail(entry: HistoryEntry): vscode.Uri | undefined {
+    const index = entry.files.findIndex(
+      (file, at) => path.extname(file).toLowerCase() === '.png' && entry.copies[at]?.kept === true,
+    );
+    return index < 0 ? undefined : this.at(entry.id, copyName(entry, index));
+  }
+
+  /**
+   * One of the images that a run wrote: the file itself while it is still this run's, the history's copy when another run has taken its
+   * place or it was deleted. @throws WeftError when there is neither
+   */
+  async image(entry: HistoryEntry, index = 0): Promise<vscode.Uri> {
+    const file = entry.files[index];
+    if (file === undefined) throw new WeftError('graph', 'That run wrote no image.');
+    const uri = vscode.Uri.file(file);
+    const copy = entry.copies[index];
+    const bytes = await readUri(uri, MAX_IMAGE_BYTES).catch(() => undefined);
+    if (bytes && copy && digestOf(bytes) === copy.sha256) return uri;
+    const kept = this.at(entry.id, copyName(entry, index));
+    if (copy?.kept === true && (await exists(kept))) return kept;
+    throw new WeftError(
+      'graph',
+      `The image of this run is no longer kept, and ${path.basename(file)} is ${bytes ? "another run's" : 'gone'}. Restore its graph and run it to make it again.`,
+    );
   }
 
   graph(entry: HistoryEntry): Promise<string> {
@@ -60,17 +86,26 @@ export class HistoryStore implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.subscription.dispose();
     this.changes.dispose();
+  }
+
+  private at(id: string, name?: string): vscode.Uri {
+    return vscode.Uri.joinPath(this.folder, id, ...(name === undefined ? [] : [name]));
   }
 
   private async add(run: Run, files: readonly string[]): Promise<void> {
     const { state } = run.record;
     // A run to a node that saves nothing made nothing to come back to.
     if (files.length === 0) return;
-    const picture = files.find((file) => path.extname(file).toLowerCase() === '.png');
-    const thumbnail = picture === undefined ? undefined : await vscode.workspace.fs.readFile(vscode.Uri.file(picture));
-    await this.history.add(
+    const images: (Uint8Array | undefined)[] = [];
+    for (const file of files)
+      images.push(
+        await readUri(vscode.Uri.file(file), MAX_IMAGE_BYTES).catch((error: unknown) => {
+          this.log.warn('The history keeps no copy of an image:', error);
+          return undefined;
+        }),
+      );
+    const { forgotten, withoutImages } = await this.history.add(
       {
         id: state.runId,
         title: run.title,
@@ -81,8 +116,14 @@ export class HistoryStore implements vscode.Disposable {
         files: [...files],
       },
       run.request.graphText,
-      thumbnail,
+      images,
     );
+    for (const { title, when } of forgotten)
+      this.log.info(`Run History forgot the oldest run: ${title}, ${new Date(when).toLocaleString()}.`);
+    for (const { title, when } of withoutImages)
+      this.log.info(
+        `Run History no longer keeps the images of an old run: ${title}, ${new Date(when).toLocaleString()}.`,
+      );
     this.changes.fire();
   }
 }

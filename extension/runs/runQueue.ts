@@ -27,6 +27,8 @@ export interface RunListener {
   changed(run: Run): void;
   /** Something of one node, already taken into the record. */
   event(run: Run, event: EngineEvent): void;
+  /** A run has written its files. The next one, which may write the same, waits until this is done. Never rejects. */
+  wrote?(run: Run, files: readonly string[]): Promise<void>;
 }
 
 /** One run at a time, the others in line. */
@@ -108,6 +110,7 @@ export class RunQueue {
     try {
       const result = await this.engine.run(run.request);
       this.finish(run, () => record.succeed(result));
+      await this.listener.wrote?.(run, result.files);
       return result;
     } catch (error) {
       const report = reportError(error);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type EngineEvent, type RunRequest, type RunResult } from '../protocol/engine';
+import { type EngineEvent, type RunRequest } from '../protocol/engine';
 import { type EngineHandle } from './engineHandle';
 import { outputFolderOf } from './outputFolder';
 import { type PickedFiles } from './pickedFiles';
@@ -33,10 +33,10 @@ export class RunService implements vscode.Disposable {
   private readonly queue: RunQueue;
   private readonly records = new Map<string, RunRecord>();
   private readonly changes = new vscode.EventEmitter<RunChange>();
-  private readonly finished = new vscode.EventEmitter<{ run: Run; result: RunResult }>();
   private readonly subscription: vscode.Disposable;
   readonly onDidChange = this.changes.event;
-  readonly onDidSucceed = this.finished.event;
+  /** Keeps what a run has written, before the next run writes. Never rejects. */
+  keep: ((run: Run, files: readonly string[]) => Promise<void>) | undefined;
 
   constructor(
     engine: EngineHandle,
@@ -57,6 +57,7 @@ export class RunService implements vscode.Disposable {
           this.changes.fire({ run });
         },
         event: (run, event) => this.changes.fire({ run, event }),
+        wrote: async (run, files) => this.keep?.(run, files),
       },
       settings.stopGraceMs,
     );
@@ -87,9 +88,7 @@ export class RunService implements vscode.Disposable {
     for (const waiting of this.queue.open) {
       if (waiting.key === key && waiting !== this.queue.current) void this.queue.stop(waiting.record.state.runId);
     }
-    const run = this.queue.add(key, spec.title ?? path.basename(graph.fsPath), request);
-    void run.done.then((result) => result && this.finished.fire({ run, result }));
-    return run;
+    return this.queue.add(key, spec.title ?? path.basename(graph.fsPath), request);
   }
 
   /** Stops what runs or waits of one graph, or everything. */
@@ -119,7 +118,6 @@ export class RunService implements vscode.Disposable {
   dispose(): void {
     this.subscription.dispose();
     this.changes.dispose();
-    this.finished.dispose();
   }
 
   private remember(run: Run): void {

@@ -236,6 +236,11 @@ describe('without a graph', () => {
 });
 
 describe('the run history', () => {
+  const historyRows = () =>
+    workbench.page
+      .locator('.pane', { has: workbench.page.locator('.pane-header', { hasText: 'Run History' }) })
+      .locator('.monaco-list-row');
+
   test('lists the runs with their results; one opens, one is forgotten, one gives back its graph', async () => {
     await workbench.command('View: Close All Editors');
     await workbench.command('View: Show Weft');
@@ -256,6 +261,49 @@ describe('the run history', () => {
     await expect.poll(() => history.locator('.monaco-list-row').count()).toBe(count - 1);
     expect(workspace.exists('weft-out/giraffe-cow.png')).toBe(true);
   });
+
+  test(
+    'opens for each of two runs of one graph its own image, although both wrote the same file',
+    { timeout: RUN_MS * 2 },
+    async () => {
+      await workbench.command('View: Close All Editors');
+      const file = workspace.path('weft-out/quick.png');
+      const images: Buffer[] = [];
+      for (const seed of [7, 8]) {
+        workspace.write('quick.weft.json', workspace.read('quick.weft.json').replace(/"seed": \d+/, `"seed": ${seed}`));
+        await workbench.openStudio('quick.weft.json');
+        const count = await historyRows().count();
+        await run();
+        await expect.poll(() => historyRows().count(), { timeout: RUN_MS }).toBe(count + 1);
+        images.push(fs.readFileSync(file));
+        await workbench.command('View: Close All Editors');
+      }
+      expect(images[0]!.equals(images[1]!)).toBe(false);
+      /** The file that VS Code's image viewer shows. */
+      const shown = async (): Promise<Buffer> => {
+        const image = workbench.studio.locator('img');
+        await image.waitFor();
+        const { pathname } = new URL(await image.evaluate((element: HTMLImageElement) => element.src));
+        return fs.readFileSync(decodeURIComponent(pathname));
+      };
+      for (const [row, image] of [
+        [0, images[1]!],
+        [1, images[0]!],
+      ] as const) {
+        await historyRows().nth(row).click();
+        await workbench.tab('quick.png').waitFor();
+        expect((await shown()).equals(image)).toBe(true);
+        if (row === 1) await workbench.screenshot('history-older');
+        await workbench.command('View: Close All Editors');
+      }
+      // Also when the file is gone.
+      fs.rmSync(file);
+      await historyRows().nth(0).click();
+      await workbench.tab('quick.png').waitFor();
+      expect((await shown()).equals(images[1]!)).toBe(true);
+      await workbench.command('View: Close All Editors');
+    },
+  );
 
   test('nothing of it all broke the content security policy', () => {
     expect(workbench.violations).toEqual([]);

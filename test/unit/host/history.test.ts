@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type HistoryEntry, RunHistory } from '../../../extension/runs/history';
+import { copyName, type NewEntry, RunHistory } from '../../../extension/runs/history';
 
-function setUp(stored: unknown = undefined, limit = 3) {
+function setUp(stored: unknown = undefined, limits = { runs: 3, bytes: 100 }) {
   let value = stored;
   const files = new Map<string, Uint8Array>();
   const history = new RunHistory(
@@ -13,16 +13,17 @@ function setUp(stored: unknown = undefined, limit = 3) {
         if (!data) throw new Error('no such file');
         return data;
       },
-      remove: async (id) => {
-        for (const key of files.keys()) if (key.startsWith(`${id}/`)) files.delete(key);
+      remove: async (id, name) => {
+        const inside = name === undefined ? `${id}/` : `${id}/${name}/`;
+        for (const key of files.keys()) if (key.startsWith(inside)) files.delete(key);
       },
     },
-    limit,
+    limits,
   );
   return { history, files };
 }
 
-const entry = (id: string): HistoryEntry => ({
+const entry = (id: string): NewEntry => ({
   id,
   title: `graph ${id}`,
   when: 1,
@@ -35,24 +36,61 @@ const entry = (id: string): HistoryEntry => ({
 describe('the run history', () => {
   it('lists the newest first and gives back the graph as it ran', async () => {
     const { history } = setUp();
-    await history.add(entry('a'), '{"weft": 1}', undefined);
-    await history.add(entry('b'), '{"weft": 1, "nodes": {}}', new Uint8Array([1]));
+    await history.add(entry('a'), '{"weft": 1}', [undefined]);
+    await history.add(entry('b'), '{"weft": 1, "nodes": {}}', [new Uint8Array([1])]);
     expect(history.list().map(({ id }) => id)).toEqual(['b', 'a']);
     expect(await history.graph('a')).toBe('{"weft": 1}');
   });
 
   it('forgets the oldest beyond its limit, with their files', async () => {
     const { history, files } = setUp();
-    for (const id of ['a', 'b', 'c', 'd']) await history.add(entry(id), id, new Uint8Array([1]));
+    for (const id of ['a', 'b', 'c']) await history.add(entry(id), id, [new Uint8Array([1])]);
+    const { forgotten } = await history.add(entry('d'), 'd', [new Uint8Array([1])]);
+    expect(forgotten.map(({ id }) => id)).toEqual(['a']);
     expect(history.list().map(({ id }) => id)).toEqual(['d', 'c', 'b']);
     expect([...files.keys()].some((key) => key.startsWith('a/'))).toBe(false);
     expect(files.size).toBe(6);
   });
 
+  it('keeps its own copy of every image of a run, whatever the next run writes under the same name', async () => {
+    const { history, files } = setUp();
+    const same = { graphPath: '/w/g.weft.json', files: ['/w/out/result.png', '/w/out/mask/result.png'] };
+    await history.add({ ...entry('a'), ...same }, 'a', [new Uint8Array([1]), new Uint8Array([2])]);
+    await history.add({ ...entry('b'), ...same }, 'b', [new Uint8Array([3]), undefined]);
+    const [b, a] = history.list();
+    expect([0, 1].map((index) => files.get(`a/${copyName(a!, index)}`)?.[0])).toEqual([1, 2]);
+    expect(files.get(`b/${copyName(b!, 0)}`)?.[0]).toBe(3);
+    expect(copyName(a!, 0)).toMatch(/\/result\.png$/);
+    expect(b!.copies.map((copy) => copy?.kept)).toEqual([true, undefined]);
+    expect(a!.copies[0]!.sha256).not.toBe(b!.copies[0]!.sha256);
+  });
+
+  it('forgets the images of the oldest runs where they take too much room, and keeps their graphs', async () => {
+    const { history, files } = setUp();
+    await history.add(entry('a'), 'a', [new Uint8Array(40)]);
+    await history.add(entry('b'), 'b', [new Uint8Array(50)]);
+    const { withoutImages } = await history.add(entry('c'), 'c', [new Uint8Array(20)]);
+    expect(withoutImages.map(({ id }) => id)).toEqual(['a']);
+    expect(history.list().map(({ copies }) => copies[0]!.kept)).toEqual([true, true, false]);
+    expect(files.has('a/images/0/a.png')).toBe(false);
+    expect(files.has('b/images/0/b.png')).toBe(true);
+    expect(await history.graph('a')).toBe('a');
+    // What was forgotten is told once.
+    expect((await history.add(entry('d'), 'd', [new Uint8Array(1)])).withoutImages).toEqual([]);
+  });
+
+  it('keeps no image that is larger than all its room, and still the run', async () => {
+    const { history, files } = setUp();
+    await history.add(entry('a'), 'a', [new Uint8Array(60)]);
+    await history.add(entry('b'), 'b', [new Uint8Array(101)]);
+    expect(history.list().map(({ copies }) => copies[0]!.kept)).toEqual([false, true]);
+    expect(files.has('a/images/0/a.png')).toBe(true);
+  });
+
   it('deletes one and leaves the others', async () => {
     const { history, files } = setUp();
-    await history.add(entry('a'), 'a', undefined);
-    await history.add(entry('b'), 'b', undefined);
+    await history.add(entry('a'), 'a', []);
+    await history.add(entry('b'), 'b', []);
     await history.remove('b');
     expect(history.list().map(({ id }) => id)).toEqual(['a']);
     expect([...files.keys()]).toEqual(['a/graph.weft.json']);
@@ -61,8 +99,9 @@ describe('the run history', () => {
   });
 
   it('leaves out what it can not read, also an id that would leave its folder', () => {
-    const { history } = setUp([{ id: 'x' }, 'nonsense', { ...entry('ok') }, { ...entry('a'), id: '../../etc' }]);
-    expect(history.list().map(({ id }) => id)).toEqual(['ok']);
+    const { history } = setUp([{ id: 'x' }, 'nonsense', null, { ...entry('ok') }, { ...entry('a'), id: '../../etc' }]);
+    // One of an older version has no copies.
+    expect(history.list().map(({ id, copies }) => [id, copies])).toEqual([['ok', []]]);
     expect(setUp({}).history.list()).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type RunRequest, type RunResult } from '../../../extension/protocol/engine';
 import { WeftError } from '../../../extension/protocol/errors';
-import { RunQueue } from '../../../extension/runs/runQueue';
+import { type RunListener, RunQueue } from '../../../extension/runs/runQueue';
 
 const result: RunResult = {
   report: {
@@ -22,7 +22,7 @@ const result: RunResult = {
 };
 
 /** An engine whose runs end when the test says so. */
-function setUp(graceMs = 10_000) {
+function setUp(graceMs = 10_000, wrote?: RunListener['wrote']) {
   const started: string[] = [];
   const cancelled: string[] = [];
   const killed: string[] = [];
@@ -40,7 +40,7 @@ function setUp(graceMs = 10_000) {
         for (const { reject } of ends.values()) reject(new WeftError('internal', sentence));
       },
     },
-    { changed: (run) => log.push(`${run.title} ${run.record.state.state}`), event: () => undefined },
+    { changed: (run) => log.push(`${run.title} ${run.record.state.state}`), event: () => undefined, wrote },
     () => graceMs,
   );
   const add = (name: string) => queue.add(name, name, { graphText: name, graphPath: `/${name}`, outDir: '/out' });
@@ -63,6 +63,25 @@ describe('the queue of runs', () => {
     await second.done;
     expect(log).toEqual(['a queued', 'a running', 'b queued', 'a done', 'b running', 'b done']);
     expect(first.record.state).toMatchObject({ seconds: 1.5, provider: 'cpu', unet: { encoder: 4, decoder: 2 } });
+  });
+
+  it('begins the next run only when what the last one wrote is kept: both may write the same file', async () => {
+    let kept: () => void = () => undefined;
+    const seen: string[] = [];
+    const { add, started, ends } = setUp(undefined, (run, files) => {
+      seen.push(`${run.title} ${files.join()}`);
+      return new Promise((resolve) => (kept = resolve));
+    });
+    add('a');
+    add('b');
+    await turn();
+    ends.get('a')?.resolve(result);
+    await turn();
+    expect(seen).toEqual(['a /out/a.png']);
+    expect(started).toEqual(['a']);
+    kept();
+    await turn();
+    expect(started).toEqual(['a', 'b']);
   });
 
   it('shows the previews that come after the end of a run, and those of no run before it', async () => {

@@ -52,6 +52,26 @@ describe('guessing the domain', () => {
     expect(guessDomain(domains, ['berry-cake', 'cake'])).toBe('cake');
   });
 
+  it('finds no kind inside another word', () => {
+    const cars = [
+      { noun: 'car', kinds: ['car', 'van'] },
+      { noun: 'animal', kinds: ['cat', 'ox', 'ant', 'hen'] },
+    ];
+    for (const name of ['scarf', 'carpet', 'oscar', 'vanilla', 'caravan', 'concatenated', 'box', 'plants', 'kitchen'])
+      expect(guessDomain(cars, [name])).toBeUndefined();
+    expect(guessDomain(cars, ['red-car', 'scarf'])).toBe('car');
+    expect(guessDomain(cars, ['my cats'])).toBe('animal');
+  });
+
+  it('finds words between digits, hyphens, dots and small and large letters, in any spelling of them', () => {
+    for (const name of ['zebra2', '2zebra', 'IMG_zebra', 'myZebra', 'ZEBRA.final', 'zebra(1)'])
+      expect(guessDomain(domains, [name])).toBe('animal');
+    expect(guessDomain(domains, ['myBerryCake'])).toBe('cake');
+    expect(guessDomain([{ noun: 'bird', kinds: ['bébé'] }], ['be\u0301be\u0301-1'])).toBe('bird');
+    // Two files' names do not make one word.
+    expect(guessDomain([{ noun: 'x', kinds: ['berry cake'] }], ['berry', 'cake'])).toBeUndefined();
+  });
+
   it('guesses nothing from names that say nothing', () => {
     expect(guessDomain(domains, ['IMG_0001', 'IMG_0002'])).toBeUndefined();
     expect(guessDomain([], ['giraffe'])).toBeUndefined();

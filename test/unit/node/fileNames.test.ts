@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cutToBytes, freeName, joinedName } from '../../../extension/node/fileNames';
+import { cutToBytes, freeName, joinedName, portableName } from '../../../extension/node/fileNames';
 
 describe('names of files that Weft chooses', () => {
   it('are those of the pictures, one after the other', () => {
@@ -24,6 +24,14 @@ describe('names of files that Weft chooses', () => {
   it('do not end in what Windows drops', () => {
     expect(cutToBytes('cat. . .png', 6)).toBe('cat');
     expect(cutToBytes('cat.', 6)).toBe('cat.');
+  });
+
+  it('can be written on every system', () => {
+    expect(portableName('shot 12:30')).toBe('shot 12_30');
+    expect(portableName('back\\slash/*?"<>|')).toBe('back_slash_______');
+    expect(portableName('AUX')).toBe('AUX_');
+    expect(portableName('nul.old')).toBe('nul.old_');
+    expect(portableName('Zürich 猫. .')).toBe('Zürich 猫');
   });
 
   it('are counted until one is free', () => {
