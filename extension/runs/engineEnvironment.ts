@@ -9,6 +9,8 @@ export function engineEnvironment(env: Readonly<Record<string, string | undefine
     result[name] = value;
   }
   result.ELECTRON_RUN_AS_NODE = '1';
+  // Whatever loads onnxruntime in there, now or later.
+  result.ORT_DISABLE_TELEMETRY = '1';
   // Large tensors come and go each step: give their pages back to the allocator, not to the kernel.
   result.MALLOC_MMAP_MAX_ ??= '0';
   result.MALLOC_TRIM_THRESHOLD_ ??= '40000000000';

@@ -12,8 +12,10 @@ import re
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
+
+os.environ['ORT_DISABLE_TELEMETRY'] = '1'  # read when the library loads
+import onnxruntime  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper
 
 import renderer

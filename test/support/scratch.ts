@@ -1,4 +1,7 @@
-/** All temporary folders of a run of the tests lie in one, which goes when the run is over: homes and prepared checkpoints are gigabytes. */
+/**
+ * All temporary folders of a run of the tests lie in one, which goes when the run is over: homes and prepared checkpoints are gigabytes.
+ * Nothing that the tests start reports to onnxruntime's maker, whatever loads it.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -6,6 +9,7 @@ import path from 'node:path';
 export function setup(): () => void {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-tests-'));
   for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = scratch;
+  process.env.ORT_DISABLE_TELEMETRY = '1';
   return () => {
     if (process.env.WEFT_KEEP) console.log(`Temporary folders of this run: ${scratch}`);
     else fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });

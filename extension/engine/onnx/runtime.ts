@@ -15,8 +15,17 @@ let runtime: Runtime | undefined;
 // In the bundle `require` is webpack's, with onnxruntime-node external; in tests the module is ESM and has none.
 declare const require: NodeJS.Require | undefined;
 
+/**
+ * On Linux and macOS onnxruntime reports what it runs to its maker, and keeps a device id and a queue below the user's cache folder,
+ * unless this variable is set when its library loads. A worker thread reaches the process's environment with SHARE_ENV only.
+ */
+function silenceTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY = '1';
+}
+
 function onnxruntime(): Runtime {
   if (runtime === undefined) {
+    silenceTelemetry();
     // A copy of onnxruntime's package with a library that npm's lacks.
     const other = process.env.WEFT_ONNXRUNTIME;
     try {

@@ -1,6 +1,6 @@
 /** The two owners of onnxruntime sessions: a worker thread for the engine, the calling thread for tests and scripts. */
 import * as path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { reportError, WeftError } from '../../protocol/errors';
 import { LocalSessions } from './runtime';
 import { type Placement, type SessionHost, type SessionTimes, type TensorData } from './types';
@@ -32,7 +32,8 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
   const waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
 
   const start = (): Worker => {
-    const started = new Worker(workerPath);
+    // What the thread sets before it loads onnxruntime, the library reads from the process.
+    const started = new Worker(workerPath, { env: SHARE_ENV });
     started.on('message', (message: FromWorker) => {
       const waiter = waiting.get(message.id);
       waiting.delete(message.id);

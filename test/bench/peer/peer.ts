@@ -303,6 +303,8 @@ const PEER_ENVIRONMENT: NodeJS.ProcessEnv = {
   MALLOC_MMAP_MAX_: '0',
   MALLOC_TRIM_THRESHOLD_: '40000000000',
   OMP_WAIT_POLICY: 'PASSIVE',
+  // diffusers loads onnxruntime where it is installed.
+  ORT_DISABLE_TELEMETRY: '1',
 };
 
 void main();
