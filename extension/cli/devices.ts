@@ -1,6 +1,7 @@
-import * as readline from 'node:readline/promises';
 import { WeftError } from '../protocol/errors';
+import { confirm } from './confirm';
 import { withEngine } from './execute';
+import { print, tell } from './terminal';
 
 /** Trials of several providers, each in a process of its own, on a busy machine. */
 const TRIALS_MS = 400_000;
@@ -11,9 +12,7 @@ const FIND_MS = 180_000;
 export async function listDevices(probe: boolean): Promise<void> {
   await withEngine(async (engine) => {
     for (const { provider, chosen, sentence, next } of await engine.request('devices', { probe }, TRIALS_MS))
-      process.stdout.write(
-        `${chosen ? '*' : ' '} ${provider.padEnd(8)} ${[sentence, next].filter(Boolean).join(' ')}\n`,
-      );
+      print(`${chosen ? '*' : ' '} ${provider.padEnd(8)} ${[sentence, next].filter(Boolean).join(' ')}\n`);
   });
 }
 
@@ -31,7 +30,7 @@ export async function installDevice(library: string, flags: { yes?: boolean; ind
   const source = flags.index === undefined ? {} : { index: flags.index };
   await withEngine(async (engine) => {
     const { url, bytes, installed } = await engine.request('devices.cuda', source, FIND_MS);
-    process.stderr.write(
+    tell(
       `onnxruntime's CUDA library${installed ? ' (installed already)' : ''}: ${Math.round(bytes / 1e6)} MB from ${new URL(url).host}.\n`,
     );
     if (!flags.yes && !(await agreed())) throw new WeftError('interrupted', 'Nothing was fetched.');
@@ -40,22 +39,17 @@ export async function installDevice(library: string, flags: { yes?: boolean; ind
       () => engine.request('devices.cuda.install', source, 0),
     );
   });
-  process.stdout.write('Installed. See `weft devices` for what it offers.\n');
+  print('Installed. See `weft devices` for what it offers.\n');
 }
 
 async function agreed(): Promise<boolean> {
   if (!process.stdin.isTTY) throw new WeftError('graph', 'Pass --yes to fetch it.');
-  const terminal = readline.createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question('Fetch it? [y/N] ')).trim());
-  } finally {
-    terminal.close();
-  }
+  return confirm('Fetch it? (yes/no) ');
 }
 
 /** `weft devices remove cuda`. */
 export async function removeDevice(library: string): Promise<void> {
   requireCuda(library);
   const { removed } = await withEngine((engine) => engine.request('devices.cuda.remove', {}));
-  process.stdout.write(removed ? 'Removed.\n' : 'It was not installed.\n');
+  print(removed ? 'Removed.\n' : 'It was not installed.\n');
 }

@@ -1,8 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import * as path from 'node:path';
-import { type EngineEvent, type EngineMethod, type EngineRequests, PROTOCOL_VERSION } from '../protocol/engine';
+import {
+  ANY_HOME,
+  type EngineEvent,
+  type EngineMethod,
+  type EngineRequests,
+  PROTOCOL_VERSION,
+} from '../protocol/engine';
 import { forgetWork, rememberCrash } from '../node/atWork';
 import { WeftError } from '../protocol/errors';
+import { onInterrupt } from './interrupts';
+import { tell } from './terminal';
 import { EngineChannel } from '../runs/engineChannel';
 import { engineEnvironment } from '../runs/engineEnvironment';
 
@@ -16,37 +24,41 @@ export class EngineProcess {
   /** Tells what it computes on. */
   private atWork: string | undefined;
   private killed = false;
+  private readonly child: ChildProcess;
+  private readonly channel: EngineChannel;
 
-  private constructor(
-    private readonly child: ChildProcess,
-    private readonly channel: EngineChannel,
-  ) {}
-
-  static async start(onEvent: (event: EngineEvent) => void): Promise<EngineProcess> {
-    const child = fork(path.join(__dirname, 'engine.js'), [], {
+  /** @param anyHome where Weft's folder can't be used, a temporary one does */
+  constructor(onEvent: (event: EngineEvent) => void, anyHome: boolean) {
+    const child = fork(path.join(__dirname, 'engine.js'), anyHome ? [ANY_HOME] : [], {
       execArgv: [],
       env: engineEnvironment(process.env),
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    const channel = new EngineChannel({ send: (message) => void child.send(message as object) }, { onEvent });
-    child.on('message', (message) => channel.receive(message));
+    this.child = child;
+    // What can't be sent any more needs no word of its own: the end of the process is told.
+    const send = (message: unknown): void => void child.send(message as object, () => {});
+    this.channel = new EngineChannel({ send }, { onEvent });
+    child.stderr?.on('data', (data: Buffer) => tell(data.toString()));
+    child.on('message', (message) => this.channel.receive(message));
     child.on('error', (error) =>
-      channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)),
+      this.channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)),
     );
-    const engine = new EngineProcess(child, channel);
     child.on('exit', (code, signal) => {
-      const where = engine.killed ? forgetWork(engine.atWork) : rememberCrash(engine.atWork, code, signal);
+      const where = this.killed ? forgetWork(this.atWork) : rememberCrash(this.atWork, code, signal);
       const how = signal ?? `exit code ${code}`;
-      channel.fail(
+      this.channel.fail(
         new WeftError(
           'internal',
           `The engine ended unexpectedly${where === undefined ? '' : ` ${where}`} (${how}). What was computed before is kept; run again.`,
         ),
       );
     });
-    engine.atWork = (await engine.request('hello', { protocol: PROTOCOL_VERSION })).atWork;
-    return engine;
+  }
+
+  /** Waits until it answers. */
+  async ready(): Promise<void> {
+    this.atWork = (await this.request('hello', { protocol: PROTOCOL_VERSION })).atWork;
   }
 
   request<M extends EngineMethod>(
@@ -68,37 +80,34 @@ export class EngineProcess {
   }
 
   /** Work that an interrupt (Ctrl+C) pauses: what came stays for the next time. */
-  async pausable<T>(pause: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
-    const interrupt = (): void => void pause().catch(() => undefined);
-    process.on('SIGINT', interrupt);
-    process.on('SIGTERM', interrupt);
-    try {
-      return await work();
-    } finally {
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
-    }
+  pausable<T>(pause: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+    let interrupts = 0;
+    return onInterrupt(() => {
+      if (++interrupts > 1) this.interrupt();
+      else pause().catch(() => undefined);
+    }, work);
   }
 
   private async interruptible<T>(runId: string, work: () => Promise<T>, kept: string): Promise<T> {
     let interrupts = 0;
-    const interrupt = (): void => {
-      if (++interrupts > 1) return this.kill(kept);
-      this.request('cancel', { runId }).catch(() => {});
-      setTimeout(() => this.kill(kept), GRACE_MS).unref();
-    };
-    process.on('SIGINT', interrupt);
-    process.on('SIGTERM', interrupt);
     try {
-      return await work();
+      return await onInterrupt(() => {
+        if (++interrupts > 1) return this.kill(kept);
+        this.request('cancel', { runId }).catch(() => {});
+        setTimeout(() => this.kill(kept), GRACE_MS).unref();
+      }, work);
     } catch (error) {
       if (interrupts > 0) throw new WeftError('interrupted', `Interrupted; ${kept}.`);
       throw error;
-    } finally {
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
     }
   }
+
+  /** What an interrupt does where nothing else is said: whatever was asked ends, and the engine with it. */
+  readonly interrupt = (): void => {
+    this.channel.fail(new WeftError('interrupted', 'Interrupted.'));
+    // One that does not even answer that it ends.
+    setTimeout(() => this.kill(''), GRACE_MS).unref();
+  };
 
   private kill(kept: string): void {
     this.killed = true;

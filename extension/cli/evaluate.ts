@@ -17,6 +17,7 @@ import {
 import { WeftError } from '../protocol/errors';
 import { withEngine } from './execute';
 import { readRun } from './inspectedRun';
+import { print, tell } from './terminal';
 
 export interface EvaluateFlags {
   structure?: string;
@@ -53,32 +54,35 @@ export async function evaluate(pictures: string[], flags: EvaluateFlags): Promis
   if (flags.parts && !flags.truth) throw new WeftError('graph', '--parts are those of a truth: name it with --truth.');
   const wanted = pictures.map((picture) => ({ picture, comparison: comparisonOf(picture, flags) }));
   const rows: Row[] = [];
-  await withEngine(async (engine) => {
-    for (const { picture, comparison } of wanted) {
-      const folder = process.cwd();
-      const files = [picture, comparison.structure, comparison.appearance, flags.truth, flags.parts];
-      const picked = [...files, comparison.structureMask, comparison.appearanceMask].flatMap((file) =>
-        file === undefined ? [] : realFile(file),
-      );
-      const { report, warnings } = await engine.run({
-        runId: randomUUID(),
-        graphText: writeGraph(evaluationGraph(picture, comparison, flags, folder)),
-        graphPath: path.join(folder, 'eval.weft.json'),
-        picked,
-        outDir: folder,
-        provider: flags.provider,
-        useCache: flags.cache,
-      });
-      for (const { message } of warnings) process.stderr.write(`${picture}: ${message}\n`);
-      rows.push({
-        picture,
-        structure: path.relative(folder, comparison.structure),
-        appearance: path.relative(folder, comparison.appearance),
-        metrics: report.nodes['evaluate']?.metrics ?? {},
-      });
-    }
-  }, QUIET_MS);
-  process.stdout.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows));
+  await withEngine(
+    async (engine) => {
+      for (const { picture, comparison } of wanted) {
+        const folder = process.cwd();
+        const files = [picture, comparison.structure, comparison.appearance, flags.truth, flags.parts];
+        const picked = [...files, comparison.structureMask, comparison.appearanceMask].flatMap((file) =>
+          file === undefined ? [] : realFile(file),
+        );
+        const { report, warnings } = await engine.run({
+          runId: randomUUID(),
+          graphText: writeGraph(evaluationGraph(picture, comparison, flags, folder)),
+          graphPath: path.join(folder, 'eval.weft.json'),
+          picked,
+          outDir: folder,
+          provider: flags.provider,
+          useCache: flags.cache,
+        });
+        for (const { message } of warnings) tell(`${picture}: ${message}\n`);
+        rows.push({
+          picture,
+          structure: path.relative(folder, comparison.structure),
+          appearance: path.relative(folder, comparison.appearance),
+          metrics: report.nodes['evaluate']?.metrics ?? {},
+        });
+      }
+    },
+    { quietMs: QUIET_MS, cache: flags.cache },
+  );
+  print(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows));
 }
 
 /** The flags' word, and where they are silent that of the graph that the picture carries. */

@@ -2,21 +2,36 @@ import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { type RunRequest, type RunResult } from '../protocol/engine';
 import { EngineProcess } from './engineProcess';
+import { onInterrupt } from './interrupts';
 import { Progress } from './progress';
+import { printPath, tell } from './terminal';
 
-/** Starts an engine, hands it to `work`, ends it. Its progress goes to stderr, states of nodes only after `quietMs`. */
-export async function withEngine<T>(work: (engine: EngineProcess) => Promise<T>, quietMs = 0): Promise<T> {
+export interface EngineUse {
+  /** States of nodes are told only after so many milliseconds. */
+  quietMs?: number;
+  /** False where nothing needs to be kept: then a folder of Weft's that can't be used is no obstacle. */
+  cache?: boolean;
+}
+
+/** Starts an engine, hands it to `work`, ends it. Its progress goes to stderr. */
+export async function withEngine<T>(
+  work: (engine: EngineProcess) => Promise<T>,
+  { quietMs = 0, cache = true }: EngineUse = {},
+): Promise<T> {
   const progress = new Progress();
   const begin = performance.now();
-  const engine = await EngineProcess.start((event) => {
+  const engine = new EngineProcess((event) => {
     if (event.event !== 'node' || performance.now() - begin >= quietMs) progress.show(event);
+  }, !cache);
+  return onInterrupt(engine.interrupt, async () => {
+    try {
+      await engine.ready();
+      return await work(engine);
+    } finally {
+      progress.stop();
+      await engine.close();
+    }
   });
-  try {
-    return await work(engine);
-  } finally {
-    progress.stop();
-    await engine.close();
-  }
 }
 
 /** Which part of the graphs another provider ran than the one that was asked to. */
@@ -33,11 +48,11 @@ export async function execute(engine: EngineProcess, request: Omit<RunRequest, '
   const result = await engine.run({ runId: randomUUID(), ...request });
   const { nodes, seconds, unet, provider, providerNodes } = result.report;
   const cached = Object.entries(nodes).flatMap(([id, node]) => (node.cached ? [id] : []));
-  process.stderr.write(
+  tell(
     `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet` +
       `${cached.length > 0 ? `; from the cache: ${cached.join(', ')}` : ''}\n`,
   );
-  if (result.files.length === 0) process.stderr.write('Nothing was saved: the graph has no save node.\n');
-  for (const file of result.files) process.stdout.write(`${path.relative(process.cwd(), file) || file}\n`);
+  if (result.files.length === 0) tell('Nothing was saved: the graph has no save node.\n');
+  for (const file of result.files) printPath(path.relative(process.cwd(), file) || file);
   return result;
 }

@@ -7,6 +7,7 @@ import { type Size, sizeText } from '../protocol/size';
 import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';
 import { withEngine } from './execute';
 import { readRun } from './inspectedRun';
+import { printPath, tell } from './terminal';
 
 export interface InspectFlags {
   at?: string;
@@ -39,75 +40,78 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
   const out = path.resolve(flags.out ?? `${source.replace(/(\.weft)?\.(json|png)$/i, '')}.${flags.map}.png`);
   if (!/\.png$/i.test(out)) throw new WeftError('graph', `--out ${flags.out} must end in .png.`);
 
-  await withEngine(async (engine) => {
-    const known = await engine.request('models.list', {});
-    for (const made of run.checkpoints) {
-      const [id, sha256] = made.split('@');
-      if (known.some((one) => one.id === id && one.sha256 !== sha256)) {
-        process.stderr.write(`${id} is no longer the checkpoint that made this picture: attention may differ.\n`);
+  await withEngine(
+    async (engine) => {
+      const known = await engine.request('models.list', {});
+      for (const made of run.checkpoints) {
+        const [id, sha256] = made.split('@');
+        if (known.some((one) => one.id === id && one.sha256 !== sha256)) {
+          tell(`${id} is no longer the checkpoint that made this picture: attention may differ.\n`);
+        }
       }
-    }
-    const runId = randomUUID();
-    await engine.run({
-      runId,
-      graphText: run.graphText,
-      graphPath: run.graphPath,
-      outDir: path.dirname(out),
-      target: node,
-      provider: flags.provider ?? run.provider,
-      allowOutside: flags.allowOutside ?? false,
-    });
-    const info = await engine.request('inspect.open', { runId, node });
-    const { step, level } = choose(info, flags);
-    const attention: AttentionRequest = {
-      runId,
-      node,
-      step,
-      level,
-      look: (flags.appearance ?? 1) - 1,
-      raw: flags.raw ?? false,
-      ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
-    };
-    const point = place && inPicture(place, info.size);
-    const {
-      png,
-      peak,
-      source: looked,
-    } = await engine.request(
-      'inspect.draw',
-      {
-        ...attention,
-        what: flags.map,
-        from: flags.from === 'appearance' ? 'source' : 'output',
-        size: flags.size,
-        ...(point ? { point } : {}),
-      },
-      0,
-    );
-    await fs.mkdir(path.dirname(out), { recursive: true });
-    await fs.writeFile(out, png);
-    const { grid } = info.levels.find((one) => one.level === level)!;
-    const several = looked === 'appearance' && info.appearances.length > 1;
-    const seen = several ? `appearance (${info.appearances[(flags.appearance ?? 1) - 1]})` : looked;
-    const where = `step ${step + 1} of ${info.steps.length}, ${sizeText(grid)}`;
-    if (peak && place) {
-      const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
-      process.stderr.write(
-        flags.from === 'appearance'
-          ? `(${place.join(', ')}) of the ${seen}, ${where}: it went most to ${strongest} of the output.\n`
-          : `(${place.join(', ')}) of the output, ${where}: it looks most at ${strongest} of the ${seen}, ${percent(peak.weight)} of its attention.\n`,
+      const runId = randomUUID();
+      await engine.run({
+        runId,
+        graphText: run.graphText,
+        graphPath: run.graphPath,
+        outDir: path.dirname(out),
+        target: node,
+        provider: flags.provider ?? run.provider,
+        allowOutside: flags.allowOutside ?? false,
+      });
+      const info = await engine.request('inspect.open', { runId, node });
+      const { step, level } = choose(info, flags);
+      const attention: AttentionRequest = {
+        runId,
+        node,
+        step,
+        level,
+        look: (flags.appearance ?? 1) - 1,
+        raw: flags.raw ?? false,
+        ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
+      };
+      const point = place && inPicture(place, info.size);
+      const {
+        png,
+        peak,
+        source: looked,
+      } = await engine.request(
+        'inspect.draw',
+        {
+          ...attention,
+          what: flags.map,
+          from: flags.from === 'appearance' ? 'source' : 'output',
+          size: flags.size,
+          ...(point ? { point } : {}),
+        },
+        0,
       );
-    } else process.stderr.write(`${where}: every place of the output in the colour of its source in the ${seen}.\n`);
-    if (looked === 'structure')
-      process.stderr.write(`At step ${step + 1} the structure's own keys were used, to hold its shapes.\n`);
-    process.stdout.write(`${path.relative(process.cwd(), out) || out}\n`);
-  }, QUIET_MS);
+      await fs.mkdir(path.dirname(out), { recursive: true });
+      await fs.writeFile(out, png);
+      const { grid } = info.levels.find((one) => one.level === level)!;
+      const several = looked === 'appearance' && info.appearances.length > 1;
+      const seen = several ? `appearance (${info.appearances[(flags.appearance ?? 1) - 1]})` : looked;
+      const where = `step ${step + 1} of ${info.steps.length}, ${sizeText(grid)}`;
+      if (peak && place) {
+        const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
+        tell(
+          flags.from === 'appearance'
+            ? `(${place.join(', ')}) of the ${seen}, ${where}: it went most to ${strongest} of the output.\n`
+            : `(${place.join(', ')}) of the output, ${where}: it looks most at ${strongest} of the ${seen}, ${percent(peak.weight)} of its attention.\n`,
+        );
+      } else tell(`${where}: every place of the output in the colour of its source in the ${seen}.\n`);
+      if (looked === 'structure') tell(`At step ${step + 1} the structure's own keys were used, to hold its shapes.\n`);
+      printPath(path.relative(process.cwd(), out) || out);
+    },
+    { quietMs: QUIET_MS },
+  );
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-function parsePlace(text: string): [number, number] {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*$/.exec(text);
+/** `x,y`, in pixels. */
+export function parsePlace(text: string): [number, number] {
+  const match = /^(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/.exec(text);
   if (!match)
     throw new WeftError('graph', `--at ${text} is not understood: write --at x,y in pixels, for instance --at 64,40.`);
   return [Number(match[1]), Number(match[2])];

@@ -1,8 +1,9 @@
 /** `weft`: the engine without an editor. Results go to stdout, progress and errors to stderr; see exitCodes for how it ends. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+// First, so that an interrupt is answered while the rest loads.
+import './interrupts';
+import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
-import { type Size } from '../protocol/size';
 import { installDevice, listDevices, removeDevice } from './devices';
 import { evaluate, type EvaluateFlags } from './evaluate';
 import { inspect, type InspectFlags } from './inspect';
@@ -16,32 +17,21 @@ import {
   showModel,
   verifyModel,
 } from './models';
+import { positive, seed, size, whole } from './options';
 import { run, type RunFlags } from './run';
+import { print, survivesClosedPipes, tell } from './terminal';
 import { merge, parseShard, sweep, type SweepFlags } from './sweep';
 import { transfer, type TransferFlags } from './transfer';
 import { validate } from './validate';
 
-const whole = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
-  return value;
-};
-const size = (text: string): Size => {
-  const match = /^(\d+)[x×](\d+)$/.exec(text.trim());
-  if (!match) throw new InvalidArgumentError('Write width x height in pixels, for instance 512x768.');
-  return { width: Number(match[1]), height: Number(match[2]) };
-};
-const positive = (text: string): number => {
-  const value = whole(text);
-  if (value < 1) throw new InvalidArgumentError('It is counted from 1.');
-  return value;
-};
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 const program = new Command('weft')
   .version(manifest.version)
   .description('Appearance transfer by cross-image attention, from a graph file.');
+survivesClosedPipes();
 program.exitOverride().showHelpAfterError();
+program.configureOutput({ writeOut: print, writeErr: tell });
 
 program
   .command('run')
@@ -66,7 +56,7 @@ program
   .option('--out <file>', 'the result (default: weft-out/STRUCTURE-APPEARANCE.png)')
   .option('--steps <n>', 'steps of the whole schedule', whole)
   .option('--skip <n>', 'steps left out at its noisy end', whole)
-  .option('--seed <n>', 'seed of the noise', whole)
+  .option('--seed <n>', 'seed of the noise', seed)
   .option('--no-masks', 'let AdaIN act on the whole picture')
   .option('--keep-graph <file>', 'also write the graph')
   .option('--provider <name>', 'what to compute on (default: the fastest that works, see weft devices)')
@@ -205,7 +195,7 @@ async function main(): Promise<void> {
       return;
     }
     const { kind, node, message } = reportError(error);
-    process.stderr.write(`weft: ${node && !message.includes(node) ? `${node}: ` : ''}${message}\n`);
+    tell(`weft: ${node && !message.includes(node) ? `${node}: ` : ''}${message}\n`);
     process.exitCode = exitCodes[kind];
   }
 }

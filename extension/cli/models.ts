@@ -1,9 +1,11 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
+import { plainLine } from '../protocol/foreignText';
+import { confirm } from './confirm';
 import { withEngine } from './execute';
+import { print, tell } from './terminal';
 
 export interface DownloadFlags {
   acceptLicense?: boolean;
@@ -19,19 +21,17 @@ export async function listModels(): Promise<void> {
   for (const { id, title, size, precision, pictureSize, sha256, problem, memory } of checkpoints) {
     const needs = memory === undefined ? '' : ` · needs ${bytesText(memory.cpu.total)} of memory`;
     const facts = problem ?? `${pictureSize}² · ${precision} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}`;
-    process.stdout.write(`${id}\t${title}\t${facts}\n`);
+    print(`${[id, title, facts].map(plainLine).join('\t')}\n`);
   }
   for (const { name, state, doneBytes, bytes } of known) {
     if (state === 'paused' || state === 'downloading')
-      process.stderr.write(
+      tell(
         `${name}: ${state} at ${Math.floor((100 * doneBytes) / bytes)} % of ${bytesText(bytes)}; ` +
           `\`weft models download ${name}\` ${state === 'paused' ? 'goes on' : 'waits for no one: another Weft is at it'}\n`,
       );
   }
   if (checkpoints.every(({ builtIn }) => builtIn))
-    process.stderr.write(
-      '`weft models available` lists what can be downloaded; `weft models add DIR` imports a folder.\n',
-    );
+    tell('`weft models available` lists what can be downloaded; `weft models add DIR` imports a folder.\n');
 }
 
 /** `weft models available`: a line for each checkpoint that can be downloaded by name. */
@@ -39,8 +39,8 @@ export async function availableModels(): Promise<void> {
   const known = await withEngine((engine) => engine.request('models.known', {}));
   for (const { name, title, precision, bytes, exact, licence, source, state } of known) {
     const size = `${exact ? '' : 'about '}${bytesText(bytes)}`;
-    process.stdout.write(
-      `${name}\t${title}\t${[precision, size, licence.title, source, ...(state === 'absent' ? [] : [state])].join(' · ')}\n`,
+    print(
+      `${[name, title, [precision, size, licence.title, source, ...(state === 'absent' ? [] : [state])].join(' · ')].map(plainLine).join('\t')}\n`,
     );
   }
 }
@@ -54,7 +54,7 @@ export async function showModel(id: string): Promise<void> {
   if (checkpoint === undefined && known === undefined)
     throw new WeftError('checkpoint', `There is no checkpoint "${id}", neither in the library nor to be downloaded.`);
   const lines = checkpoint === undefined ? aboutKnown(known!) : aboutCheckpoint(checkpoint);
-  process.stdout.write(`${lines.join('\n')}\n`);
+  print(`${lines.map(plainLine).join('\n')}\n`);
 }
 
 function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
@@ -107,12 +107,12 @@ export async function addModel(paths: string[], id?: string): Promise<void> {
 }
 
 function tellAdded({ id, title, pictureSize, precision, size, memory }: CheckpointInfo): void {
-  process.stderr.write(`${title}: ${pictureSize}² pictures, ${precision}, ${bytesText(size)}\n`);
+  tell(`${plainLine(title)}: ${pictureSize}² pictures, ${precision}, ${bytesText(size)}\n`);
   if (memory !== undefined && memory.cpu.total > memory.machine)
-    process.stderr.write(
+    tell(
       `It needs about ${bytesText(memory.cpu.total)} of memory on the processor; this machine has ${bytesText(memory.machine)}.\n`,
     );
-  process.stdout.write(`${id}\n`);
+  print(`${id}\n`);
 }
 
 /** `weft models download NAME`: fetches, or goes on fetching, and imports; the last line is its id. */
@@ -150,9 +150,9 @@ export async function downloadModel(nameOrFile: string, flags: DownloadFlags): P
 
 async function acceptLicence(checkpoint: KnownCheckpoint, flags: DownloadFlags): Promise<boolean> {
   const { title, bytes, exact, source, licence } = checkpoint;
-  process.stderr.write(
-    `${title}: ${exact ? '' : 'about '}${bytesText(bytes)} from ${source}\n` +
-      `Licence: ${licence.title}, ${licence.url}\n${licence.summary.map((sentence) => `  - ${sentence}\n`).join('')}`,
+  tell(
+    `${plainLine(`${title}: ${exact ? '' : 'about '}${bytesText(bytes)} from ${source}`)}\n` +
+      `${plainLine(`Licence: ${licence.title}, ${licence.url}`)}\n${licence.summary.map((sentence) => `  - ${plainLine(sentence)}\n`).join('')}`,
   );
   if (flags.acceptLicense) return true;
   if (!process.stdin.isTTY)
@@ -160,21 +160,10 @@ async function acceptLicence(checkpoint: KnownCheckpoint, flags: DownloadFlags):
   return confirm(`Do you accept the ${licence.title}? (yes/no) `);
 }
 
-async function confirm(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^(y|yes)$/i.test((await terminal.question(question)).trim());
-  } finally {
-    terminal.close();
-  }
-}
-
 /** `weft models verify ID`: reads every file and compares its digest. */
 export async function verifyModel(id: string): Promise<void> {
   const { files, bytes } = await withEngine((engine) => engine.request('models.verify', { id }, 0));
-  process.stdout.write(
-    `${id}: ${files} files, ${bytesText(bytes)}, all as they were imported, and onnxruntime opens them\n`,
-  );
+  print(`${id}: ${files} files, ${bytesText(bytes)}, all as they were imported, and onnxruntime opens them\n`);
 }
 
 /** `weft models remove ID`: asks first; also of a download that was paused. */
@@ -183,7 +172,7 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
     const checkpoint = (await engine.request('models.list', {})).find((each) => each.id === id);
     const paused = (await engine.request('models.known', {})).find((each) => each.name === id && each.doneBytes > 0);
     if (checkpoint === undefined && paused === undefined) {
-      process.stdout.write(`there is no ${id} to remove\n`);
+      print(`there is no ${id} to remove\n`);
       return;
     }
     if (checkpoint?.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
@@ -194,14 +183,14 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
       shared > 0
         ? ` ${bytesText(shared)} of it are hard links to the folder it was imported from, which stays as it is: they become free when that is deleted too.`
         : '';
-    process.stderr.write(`This removes ${what} and frees ${bytesText(freed)}.${stays}\n`);
+    tell(`This removes ${plainLine(what)} and frees ${bytesText(freed)}.${stays}\n`);
     if (!flags.yes) {
       if (!process.stdin.isTTY) throw new WeftError('graph', 'Nothing was removed: pass --yes to do it.');
       if (!(await confirm('Remove it? (yes/no) '))) throw new WeftError('graph', 'Nothing was removed.');
     }
     if (checkpoint === undefined) await engine.request('models.discard', { name: id });
     else await engine.request('models.remove', { id });
-    process.stdout.write(`${id} was removed; ${bytesText(freed)} are free\n`);
+    print(`${id} was removed; ${bytesText(freed)} are free\n`);
   });
 }
 

@@ -1,5 +1,7 @@
 import cliProgress from 'cli-progress';
 import { type EngineEvent } from '../protocol/engine';
+import { plainLine } from '../protocol/foreignText';
+import { tell } from './terminal';
 
 /** Progress on stderr: a bar on a terminal, lines elsewhere. */
 export class Progress {
@@ -42,7 +44,9 @@ export class Progress {
     if (this.terminal) {
       this.bar ??= this.startBar();
       this.bar.update(this.states.size + (!finished && total ? (step ?? 0) / total : 0), {
-        what: total ? `${node} ${step}/${total}${secondsLeft ? `, ${Math.ceil(secondsLeft)} s left` : ''}` : node,
+        what: plainLine(
+          total ? `${node} ${step}/${total}${secondsLeft ? `, ${Math.ceil(secondsLeft)} s left` : ''}` : node,
+        ),
       });
       return;
     }
@@ -66,10 +70,11 @@ export class Progress {
       this.nodes = total;
       this.bar ??= this.startBar();
       this.bar.update(Math.min(bytes, total), {
-        what:
+        what: plainLine(
           phase === 'importing'
             ? `${name}: importing`
             : `${percent} % of ${(total / 1e6).toFixed(0)} MB, ${((bytesPerSecond ?? 0) / 1e6).toFixed(1)} MB/s${left}  ${file}`,
+        ),
       });
       return;
     }
@@ -95,7 +100,7 @@ export class Progress {
   private line(text: string): void {
     this.bar?.stop();
     this.bar = undefined;
-    process.stderr.write(`${text}\n`);
+    tell(`${text}\n`);
   }
 }
 

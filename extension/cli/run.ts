@@ -38,19 +38,21 @@ export async function run(graph: string, flags: RunFlags): Promise<void> {
     );
   });
   const set = flags.set.map(parseOverride);
-  await withEngine((engine) =>
-    execute(engine, {
-      graphText,
-      graphPath,
-      set,
-      roots: [],
-      allowOutside: flags.allowOutside ?? false,
-      outDirNamed: flags.out !== undefined,
-      outDir: path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out')),
-      provider: flags.provider,
-      useCache: flags.cache,
-      timeline: flags.timeline ?? false,
-      reportName: 'run.json',
-    }),
+  await withEngine(
+    (engine) =>
+      execute(engine, {
+        graphText,
+        graphPath,
+        set,
+        roots: [],
+        allowOutside: flags.allowOutside ?? false,
+        outDirNamed: flags.out !== undefined,
+        outDir: path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out')),
+        provider: flags.provider,
+        useCache: flags.cache,
+        timeline: flags.timeline ?? false,
+        reportName: 'run.json',
+      }),
+    { cache: flags.cache },
   );
 }

@@ -5,6 +5,7 @@ import { type SweepResult } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { withEngine } from './execute';
 import { parseOverride } from './run';
+import { printPath, tell } from './terminal';
 
 export interface SweepFlags {
   over: string[];
@@ -42,42 +43,44 @@ export async function sweep(graph: string, flags: SweepFlags): Promise<void> {
   });
   const stem = path.basename(graphPath).replace(/(\.weft)?\.json$/, '');
   const outDir = path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out', `${stem}-sweep`));
-  const result = await withEngine((engine) =>
-    engine.sweep({
-      over: flags.over,
-      of: flags.of,
-      node: flags.node,
-      shard: flags.shard,
-      run: {
-        runId: randomUUID(),
-        graphText,
-        graphPath,
-        set: flags.set.map(parseOverride),
-        allowOutside: flags.allowOutside ?? false,
-        outDir,
-        outDirNamed: flags.out !== undefined,
-        provider: flags.provider,
-        useCache: flags.cache,
-      },
-    }),
+  const result = await withEngine(
+    (engine) =>
+      engine.sweep({
+        over: flags.over,
+        of: flags.of,
+        node: flags.node,
+        shard: flags.shard,
+        run: {
+          runId: randomUUID(),
+          graphText,
+          graphPath,
+          set: flags.set.map(parseOverride),
+          allowOutside: flags.allowOutside ?? false,
+          outDir,
+          outDirNamed: flags.out !== undefined,
+          provider: flags.provider,
+          useCache: flags.cache,
+        },
+      }),
+    { cache: flags.cache },
   );
   const { computed, found, unet } = result;
-  process.stderr.write(
+  tell(
     `${computed} ${computed === 1 ? 'cell' : 'cells'} made, ${found} were there; ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet\n`,
   );
-  tell(result);
+  tellFolder(result);
 }
 
 /** `weft sweep merge DIR...`: brings shards that ran in folders of their own together in the first. */
 export async function merge(folders: string[]): Promise<void> {
-  tell(
+  tellFolder(
     await withEngine((engine) =>
       engine.request('sweep.merge', { folders: folders.map((folder) => path.resolve(folder)) }, 0),
     ),
   );
 }
 
-function tell({ finished, total, sheet }: SweepResult): void {
-  if (finished < total) process.stderr.write(`${finished} of ${total} cells are there: the sheet has gaps\n`);
-  process.stdout.write(`${path.relative(process.cwd(), sheet) || sheet}\n`);
+function tellFolder({ finished, total, sheet }: SweepResult): void {
+  if (finished < total) tell(`${finished} of ${total} cells are there: the sheet has gaps\n`);
+  printPath(path.relative(process.cwd(), sheet) || sheet);
 }

@@ -32,44 +32,47 @@ export async function transfer(flags: TransferFlags): Promise<void> {
   const picked = await Promise.all([flags.structure, flags.appearance].map(pictureFile));
   const relative = (file: string): string => path.relative(path.dirname(graphPath), file).split(path.sep).join('/');
 
-  await withEngine(async (engine) => {
-    const known = await engine.request('models.list', {});
-    const info = known.find(({ id }) => id === checkpoint);
-    if (!info) {
-      const ids = known.map(({ id }) => id).join(', ') || 'none';
-      throw new WeftError(
-        'checkpoint',
-        `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add DIR".`,
-      );
-    }
-    const document = standardGraph({
-      structure: relative(picked[0]!),
-      appearance: relative(picked[1]!),
-      domain,
-      checkpoint,
-      ...flags.size,
-      masks,
-      steps,
-      skip,
-      seed,
-      freeu: info.freeu ?? true,
-    });
-    document.nodes['save']!.params = { path: path.basename(out) };
-    const graphText = writeGraph(document);
-    await execute(engine, {
-      graphText,
-      graphPath,
-      picked,
-      outDir: path.dirname(out),
-      provider: flags.provider,
-      useCache: flags.cache,
-      reportName: `${stem(out)}.run.json`,
-    });
-    if (flags.keepGraph) {
-      await fs.mkdir(path.dirname(graphPath), { recursive: true });
-      await fs.writeFile(graphPath, graphText);
-    }
-  });
+  await withEngine(
+    async (engine) => {
+      const known = await engine.request('models.list', {});
+      const info = known.find(({ id }) => id === checkpoint);
+      if (!info) {
+        const ids = known.map(({ id }) => id).join(', ') || 'none';
+        throw new WeftError(
+          'checkpoint',
+          `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add DIR".`,
+        );
+      }
+      const document = standardGraph({
+        structure: relative(picked[0]!),
+        appearance: relative(picked[1]!),
+        domain,
+        checkpoint,
+        ...flags.size,
+        masks,
+        steps,
+        skip,
+        seed,
+        freeu: info.freeu ?? true,
+      });
+      document.nodes['save']!.params = { path: path.basename(out) };
+      const graphText = writeGraph(document);
+      await execute(engine, {
+        graphText,
+        graphPath,
+        picked,
+        outDir: path.dirname(out),
+        provider: flags.provider,
+        useCache: flags.cache,
+        reportName: `${stem(out)}.run.json`,
+      });
+      if (flags.keepGraph) {
+        await fs.mkdir(path.dirname(graphPath), { recursive: true });
+        await fs.writeFile(graphPath, graphText);
+      }
+    },
+    { cache: flags.cache },
+  );
 }
 
 async function pictureFile(file: string): Promise<string> {

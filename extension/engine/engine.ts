@@ -35,6 +35,7 @@ import { type MemoryLimit } from './run/workingMemory';
 import { drawFrame, type PreviewSink } from './run/previews';
 import { type GraphRun, runGraph, type RunServices } from './run/runGraph';
 import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
+import { readVariables } from './variables';
 
 const GIGABYTE = 2 ** 30;
 /** Timelines of so many runs stay in memory for scrubbing. */
@@ -59,6 +60,7 @@ type Handlers = { [M in EngineMethod]: Handler<M> };
 
 /** The engine behind the messages: runs graphs one after another, keeps sessions, products and timelines between them. */
 export class Engine {
+  private readonly variables = readVariables();
   private readonly home: string;
   private readonly library: CheckpointLibrary;
   private readonly models: ModelRequests;
@@ -72,6 +74,8 @@ export class Engine {
   /** What runs may take for intermediate results; set at the begin of each. */
   private readonly memory: MemoryLimit = {};
   private readonly inspected = new Map<string, InspectedRun>();
+  /** What the last run left to be done when its result is there: the cache back within its limit, the rest of its previews. */
+  private afterwards: Promise<unknown> = Promise.resolve();
   /** Ends what is done between runs. */
   private leisure = new AbortController();
   /** Runs wait for one another: they share the processor and the memory. */
@@ -115,7 +119,7 @@ export class Engine {
 
   private limits(): { diskBytes: number; memoryBytes: number } {
     return {
-      diskBytes: Number(process.env.WEFT_CACHE_GB ?? 20) * GIGABYTE,
+      diskBytes: this.variables.cacheGb * GIGABYTE,
       memoryBytes: Math.min(2 * GIGABYTE, os.totalmem() / 8),
     };
   }
@@ -158,8 +162,11 @@ export class Engine {
         for (const controller of this.running.values())
           controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
         await this.queue.catch(() => {});
-        await this.store.flush();
-        await this.attention.flush();
+        await this.afterwards.catch(() => {});
+        for (const store of [this.store, this.attention]) {
+          await store.flush();
+          await store.trim();
+        }
         return {};
       },
     };
@@ -196,9 +203,12 @@ export class Engine {
           return image?.kind === 'image' && image.from === 'run' ? image : undefined;
         },
       });
-      void this.store.trim();
-      void this.attention.trim();
-      void this.remembered.get(options.runId)?.drawRest(this.leisure.signal);
+      this.afterwards = Promise.all([
+        this.store.trim(),
+        this.attention.trim(),
+        this.remembered.get(options.runId)?.drawRest(this.leisure.signal),
+      ]);
+      this.afterwards.catch(() => {});
       return run;
     };
     return this.enqueue(options.runId, execute);
@@ -221,7 +231,8 @@ export class Engine {
           return runSweepFiles(request, options, this.services(store, controller, rest));
         }),
       );
-      void this.store.trim();
+      this.afterwards = this.store.trim();
+      this.afterwards.catch(() => {});
       return result;
     });
   }
@@ -267,7 +278,7 @@ export class Engine {
   ): Promise<T> {
     const { devices, emit } = this.options;
     const automatic = options.provider === undefined || options.provider === 'auto';
-    const gigabytes = options.memoryGb ?? Number(process.env.WEFT_MEMORY_GB ?? 0);
+    const gigabytes = options.memoryGb ?? this.variables.memoryGb;
     this.memory.bytes = gigabytes > 0 ? gigabytes * GIGABYTE : undefined;
     forgetPeak();
     if (devices === undefined) return runOn({ provider: automatic ? 'cpu' : options.provider! });

@@ -129,6 +129,26 @@ class Filling {
 }
 
 /**
+ * Makes a folder and those above it that are missing. Node's own `recursive` never returns where a parent takes no folders and says that
+ * there is no such file (`/proc`).
+ */
+export function makeFolderSync(folder: string): void {
+  try {
+    fs.mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+      // Of what is there, some file systems say that they are read-only first.
+      if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+    }
+    const parent = path.dirname(folder);
+    if (code !== 'ENOENT' || parent === folder || fs.existsSync(parent)) throw error;
+    makeFolderSync(parent);
+    fs.mkdirSync(folder);
+  }
+}
+
+/**
  * Writes a file whole or not at all; folders on the way are made. A file that is there keeps its permissions, and one that may not be
  * written is not replaced. Throws a {@link FileProblem}.
  */
@@ -136,7 +156,7 @@ export async function writeWhole(file: string, bytes: Uint8Array | string, optio
   const { promises } = fs;
   const temporary = temporaryBeside(file);
   try {
-    await promises.mkdir(path.dirname(file), { recursive: true });
+    makeFolderSync(path.dirname(file));
     const mode = modeToKeep(file);
     const handle = await promises.open(temporary, 'wx', mode);
     try {
@@ -157,7 +177,7 @@ export async function writeWhole(file: string, bytes: Uint8Array | string, optio
 export function writeWholeSync(file: string, bytes: Uint8Array | string, options: WriteOptions = {}): void {
   const temporary = temporaryBeside(file);
   try {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    makeFolderSync(path.dirname(file));
     const mode = modeToKeep(file);
     const fd = fs.openSync(temporary, 'wx', mode);
     try {

@@ -11,6 +11,9 @@ import { type SegmentationNews } from './mask';
 
 export const PROTOCOL_VERSION = 1;
 
+/** Argument of the engine process: where Weft's folder can't be used, a temporary one does, which has the embedded checkpoint alone. */
+export const ANY_HOME = '--any-home';
+
 export const runOptionsSchema = z.object({
   /** Names the run in events and in `cancel`. */
   runId: z.string(),
