@@ -122,19 +122,22 @@ function decode(dtype: TensorType, bytes: Uint8Array): StoredTensor['data'] {
   }
 }
 
-/** Writes float32, int32 and uint8 tensors in the order given. */
+/** Writes float32, int32 and uint8 tensors in the order given; 16 bits a number of the type that `dtype` names. */
 export function writeSafetensors(
   path: string,
-  tensors: Record<string, { shape: number[]; data: Float32Array | Int32Array | Uint8Array }>,
+  tensors: Record<
+    string,
+    { shape: number[]; data: Float32Array | Int32Array | Uint8Array | Uint16Array; dtype?: 'F16' | 'BF16' }
+  >,
   metadata?: Record<string, string>,
 ): void {
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
   const chunks: Uint8Array[] = [];
   let offset = 0;
-  for (const [name, { shape, data }] of Object.entries(tensors)) {
+  for (const [name, { shape, data, dtype: half }] of Object.entries(tensors)) {
     const count = shape.reduce((product, n) => product * n, 1);
     if (count !== data.length) throw new Error(`${name}: ${data.length} values for shape [${shape.join(', ')}]`);
-    const dtype: TensorType = data instanceof Float32Array ? 'F32' : data instanceof Int32Array ? 'I32' : 'U8';
+    const dtype = half ?? (data instanceof Float32Array ? 'F32' : data instanceof Int32Array ? 'I32' : 'U8');
     header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
     chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     offset += data.byteLength;

@@ -87,6 +87,14 @@ function broadcast(a: Shape | undefined, b: Shape | undefined): Shape | undefine
   });
 }
 
+/** Shape of a matrix product. */
+function multiplied(x: Shape | undefined, w: Shape | undefined): Shape | undefined {
+  if (x === undefined || w === undefined || x.length === 0 || w.length === 0) return undefined;
+  if (w.length === 1) return x.slice(0, -1);
+  if (x.length === 1) return [...w.slice(0, -2), w.at(-1)];
+  return [...broadcast(x.slice(0, -2), w.slice(0, -2))!, x.at(-2), w.at(-1)];
+}
+
 const BINARY: Record<string, (a: number, b: number, integer: boolean) => number> = {
   Add: (a, b) => a + b,
   Sub: (a, b) => a - b,
@@ -218,7 +226,8 @@ export class Inference {
       this.visitConstant(node, out);
       return;
     }
-    if (node.domain !== '' && node.domain !== 'ai.onnx' && !SAME_SHAPE.has(node.opType)) return;
+    const foreign = node.domain !== '' && node.domain !== 'ai.onnx';
+    if (foreign && !SAME_SHAPE.has(node.opType) && node.opType !== 'FusedMatMul') return;
     const value = this.valueOf(node, reads);
     if (value !== undefined && value.data.length <= VALUE_LIMIT) {
       this.values.set(out, value);
@@ -427,12 +436,13 @@ export class Inference {
     switch (op) {
       case 'Where':
         return [broadcast(s(0), broadcast(s(1), s(2)))];
+      case 'FusedMatMul':
       case 'MatMul': {
-        const w = s(1);
-        if (x === undefined || w === undefined || x.length === 0 || w.length === 0) return [];
-        if (w.length === 1) return [x.slice(0, -1)];
-        if (x.length === 1) return [[...w.slice(0, -2), w.at(-1)]];
-        return [[...broadcast(x.slice(0, -2), w.slice(0, -2))!, x.at(-2), w.at(-1)]];
+        const turned = (shape: Shape | undefined, attribute: string): Shape | undefined =>
+          intOf(node, attribute) && shape !== undefined && shape.length > 1
+            ? [...shape.slice(0, -2), shape.at(-1), shape.at(-2)]
+            : shape;
+        return [multiplied(turned(x, 'transA'), turned(s(1), 'transB'))];
       }
       case 'Gemm': {
         const w = s(1);

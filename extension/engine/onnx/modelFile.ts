@@ -187,6 +187,17 @@ class Walker {
   }
 }
 
+/** A tensor whose bytes stay where they are: `index` among the model's {@link OnnxModel.weights}. */
+export function tensorOnDisk(name: string, dims: number[], dataType: number, index: number): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dims: dims.map(BigInt),
+    dataType,
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: [create(StringStringEntryProtoSchema, { key: REFERENCE_KEY, value: String(index) })],
+  });
+}
+
 /** Index of the reference that stands for a tensor's bytes, if they were left on disk. */
 export function referenceOf(tensor: TensorProto): number | undefined {
   const entry = tensor.externalData.find((e) => e.key === REFERENCE_KEY);
@@ -350,11 +361,13 @@ function hoistLargeConstants(proto: ModelProto): void {
 export interface WriteOptions {
   /** Called before bytes are copied that could not be hard-linked, with their number. */
   onCopy?: (file: string, bytes: number) => void;
+  /** Absolute folder in which all weight files lie and stay: the graph names them by their place in it, and its session is told the folder. */
+  inPlace?: string;
 }
 
 /**
  * Writes a model: the graph as `target`, weights that were inline in the source streamed into one aligned file beside it,
- * external weight files hard-linked beside it (copied across file systems). The model in memory is not changed.
+ * external weight files hard-linked beside it (copied across file systems) or left where they are. The model in memory is not changed.
  */
 export async function writeModel(model: OnnxModel, target: string, options: WriteOptions = {}): Promise<WrittenModel> {
   const folder = path.dirname(target);
@@ -376,8 +389,10 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
       if (index === undefined) continue;
       const reference = model.weights[index]!;
       let location: string;
-      let offset: number;
-      if (reference.file === source) {
+      let { offset } = reference;
+      if (options.inPlace !== undefined) {
+        location = path.relative(options.inPlace, reference.file).split(path.sep).join('/');
+      } else if (reference.file === source) {
         if (stream === undefined) {
           stream = await fs.promises.open(path.join(folder, streamName), 'w');
           files.push(path.join(folder, streamName));
@@ -406,7 +421,6 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
           links.push([path.join(folder, linked), reference.file]);
         }
         location = linked;
-        offset = reference.offset;
       }
       const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
       tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;

@@ -75,7 +75,7 @@ export class LocalSessions {
   async load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void> {
     const threads = options.threads ?? defaultThreads();
     const modelPath = typeof model === 'string' ? model : key;
-    const signature = JSON.stringify([modelPath, options.provider, threads, options.optimise]);
+    const signature = JSON.stringify([modelPath, options.provider, threads, options.optimise, options.weights]);
     const opened = this.sessions.get(key);
     if (opened?.signature === signature) return;
     if (opened !== undefined) await this.release(key);
@@ -100,6 +100,7 @@ export class LocalSessions {
             set_denormal_as_zero: '1',
             // Threads that wait by spinning take the cores from the engine's own thread and from whatever else runs here.
             intra_op: { allow_spinning: '0' },
+            ...(options.weights === undefined ? {} : { model_external_initializers_file_folder_path: options.weights }),
           },
         },
       } satisfies Ort.InferenceSession.SessionOptions;

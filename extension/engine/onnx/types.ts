@@ -20,6 +20,8 @@ export interface SessionOptions {
   threads?: number;
   /** False: as the file has it, which opens faster and runs slower: to see whether it opens. */
   optimise?: boolean;
+  /** Absolute folder of the weights, where they don't lie beside the graph. */
+  weights?: string;
   /** Where optimised graphs are kept, and the name of this model's. */
   optimised?: { folder: string; name: string };
 }

@@ -4,6 +4,7 @@ import { unetNames } from '../../../extension/engine/onnx/types';
 import { difference, float32, int64, noise, switchFeeds, timesteps } from '../../fixtures/onnx/feeds';
 import { fixtures, modelNames, modelPath } from '../../fixtures/onnx/open';
 import { openRewritten, type OpenUnet } from '../../fixtures/onnx/rewritten';
+import { emittedAgain } from '../../support/exportedWeights';
 import { SafetensorsFile } from '../../support/safetensors';
 
 const reference = new SafetensorsFile(path.join(fixtures, 'predictions.safetensors'));
@@ -12,10 +13,15 @@ const FREEU: [number, number, number, number] = [1.2, 0.9, 1.4, 0.2];
 const size: [number, number] = [64, 64];
 const pixels = 4 * 64 * 64;
 
-describe.each(modelNames(/^unet_(legacy|dynamo)/))('the reference UNet %s, rewritten', (name) => {
+const EMITTED = "as Weft's own graph of its weights";
+
+describe.each([...modelNames(/^unet_(legacy|dynamo)/), EMITTED])('the reference UNet %s, rewritten', (name) => {
   let open: OpenUnet;
   beforeAll(async () => {
-    open = await openRewritten(modelPath(name));
+    const config = path.join(fixtures, '..', 'reference', 'unet_config.json');
+    open = await openRewritten(
+      name === EMITTED ? await emittedAgain(modelPath('unet_legacy'), config) : modelPath(name),
+    );
   });
   afterAll(() => open?.close());
 
