@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type Problem, validateGraph } from '../graph';
+import { type Problem, subjectOf, validateGraph } from '../graph';
 import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Checkpoints } from '../library/checkpoints';
@@ -78,12 +78,11 @@ export class GraphProblems implements vscode.Disposable {
       problems.map((problem) => {
         const start = document.positionAt(problem.offset);
         const end = document.positionAt(problem.offset + Math.max(problem.length, 1));
-        const part = problem.port ?? problem.param;
-        const name = problem.node === undefined ? '' : `${problem.node}${part === undefined ? '' : `.${part}`}`;
-        const subject = name === '' || problem.message.startsWith(name) ? '' : `${name}: `;
+        const subject = subjectOf(problem);
+        const told = problem.message.startsWith(subject.replace(/: $/, ''));
         const diagnostic = new vscode.Diagnostic(
           new vscode.Range(start, end),
-          plainLine(subject + problem.message),
+          plainLine(told ? problem.message : subject + problem.message),
           severities[problem.severity],
         );
         diagnostic.source = 'weft';

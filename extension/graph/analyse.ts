@@ -1,6 +1,7 @@
 /** What validation, planning and connecting all need to know of a graph: its wires, its order, what muting does to a wire. */
 import { isNodeType, specOf } from './catalogue';
 import { type PortType } from './catalogue/types';
+import { clip } from './problems';
 import { type GraphDocument, type GraphNode, parseWire, type Source, wiresOf } from './schema';
 
 /** The node of this id (own keys only: ids come from files). */
@@ -31,27 +32,61 @@ export function outputType(document: GraphDocument, source: Source): PortType | 
   return specOf(node?.type ?? '')?.outputs.find((output) => output.name === source.port)?.type;
 }
 
-/** Where a wire really comes from once muted nodes are passed over; undefined when nothing comes. */
-export function resolveSource(document: GraphDocument, source: Source): Source | undefined {
-  const seen = new Set<string>();
-  let current: Source | undefined = source;
-  while (current) {
-    const node = nodeOf(document, current.node);
-    if (!node || !isMuted(node) || seen.has(current.node)) return node ? current : undefined;
-    seen.add(current.node);
-    const spec = specOf(node.type);
-    if (spec?.mute === 'no-mask') return undefined;
-    if (spec?.mute !== 'pass-through') return current;
-    const type = outputType(document, current);
-    const input = spec.inputs.find((candidate) => type !== undefined && candidate.types.includes(type));
-    current = input ? sourcesAt(node, input.name)[0] : undefined;
-  }
-  return undefined;
+/**
+ * What follows for a node from the one above it: `above` says which that is, `join` makes the result from the result above (undefined at
+ * the top, and where the way would close a circle). Every node is visited once, however many ask and however long the chains are.
+ */
+export function upward<T>(
+  above: (id: string) => string | undefined,
+  join: (id: string, over: T | undefined) => T,
+): (id: string) => T {
+  const known = new Map<string, T>();
+  return (start) => {
+    const way = new Set<string>();
+    let id: string | undefined = start;
+    while (id !== undefined && !known.has(id) && !way.has(id)) {
+      way.add(id);
+      id = above(id);
+    }
+    let result = id === undefined ? undefined : known.get(id);
+    for (const step of [...way].reverse()) known.set(step, (result = join(step, result)));
+    return known.get(start) as T;
+  };
 }
 
-/** The wires at one port, muted nodes passed over. */
-export function resolvedAt(document: GraphDocument, node: GraphNode, port: string): Source[] {
-  return sourcesAt(node, port).flatMap((source) => resolveSource(document, source) ?? []);
+/**
+ * Where the wires of a graph really come from once muted nodes are passed over; undefined when nothing comes. Chains of muted nodes are
+ * walked once, so that asking for every wire costs no more than the graph is long.
+ */
+export function resolverOf(document: GraphDocument): (source: Source) => Source | undefined {
+  const next = (source: Source): Source | undefined => {
+    const node = nodeOf(document, source.node);
+    const spec = node && isMuted(node) ? specOf(node.type) : undefined;
+    if (!node || spec?.mute !== 'pass-through') return undefined;
+    const type = outputType(document, source);
+    const input = spec.inputs.find((candidate) => type !== undefined && candidate.types.includes(type));
+    return input && sourcesAt(node, input.name)[0];
+  };
+  const textOf = ({ node, port }: Source): string => `${node}.${port}`;
+  const resolved = upward<Source | undefined>(
+    (wire) => {
+      const source = next(parseWire(wire) as Source);
+      return source && textOf(source);
+    },
+    (wire, over) => {
+      const source = parseWire(wire) as Source;
+      const node = nodeOf(document, source.node);
+      const mute = node && isMuted(node) ? specOf(node.type)?.mute : undefined;
+      if (!node || mute === 'no-mask') return undefined;
+      return mute === 'pass-through' ? over : source;
+    },
+  );
+  return (source) => resolved(textOf(source));
+}
+
+/** Where one wire really comes from; who asks for many takes a {@link resolverOf}. */
+export function resolveSource(document: GraphDocument, source: Source): Source | undefined {
+  return resolverOf(document)(source);
 }
 
 export interface Order {
@@ -177,28 +212,52 @@ export function anyOf(types: readonly PortType[]): string {
   return types.map(aType).join(' or ');
 }
 
+/** Ids along a circle, those in the middle of a long one left out. */
+export function circleWords(ids: readonly string[]): string {
+  const some = ids.length > 12 ? [...ids.slice(0, 6), '…', ...ids.slice(-5)] : ids;
+  return some.map(clip).join(' → ');
+}
+
 /** "a, b and c". */
 export function listed(words: readonly string[], last = 'and'): string {
   if (words.length < 2) return words.join('');
   return `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1) ?? ''}`;
 }
 
-/** The name nearest to a misspelt one, when it is near. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
-  for (const candidate of names) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), least);
-    if (distance < least) {
-      least = distance;
-      best = candidate;
+/** Nobody mistypes a longer name by hand. */
+const LONGEST_NAME = 64;
+
+/** Looks for the name that a misspelt one may have meant. However many names it is asked for, it stops once it has compared enough letters. */
+export class Suggestions {
+  private left = 5_000_000;
+
+  /** The name nearest to a misspelt one, when it is near. */
+  nearest(name: string, names: readonly string[]): string | undefined {
+    if (name.length > LONGEST_NAME) return undefined;
+    let best: string | undefined;
+    let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+    const wanted = name.toLowerCase();
+    for (const candidate of names) {
+      if (this.left <= 0) break;
+      this.left -= 1;
+      if (Math.abs(candidate.length - name.length) >= least) continue;
+      this.left -= candidate.length * name.length;
+      const distance = editDistance(wanted, candidate.toLowerCase());
+      if (distance < least) {
+        least = distance;
+        best = candidate;
+      }
     }
+    return best;
   }
-  return best;
 }
 
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit;
+/** The name nearest to one that is misspelt, when it is near. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  return new Suggestions().nearest(name, names);
+}
+
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
@@ -208,7 +267,7 @@ function editDistance(a: string, b: string, limit: number): number {
     }
     row = next;
   }
-  return row[b.length] ?? limit;
+  return row[b.length] ?? 0;
 }
 
 /** Whether a type of node has something to do even when nothing takes its output. */

@@ -1,5 +1,5 @@
 /** Which wires are allowed, and why others are not. */
-import { anyOf, aType, listed, nodeOf, outputType, sourcesOf } from './analyse';
+import { anyOf, aType, circleWords, listed, nodeOf, outputType, sourcesOf } from './analyse';
 import { catalogue, nodeTypes, specOf } from './catalogue';
 import { type InputSpec, type NodeSpec, type OutputSpec, type PortType } from './catalogue/types';
 import { type GraphDocument } from './schema';
@@ -75,15 +75,16 @@ export function checkConnection(
   if (fromNode === toNode) return `${from} can't be wired to ${to}: a node can't feed itself.`;
   if (!input.types.includes(type)) return mismatch(from, type, to, input.types);
   const circle = pathUpstream(document, fromNode, toNode);
-  if (circle) return `${from} can't be wired to ${to}: it would close a circle, ${[...circle, toNode].join(' → ')}.`;
+  if (circle) return `${from} can't be wired to ${to}: it would close a circle, ${circleWords([...circle, toNode])}.`;
   return undefined;
 }
 
 /** Ids from `to` down to `from` when `to` is upstream of `from`. */
 function pathUpstream(document: GraphDocument, from: string, to: string): string[] | undefined {
   const next = new Map<string, string | undefined>([[from, undefined]]);
+  // Grows while it is gone through.
   const queue = [from];
-  for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
+  for (const id of queue) {
     if (id === to) {
       const path = [to];
       for (let step = next.get(to); step !== undefined; step = next.get(step)) path.push(step);

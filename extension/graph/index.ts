@@ -6,7 +6,16 @@ export { DEFAULT_PROMPT, promptText } from './catalogue/prompt';
 export { defaultSegmentStep } from './catalogue/segment';
 export { checkValue, defaultOf, defaultsFor, effectiveParams, paramOf, pathsRead, sameValue } from './params';
 export { checkPath, MAX_NAME_BYTES, pathFault, pickedPathFault, sameFileKey } from './paths';
-export { formatProblem, hasErrors, LineIndex, type Problem, type ProblemCode, withoutPlaces } from './problems';
+export {
+  formatProblem,
+  hasErrors,
+  LineIndex,
+  MOST_PROBLEMS,
+  type Problem,
+  type ProblemCode,
+  subjectOf,
+  withoutPlaces,
+} from './problems';
 export { parseGraph, type ParsedGraph } from './parse';
 export { formatGraph, writeGraph } from './write';
 export { applyChanges, type TextChange } from './json-edit';

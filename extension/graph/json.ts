@@ -11,6 +11,8 @@ const MAX_LENGTH = 16 * 1024 * 1024;
 
 export interface JsonTree {
   root?: JsonNode;
+  /** The same as plain data, when there is no error. */
+  value?: unknown;
   error?: { code: 'syntax' | 'too-deep' | 'too-large'; message: string; offset: number; length: number };
 }
 
@@ -55,22 +57,32 @@ export function readJson(text: string): JsonTree {
     const message = `The file is not valid JSON: ${(first && sentences[printParseErrorCode(first.error)]) ?? 'something is wrong here'}.`;
     return { root, error: { code: 'syntax', message, offset: first?.offset ?? 0, length: first?.length ?? 0 } };
   }
-  return { root };
+  try {
+    // Much faster than gathering the values from the tree.
+    return { root, value: JSON.parse(plain) as unknown };
+  } catch {
+    // The two readers do not agree on what JSON is; the tree is what problems are placed by.
+    return { root, value: valueOf(root) };
+  }
 }
+
+const [QUOTE, BACKSLASH, NEWLINE, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [...'"\\\n{}[]'].map((char) =>
+  char.charCodeAt(0),
+);
 
 function tooDeepAt(text: string): number | undefined {
   let depth = 0;
   let quoted = false;
   for (let i = 0; i < text.length; i++) {
-    const char = text[i];
+    const char = text.charCodeAt(i);
     if (quoted) {
-      if (char === '\\') i++;
+      if (char === BACKSLASH) i++;
       // A line break ends a string that was never closed.
-      else if (char === '"' || char === '\n') quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === '{' || char === '[') {
+      else if (char === QUOTE || char === NEWLINE) quoted = false;
+    } else if (char === QUOTE) quoted = true;
+    else if (char === OPEN_BRACE || char === OPEN_BRACKET) {
       if (++depth > MAX_DEPTH) return i;
-    } else if (char === '}' || char === ']') depth--;
+    } else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) depth--;
   }
   return undefined;
 }

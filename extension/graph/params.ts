@@ -2,7 +2,11 @@
 import { type NodeType, specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
 import { checkPath, pickedPathFault } from './paths';
+import { clip } from './problems';
 import { type GraphDocument } from './schema';
+
+/** Characters, far beyond the 77 tokens that a prompt may have and the 2000 values of a sweep. */
+const LONGEST = { axis: 50_000, text: 10_000, domain: 1000, checkpoint: 1000 } as const;
 
 /** The parameter of this name, undefined when the type has none. */
 export function paramOf(spec: NodeSpec | undefined, name: string): ParamSpec | undefined {
@@ -119,14 +123,16 @@ export function checkValue(
     case 'domain':
     case 'checkpoint':
       if (typeof value !== 'string') return `${name} must be text, not ${show(value)}.`;
+      if (value.length > LONGEST[param.kind]) return `${name} is longer than ${LONGEST[param.kind]} characters.`;
       return value.trim() === '' ? `${name} is empty.` : undefined;
   }
 }
 
 /** A value as it would stand in the file, shortened. */
 export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  // Of a long text only the beginning is quoted.
+  const short = typeof value === 'string' ? value.slice(0, 80) : value;
+  return clip(JSON.stringify(short) ?? String(value));
 }
 
 /** Sets a key that a stranger's file chose: `__proto__` becomes an ordinary property. */

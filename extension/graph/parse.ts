@@ -1,8 +1,8 @@
-import { readJson, type JsonNode, nodeAt, propertiesOf, propertyAt, valueOf } from './json';
+import { readJson, type JsonNode, nodeAt, propertyAt } from './json';
 import { migrate } from './migrations';
 import { show } from './params';
-import { LineIndex, type Problem, type ProblemCode } from './problems';
-import { CURRENT_VERSION, type GraphDocument, graphDocumentSchema } from './schema';
+import { clip, type Problem, ProblemList } from './problems';
+import { CURRENT_VERSION, frameSchema, type GraphDocument, graphDocumentSchema, positionSchema } from './schema';
 
 export interface ParsedGraph {
   /**
@@ -22,74 +22,57 @@ export interface ParsedGraph {
  * it can be shown, not edited.
  */
 export function parseGraph(text: string): ParsedGraph {
-  const lines = new LineIndex(text);
-  const problems: Problem[] = [];
-  const report = (
-    code: ProblemCode,
-    message: string,
-    at: { offset: number; length: number },
-    more: Partial<Problem> = {},
-  ) =>
-    problems.push({
-      code,
-      severity: 'error',
-      message,
-      offset: at.offset,
-      length: at.length,
-      ...lines.at(at.offset),
-      ...more,
-    });
-
-  const { root, error } = readJson(text);
-  if (error) report(error.code, error.message, error);
-  if (error || !root) return { problems, tree: root };
+  const problems = new ProblemList(text);
+  const { root, value: data, error } = readJson(text);
+  if (error)
+    problems.add(
+      error.code,
+      () => error,
+      () => error.message,
+    );
+  if (error || !root) return { problems: problems.all(), tree: root };
 
   reportDuplicates(root, [], (name, first, second, path) => {
-    const where = path.length === 0 ? 'the file' : path.join('.');
-    const line = lines.at(first.offset).line;
-    report(
-      'duplicate-key',
-      `${show(name)} appears twice in ${where}, first in line ${line}; only the last counts.`,
-      second,
-      {
-        node: path[0] === 'nodes' ? (path[1] ?? name) : undefined,
-      },
-    );
+    const [top, id] = path;
+    const sentence = (): string => {
+      const where = path.length === 0 ? 'the file' : path.map(clip).join('.');
+      return `${show(name)} appears twice in ${where}, first in line ${problems.lineOf(first.offset)}; only the last counts.`;
+    };
+    problems.add('duplicate-key', () => second, sentence, { node: top === 'nodes' ? (id ?? name) : undefined });
   });
 
-  const data = valueOf(root);
   if (!isRecord(data)) {
-    report('schema', 'The file must hold one JSON object, with "weft" and "nodes" in it.', root);
-    return { problems, tree: root };
+    problems.add(
+      'schema',
+      () => root,
+      () => 'The file must hold one JSON object, with "weft" and "nodes" in it.',
+    );
+    return { problems: problems.all(), tree: root };
   }
   const version = typeof data['weft'] === 'number' ? data['weft'] : undefined;
   const later = version !== undefined && version > CURRENT_VERSION;
   if (later) {
-    report(
+    const sentence = `The file has version ${version} of the format, this Weft knows ${CURRENT_VERSION}. It can be looked at, not changed; update Weft to edit it.`;
+    problems.add(
       'later-version',
-      `The file has version ${version} of the format, this Weft knows ${CURRENT_VERSION}. It can be looked at, not changed; update Weft to edit it.`,
-      nodeAt(root, ['weft']) ?? root,
+      () => nodeAt(root, ['weft']) ?? root,
+      () => sentence,
     );
   }
   const current = migrate(data);
-  const result = graphDocumentSchema.safeParse(current);
-  let usable = true;
-  for (const issue of result.error?.issues ?? []) {
-    const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
-    const { message, keep } = explain(path, current);
-    if (path.length < 2 && (path[0] === undefined || path[0] === 'weft' || path[0] === 'nodes')) usable = false;
-    // What to leave out is a whole field, not one number of a position.
-    remove(current, keep);
-    if (later) continue;
-    const at = keyAt(root, keep) ?? nodeAt(root, path.slice(0, -1)) ?? root;
-    report(
-      'schema',
-      message,
-      at.type === 'object' && keep.length === 1 ? { offset: at.offset, length: 1 } : at,
-      subject(path),
-    );
-  }
-  return { document: usable ? (current as GraphDocument) : undefined, problems, tree: root, version };
+  const usable = leaveOutMisfits(current, (path, message) => {
+    if (later) return;
+    const [top, id, field, key] = path;
+    // The top itself is marked by its brace, or all of the file would be underlined.
+    const at = () => keyAt(root, path) ?? { offset: root.offset, length: 1 };
+    const subject =
+      top !== 'nodes'
+        ? {}
+        : { node: id, ...(key === undefined ? {} : { [field === 'inputs' ? 'port' : 'param']: key }) };
+    problems.add('schema', at, message, subject);
+  });
+  const document = usable ? (current as GraphDocument) : undefined;
+  return { document, problems: problems.all(), tree: root, version };
 }
 
 /** The key of a node in the text (its whole quoted name), where a problem of the node as such is shown. */
@@ -103,97 +86,106 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function subject(path: readonly (string | number)[]): Partial<Problem> {
-  if (path[0] !== 'nodes' || path.length < 2) return {};
-  return {
-    node: String(path[1]),
-    port: path[2] === 'inputs' && path.length > 3 ? String(path[3]) : undefined,
-    param: path[2] === 'params' && path.length > 3 ? String(path[3]) : undefined,
-  };
-}
-
-/** The sentence for a place where the schema does not hold, and the path of the field that is to be left out. */
-function explain(path: readonly (string | number)[], data: unknown): { message: string; keep: (string | number)[] } {
-  const [top, id, field, port] = path;
-  const at = (length: number) => {
-    const keep = path.slice(0, length);
-    return { keep, value: keep.reduce<unknown>((value, step) => get(value, step), data) };
-  };
-  const not = (value: unknown) => (value === undefined ? '' : `, not ${show(value)}`);
-  if (top === 'weft') {
-    const { keep, value } = at(1);
-    const message =
-      value === undefined
+/**
+ * Takes what does not fit the schema out of the data, a whole field at a time, and says so. The file is gone through piece by piece: zod
+ * would try to hold all that is wrong with it at once, and a file may be wrong throughout.
+ * @returns whether what is left is a graph
+ */
+function leaveOutMisfits(
+  data: Record<string, unknown>,
+  misfit: (path: string[], message: () => string) => void,
+): boolean {
+  const not = (value: unknown): string => (value === undefined ? '' : `, not ${show(value)}`);
+  const { weft, nodes, frames, layout } = data;
+  const { shape } = graphDocumentSchema;
+  const known = shape.weft.safeParse(weft).success;
+  if (!known) {
+    misfit(['weft'], () =>
+      weft === undefined
         ? `The file does not say its version; add "weft": ${CURRENT_VERSION}.`
-        : `weft must be the version of the format, ${CURRENT_VERSION}${not(value)}.`;
-    return { keep, message };
+        : `weft must be the version of the format, ${CURRENT_VERSION}${not(weft)}.`,
+    );
   }
-  if (top === 'nodes' && path.length === 1) {
-    const { keep, value } = at(1);
-    return {
-      keep,
-      message: value === undefined ? 'The file has no "nodes".' : 'nodes must be an object: nodes by their ids.',
-    };
+  if (!isRecord(nodes)) {
+    misfit(['nodes'], () =>
+      nodes === undefined ? 'The file has no "nodes".' : 'nodes must be an object: nodes by their ids.',
+    );
+    return false;
   }
-  if (top === 'nodes' && (path.length === 2 || field === 'type')) {
-    const { keep, value } = at(2);
-    const message = isRecord(value)
-      ? `type must be text${not(value['type'])}.`
-      : 'A node must be an object with a type.';
+  for (const [id, node] of Object.entries(nodes)) {
+    const at = ['nodes', id];
     // Without its type a node is nothing.
-    return { keep, message: isRecord(value) && value['type'] === undefined ? 'The node has no type.' : message };
+    if (!isRecord(node) || typeof node['type'] !== 'string') {
+      misfit(at, () => {
+        if (!isRecord(node)) return 'A node must be an object with a type.';
+        return node['type'] === undefined ? 'The node has no type.' : `type must be text${not(node['type'])}.`;
+      });
+      delete nodes[id];
+      continue;
+    }
+    const { muted, inputs, params } = node;
+    if (muted !== undefined && typeof muted !== 'boolean') {
+      misfit([...at, 'muted'], () => `muted must be true or left out${not(muted)}.`);
+      delete node['muted'];
+    }
+    for (const [field, value] of Object.entries({ inputs, params })) {
+      if (value === undefined || isRecord(value)) continue;
+      misfit([...at, field], () => `${field} must be an object${not(value)}.`);
+      delete node[field];
+    }
+    if (!isRecord(inputs)) continue;
+    for (const [port, wire] of Object.entries(inputs)) {
+      if (typeof wire === 'string' || (Array.isArray(wire) && wire.every((one) => typeof one === 'string'))) continue;
+      misfit(
+        [...at, 'inputs', port],
+        () => `The input ${clip(port)} must be "node.port" or an array of such${not(wire)}.`,
+      );
+      delete inputs[port];
+    }
   }
-  if (top === 'nodes' && field === 'muted') {
-    const { keep, value } = at(3);
-    return { keep, message: `muted must be true or left out${not(value)}.` };
+  for (const [field, value] of Object.entries({ frames, layout })) {
+    if (value === undefined) continue;
+    if (!isRecord(value)) {
+      misfit([field], () => `${field} must be an object.`);
+      delete data[field];
+      continue;
+    }
+    const schema = field === 'frames' ? frameSchema : positionSchema;
+    for (const [id, one] of Object.entries(value)) {
+      if (schema.safeParse(one).success) continue;
+      misfit([field, id], () =>
+        field === 'frames'
+          ? `The frame ${show(id)} must have a text and a rect of four numbers.`
+          : `The layout of ${show(id)} must be [x, y], two numbers${not(one)}.`,
+      );
+      delete value[id];
+    }
   }
-  if (top === 'nodes' && field === 'inputs' && path.length > 3) {
-    const { keep, value } = at(4);
-    return { keep, message: `The input ${String(port)} must be "node.port" or an array of such${not(value)}.` };
-  }
-  if (top === 'nodes' && path.length >= 3) {
-    const { keep, value } = at(3);
-    return { keep, message: `${String(field)} must be an object${not(value)}.` };
-  }
-  if (top === 'frames' && path.length >= 2) {
-    return { keep: at(2).keep, message: `The frame ${show(id)} must have a text and a rect of four numbers.` };
-  }
-  if (top === 'layout' && path.length >= 2) {
-    const { keep, value } = at(2);
-    return { keep, message: `The layout of ${show(id)} must be [x, y], two numbers${not(value)}.` };
-  }
-  return {
-    keep: at(1).keep,
-    message: top === undefined ? 'The file must hold one JSON object.' : `${String(top)} must be an object.`,
-  };
-}
-
-function get(value: unknown, step: string | number): unknown {
-  if (Array.isArray(value)) return typeof step === 'number' ? (value as unknown[])[step] : undefined;
-  return isRecord(value) && Object.hasOwn(value, step) ? value[step] : undefined;
-}
-
-function remove(data: unknown, path: readonly (string | number)[]): void {
-  const parent = path.slice(0, -1).reduce<unknown>(get, data);
-  const last = path.at(-1);
-  if (isRecord(parent) && last !== undefined) delete parent[last];
+  return known;
 }
 
 function reportDuplicates(
   node: JsonNode,
   path: string[],
-  found: (name: string, first: JsonNode, second: JsonNode, path: string[]) => void,
+  found: (name: string, first: JsonNode, second: JsonNode, path: readonly string[]) => void,
 ): void {
+  const inside = (step: string, child: JsonNode): void => {
+    if (!child.children?.length) return;
+    path.push(step);
+    reportDuplicates(child, path, found);
+    path.pop();
+  };
   if (node.type === 'array') {
-    for (const [index, child] of (node.children ?? []).entries())
-      reportDuplicates(child, [...path, String(index)], found);
+    for (const [index, child] of (node.children ?? []).entries()) inside(String(index), child);
     return;
   }
   const seen = new Map<string, JsonNode>();
-  for (const { name, key, value } of propertiesOf(node)) {
+  for (const { children } of node.children ?? []) {
+    const [key, value] = children as [JsonNode, JsonNode];
+    const name = key.value as string;
     const first = seen.get(name);
     if (first) found(name, first, key, path);
     else seen.set(name, key);
-    reportDuplicates(value, [...path, name], found);
+    inside(name, value);
   }
 }

@@ -1,10 +1,21 @@
 /** What has to be computed, in which order, from what. */
-import { checkpointsOf, consumersOf, isMuted, nodeOf, orderOf, resolveSource, sourcesAt, worksAlone } from './analyse';
+import {
+  checkpointsOf,
+  circleWords,
+  consumersOf,
+  isMuted,
+  nodeOf,
+  orderOf,
+  resolverOf,
+  sourcesAt,
+  worksAlone,
+} from './analyse';
 import { isNodeType, type NodeType, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
 import { defaultSegmentStep } from './catalogue/segment';
 import { type ParamValues } from './catalogue/types';
-import { effectiveParams } from './params';
+import { effectiveParams, show } from './params';
+import { clip } from './problems';
 import { type GraphDocument, type GraphNode, type Source } from './schema';
 
 /** A checkpoint's own parameter defaults for a type of node. `checkpoint` is the one the node works with, if it has one. */
@@ -61,18 +72,19 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
   const { target, defaults } = options;
   const { ids, cycles } = orderOf(document);
   const circle = cycles[0];
-  if (circle) throw new PlanError(`The wires close a circle: ${circle.join(' → ')}.`, circle[0]);
+  if (circle) throw new PlanError(`The wires close a circle: ${circleWords(circle)}.`, circle[0]);
   if (target !== undefined && !nodeOf(document, target))
-    throw new PlanError(`There is no node ${target} in the graph.`);
+    throw new PlanError(`There is no node ${clip(target)} in the graph.`);
 
   const node = (id: string) => nodeOf(document, id) as GraphNode;
+  const resolve = resolverOf(document);
   const inputs = new Map<string, Record<string, Source[]>>();
   const places = new Map<string, Record<string, number[]>>();
   for (const id of ids) {
     const resolved: Record<string, Source[]> = {};
     const remaining: Record<string, number[]> = {};
     for (const { name, list } of specOf(node(id).type)?.inputs ?? []) {
-      const wires = sourcesAt(node(id), name).map((source) => resolveSource(document, source));
+      const wires = sourcesAt(node(id), name).map(resolve);
       const sources = wires.filter((source) => source !== undefined);
       if (sources.length > 0) resolved[name] = sources;
       if (list && sources.length < wires.length)
@@ -85,7 +97,7 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
   const muted: string[] = [];
   const wanted = new Set<string>();
   const visits = (id: string) => !isMuted(node(id)) || specOf(node(id).type)?.mute === 'reconstruct';
-  for (const id of rootsOf(document, ids, inputs, target, visits)) wanted.add(id);
+  for (const id of rootsOf(document, ids, inputs, target, visits, resolve)) wanted.add(id);
   for (const id of [...ids].reverse()) {
     // A sweep runs what feeds it itself, once for each of its cells.
     if (!wanted.has(id) || node(id).type === 'sweep') continue;
@@ -98,7 +110,7 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
   for (const id of ids) {
     if (!wanted.has(id)) continue;
     const { type, params } = node(id);
-    if (!isNodeType(type)) throw new PlanError(`This version of Weft does not know the type "${type}".`, id);
+    if (!isNodeType(type)) throw new PlanError(`This version of Weft does not know the type ${show(type)}.`, id);
     const checkpoint = checkpoints.get(id);
     const overrides = (kind: NodeType) => defaults?.(kind, checkpoint) ?? {};
     const own = inputs.get(id) ?? {};
@@ -161,12 +173,13 @@ function rootsOf(
   inputs: ReadonlyMap<string, Record<string, Source[]>>,
   target: string | undefined,
   visits: (id: string) => boolean,
+  resolve: (source: Source) => Source | undefined,
 ): string[] {
   if (target !== undefined) {
     if (visits(target)) return [target];
     // A muted node that passes something through still shows what passes.
     const { outputs = [] } = specOf(nodeOf(document, target)?.type ?? '') ?? {};
-    return outputs.flatMap(({ name }) => resolveSource(document, { node: target, port: name })?.node ?? []);
+    return outputs.flatMap(({ name }) => resolve({ node: target, port: name })?.node ?? []);
   }
   const taken = new Set<string>();
   for (const id of ids) {
@@ -199,13 +212,13 @@ export function transferOf(plan: Plan, source: Source): Transfer {
     current = plan.byId.get(current.inputs['transfer']?.[0]?.node ?? '');
   }
   const swap = fields.get('attention-swap');
-  if (!swap) throw new PlanError(`No attention-swap node feeds ${source.node}.`, source.node);
+  if (!swap) throw new PlanError(`No attention-swap node feeds ${clip(source.node)}.`, source.node);
   return { swap, adain: fields.get('adain'), guidance: fields.get('guidance') };
 }
 
 /** The sentence for two nodes of one type on a transfer wire. */
 export function twiceOnWire(first: string, second: string, type: string): string {
-  return `${first} and ${second} are two ${type} nodes on one wire, and a transfer holds one. Remove or mute one of them.`;
+  return `${clip(first)} and ${clip(second)} are two ${type} nodes on one wire, and a transfer holds one. Remove or mute one of them.`;
 }
 
 /** Every node downstream of some nodes, themselves included: what a change there touches. */

@@ -1,12 +1,13 @@
 /** Sweeps: one or two parameters vary, and every combination of their values is a graph of its own. Pure; files are found by the engine. */
-import { isMuted, listed, nearest, nodeOf, sourcesAt } from './analyse';
+import { isMuted, listed, nodeOf, sourcesAt, Suggestions } from './analyse';
 import { specOf } from './catalogue';
 import { type ParamSpec } from './catalogue/types';
 import { type GraphEdit, GraphEditError, cannotMute, editText, overrideParams } from './edit';
-import { checkValue, paramOf } from './params';
+import { checkValue, paramOf, show } from './params';
 import { parseGraph } from './parse';
 import { downstreamOf } from './plan';
-import { type GraphDocument, type Source } from './schema';
+import { clip } from './problems';
+import { type GraphDocument, type GraphNode, type Source } from './schema';
 import { writeGraph } from './write';
 
 /** Cells of one sweep: more is a mistake rather than a wish. */
@@ -34,7 +35,10 @@ export class SweepError extends Error {
   }
 }
 
-const RANGE = /^(-?\d+(?:\.\d+)?):(-?\d+(?:\.\d+)?)(?::(-?\d+(?:\.\d+)?))?$/;
+const NUMBER = String.raw`(-?(?:\d+\.?\d*|\.\d+))`;
+const RANGE = new RegExp(`^${NUMBER}:${NUMBER}(?::${NUMBER})?$`);
+/** As in a range: JSON wants a digit on both sides of the point. */
+const DECIMAL = new RegExp(`^${NUMBER}$`);
 
 /**
  * Reads `node.param=values`. Values are a list with commas, ranges `from:to` or `from:to:step` in it (both ends included), or a JSON
@@ -42,61 +46,120 @@ const RANGE = /^(-?\d+(?:\.\d+)?):(-?\d+(?:\.\d+)?)(?::(-?\d+(?:\.\d+)?))?$/;
  * @throws SweepError saying what is not understood
  */
 export function parseAxis(text: string): SweepAxis {
+  return axisOf(text, numbersOf);
+}
+
+function axisOf(text: string, expand: (range: NumberRange) => number[]): SweepAxis {
   const match = /^([^.=\s]+)\.([^=\s]+)\s*=\s*(.*)$/s.exec(text.trim());
   if (!match) {
     throw new SweepError(
-      `${JSON.stringify(text)} is no axis: write NODE.PARAM=VALUES, for instance swap.contrast=1,1.67,2.5 or appearance.path=looks/*.png.`,
+      `${show(text)} is no axis: write NODE.PARAM=VALUES, for instance swap.contrast=1,1.67,2.5 or appearance.path=looks/*.png.`,
     );
   }
   const [, node, param, written] = match as unknown as [string, string, string, string];
-  const values = parseValues(written);
-  if (values.length === 0)
-    throw new SweepError(`${node}.${param} has no values: write them behind the =, with commas.`);
-  return { node, param, values };
+  const name = `${clip(node)}.${clip(param)}`;
+  const parts = partsOf(written);
+  if (parts.length === 0) throw new SweepError(`${name} has no values: write them behind the =, with commas.`);
+  const count = parts.reduce((sum, part) => sum + ('range' in part ? part.range.count : 1), 0);
+  if (count > MOST_CELLS) throw tooMany(name, count);
+  return { node, param, values: parts.flatMap((part) => ('range' in part ? expand(part.range) : [part.value])) };
 }
 
-/** The values of an axis as written behind its `=`. */
-export function parseValues(written: string): unknown[] {
+const tooMany = (what: string, count: number): SweepError =>
+  new SweepError(`${what} has ${count} values; at most ${MOST_CELLS} fit.`);
+
+interface NumberRange {
+  from: number;
+  step: number;
+  count: number;
+}
+
+/** The values of an axis as written behind its `=`: each a value, or a range that stands for many. */
+function partsOf(written: string): ({ value: unknown } | { range: NumberRange })[] {
   const text = written.trim();
-  if (text.startsWith('[')) {
-    for (const json of [text, `[${text}]`]) {
-      try {
-        const list: unknown = JSON.parse(json);
-        if (Array.isArray(list)) return list;
-      } catch {
-        // Not JSON: a list of arrays, or one that begins with a bracket, such as the pattern [ab]*.png.
-      }
-    }
-  }
-  return text
-    .split(/,(?![^{[]*[}\]])/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .flatMap((part) => {
-      const range = RANGE.exec(part);
-      if (range)
-        return numbersOf(
-          part,
-          Number(range[1]),
-          Number(range[2]),
-          range[3] === undefined ? undefined : Number(range[3]),
-        );
-      try {
-        return [JSON.parse(part) as unknown];
-      } catch {
-        return [part];
-      }
-    });
+  if (text === '') return [];
+  const list = text.startsWith('[') ? jsonOf(text) : undefined;
+  if (Array.isArray(list)) return (list as unknown[]).map((value) => ({ value }));
+  const parts = splitAtCommas(text);
+  // Before each is read: there may be millions.
+  if (parts.length > MOST_CELLS) throw tooMany(`The list ${show(text)}`, parts.length);
+  return parts.map((part) => {
+    if (part === '') throw new SweepError(`A value is missing in ${show(text)}: write one between two commas.`);
+    const range = RANGE.exec(part);
+    if (range) return { range: rangeOf(part, Number(range[1]), Number(range[2]), range[3]) };
+    if (DECIMAL.test(part)) return { value: Number(part) };
+    const json = jsonOf(part);
+    return { value: json === undefined ? part : json };
+  });
 }
 
-function numbersOf(text: string, from: number, to: number, written: number | undefined): number[] {
-  const step = written ?? (to >= from ? 1 : -1);
+/** The JSON value that a text is; undefined when it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+const CLOSING: Readonly<Record<string, string>> = { '[': ']', '{': '}' };
+
+/**
+ * A text in parts between its commas; those in JSON strings, and in brackets that are closed again, separate nothing. A bracket that stays
+ * open is a letter like others, and so is a quote inside a name.
+ */
+function splitAtCommas(text: string): string[] {
+  const commas: number[] = [];
+  const open: { closing: string; commas: number }[] = [];
+  let quotes = true;
+  // Whether a value may begin here, in an array too.
+  let begins = true;
+  for (let at = 0; at < text.length; at++) {
+    const letter = text[at] as string;
+    if (letter === '"' && begins && quotes) {
+      const end = endOfString(text, at);
+      quotes = end !== undefined;
+      at = end ?? at;
+    } else if (letter === ',') commas.push(at);
+    else if (letter in CLOSING) open.push({ closing: CLOSING[letter] as string, commas: commas.length });
+    else if (letter === open.at(-1)?.closing) {
+      // What is inside a pair of brackets stays together.
+      commas.length = (open.pop() as (typeof open)[number]).commas;
+    }
+    begins = letter === ',' || letter === '[' || letter === '{' || (begins && /\s/.test(letter));
+  }
+  const ends = [...commas, text.length];
+  return ends.map((end, index) => text.slice(index === 0 ? 0 : (ends[index - 1] as number) + 1, end).trim());
+}
+
+/** Where the JSON string that begins at a quote ends; undefined when it does not. */
+function endOfString(text: string, start: number): number | undefined {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at;
+  }
+  return undefined;
+}
+
+function rangeOf(text: string, from: number, to: number, written: string | undefined): NumberRange {
+  const step = written === undefined ? (to >= from ? 1 : -1) : Number(written);
   const count = Math.floor((to - from) / step + 1e-9) + 1;
   if (step === 0 || count < 1)
-    throw new SweepError(`The range ${text} has no values: its step leads away from its end.`);
-  if (count > MOST_CELLS) throw new SweepError(`The range ${text} has ${count} values; at most ${MOST_CELLS} fit.`);
-  // 0.1 + 0.2 is written 0.3.
-  return Array.from({ length: count }, (_, index) => Number((from + index * step).toPrecision(12)));
+    throw new SweepError(`The range ${clip(text)} has no values: its step leads away from its end.`);
+  if (count > MOST_CELLS) throw tooMany(`The range ${clip(text)}`, count);
+  return { from, step, count };
+}
+
+// 0.1 + 0.2 is written 0.3.
+const valueAt = ({ from, step }: NumberRange, index: number): number => Number((from + index * step).toPrecision(12));
+
+function numbersOf(range: NumberRange): number[] {
+  return Array.from({ length: range.count }, (_, index) => valueAt(range, index));
+}
+
+/** The values of a range that tell whether all are fine: its ends, and the second, which is whole when all after it are. */
+function tellingOf(range: NumberRange): number[] {
+  return [...new Set([0, Math.min(1, range.count - 1), range.count - 1])].map((index) => valueAt(range, index));
 }
 
 /** Whether a text of a path axis names several files. */
@@ -106,34 +169,47 @@ export const isPattern = (text: string): boolean => /[*?[\]{}]/.test(text) || te
  * What an axis varies.
  * @throws SweepError when the graph has no such node or parameter, or a value can't be the parameter's
  */
-export function checkAxis(document: GraphDocument, axis: SweepAxis): ParamSpec | 'muted' {
+export function checkAxis(
+  document: GraphDocument,
+  axis: SweepAxis,
+  ids: readonly string[] = Object.keys(document.nodes),
+  suggestions = new Suggestions(),
+): ParamSpec | 'muted' {
+  const name = clip(axis.node);
   const node = nodeOf(document, axis.node);
   if (!node) {
-    const ids = Object.keys(document.nodes);
-    const like = nearest(axis.node, ids);
-    const hint = like === undefined ? `The graph has ${listed(ids.slice(0, 20))}.` : `Did you mean ${like}?`;
-    throw new SweepError(`There is no node ${axis.node} to vary. ${hint}`);
+    const like = suggestions.nearest(axis.node, ids);
+    const hint = like === undefined ? `The graph has ${listed(ids.slice(0, 20).map(clip))}.` : `Did you mean ${like}?`;
+    throw new SweepError(`There is no node ${name} to vary. ${hint}`);
   }
   if (axis.param === 'muted') {
     if (specOf(node.type)?.mute === 'never')
-      throw new SweepError(`${axis.node} can't be muted: ${cannotMute(node.type)}`, axis.node);
+      throw new SweepError(`${name} can't be muted: ${cannotMute(node.type)}`, axis.node);
     const bad = axis.values.find((value) => typeof value !== 'boolean');
-    if (bad !== undefined)
-      throw new SweepError(`${axis.node}.muted must be true or false, not ${JSON.stringify(bad)}.`, axis.node);
+    if (bad !== undefined) throw new SweepError(`${name}.muted must be true or false, not ${show(bad)}.`, axis.node);
     return 'muted';
   }
   const spec = specOf(node.type);
   const param = paramOf(spec, axis.param);
   if (!param) {
-    const names = [...(spec?.params.map(({ name }) => name) ?? []), ...(spec?.mute === 'never' ? [] : ['muted'])];
-    throw new SweepError(`${axis.node} has no parameter ${axis.param}. It has ${listed(names)}.`, axis.node);
+    const names = [...(spec?.params.map((known) => known.name) ?? []), ...(spec?.mute === 'never' ? [] : ['muted'])];
+    throw new SweepError(`${name} has no parameter ${clip(axis.param)}. It has ${listed(names)}.`, axis.node);
   }
   for (const value of axis.values) {
-    if (param.kind === 'path' && typeof value === 'string' && isPattern(value)) continue;
+    // A file or a folder may be called like a pattern: which it is shows on the disk.
+    if (param.kind === 'path' && param.access === 'read' && typeof value === 'string' && isPattern(value)) continue;
     const reason = checkValue(param, value);
-    if (reason !== undefined) throw new SweepError(`${axis.node}: ${reason}`, axis.node);
+    if (reason !== undefined) throw new SweepError(`${name}: ${reason}`, axis.node);
   }
   return param;
+}
+
+/** @throws SweepError when both axes vary the same: the rows would win, and every row be alike */
+export function checkAxes(columns: AxisTarget, rows: AxisTarget | undefined, whose = 'The sweep'): void {
+  if (rows && rows.node === columns.node && rows.param === columns.param)
+    throw new SweepError(
+      `${whose} varies ${clip(rows.node)}.${clip(rows.param)} along both axes: choose another for the rows.`,
+    );
 }
 
 /** A value as a person reads it. */
@@ -242,32 +318,63 @@ export function sweptPicture(document: GraphDocument, named?: string): Source {
   );
 }
 
+/** One axis of a sweep node, undefined when it is not set. @throws SweepError */
+function axisAt(
+  id: string,
+  node: GraphNode,
+  param: 'columns' | 'rows',
+  read: (text: string) => SweepAxis,
+): SweepAxis | undefined {
+  const written = node.params?.[param];
+  if (written === undefined || written === '') return undefined;
+  if (typeof written !== 'string') throw new SweepError(`${id}.${param} must be text, NODE.PARAM=VALUES.`, id);
+  return read(written);
+}
+
 /** The axes and the picture of a sweep node. @throws SweepError */
 export function sweepOf(
   document: GraphDocument,
   id: string,
 ): { columns: SweepAxis; rows?: SweepAxis; picture: Source } {
   const node = nodeOf(document, id)!;
-  const read = (param: string): SweepAxis | undefined => {
-    const written = node.params?.[param];
-    if (written === undefined || written === '') return undefined;
-    if (typeof written !== 'string') throw new SweepError(`${id}.${param} must be text, NODE.PARAM=VALUES.`, id);
+  try {
+    const columns = axisAt(id, node, 'columns', parseAxis);
+    const rows = axisAt(id, node, 'rows', parseAxis);
+    for (const axis of [columns, rows]) if (axis) checkAxis(document, axis);
+    if (!columns)
+      throw new SweepError(`${id} varies nothing: say what its columns are, for instance swap.contrast=1,1.67.`);
+    checkAxes(columns, rows, id);
+    const picture = sourcesAt(node, 'image')[0];
+    if (!picture) throw new SweepError(`${id}.image needs a wire: the picture that each cell shows.`);
+    return { columns, rows, picture };
+  } catch (error) {
+    if (error instanceof SweepError) throw new SweepError(error.message, id);
+    throw error;
+  }
+}
+
+/** What is wrong with the axes of a sweep node. Of ranges only what tells is looked at, so that a long file of them is read in no time. */
+export function axisProblems(
+  document: GraphDocument,
+  id: string,
+  ids: readonly string[],
+  suggestions: Suggestions,
+): { param: 'columns' | 'rows'; message: string }[] {
+  const node = nodeOf(document, id)!;
+  const axes: Partial<Record<'columns' | 'rows', SweepAxis>> = {};
+  const found: ReturnType<typeof axisProblems> = [];
+  for (const param of ['columns', 'rows'] as const) {
+    // Other values than texts are known to be bad.
+    if (typeof node.params?.[param] !== 'string') continue;
     try {
-      const axis = parseAxis(written);
-      checkAxis(document, axis);
-      return axis;
+      const axis = axisAt(id, node, param, (text) => axisOf(text, tellingOf));
+      if (axis) checkAxis(document, axis, ids, suggestions);
+      axes[param] = axis;
+      if (axes.columns) checkAxes(axes.columns, axes.rows, clip(id));
     } catch (error) {
-      if (error instanceof SweepError) throw new SweepError(error.message, id);
-      throw error;
+      if (!(error instanceof SweepError)) throw error;
+      found.push({ param, message: error.message });
     }
-  };
-  const columns = read('columns');
-  const rows = read('rows');
-  if (!columns)
-    throw new SweepError(`${id} varies nothing: say what its columns are, for instance swap.contrast=1,1.67.`, id);
-  if (rows && rows.node === columns.node && rows.param === columns.param)
-    throw new SweepError(`${id} varies ${rows.node}.${rows.param} along both axes: choose another for the rows.`, id);
-  const picture = sourcesAt(node, 'image')[0];
-  if (!picture) throw new SweepError(`${id}.image needs a wire: the picture that each cell shows.`, id);
-  return { columns, rows, picture };
+  }
+  return found;
 }

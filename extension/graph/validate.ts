@@ -1,31 +1,33 @@
 /** Everything that can be said against a graph before it runs, with its place in the text. */
 import {
+  anyOf,
   checkpointsOf,
+  circleWords,
   isMuted,
   listed,
-  nearest,
   nodeOf,
   orderOf,
   outputType,
-  resolvedAt,
-  resolveSource,
+  resolverOf,
   sourcesAt,
+  Suggestions,
+  upward,
 } from './analyse';
 import { type NodeType, nodeTypes, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
 import { saveFormats } from './catalogue/save';
-import { type PairsWith, type ParamValues } from './catalogue/types';
+import { type PairsWith, type ParamValues, type PortType } from './catalogue/types';
 import { mismatch } from './connect';
 import { cannotMute } from './edit';
 import { type JsonNode, nodeAt } from './json';
-import { checkValue, effectiveParams, paramOf } from './params';
+import { checkValue, effectiveParams, paramOf, show } from './params';
 import { sameFileKey } from './paths';
 import { keyAt, parseGraph } from './parse';
 import { type SizeFacts, sizeProblem } from './pictureSize';
 import { twiceOnWire, type Plan } from './plan';
-import { checkAxis, parseAxis, SweepError } from './sweep';
-import { LineIndex, type Problem, type ProblemCode } from './problems';
-import { type GraphDocument, type GraphNode, NODE_ID, parseWire, wiresOf } from './schema';
+import { axisProblems } from './sweep';
+import { clip, type Problem, type ProblemCode, ProblemList } from './problems';
+import { type GraphDocument, type GraphNode, NODE_ID, parseWire, type Source, wiresOf } from './schema';
 
 /** What of a checkpoint a graph can be checked against. */
 export interface CheckpointFacts {
@@ -76,9 +78,39 @@ interface Subject {
   param?: string;
 }
 
+/** A node and what it is called. */
+interface Named {
+  id: string;
+  node: GraphNode;
+}
+
+/** The checkpoint of an inversion with the FreeU nodes on the way: two are the same if their keys are. */
+interface Model {
+  key: number;
+  checkpoint: string;
+  freeu: string[];
+}
+
+/** Letters of a prompt's text, and of its noun, up to which it is searched for the noun of a mask. */
+const LONGEST_PROMPT = 1000;
+
+/** FreeU nodes of one way that are named in a sentence. */
+const MOST_FREEU = 4;
+
+/**
+ * Whatever a file holds, checking takes time in proportion to its length: what is asked again and again is remembered, chains of wires are
+ * walked once, and sentences are made for the problems that are listed only.
+ */
 class Validator {
-  private readonly problems: Problem[] = [];
-  private readonly lines: LineIndex;
+  private readonly problems: ProblemList;
+  private readonly ids: string[];
+  private readonly suggestions = new Suggestions();
+  private readonly resolve: (source: Source) => Source | undefined;
+  /** The words of each prompt node, plain. */
+  private readonly wordsOf = new Map<string, string>();
+  private readonly modelKeys = new Map<string, number>();
+  /** Effective parameters of each node that was asked for. */
+  private readonly effectiveOf = new Map<string, Record<string, unknown>>();
   private checkpoints = new Map<string, string>();
 
   constructor(
@@ -87,7 +119,9 @@ class Validator {
     private readonly tree: JsonNode,
     private readonly facts: GraphFacts,
   ) {
-    this.lines = new LineIndex(text);
+    this.problems = new ProblemList(text);
+    this.ids = Object.keys(document.nodes);
+    this.resolve = resolverOf(document);
   }
 
   run(): Problem[] {
@@ -97,18 +131,17 @@ class Validator {
     for (const cycle of order.cycles) this.cycle(cycle);
     for (const [id, node] of Object.entries(this.document.nodes)) this.meaning(id, node);
     this.outputs();
-    return this.problems;
+    return this.problems.all();
   }
 
   private report(
     code: ProblemCode,
-    message: string,
+    message: () => string,
     subject: Subject,
-    at: JsonNode | undefined,
+    at: () => JsonNode | undefined,
     severity: Problem['severity'] = 'error',
   ) {
-    const { offset, length } = at ?? this.tree;
-    this.problems.push({ code, severity, message, ...subject, offset, length, ...this.lines.at(offset) });
+    this.problems.add(code, () => at() ?? this.tree, message, subject, severity);
   }
 
   /** The name of a node in the text. */
@@ -127,35 +160,39 @@ class Validator {
   }
 
   private node(id: string, node: GraphNode): void {
+    const name = clip(id);
     if (!NODE_ID.test(id)) {
       const rule = 'an id begins with a small letter and holds small letters, digits and hyphens only';
-      this.report('bad-id', `"${id}" is not an id: ${rule}.`, { node: id }, this.keyOf(id));
+      this.report(
+        'bad-id',
+        () => `${show(id)} is not an id: ${rule}.`,
+        { node: id },
+        () => this.keyOf(id),
+      );
     }
     const spec = specOf(node.type);
     if (!spec) {
-      const like = nearest(node.type, nodeTypes);
-      const hint = like === undefined ? "It is kept, but can't run." : `Did you mean "${like}"?`;
-      const at = nodeAt(this.tree, ['nodes', id, 'type']);
-      this.report(
-        'unknown-type',
-        `This version of Weft does not know the type "${node.type}". ${hint}`,
-        { node: id },
-        at,
-      );
+      const at = () => nodeAt(this.tree, ['nodes', id, 'type']);
+      const sentence = (): string => {
+        const like = this.suggestions.nearest(node.type, nodeTypes);
+        const hint = like === undefined ? "It is kept, but can't run." : `Did you mean "${like}"?`;
+        return `This version of Weft does not know the type ${show(node.type)}. ${hint}`;
+      };
+      this.report('unknown-type', sentence, { node: id }, at);
       for (const port of Object.keys(node.inputs ?? {})) this.wires(id, node, port);
       return;
     }
     if (node.muted === true && spec.mute === 'never') {
-      const at = keyAt(this.tree, ['nodes', id, 'muted']);
-      this.report('cannot-mute', `${id} can't be muted: ${cannotMute(node.type)}`, { node: id }, at);
+      const at = () => keyAt(this.tree, ['nodes', id, 'muted']);
+      this.report('cannot-mute', () => `${name} can't be muted: ${cannotMute(node.type)}`, { node: id }, at);
     }
     for (const port of Object.keys(node.inputs ?? {})) {
-      const input = spec.inputs.find(({ name }) => name === port);
+      const input = spec.inputs.find(({ name: known }) => known === port);
       if (!input) {
-        const names = spec.inputs.map(({ name }) => name);
+        const names = spec.inputs.map(({ name: known }) => known);
         const has = names.length === 0 ? 'it has none' : `it has ${listed(names)}`;
-        const at = keyAt(this.tree, ['nodes', id, 'inputs', port]);
-        this.report('unknown-input', `${id} has no input ${port}; ${has}.`, { node: id, port }, at);
+        const at = () => keyAt(this.tree, ['nodes', id, 'inputs', port]);
+        this.report('unknown-input', () => `${name} has no input ${clip(port)}; ${has}.`, { node: id, port }, at);
       }
       this.wires(id, node, port);
     }
@@ -165,57 +202,54 @@ class Validator {
       const wired =
         node.inputs && Object.hasOwn(node.inputs, input.name) && wiresOf(node.inputs[input.name]).length > 0;
       if (input.optional || idle || wired) continue;
-      const wants = `${id}.${input.name} needs a wire: ${input.types.map((type) => (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`)).join(' or ')}.`;
       this.report(
         'missing-input',
-        `${wants}${this.suggestion(id, input.types)}`,
+        () => `${name}.${input.name} needs a wire: ${anyOf(input.types)}.${this.suggestion(id, input.types)}`,
         { node: id, port: input.name },
-        this.keyOf(id),
+        () => this.keyOf(id),
       );
     }
     this.params(id, node, spec.type as NodeType);
   }
 
-  /** An output in this graph that would do. */
-  private suggestion(id: string, types: readonly string[]): string {
-    for (const [other, node] of Object.entries(this.document.nodes).slice(0, 50)) {
-      if (other === id) continue;
-      const output = specOf(node.type)?.outputs.find(({ type }) => types.includes(type));
-      if (output) return ` For instance from ${other}.${output.name}.`;
+  /** An output in this graph that would do, among the first few. */
+  private suggestion(id: string, types: readonly PortType[]): string {
+    for (const other of this.ids.slice(0, 50)) {
+      const output = specOf(nodeOf(this.document, other)?.type ?? '')?.outputs.find(({ type }) => types.includes(type));
+      if (output && other !== id) return ` For instance from ${clip(other)}.${output.name}.`;
     }
     return '';
   }
 
   private wires(id: string, node: GraphNode, port: string): void {
-    const to = `${id}.${port}`;
+    const to = `${clip(id)}.${clip(port)}`;
     const subject = { node: id, port };
     const input = specOf(node.type)?.inputs.find(({ name }) => name === port);
     const wires = wiresOf(node.inputs?.[port]);
     if (input && !input.list && wires.length > 1) {
       this.report(
         'too-many-wires',
-        `${to} takes one wire, but has ${wires.length}.`,
+        () => `${to} takes one wire, but has ${wires.length}.`,
         subject,
-        this.wireNode(id, port, 1),
+        () => this.wireNode(id, port, 1),
       );
     }
     for (const [index, wire] of wires.entries()) {
-      const at = this.wireNode(id, port, index);
+      const at = () => this.wireNode(id, port, index);
       const source = parseWire(wire);
       if (!source) {
-        this.report('bad-wire', `${to} is wired to "${wire}", which is not of the form "node.port".`, subject, at);
+        const sentence = (): string => `${to} is wired to ${show(wire)}, which is not of the form "node.port".`;
+        this.report('bad-wire', sentence, subject, at);
         continue;
       }
       const from = nodeOf(this.document, source.node);
       if (!from) {
-        const like = nearest(source.node, Object.keys(this.document.nodes).slice(0, 1000));
-        const hint = like === undefined ? '' : ` Did you mean ${like}?`;
-        this.report(
-          'unknown-node',
-          `${to} is wired to ${wire}, but there is no node ${source.node}.${hint}`,
-          subject,
-          at,
-        );
+        const sentence = (): string => {
+          const like = this.suggestions.nearest(source.node, this.ids);
+          const hint = like === undefined ? '' : ` Did you mean ${like}?`;
+          return `${to} is wired to ${clip(wire)}, but there is no node ${clip(source.node)}.${hint}`;
+        };
+        this.report('unknown-node', sentence, subject, at);
         continue;
       }
       const spec = specOf(from.type);
@@ -224,14 +258,11 @@ class Validator {
       if (!output) {
         const names = spec.outputs.map(({ name }) => name);
         const has = names.length === 0 ? 'it has none' : `it has ${listed(names)}`;
-        this.report(
-          'unknown-output',
-          `${to} is wired to ${wire}, but ${source.node} has no output ${source.port}; ${has}.`,
-          subject,
-          at,
-        );
+        const sentence = (): string =>
+          `${to} is wired to ${clip(wire)}, but ${clip(source.node)} has no output ${clip(source.port)}; ${has}.`;
+        this.report('unknown-output', sentence, subject, at);
       } else if (input && !input.types.includes(output.type)) {
-        this.report('wrong-type', mismatch(wire, output.type, to, input.types), subject, at);
+        this.report('wrong-type', () => mismatch(clip(wire), output.type, to, input.types), subject, at);
       }
     }
   }
@@ -242,21 +273,24 @@ class Validator {
     for (const [name, value] of Object.entries(node.params ?? {})) {
       const param = paramOf(spec, name);
       if (!param) {
-        const names = spec.params.map((known) => known.name);
-        const like = nearest(name, names);
-        const hint = like === undefined ? 'It is kept and has no effect.' : `Did you mean ${like}?`;
-        const at = keyAt(this.tree, ['nodes', id, 'params', name]);
-        this.report(
-          'unknown-param',
-          `${type} has no parameter ${name}. ${hint}`,
-          { node: id, param: name },
-          at,
-          'warning',
-        );
+        const at = () => keyAt(this.tree, ['nodes', id, 'params', name]);
+        const sentence = (): string => {
+          const names = spec.params.map((known) => known.name);
+          const like = this.suggestions.nearest(name, names);
+          const hint = like === undefined ? 'It is kept and has no effect.' : `Did you mean ${like}?`;
+          return `${type} has no parameter ${clip(name)}. ${hint}`;
+        };
+        this.report('unknown-param', sentence, { node: id, param: name }, at, 'warning');
         continue;
       }
       const reason = checkValue(param, value, this.facts.isPicked);
-      if (reason !== undefined) this.report('bad-value', reason, { node: id, param: name }, this.paramNode(id, name));
+      if (reason !== undefined)
+        this.report(
+          'bad-value',
+          () => reason,
+          { node: id, param: name },
+          () => this.paramNode(id, name),
+        );
       else if (param.kind === 'path' && param.access === 'read') this.file(id, name, value as string);
     }
     for (const param of spec.params) {
@@ -265,9 +299,9 @@ class Validator {
       const what = param.kind === 'path' ? 'Choose a file.' : param.help;
       this.report(
         'missing-param',
-        `${param.name} is not set. ${what}`,
+        () => `${param.name} is not set. ${what}`,
         { node: id, param: param.name },
-        this.keyOf(id),
+        () => this.keyOf(id),
       );
     }
   }
@@ -275,7 +309,12 @@ class Validator {
   private file(id: string, param: string, path: string): void {
     if (!this.facts.fileExists || this.facts.fileExists(path)) return;
     const message = `There is no file "${path}" beside the graph. Choose another, or put it there.`;
-    this.report('missing-file', message, { node: id, param }, this.paramNode(id, param));
+    this.report(
+      'missing-file',
+      () => message,
+      { node: id, param },
+      () => this.paramNode(id, param),
+    );
   }
 
   private cycle(cycle: readonly string[]): void {
@@ -285,9 +324,8 @@ class Validator {
     for (const [port, input] of Object.entries(node?.inputs ?? {})) {
       const index = wiresOf(input).findIndex((wire) => parseWire(wire)?.node === first);
       if (index < 0) continue;
-      const path = cycle.length > 12 ? [...cycle.slice(0, 6), '…', ...cycle.slice(-5)] : cycle;
-      const message = `The wires close a circle: ${path.join(' → ')}. Take one of them away.`;
-      this.report('cycle', message, { node: second, port }, this.wireNode(second, port, index));
+      const sentence = (): string => `The wires close a circle: ${circleWords(cycle)}. Take one of them away.`;
+      this.report('cycle', sentence, { node: second, port }, () => this.wireNode(second, port, index));
       return;
     }
   }
@@ -333,20 +371,26 @@ class Validator {
     if (!owner) return;
     const [own, others] = [wiresOf(node.inputs?.[port]).length, wiresOf(owner.node.inputs?.[other]).length];
     if (others === 0 || own <= others) return;
-    const message = `${id}.${port} has ${own} wires, but ${owner.id}.${other} has ${others === 1 ? 'one' : others}: each belongs to the one at its place there. Take away what is left over.`;
-    this.report('unpaired-wire', message, { node: id, port }, this.wireNode(id, port, others));
+    const sentence = (): string =>
+      `${clip(id)}.${port} has ${own} wires, but ${clip(owner.id)}.${other} has ${others === 1 ? 'one' : others}: each belongs to the one at its place there. Take away what is left over.`;
+    this.report('unpaired-wire', sentence, { node: id, port }, () => this.wireNode(id, port, others));
   }
 
   /** The attention swap that a node's transfer comes from. */
-  private swapOf(node: GraphNode): { id: string; node: GraphNode } | undefined {
-    const seen = new Set<string>();
-    let current = this.upstream(node, 'transfer');
-    while (current && current.node.type !== 'attention-swap' && !seen.has(current.id)) {
-      seen.add(current.id);
-      current = this.upstream(current.node, 'transfer');
-    }
-    return current?.node.type === 'attention-swap' ? current : undefined;
+  private swapOf(node: GraphNode): Named | undefined {
+    const transfer = this.upstream(node, 'transfer');
+    return transfer && this.named(this.transferAt(transfer.id).get('attention-swap'));
   }
+
+  /** What sets a transfer at a node's output: for each type of node the nearest, the node itself included. */
+  private readonly transferAt = upward<ReadonlyMap<string, string>>(
+    (id) => this.upstream(nodeOf(this.document, id) as GraphNode, 'transfer')?.id,
+    (id, over) => {
+      const { type } = nodeOf(this.document, id) as GraphNode;
+      // Types that the catalogue does not have could be as many as there are nodes.
+      return specOf(type) ? new Map([...(over ?? []), [type, id]]) : (over ?? new Map());
+    },
+  );
 
   private overrides(id: string, type: string): ParamValues {
     const checkpoint = this.checkpoints.get(id);
@@ -355,7 +399,10 @@ class Validator {
 
   /** Effective parameters of a node, by its own type. */
   private effective(id: string, node: GraphNode): Record<string, unknown> {
-    return effectiveParams(node.type, node.params, this.overrides(id, node.type));
+    let params = this.effectiveOf.get(id);
+    if (!params)
+      this.effectiveOf.set(id, (params = effectiveParams(node.type, node.params, this.overrides(id, node.type))));
+    return params;
   }
 
   private checkpoint(id: string, node: GraphNode): void {
@@ -367,10 +414,12 @@ class Validator {
       this.pictureSize(id, node, found);
       return;
     }
-    const ids = known.slice(0, 10).map((checkpoint) => checkpoint.id);
-    const has = ids.length === 0 ? 'The library is empty.' : `The library has ${listed(ids)}.`;
-    const message = `There is no checkpoint "${name}" in the library. ${has} Add it with "Weft: Add Checkpoint Folder…", in a shell with "weft models add".`;
-    this.report('unknown-checkpoint', message, { node: id, param: 'id' }, this.paramNode(id, 'id'));
+    const sentence = (): string => {
+      const ids = known.slice(0, 10).map((checkpoint) => checkpoint.id);
+      const has = ids.length === 0 ? 'The library is empty.' : `The library has ${listed(ids)}.`;
+      return `There is no checkpoint ${show(name)} in the library. ${has} Add it with "Weft: Add Checkpoint Folder…", in a shell with "weft models add".`;
+    };
+    this.report('unknown-checkpoint', sentence, { node: id, param: 'id' }, () => this.paramNode(id, 'id'));
   }
 
   /** Width and height as far as they are written, against what the checkpoint can do. */
@@ -381,7 +430,12 @@ class Validator {
     const problem = sizeProblem({ id: name, pictureSize, sizes }, width, height);
     if (problem === undefined) return;
     const param = width === pictureSize ? 'height' : 'width';
-    this.report('size-not-possible', `${id} ${problem}`, { node: id, param }, this.paramNode(id, param));
+    this.report(
+      'size-not-possible',
+      () => `${clip(id)} ${problem}`,
+      { node: id, param },
+      () => this.paramNode(id, param),
+    );
   }
 
   private schedule(id: string): void {
@@ -390,7 +444,12 @@ class Validator {
     if (typeof steps !== 'number' || typeof skip !== 'number' || skip < steps) return;
     const written = node.params && Object.hasOwn(node.params, 'skip') ? 'skip' : 'steps';
     const message = `skip must be below steps: ${skip} of ${steps} steps are skipped, and nothing is left to do.`;
-    this.report('skip-exceeds-steps', message, { node: id, param: 'skip' }, this.paramNode(id, written));
+    this.report(
+      'skip-exceeds-steps',
+      () => message,
+      { node: id, param: 'skip' },
+      () => this.paramNode(id, written),
+    );
   }
 
   private prompt(id: string, node: GraphNode): void {
@@ -401,15 +460,28 @@ class Validator {
     const nouns = checkpoint.domains.flatMap(({ noun, kinds }) => [noun, ...kinds]);
     if (nouns.includes(domain.trim().toLowerCase())) return;
     const known = listed(checkpoint.domains.map(({ noun }) => noun).slice(0, 20));
-    const message = `The checkpoint ${checkpoint.id} does not know "${domain}"; it knows ${known}.`;
-    this.report('unknown-domain', message, { node: id, param: 'domain' }, this.paramNode(id, 'domain'), 'warning');
+    const sentence = (): string => `The checkpoint ${checkpoint.id} does not know ${show(domain)}; it knows ${known}.`;
+    this.report(
+      'unknown-domain',
+      sentence,
+      { node: id, param: 'domain' },
+      () => this.paramNode(id, 'domain'),
+      'warning',
+    );
   }
 
   /** The node at the other end of a single wire, muted nodes passed over. */
-  private upstream(node: GraphNode, port: string): { id: string; node: GraphNode } | undefined {
-    const id = resolvedAt(this.document, node, port)[0]?.node;
-    const found = id === undefined ? undefined : nodeOf(this.document, id);
-    return id !== undefined && found ? { id, node: found } : undefined;
+  private upstream(node: GraphNode, port: string): Named | undefined {
+    for (const source of sourcesAt(node, port)) {
+      const from = this.resolve(source);
+      if (from) return this.named(from.node);
+    }
+    return undefined;
+  }
+
+  private named(id: string | undefined): Named | undefined {
+    const node = id === undefined ? undefined : nodeOf(this.document, id);
+    return id !== undefined && node ? { id, node } : undefined;
   }
 
   private segment(id: string, node: GraphNode): void {
@@ -418,19 +490,13 @@ class Validator {
     if (inversion?.node.type !== 'invert') return;
     const prompt = this.upstream(inversion.node, 'prompt');
     if (prompt?.node.type === 'prompt') {
-      const words = promptText(prompt.node.params ?? {});
       const own = node.params?.['noun'];
       const noun = own ?? prompt.node.params?.['domain'];
-      if (
-        typeof noun === 'string' &&
-        noun.trim() !== '' &&
-        words !== undefined &&
-        words.trim() !== '' &&
-        !hasWords(words, noun)
-      ) {
-        const place = own === undefined ? this.keyOf(id) : this.paramNode(id, 'noun');
-        const message = `"${noun}" does not occur in the prompt of ${prompt.id}, "${words}", so ${id} can't find it and gives no mask. Name a word of the prompt.`;
-        this.report('noun-not-in-prompt', message, { node: id, param: 'noun' }, place, 'warning');
+      if (typeof noun === 'string' && noun.trim() !== '' && this.lacks(prompt, noun)) {
+        const place = () => (own === undefined ? this.keyOf(id) : this.paramNode(id, 'noun'));
+        const sentence = (): string =>
+          `${show(noun)} does not occur in the prompt of ${clip(prompt.id)}, ${show(promptText(prompt.node.params ?? {}))}, so ${clip(id)} can't find it and gives no mask. Name a word of the prompt.`;
+        this.report('noun-not-in-prompt', sentence, { node: id, param: 'noun' }, place, 'warning');
       }
     }
     const step = node.params?.['step'];
@@ -438,7 +504,24 @@ class Validator {
     if (typeof step !== 'number' || typeof steps !== 'number' || typeof skip !== 'number' || skip >= steps) return;
     if (step < steps - skip) return;
     const message = `step must be below ${steps - skip}: of ${steps} steps ${skip} are skipped, and ${steps - skip} are done.`;
-    this.report('step-out-of-reach', message, { node: id, param: 'step' }, this.paramNode(id, 'step'));
+    this.report(
+      'step-out-of-reach',
+      () => message,
+      { node: id, param: 'step' },
+      () => this.paramNode(id, 'step'),
+    );
+  }
+
+  /** Whether a prompt is without a noun. Of one that is far too long for the model nothing is said. */
+  private lacks({ id, node }: Named, noun: string): boolean {
+    let words = this.wordsOf.get(id);
+    if (words === undefined) {
+      const { domain = '', text = '' } = node.params ?? {};
+      const short = [domain, text].every((one) => typeof one === 'string' && one.length <= LONGEST_PROMPT);
+      words = plainWords((short && promptText(node.params ?? {})) || '');
+      this.wordsOf.set(id, words);
+    }
+    return words.trim() !== '' && !words.includes(plainWords(noun));
   }
 
   /** Effective schedule of an inversion, wired or implied. */
@@ -448,89 +531,88 @@ class Validator {
     return { params: effectiveParams('schedule', {}, this.overrides(id, 'schedule')) };
   }
 
-  /** The checkpoint of an inversion in words, FreeU included; undefined when it is not wired. */
-  private modelOf(inversion: GraphNode): string | undefined {
-    const words: string[] = [];
-    let current = this.upstream(inversion, 'checkpoint');
-    for (
-      const seen = new Set<string>();
-      current && !seen.has(current.id);
-      current = this.upstream(current.node, 'checkpoint')
-    ) {
-      seen.add(current.id);
-      if (current.node.type === 'checkpoint') {
-        const name = this.checkpoints.get(current.id) ?? current.id;
-        const { width, height } = current.node.params ?? {};
+  /** The checkpoint of an inversion, FreeU included; undefined when it is not wired. */
+  private modelOf(inversion: GraphNode): Model | undefined {
+    const checkpoint = this.upstream(inversion, 'checkpoint');
+    return checkpoint && this.modelAt(checkpoint.id);
+  }
+
+  private readonly modelAt = upward<Model | undefined>(
+    (id) => {
+      const node = nodeOf(this.document, id) as GraphNode;
+      return node.type === 'freeu' ? this.upstream(node, 'checkpoint')?.id : undefined;
+    },
+    (id, over) => {
+      const node = nodeOf(this.document, id) as GraphNode;
+      if (node.type === 'checkpoint') {
+        const name = this.checkpoints.get(id) ?? id;
+        const { width, height } = node.params ?? {};
         const size = width === undefined && height === undefined ? '' : ` at ${side(width)} × ${side(height)}`;
-        return [`checkpoint ${name}${size}`, ...words].join(' with ');
+        return { key: this.modelKey(`${name}${size}`), checkpoint: `checkpoint ${clip(name)}${size}`, freeu: [] };
       }
-      if (current.node.type !== 'freeu') return undefined;
-      words.unshift(`FreeU ${Object.values(this.effective(current.id, current.node)).map(String).join(', ')}`);
-    }
-    return undefined;
+      if (node.type !== 'freeu' || !over) return undefined;
+      const gains = Object.values(this.effective(id, node)).map(show).join(', ');
+      const freeu = over.freeu.length < MOST_FREEU ? [...over.freeu, clip(`FreeU ${gains}`)] : over.freeu;
+      return { ...over, key: this.modelKey(`${over.key} ${gains}`), freeu };
+    },
+  );
+
+  /** A number for a way from a checkpoint through FreeU nodes: the same for the same, without comparing the whole way. */
+  private modelKey(way: string): number {
+    const key = this.modelKeys.get(way) ?? this.modelKeys.size;
+    this.modelKeys.set(way, key);
+    return key;
   }
 
   private swap(id: string, node: GraphNode): void {
     const structure = this.upstream(node, 'structure');
     if (structure?.node.type !== 'invert') return;
+    const [model, first] = [this.modelOf(structure.node), this.scheduleOf(structure.id, structure.node)];
     for (const [index, source] of sourcesAt(node, 'appearance').entries()) {
-      const resolved = resolveSource(this.document, source);
-      const appearance = resolved && nodeOf(this.document, resolved.node);
-      if (!resolved || appearance?.type !== 'invert' || resolved.node === structure.id) continue;
-      const at = this.wireNode(id, 'appearance', index);
-      const both = (first: string, second: string) =>
-        `${id} takes the structure from ${structure.id} (${first}) and the appearance from ${resolved.node} (${second})`;
-      const [model, other] = [this.modelOf(structure.node), this.modelOf(appearance)];
-      if (model !== undefined && other !== undefined && model !== other) {
-        const message = `${both(model, other)}: their checkpoints differ. Wire both to one.`;
-        this.report('disagreement', message, { node: id, port: 'appearance' }, at);
-      }
-      const [first, second] = [
-        this.scheduleOf(structure.id, structure.node),
-        this.scheduleOf(resolved.node, appearance),
-      ];
-      const [a, b] = [scheduleWords(first), scheduleWords(second)];
+      const appearance = this.named(this.resolve(source)?.node);
+      if (appearance?.node.type !== 'invert' || appearance.id === structure.id) continue;
+      const disagree = (one: string, other: string, what: string): void =>
+        this.report(
+          'disagreement',
+          () =>
+            `${clip(id)} takes the structure from ${clip(structure.id)} (${one}) and the appearance from ${clip(appearance.id)} (${other}): ${what}`,
+          { node: id, port: 'appearance' },
+          () => this.wireNode(id, 'appearance', index),
+        );
+      const other = this.modelOf(appearance.node);
+      if (model && other && model.key !== other.key)
+        disagree(modelWords(model), modelWords(other), 'their checkpoints differ. Wire both to one.');
+      const second = this.scheduleOf(appearance.id, appearance.node);
       const same = (['steps', 'skip', 'seed'] as const).every((name) => first.params[name] === second.params[name]);
-      if (!same) {
-        const message = `${both(a, b)}: their schedules differ. Wire both to one schedule.`;
-        this.report('disagreement', message, { node: id, port: 'appearance' }, at);
-      }
+      if (!same)
+        disagree(scheduleWords(first), scheduleWords(second), 'their schedules differ. Wire both to one schedule.');
     }
   }
 
   private sweep(id: string, node: GraphNode): void {
     if (isMuted(node)) return;
-    for (const param of ['columns', 'rows'] as const) {
-      const written = node.params?.[param];
-      if (typeof written !== 'string' || written === '') continue;
-      try {
-        checkAxis(this.document, parseAxis(written));
-      } catch (error) {
-        if (!(error instanceof SweepError)) throw error;
-        this.report('bad-sweep', error.message, { node: id, param }, this.paramNode(id, param));
-      }
-    }
+    for (const { param, message } of axisProblems(this.document, id, this.ids, this.suggestions))
+      this.report(
+        'bad-sweep',
+        () => message,
+        { node: id, param },
+        () => this.paramNode(id, param),
+      );
   }
 
   /** Two nodes that set the same field of a transfer. */
   private transfer(id: string, node: GraphNode): void {
     if (isMuted(node)) return;
-    const seen = new Set([id]);
-    let current = this.upstream(node, 'transfer');
-    while (current && !seen.has(current.id)) {
-      if (current.node.type === node.type) {
-        const at = this.wireNode(id, 'transfer');
-        this.report('twice-on-wire', twiceOnWire(current.id, id, node.type), { node: id, port: 'transfer' }, at);
-        return;
-      }
-      seen.add(current.id);
-      current = this.upstream(current.node, 'transfer');
-    }
+    const transfer = this.upstream(node, 'transfer');
+    const twin = transfer && transfer.id !== id ? this.transferAt(transfer.id).get(node.type) : undefined;
+    if (twin === undefined || twin === id) return;
+    const sentence = (): string => twiceOnWire(twin, id, node.type);
+    this.report('twice-on-wire', sentence, { node: id, port: 'transfer' }, () => this.wireNode(id, 'transfer'));
   }
 
   /** The format that a file's ending names, against what is to be saved. */
   private save(id: string, node: GraphNode): void {
-    const source = resolvedAt(this.document, node, 'image')[0];
+    const source = sourcesAt(node, 'image').flatMap((wire) => this.resolve(wire) ?? [])[0];
     const type = source && outputType(this.document, source);
     const { path } = this.effective(id, node);
     if (isMuted(node) || typeof path !== 'string' || (type !== 'image' && type !== 'timeline')) return;
@@ -540,11 +622,11 @@ class Validator {
     // Other endings are no value of the parameter.
     if (!known.includes(ending) || fits.includes(ending)) return;
     const what = type === 'image' ? 'a picture' : 'a timeline';
-    const message = `${id} saves ${what}, which can't be written as .${ending}. Let the path end in ${listed(
-      fits.map((each) => `.${each}`),
-      'or',
-    )}.`;
-    this.report('wrong-format', message, { node: id, param: 'path' }, this.paramNode(id, 'path'));
+    const sentence = (): string => {
+      const endings = fits.map((each) => `.${each}`);
+      return `${clip(id)} saves ${what}, which can't be written as .${ending}. Let the path end in ${listed(endings, 'or')}.`;
+    };
+    this.report('wrong-format', sentence, { node: id, param: 'path' }, () => this.paramNode(id, 'path'));
   }
 
   /** Two nodes that write the same file. */
@@ -558,12 +640,14 @@ class Validator {
       const other = writers.get(file);
       if (other === undefined) writers.set(file, { id, path });
       else {
-        const both =
-          other.path === path
-            ? `${other.id} and ${id} both write "${path}".`
-            : `${other.id} writes "${other.path}" and ${id} writes "${path}", which on many machines are the same file.`;
-        const message = `${both} Give one of them another name.`;
-        this.report('same-output', message, { node: id, param: 'path' }, this.paramNode(id, 'path'));
+        const sentence = (): string => {
+          const both =
+            other.path === path
+              ? `${clip(other.id)} and ${clip(id)} both write ${show(path)}.`
+              : `${clip(other.id)} writes ${show(other.path)} and ${clip(id)} writes ${show(path)}, which on many machines are the same file.`;
+          return `${both} Give one of them another name.`;
+        };
+        this.report('same-output', sentence, { node: id, param: 'path' }, () => this.paramNode(id, 'path'));
       }
     }
   }
@@ -574,15 +658,19 @@ const side = (pixels: unknown): string => (typeof pixels === 'number' ? String(p
 
 function scheduleWords({ id, params }: { id?: string; params: Record<string, unknown> }): string {
   const { steps, skip, seed } = params;
-  return `${id ?? 'the default schedule'}: ${String(steps)} steps, ${String(skip)} skipped, seed ${String(seed)}`;
+  const name = id === undefined ? 'the default schedule' : clip(id);
+  return `${name}: ${show(steps)} steps, ${show(skip)} skipped, seed ${show(seed)}`;
 }
 
-/** Whether a text holds these words, whole and in a row, in any case. */
-function hasWords(text: string, words: string): boolean {
-  const plain = (value: string) =>
-    ` ${value
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, ' ')
-      .trim()} `;
-  return plain(text).includes(plain(words));
+function modelWords({ checkpoint, freeu }: Model): string {
+  return [checkpoint, ...freeu].join(' with ');
+}
+
+/** The words of a text in small letters, with a space before, between and after them: words are searched whole and in a row. */
+function plainWords(text: string): string {
+  const words = text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim();
+  return ` ${words} `;
 }

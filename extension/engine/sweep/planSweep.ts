@@ -2,6 +2,7 @@ import {
   axisWords,
   cellGraph,
   cellsOf,
+  checkAxes,
   checkAxis,
   type GraphDocument,
   MOST_CELLS,
@@ -53,6 +54,7 @@ export async function planSweep(
       const found = await Promise.all(axis.values.map((value) => findPictures(String(value), trust)));
       return { ...axis, values: found.flat() };
     };
+    checkAxes(sweep.columns, sweep.rows);
     const columns = await find(sweep.columns);
     const rows = sweep.rows && (await find(sweep.rows));
     const count = columns.values.length * (rows?.values.length ?? 1);
