@@ -16,7 +16,8 @@ import {
 } from '../graph';
 import { WeftError } from '../protocol/errors';
 import { withEngine } from './execute';
-import { readRun } from './inspectedRun';
+import { realFile } from './files';
+import { fileOfRun, type InspectedRun, readRun } from './inspectedRun';
 import { print, tell } from './terminal';
 
 export interface EvaluateFlags {
@@ -28,6 +29,7 @@ export interface EvaluateFlags {
   parts?: string;
   node?: string;
   folder?: string;
+  allowOutside?: boolean;
   json?: boolean;
   provider?: string;
   cache: boolean;
@@ -58,10 +60,8 @@ export async function evaluate(pictures: string[], flags: EvaluateFlags): Promis
     async (engine) => {
       for (const { picture, comparison } of wanted) {
         const folder = process.cwd();
-        const files = [picture, comparison.structure, comparison.appearance, flags.truth, flags.parts];
-        const picked = [...files, comparison.structureMask, comparison.appearanceMask].flatMap((file) =>
-          file === undefined ? [] : realFile(file),
-        );
+        // The user named them, or the picture's graph does and they may be read.
+        const picked = filesOf(picture, comparison, flags);
         const { report, warnings } = await engine.run({
           runId: randomUUID(),
           graphText: writeGraph(evaluationGraph(picture, comparison, flags, folder)),
@@ -90,8 +90,8 @@ function comparisonOf(picture: string, flags: EvaluateFlags): Comparison {
   const { structure, appearance, domain, checkpoint } = flags;
   if (structure && appearance) {
     return {
-      structure: path.resolve(structure),
-      appearance: path.resolve(appearance),
+      structure: realFile(structure),
+      appearance: realFile(appearance),
       domain,
       checkpoint: checkpoint ?? 'mini',
     };
@@ -99,15 +99,16 @@ function comparisonOf(picture: string, flags: EvaluateFlags): Comparison {
   const made = comparisonOfGraph(picture, flags);
   return {
     ...made,
-    ...(structure ? { structure: path.resolve(structure), structureMask: undefined } : {}),
-    ...(appearance ? { appearance: path.resolve(appearance), appearanceMask: undefined } : {}),
+    ...(structure ? { structure: realFile(structure), structureMask: undefined } : {}),
+    ...(appearance ? { appearance: realFile(appearance), appearanceMask: undefined } : {}),
     ...(domain ? { domain, text: undefined } : {}),
     ...(checkpoint ? { checkpoint } : {}),
   };
 }
 
 function comparisonOfGraph(picture: string, flags: EvaluateFlags): Comparison {
-  const { document, graphPath } = runOf(picture, flags.folder);
+  const run = runOf(picture, flags);
+  const { document } = run;
   try {
     const plan = planGraph(document);
     const denoise = denoiseOf(plan.nodes, picture, flags.node);
@@ -120,7 +121,7 @@ function comparisonOfGraph(picture: string, flags: EvaluateFlags): Comparison {
       return found;
     };
     const fileOf = (node: PlannedNode | undefined, type: string): string | undefined =>
-      node?.type === type ? path.resolve(path.dirname(graphPath), String(node.params['path'])) : undefined;
+      node?.type === type ? fileOfRun(run, String(node.params['path']), flags) : undefined;
     const pictureOf = (node: PlannedNode): string => {
       const file = fileOf(plan.byId.get(node.inputs['image']?.[0]?.node ?? ''), 'image');
       if (!file) throw new PlanError(`${node.id} inverts no picture file.`, node.id);
@@ -149,9 +150,9 @@ function comparisonOfGraph(picture: string, flags: EvaluateFlags): Comparison {
   }
 }
 
-function runOf(picture: string, folder: string | undefined): ReturnType<typeof readRun> {
+function runOf(picture: string, flags: EvaluateFlags): InspectedRun {
   try {
-    return readRun(picture, folder);
+    return readRun(picture, flags);
   } catch (error) {
     if (!(error instanceof WeftError) || !fs.existsSync(picture)) throw error;
     throw new WeftError(error.kind, `${error.message} Or name the pictures with --structure and --appearance.`);
@@ -173,7 +174,7 @@ function denoiseOf(nodes: PlannedNode[], picture: string, wanted: string | undef
 /** Sources on one side, the evaluate node on the other. */
 function evaluationGraph(picture: string, comparison: Comparison, flags: EvaluateFlags, folder: string): GraphDocument {
   const { structure, appearance, structureMask, appearanceMask, checkpoint, domain, text } = comparison;
-  const relative = (file: string): string => path.relative(folder, path.resolve(file)).split(path.sep).join('/');
+  const relative = (file: string): string => path.relative(folder, realFile(file)).split(path.sep).join('/');
   const nodes: GraphDocument['nodes'] = {
     model: { type: 'checkpoint', params: { id: checkpoint } },
     evaluate: { type: 'evaluate', inputs: { checkpoint: 'model.checkpoint' } },
@@ -198,12 +199,11 @@ function evaluationGraph(picture: string, comparison: Comparison, flags: Evaluat
   return { weft: CURRENT_VERSION, nodes };
 }
 
-function realFile(file: string): string {
-  try {
-    return fs.realpathSync(file);
-  } catch {
-    throw new WeftError('graph', `${file} can't be read: there is no such file.`);
-  }
+function filesOf(picture: string, comparison: Comparison, flags: EvaluateFlags): string[] {
+  const { structure, appearance, structureMask, appearanceMask } = comparison;
+  return [picture, structure, appearance, structureMask, appearanceMask, flags.truth, flags.parts].flatMap((file) =>
+    file === undefined ? [] : realFile(file),
+  );
 }
 
 /** One line a picture; an arrow says which way is better. */

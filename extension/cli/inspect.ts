@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { type GraphDocument } from '../graph';
+import { besideName, withFreeNames } from '../node/freeNames';
 import { WeftError } from '../protocol/errors';
 import { type Size, sizeText } from '../protocol/size';
 import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';
 import { withEngine } from './execute';
-import { readRun } from './inspectedRun';
+import { outFile, writeNamed } from './files';
+import { oddFilesOf, readRun } from './inspectedRun';
 import { printPath, tell } from './terminal';
 
 export interface InspectFlags {
@@ -35,10 +36,14 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
   if (flags.map === 'heat' && !place) {
     throw new WeftError('graph', 'Say where to look with --at x,y in pixels, for instance --at 64,40.');
   }
-  const run = readRun(source, flags.folder);
+  const run = readRun(source, flags);
   const node = flags.node ?? onlyDenoise(run.document);
-  const out = path.resolve(flags.out ?? `${source.replace(/(\.weft)?\.(json|png)$/i, '')}.${flags.map}.png`);
-  if (!/\.png$/i.test(out)) throw new WeftError('graph', `--out ${flags.out} must end in .png.`);
+  const stem = path.basename(source).replace(/(\.weft)?\.(json|png)$/i, '');
+  const { file: out, named } = outFile(
+    flags.out,
+    path.join(path.dirname(source), besideName(stem, `.${flags.map}.png`)),
+    ['png'],
+  );
 
   await withEngine(
     async (engine) => {
@@ -54,10 +59,13 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
         runId,
         graphText: run.graphText,
         graphPath: run.graphPath,
+        picked: oddFilesOf(run),
         outDir: path.dirname(out),
         target: node,
         provider: flags.provider ?? run.provider,
         allowOutside: flags.allowOutside ?? false,
+        reads: run.files.map((file) => ({ file, by: 'weft inspect' })),
+        writes: [{ file: out, by: '--out' }],
       });
       const info = await engine.request('inspect.open', { runId, node });
       const { step, level } = choose(info, flags);
@@ -86,8 +94,12 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
         },
         0,
       );
-      await fs.mkdir(path.dirname(out), { recursive: true });
-      await fs.writeFile(out, png);
+      const written = named
+        ? await writeNamed(out, png).then(() => out)
+        : await withFreeNames([{ path: out, bytes: png }], path.basename(out, '.png'), async (free) => {
+            await writeNamed(free(out), png);
+            return free(out);
+          });
       const { grid } = info.levels.find((one) => one.level === level)!;
       const several = looked === 'appearance' && info.appearances.length > 1;
       const seen = several ? `appearance (${info.appearances[(flags.appearance ?? 1) - 1]})` : looked;
@@ -101,7 +113,7 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
         );
       } else tell(`${where}: every place of the output in the colour of its source in the ${seen}.\n`);
       if (looked === 'structure') tell(`At step ${step + 1} the structure's own keys were used, to hold its shapes.\n`);
-      printPath(path.relative(process.cwd(), out) || out);
+      printPath(path.relative(process.cwd(), written) || written);
     },
     { quietMs: QUIET_MS },
   );

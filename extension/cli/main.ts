@@ -53,7 +53,10 @@ program
   .requiredOption('--domain <noun>', 'what both show, for instance animal')
   .option('--checkpoint <id>', 'the model', 'mini')
   .option('--size <width>x<height>', "pixels of the pictures (default: the checkpoint's own)", size)
-  .option('--out <file>', 'the result (default: weft-out/STRUCTURE-APPEARANCE.png)')
+  .option(
+    '--out <file>',
+    'the result, or with a slash at its end the folder for it (default: weft-out/STRUCTURE-APPEARANCE.png)',
+  )
   .option('--steps <n>', 'steps of the whole schedule', whole)
   .option('--skip <n>', 'steps left out at its noisy end', whole)
   .option('--seed <n>', 'seed of the noise', seed)
@@ -129,6 +132,7 @@ program
   .option('--parts <image>', 'a PNG of the part ids of the truth')
   .option('--node <id>', 'the denoise node, where the graph has several')
   .option('--folder <dir>', "the folder that the graph's paths start from, where it is not found by itself")
+  .option('--allow-outside', "let the result's graph name pictures outside its own folder")
   .option('--json', 'print JSON instead of a table')
   .option('--provider <name>', 'what to compute on')
   .option('--no-cache', 'compute everything, keep nothing')

@@ -1,7 +1,7 @@
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { WeftError } from '../protocol/errors';
 import { execute, withEngine } from './execute';
+import { readGraph } from './files';
 
 export interface RunFlags {
   out?: string;
@@ -31,12 +31,7 @@ export function parseOverride(text: string): [node: string, param: string, value
 /** `weft run GRAPH`. */
 export async function run(graph: string, flags: RunFlags): Promise<void> {
   const graphPath = path.resolve(graph);
-  const graphText = await fs.readFile(graphPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new WeftError(
-      'graph',
-      `${graph} can't be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`,
-    );
-  });
+  const graphText = readGraph(graph);
   const set = flags.set.map(parseOverride);
   await withEngine(
     (engine) =>

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { type SweepResult } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { withEngine } from './execute';
+import { readGraph } from './files';
 import { parseOverride } from './run';
 import { printPath, tell } from './terminal';
 
@@ -35,12 +35,7 @@ export function parseShard(text: string): { index: number; count: number } {
 /** `weft sweep GRAPH`: runs the cells that are missing, prints the sheet. */
 export async function sweep(graph: string, flags: SweepFlags): Promise<void> {
   const graphPath = path.resolve(graph);
-  const graphText = await fs.readFile(graphPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new WeftError(
-      'graph',
-      `${graph} can't be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`,
-    );
-  });
+  const graphText = readGraph(graph);
   const stem = path.basename(graphPath).replace(/(\.weft)?\.json$/, '');
   const outDir = path.resolve(flags.out ?? path.join(path.dirname(graphPath), 'weft-out', `${stem}-sweep`));
   const result = await withEngine(

@@ -1,9 +1,11 @@
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { standardGraph, writeGraph } from '../graph';
+import { saveFormats, standardGraph, writeGraph } from '../graph';
+import { joinedName } from '../node/fileNames';
+import { besideName } from '../node/freeNames';
 import { WeftError } from '../protocol/errors';
 import { type Size } from '../protocol/size';
 import { execute, withEngine } from './execute';
+import { outFile, realFile, writeNamed } from './files';
 
 export interface TransferFlags {
   structure: string;
@@ -24,12 +26,12 @@ export interface TransferFlags {
 /** `weft transfer`: the standard graph for two pictures, run at once. */
 export async function transfer(flags: TransferFlags): Promise<void> {
   const { domain, checkpoint, masks, steps, skip, seed } = flags;
+  const pictures = [flags.structure, flags.appearance];
+  const picked = pictures.map(realFile);
   const stem = (file: string): string => path.basename(file, path.extname(file));
-  const out = path.resolve(
-    flags.out ?? path.join('weft-out', `${stem(flags.structure)}-${stem(flags.appearance)}.png`),
-  );
+  const fallback = path.join('weft-out', joinedName(pictures.map(stem), '.png'));
+  const { file: out, named } = outFile(flags.out, fallback, saveFormats.image);
   const graphPath = path.resolve(flags.keepGraph ?? 'transfer.weft.json');
-  const picked = await Promise.all([flags.structure, flags.appearance].map(pictureFile));
   const relative = (file: string): string => path.relative(path.dirname(graphPath), file).split(path.sep).join('/');
 
   await withEngine(
@@ -60,23 +62,19 @@ export async function transfer(flags: TransferFlags): Promise<void> {
       await execute(engine, {
         graphText,
         graphPath,
-        picked,
+        // The output's name, too, is the user's choice, or made of such.
+        picked: [...picked, out],
+        roots: [process.cwd()],
         outDir: path.dirname(out),
+        outDirNamed: flags.out !== undefined,
+        ...(named ? {} : { freeStem: stem(out) }),
+        ...(flags.keepGraph === undefined ? {} : { writes: [{ file: graphPath, by: '--keep-graph' }] }),
         provider: flags.provider,
         useCache: flags.cache,
-        reportName: `${stem(out)}.run.json`,
+        reportName: besideName(stem(out), '.run.json'),
       });
-      if (flags.keepGraph) {
-        await fs.mkdir(path.dirname(graphPath), { recursive: true });
-        await fs.writeFile(graphPath, graphText);
-      }
+      if (flags.keepGraph !== undefined) await writeNamed(graphPath, graphText);
     },
     { cache: flags.cache },
   );
-}
-
-async function pictureFile(file: string): Promise<string> {
-  return fs.realpath(file).catch(() => {
-    throw new WeftError('graph', `${file} can't be read: there is no such file.`);
-  });
 }

@@ -1,7 +1,8 @@
-import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { formatProblem, hasErrors, validateGraph } from '../graph';
+import { formatProblem, hasErrors, pathFault, validateGraph } from '../graph';
+import { TrustedFolders } from '../node/trustedFolders';
 import { exitCodes } from '../protocol/errors';
+import { readGraph } from './files';
 import { print } from './terminal';
 
 /** `weft validate GRAPH...`: problems to stdout as file:line:column. Returns the exit code. */
@@ -10,14 +11,17 @@ export function validate(graphs: string[]): number {
   for (const graph of graphs) {
     let text: string;
     try {
-      text = fs.readFileSync(graph, 'utf8');
-    } catch {
-      print(`${graph}:1:1: the file can't be read.\n`);
+      text = readGraph(graph);
+    } catch (error) {
+      print(`${graph}:1:1: ${(error as Error).message.replace(`${graph} can't`, "the file can't")}\n`);
       code = exitCodes.graph;
       continue;
     }
-    const folder = path.dirname(path.resolve(graph));
-    const problems = validateGraph(text, { fileExists: (relative) => fs.existsSync(path.resolve(folder, relative)) });
+    // Of what lies outside the graph's folder nothing is said, and the disk is not asked.
+    const folders = new TrustedFolders(path.dirname(path.resolve(graph)));
+    const fileExists = (file: string): boolean =>
+      pathFault(file, 'read') !== undefined || folders.find(file).state !== 'missing';
+    const problems = validateGraph(text, { fileExists });
     for (const problem of problems) print(`${formatProblem(graph, problem)}\n`);
     if (hasErrors(problems)) code = exitCodes.graph;
   }

@@ -3,6 +3,7 @@ export * from './schema';
 export * from './catalogue';
 export * from './catalogue/types';
 export { DEFAULT_PROMPT, promptText } from './catalogue/prompt';
+export { saveFormats } from './catalogue/save';
 export { defaultSegmentStep } from './catalogue/segment';
 export { checkValue, defaultOf, defaultsFor, effectiveParams, paramOf, pathsRead, sameValue } from './params';
 export { checkPath, MAX_NAME_BYTES, pathFault, pickedPathFault, sameFileKey } from './paths';

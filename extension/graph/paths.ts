@@ -14,6 +14,8 @@ export interface PathFault {
   is: string;
   /** What a path has to be: the end of a sentence that begins with the parameter, the path included. */
   must: string;
+  /** Only some machines take it for more than a name: where it does not, a file may well be called so. */
+  odd?: true;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface PathFault {
 export function pathFault(path: string, access: 'read' | 'write', windows = false): PathFault | undefined {
   const quoted = JSON.stringify(path.length > 80 ? `${path.slice(0, 77)}…` : path);
   const base = access === 'read' ? 'to the graph file' : 'to the output folder';
-  const fault = (is: string, must: string): PathFault => ({ is, must: `${must}.` });
+  const fault = (is: string, must: string, odd?: true): PathFault => ({ is, must: `${must}.`, odd });
   if (path.trim() === '') return fault('is empty', 'is empty');
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(path))
@@ -33,21 +35,23 @@ export function pathFault(path: string, access: 'read' | 'write', windows = fals
   if (/^[\\/]/.test(path)) return fault('is an absolute path', `must be relative ${base}; ${quoted} is absolute`);
   if (/^[a-z]:/i.test(path))
     return fault('starts with a drive letter', `must be relative ${base}; ${quoted} is absolute`);
-  if (/^[a-z][a-z0-9+.-]*:/i.test(path)) return fault('is a URL', `must be a file's path; ${quoted} is an address`);
+  if (/^[a-z][a-z0-9+.-]*:/i.test(path))
+    return fault('is a URL', `must be a file's path; ${quoted} is an address`, /:\//.test(path) ? undefined : true);
   if (path.includes('\\'))
     return fault(
       'contains a backslash; paths in a graph use forward slashes',
       `must be written with forward slashes: ${quoted}`,
+      true,
     );
   // Windows reads what follows a colon as a stream of the file.
-  if (path.includes(':')) return fault('contains a colon', `must not have a colon in it: ${quoted}`);
+  if (path.includes(':')) return fault('contains a colon', `must not have a colon in it: ${quoted}`, true);
   if (path.length > MAX_PATH_LENGTH)
     return fault(`is longer than ${MAX_PATH_LENGTH} characters`, `is longer than ${MAX_PATH_LENGTH} characters`);
   const parts = path.split('/');
   // Windows drops trailing dots and spaces.
   const device = parts.find((part) => DEVICE.test(part.trim()));
   if (device !== undefined)
-    return fault(`contains the device name ${device}`, `must not name a device: "${device}" is one on Windows`);
+    return fault(`contains the device name ${device}`, `must not name a device: "${device}" is one on Windows`, true);
   return access === 'write' ? writtenFault(path, parts, quoted, windows) : undefined;
 }
 

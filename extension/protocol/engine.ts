@@ -14,6 +14,9 @@ export const PROTOCOL_VERSION = 1;
 /** Argument of the engine process: where Weft's folder can't be used, a temporary one does, which has the embedded checkpoint alone. */
 export const ANY_HOME = '--any-home';
 
+/** A file of whoever asked for a run: its absolute path, and what it is for in words, such as an option. */
+const callersFileSchema = z.object({ file: z.string(), by: z.string() });
+
 export const runOptionsSchema = z.object({
   /** Names the run in events and in `cancel`. */
   runId: z.string(),
@@ -35,10 +38,10 @@ export const runOptionsSchema = z.object({
    * lists the files that were really written.
    */
   freeStem: z.string().optional(),
-  /** Absolute paths of files, besides those that the graph names, that nothing may be written over. */
-  reads: z.array(z.string()).default([]),
-  /** Absolute paths of files that the caller writes when the run is done: checked with the outputs before it begins. */
-  writes: z.array(z.string()).default([]),
+  /** Files, besides those that the graph names, that nothing may be written over, and what reads them. */
+  reads: z.array(callersFileSchema).default([]),
+  /** Files that the caller writes when the run is done: checked with the outputs before it begins. */
+  writes: z.array(callersFileSchema).default([]),
   /** Run only what this node needs, and the node. */
   target: z.string().optional(),
   /** Parameter overrides, `[node, parameter, value]`. */

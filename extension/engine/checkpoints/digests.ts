@@ -1,12 +1,23 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { z } from 'zod';
+import { FileProblem, openRegularSync } from '../../node/files';
+import { WeftError } from '../../protocol/errors';
 
 /** SHA-256 of a file's bytes, streamed. */
 export async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of fs.createReadStream(file, { highWaterMark: 4 << 20 })) hash.update(chunk as Buffer);
+  const fd = openPart(file);
+  for await (const chunk of fs.createReadStream('', { fd, highWaterMark: 4 << 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
+}
+
+function openPart(file: string): number {
+  try {
+    return openRegularSync(file).fd;
+  } catch (error) {
+    throw error instanceof FileProblem ? new WeftError('checkpoint', error.message) : error;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
+import { FileProblem, readRegularSync } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
 import { partOf } from './partOf';
 import { TOKENIZER_FILES } from './tokenizer';
@@ -70,11 +71,15 @@ const manifestSchema = z.looseObject({
     .optional(),
 });
 
+/** Configurations have a few kilobytes, the largest tokenizers some megabytes. */
+const MAX_CONFIG_BYTES = 64 * 2 ** 20;
+
 function readJson(file: string): Json | undefined {
   let text: string;
   try {
-    text = fs.readFileSync(file, 'utf8');
-  } catch {
+    text = readRegularSync(file, MAX_CONFIG_BYTES).toString('utf8');
+  } catch (error) {
+    if (error instanceof FileProblem && error.reason !== 'missing') throw new WeftError('checkpoint', error.message);
     return undefined;
   }
   try {

@@ -1,6 +1,6 @@
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { FileProblem, readRegular } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
 import { type PromptTokenizer, type TokenizedPrompt } from './types';
 
@@ -15,11 +15,15 @@ export const TOKENIZER_FILES = [
   'merges.txt',
 ];
 
+/** The largest tokenizers have some megabytes. */
+const MAX_BYTES = 64 * 2 ** 20;
+
 async function readJson(file: string): Promise<Json | undefined> {
   let text: string;
   try {
-    text = await fs.readFile(file, 'utf8');
-  } catch {
+    text = (await readRegular(file, MAX_BYTES)).toString('utf8');
+  } catch (error) {
+    if (error instanceof FileProblem && error.reason !== 'missing') throw new WeftError('checkpoint', error.message);
     return undefined;
   }
   try {
@@ -159,7 +163,10 @@ export async function loadTokenizer(folder: string, contextLength: number): Prom
   let definition = await readJson(path.join(folder, 'tokenizer.json'));
   if (definition === undefined) {
     const vocab = (await readJson(path.join(folder, 'vocab.json'))) as Record<string, number> | undefined;
-    const merges = await fs.readFile(path.join(folder, 'merges.txt'), 'utf8').catch(() => undefined);
+    const merges = await readRegular(path.join(folder, 'merges.txt'), MAX_BYTES).then(
+      (bytes) => bytes.toString('utf8'),
+      () => undefined,
+    );
     if (vocab === undefined || merges === undefined)
       throw new WeftError(
         'checkpoint',

@@ -6,6 +6,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { FileProblem, openRegularSync } from '../../node/files';
+import { TrustedFolders } from '../../node/trustedFolders';
 import { WeftError } from '../../protocol/errors';
 import { type Field, fieldsOf, FileWindow } from './protobufFile';
 import {
@@ -226,15 +228,17 @@ function resolveExternal(tensor: TensorProto, modelPath: string, root: string, a
   const hostile =
     location === '' || path.isAbsolute(location) || path.win32.isAbsolute(location) || /[\0\\:]/.test(location);
   if (hostile || !inside(lexical, root)) throw outside();
-  let file: string;
-  try {
-    file = fs.realpathSync(lexical);
-  } catch {
+  const found = new TrustedFolders(root).find(lexical);
+  if (found.state !== 'there' && found.state !== 'missing') throw outside();
+  const file = found.real;
+  const stats = found.state === 'there' ? fs.statSync(file) : undefined;
+  if (stats === undefined) {
     if (absent) return { file: lexical, offset: 0, length: 0 };
     throw refuse(`${name} keeps weights in "${location}", which is missing. Download or copy it beside the model.`);
   }
-  if (!inside(file, root)) throw outside();
-  const size = fs.statSync(file).size;
+  if (!stats.isFile())
+    throw refuse(`${name} keeps weights in "${location}", which is no regular file. Download or copy it again.`);
+  const { size } = stats;
   const offset = entries.offset === undefined ? 0 : Number(entries.offset);
   const expected = elementCount(tensor) * elementBytes(tensor.dataType);
   const length = entries.length === undefined ? expected : Number(entries.length);
@@ -269,8 +273,10 @@ export function readModel(
   let realPath: string;
   try {
     realPath = fs.realpathSync(file);
-    fd = fs.openSync(realPath, 'r');
-  } catch {
+    fd = openRegularSync(realPath, name).fd;
+  } catch (error) {
+    if (error instanceof FileProblem && error.reason !== 'missing')
+      throw refuse(`${error.message} Download or export it again.`);
     throw refuse(`${file} can't be read. Is it part of the checkpoint's folder?`);
   }
   let proto: ModelProto;
@@ -443,21 +449,26 @@ function freeName(name: string, taken: Set<string>): string {
 }
 
 async function copyRange(reference: WeightReference, to: fs.promises.FileHandle, at: number): Promise<void> {
-  const from = await fs.promises.open(reference.file, 'r');
+  const { fd } = openRegularSync(reference.file);
   try {
     const buffer = Buffer.alloc(Math.min(reference.length, 4 << 20));
     let done = 0;
     while (done < reference.length) {
       const want = Math.min(buffer.length, reference.length - done);
-      const { bytesRead } = await from.read(buffer, 0, want, reference.offset + done);
+      const bytesRead = await readAt(fd, buffer, want, reference.offset + done);
       if (bytesRead === 0) throw refuse(`${path.basename(reference.file)} became shorter while it was read.`);
       await to.write(buffer, 0, bytesRead, at + done);
       done += bytesRead;
     }
   } finally {
-    await from.close();
+    fs.closeSync(fd);
   }
 }
+
+const readAt = (fd: number, buffer: Buffer, length: number, position: number): Promise<number> =>
+  new Promise((resolve, reject) =>
+    fs.read(fd, buffer, 0, length, position, (error, bytesRead) => (error ? reject(error) : resolve(bytesRead))),
+  );
 
 /** A hard link where the file system allows it, else a copy that is announced first. */
 export async function linkOrCopy(

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MAX_NAME_BYTES, sameFileKey } from '../../graph';
-import { FileProblem, readRegular, writeWhole as write, type WriteOptions } from '../../node/files';
+import { FileProblem, writeWhole as writeFile, type WriteOptions } from '../../node/files';
+import { withFreeNames } from '../../node/freeNames';
 import { WeftError } from '../../protocol/errors';
 
 /** Writes a file whole or not at all; the error names the node that asked for it. */
@@ -14,7 +15,7 @@ export async function writeWhole(
   options?: WriteOptions,
 ): Promise<void> {
   try {
-    await write(file, bytes, options);
+    await writeFile(file, bytes, options);
   } catch (error) {
     throw error instanceof FileProblem ? new WeftError('internal', error.message, node) : error;
   }
@@ -89,58 +90,19 @@ export async function checkOutputs(outputs: readonly Output[], inputs: readonly 
 }
 
 /**
- * Writes files whole. With a `freeStem`, names that begin with it get a number after it until no file of another run has one of them; a file
- * with the very same bytes is the same result.
+ * Writes files whole. With a `freeStem`, names that begin with it get a number after it until no file of another run has one of them.
  * @returns where they are, and the name that a file beside them has to have
  */
 export async function writeOutputs(
   files: readonly { path: string; bytes: Uint8Array; node: string }[],
   freeStem: string | undefined,
 ): Promise<{ paths: string[]; named: (file: string) => string }> {
-  for (let count = 1; ; count++) {
-    const named = (file: string): string => (freeStem === undefined ? file : numbered(file, freeStem, count));
-    const claimed: string[] = [];
-    try {
-      if (freeStem !== undefined && !(await claim(files, named, claimed))) continue;
-      for (const { path: file, bytes, node } of files) {
-        await writeWhole(named(file), bytes, node);
-        claimed.splice(0, claimed.length, ...claimed.filter((each) => each !== named(file)));
-      }
-      return { paths: files.map((file) => named(file.path)), named };
-    } finally {
-      // Names that were kept for files that did not come.
-      for (const file of claimed) await fs.rm(file, { force: true });
-    }
-  }
-}
-
-/** Keeps the names of files that are not there, against other processes that look for a free name; false when one is taken. */
-async function claim(
-  files: readonly { path: string; bytes: Uint8Array }[],
-  named: (file: string) => string,
-  claimed: string[],
-): Promise<boolean> {
-  for (const { path: file, bytes } of files) {
-    const wanted = named(file);
-    try {
-      await fs.mkdir(path.dirname(wanted), { recursive: true });
-      await (await fs.open(wanted, 'wx')).close();
-      claimed.push(wanted);
-    } catch (error) {
-      // Why it can't be written is said when it is written.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return true;
-      const there = await readRegular(wanted, bytes.length).catch(() => undefined);
-      if (there === undefined || !there.equals(bytes)) return false;
-    }
-  }
-  return true;
-}
-
-/** `dir/stem.png` as `dir/stem-2.png`. */
-function numbered(file: string, stem: string, count: number): string {
-  const name = path.basename(file);
-  if (count === 1 || !name.startsWith(stem)) return file;
-  return path.join(path.dirname(file), `${stem}-${count}${name.slice(stem.length)}`);
+  const write = async (named: (file: string) => string): Promise<string[]> => {
+    for (const { path: file, bytes, node } of files) await writeWhole(named(file), bytes, node);
+    return files.map((file) => named(file.path));
+  };
+  if (freeStem === undefined) return { paths: await write((file) => file), named: (file) => file };
+  return withFreeNames(files, freeStem, async (named) => ({ paths: await write(named), named }));
 }
 
 const parentKey = (key: string): string => key.slice(0, Math.max(0, key.lastIndexOf('/')));

@@ -48,7 +48,7 @@ export async function planOutputs(
       [animation, strip].map((file) => ({ path: file, writer: `the timeline of ${node}`, node })),
     ),
     ...(planned.report === undefined ? [] : [{ path: planned.report, writer: 'the report of the run' }]),
-    ...options.writes.map((file) => ({ path: file, writer: 'the command' })),
+    ...options.writes.map(({ file, by }) => ({ path: file, writer: by })),
   ];
   const inputs = await readBy(document, nodes, options, outputs.length > 0);
   if (outputs.length > 0) await checkOutputs(outputs, inputs);
@@ -85,8 +85,10 @@ async function readBy(
 ): Promise<Input[]> {
   const trust = inputTrust(options);
   const inputs = new Inputs(trust);
-  const found: Input[] = options.reads.map((file) => ({ path: file, reader: 'the command' }));
-  if (!options.writes.includes(options.graphPath)) found.push({ path: options.graphPath, reader: 'the graph' });
+  const found: Input[] = options.reads.map(({ file, by }) => ({ path: file, reader: by }));
+  // A graph that the caller makes is not there yet, or is replaced on purpose.
+  if (!options.writes.some(({ file }) => file === options.graphPath))
+    found.push({ path: options.graphPath, reader: 'the graph' });
   const runs = new Map(nodes.map((node) => [node.id, node]));
   for (const [id, node] of Object.entries(document.nodes)) {
     if (!all && !runs.has(id)) continue;

@@ -70,9 +70,15 @@ describe('what a run reads is not written over', () => {
 
   it('nor what the caller names, and the caller’s own files are outputs like others', async () => {
     fs.writeFileSync(at('kept.png'), 'x');
-    expect(await refused(saving('kept.png'), { outDir: folder, reads: [at('kept.png')] })).toMatch(/the command reads/);
-    expect(await refused(shortGraph(), { writes: [at('weft-out', 'result.png')] })).toMatch(/save writes it, too/);
-    expect(await refused(shortGraph(), { writes: [at('zebra.png')] })).toMatch(/appearance reads that file/);
+    expect(
+      await refused(saving('kept.png'), { outDir: folder, reads: [{ file: at('kept.png'), by: 'weft inspect' }] }),
+    ).toMatch(/weft inspect reads/);
+    expect(
+      await refused(shortGraph(), { writes: [{ file: at('weft-out', 'result.png'), by: '--keep-graph' }] }),
+    ).toMatch(/--keep-graph can't write .* save writes it, too/);
+    expect(await refused(shortGraph(), { writes: [{ file: at('zebra.png'), by: '--out' }] })).toMatch(
+      /appearance reads that file/,
+    );
   });
 });
 

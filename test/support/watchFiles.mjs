@@ -1,0 +1,26 @@
+/**
+ * Loaded into `weft` with `NODE_OPTIONS=--import`: notes every path that is handed to Node's file functions, a line each, in the file that
+ * WEFT_TEST_TOUCHED names, and does so in the engine process, too. So a test can say that something was not touched at all, not even with stat.
+ */
+import childProcess from 'node:child_process';
+import fs from 'node:fs';
+import process from 'node:process';
+import { URL } from 'node:url';
+
+const { openSync, writeSync } = fs;
+const log = openSync(process.env.WEFT_TEST_TOUCHED, 'a');
+
+for (const functions of [fs, fs.promises]) {
+  for (const [name, original] of Object.entries(functions)) {
+    if (typeof original !== 'function' || /^[A-Z_]/.test(name)) continue;
+    const watched = function (...args) {
+      if (typeof args[0] === 'string' || args[0] instanceof URL) writeSync(log, `${name} ${args[0]}\n`);
+      return original.apply(this, args);
+    };
+    functions[name] = Object.assign(watched, original);
+  }
+}
+
+const { fork } = childProcess;
+childProcess.fork = (module, args, options) =>
+  fork(module, args, { ...options, execArgv: [...(options.execArgv ?? []), '--import', import.meta.url] });
