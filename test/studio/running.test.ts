@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { readPngTexts } from '../../extension/node/pngText';
+import { engines, holdEngine, letEngineGo } from './support/engines';
 import { environment } from './support/environment';
 import { eventually, Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
@@ -17,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => workbench?.close());
 afterEach(async ({ task }) => {
+  letEngineGo();
   if (task.result?.state === 'fail') await workbench.failed(task.name);
 });
 
@@ -43,14 +44,6 @@ async function observe(): Promise<() => Promise<Record<string, string[] | undefi
     Object.assign(window, { weftSeen: seen });
   });
   return () => body.evaluate(() => (window as unknown as { weftSeen: Record<string, string[]> }).weftSeen);
-}
-
-/** Engines of this suite's own workbench: other engines may run on this machine. */
-function engines(): number[] {
-  const lines = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n');
-  return lines
-    .filter((line) => line.includes(`${environment.scratch()}/server/ext/`) && line.includes('dist/engine.js'))
-    .map((line) => Number.parseInt(line, 10));
 }
 
 describe('a run', () => {
@@ -143,9 +136,12 @@ describe('a run that does not reach its end', () => {
     await workbench.openStudio('long.weft.json');
     await run();
     await waitForSteps();
+    holdEngine();
     const [engine] = engines();
     await workbench.studio.getByTestId('stop').click();
-    await expect.poll(() => runState().innerText(), { timeout: 8_000 }).toBe('Stopped');
+    letEngineGo();
+    await expect.poll(() => runState().innerText()).toBe('Stopped');
+    // It ended within a step: one that does not is ended itself.
     expect(engines()).toEqual([engine]);
     expect(workspace.exists('weft-out/long.png')).toBe(false);
   });
@@ -175,26 +171,32 @@ describe('a run that does not reach its end', () => {
     { timeout: RUN_MS },
     async () => {
       await waitForSteps();
+      holdEngine();
       await workbench.command('View: Close Editor');
       await expect.poll(() => workbench.tab('long.weft.json').count()).toBe(0);
       await workbench.openStudio('long.weft.json');
       await waitForSteps();
       const before = await runState().innerText();
       await workbench.studio.locator('.react-flow__node[data-id^="invert-"] .picture canvas').first().waitFor();
+      letEngineGo();
       await expect.poll(() => runState().innerText(), { timeout: RUN_MS }).not.toBe(before);
+      holdEngine();
       await workbench.command('Weft: Stop');
-      await expect.poll(() => runState().innerText(), { timeout: 8_000 }).toBe('Stopped');
+      letEngineGo();
+      await expect.poll(() => runState().innerText()).toBe('Stopped');
     },
   );
 
   test('waits its turn while another runs', { timeout: RUN_MS * 2 }, async () => {
     await run();
     await waitForSteps();
+    holdEngine();
     await workbench.openStudio('fish-reef-fish.weft.json');
     await run();
     await expect.poll(() => runState().innerText()).toMatch(/Waiting/);
     await workbench.openStudio('long.weft.json');
     await workbench.studio.getByTestId('stop').click();
+    letEngineGo();
     await expect.poll(() => runState().innerText()).toBe('Stopped');
     await workbench.openStudio('fish-reef-fish.weft.json');
     await waitForState('save', /^done$/);
@@ -266,7 +268,7 @@ describe('the run history', () => {
     'opens for each of two runs of one graph its own image, although both wrote the same file',
     { timeout: RUN_MS * 2 },
     async () => {
-      await workbench.command('View: Close All Editors');
+      await workbench.closeAll();
       const file = workspace.path('weft-out/quick.png');
       const images: Buffer[] = [];
       for (const seed of [7, 8]) {

@@ -38,7 +38,7 @@ function call(args: string[], onStderr: (text: string, interrupt: () => void) =>
     ended.stderr += data.toString();
     onStderr(ended.stderr, () => child.kill('SIGINT'));
   });
-  return new Promise((resolve) => child.on('exit', (status) => setTimeout(() => resolve({ ...ended, status }), 50)));
+  return new Promise((resolve) => child.on('close', (status) => resolve({ ...ended, status })));
 }
 
 describe('weft models download', () => {

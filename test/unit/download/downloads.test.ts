@@ -190,7 +190,11 @@ describe('pause and resume', () => {
   };
   const begun = async (): Promise<void> => {
     await expect.poll(() => server.for(UNET).length, { timeout: 20_000 }).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    // Something of it has come.
+    const folder = path.join(home, 'downloads');
+    const parts = (): string[] =>
+      fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.part'));
+    await expect.poll(() => parts().some((name) => fs.statSync(path.join(folder, name)).size > 0)).toBe(true);
   };
 
   it('goes on where it was paused, asking for no licence and for no file twice', async () => {

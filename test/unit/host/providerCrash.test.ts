@@ -106,8 +106,11 @@ it('a process that a person or the system ended in a run is no crash of its prov
   });
   await inWindow('', async ({ handle, run }) => {
     const running = run();
-    setTimeout(() => handle.kill('Stopped.'), 1500);
-    await expect(running).rejects.toThrow('Stopped.');
+    const stopped = expect(running).rejects.toThrow('Stopped.');
+    // It computes.
+    await expect.poll(kept, { interval: 5, timeout: 30_000 }).toContainEqual(expect.stringMatching(/\.at-work\.json$/));
+    handle.kill('Stopped.');
+    await stopped;
   });
   await expect.poll(kept).toEqual([]);
 });
