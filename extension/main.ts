@@ -17,6 +17,7 @@ import { HistoryView } from './runs/historyView';
 import { PickedFiles } from './runs/pickedFiles';
 import { RunService } from './runs/runService';
 import { RunStatus } from './runs/runStatus';
+import { notify } from './runs/window';
 
 /** Makes the parts and joins them; everything made is disposed with the extension. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -28,6 +29,12 @@ export function activate(context: vscode.ExtensionContext): void {
   const engine = own(
     new EngineHandle(context.asAbsolutePath('dist/engine.js'), context.extensionPath, log, settings.idleMs),
   );
+  engine.onTrouble((sentence) => {
+    const show = 'Show Output';
+    void notify.error(sentence, show).then((answer) => {
+      if (answer === show) log.show();
+    });
+  });
   const picked = new PickedFiles(context.workspaceState);
   const runs = own(new RunService(engine, picked, log));
   const sessions = own(new StudioSessions());

@@ -9,7 +9,7 @@ import {
   type RunResult,
 } from '../protocol/engine';
 import { forgetWork, rememberCrash, rememberSilence } from '../node/atWork';
-import { WeftError } from '../protocol/errors';
+import { reportError, WeftError } from '../protocol/errors';
 import { EngineChannel } from './engineChannel';
 import { engineEnvironment } from './engineEnvironment';
 
@@ -26,6 +26,8 @@ interface Engine {
   ready: Promise<void>;
   /** Tells what it computes on. */
   atWork?: string;
+  /** It was told to end. */
+  ended?: boolean;
 }
 
 /** The window's engine process: started by the first request, started anew by the first one after it died. */
@@ -36,6 +38,10 @@ export class EngineHandle implements vscode.Disposable {
   private idle: NodeJS.Timeout | undefined;
   private readonly events = new vscode.EventEmitter<EngineEvent>();
   readonly onEvent = this.events.event;
+  private readonly troubles = new vscode.EventEmitter<string>();
+  /** No engine can be started: a sentence why (Weft's folder can't be used, for one). The same is told once, until one has started. */
+  readonly onTrouble = this.troubles.event;
+  private trouble: string | undefined;
 
   constructor(
     private readonly modulePath: string,
@@ -109,6 +115,7 @@ export class EngineHandle implements vscode.Disposable {
     clearTimeout(this.idle);
     this.kill('VS Code closed the window.');
     this.events.dispose();
+    this.troubles.dispose();
   }
 
   private start(): Engine {
@@ -129,8 +136,14 @@ export class EngineHandle implements vscode.Disposable {
     );
     const engine: Engine = { process: child, channel, ready: Promise.resolve() };
     engine.ready = this.greet(engine);
-    // A failed greeting is told to whoever awaits `ready`; it must not count as an unhandled rejection as well.
-    engine.ready.catch(() => this.end(engine, 'The engine did not start.'));
+    engine.ready.then(
+      () => (this.trouble = undefined),
+      (error: unknown) => {
+        const { message } = reportError(error);
+        if (!engine.ended && message !== this.trouble) this.troubles.fire((this.trouble = message));
+        this.end(engine, message);
+      },
+    );
     child.on('message', (message) => channel.receive(message));
     child.stdout?.on('data', (data: Buffer) => this.log.info(data.toString().trimEnd()));
     child.stderr?.on('data', (data: Buffer) => this.log.warn(data.toString().trimEnd()));
@@ -161,6 +174,7 @@ export class EngineHandle implements vscode.Disposable {
   }
 
   private end(engine: Engine, sentence: string): void {
+    engine.ended = true;
     this.gone(engine, sentence);
     engine.process.kill('SIGKILL');
   }

@@ -8,7 +8,8 @@ let workbench: Workbench;
 const workspace = new Workspace('untrusted');
 
 beforeAll(async () => {
-  server = await startServer('untrusted-server', { trust: 'ask' });
+  // Two windows in which little works, in one: this one's engine has no folder either.
+  server = await startServer('untrusted-server', { trust: 'ask', brokenHome: true });
   workbench = await Workbench.open(server.url, workspace);
 });
 afterAll(async () => {
@@ -41,4 +42,19 @@ test('and it does not run, neither by its button nor by the palette: the way to 
     .poll(() => workbench.page.locator('.notification-list-item', { hasText: /only in folders you trust/ }).count())
     .toBeGreaterThan(0);
   expect(workspace.exists('weft-out')).toBe(false);
+});
+
+test('a folder of Weft’s that can not be used is told in one message, and the graph stays to be edited', async () => {
+  const notifications = workbench.page.locator('.notification-list-item', { hasText: 'WEFT_HOME' });
+  await workbench.command('Weft: Focus on Checkpoints View');
+  await workbench.command('Notifications: Show Notifications');
+  await notifications.first().waitFor();
+  expect(await notifications.first().innerText()).toMatch(
+    /weft-home.*is no folder but a file\. Set WEFT_HOME to a folder/,
+  );
+  // Others ask the engine, too.
+  await workbench.command('Weft: Refresh Checkpoints');
+  await workbench.openStudio('pair.weft.json');
+  expect(await notifications.count()).toBe(1);
+  await workbench.screenshot('home-unusable');
 });

@@ -32,7 +32,13 @@ const settings = {
 /** A workbench of its own with the packaged extension in it, and nothing else; one for development has none installed. */
 export async function startServer(
   name: string,
-  options: { trust: 'always' | 'ask'; settings?: Record<string, unknown>; development?: boolean },
+  options: {
+    trust: 'always' | 'ask';
+    settings?: Record<string, unknown>;
+    development?: boolean;
+    /** The engine's own folder is a file, and so can't be used. */
+    brokenHome?: boolean;
+  },
 ): Promise<Server> {
   const home = path.join(environment.scratch(), name);
   const at = (...parts: string[]): string => path.join(home, ...parts);
@@ -42,6 +48,7 @@ export async function startServer(
   fs.mkdirSync(at('ud', 'Machine'), { recursive: true });
   fs.writeFileSync(at('ud', 'Machine', 'settings.json'), JSON.stringify(options.settings ?? {}, null, 2));
   fs.writeFileSync(at('config.yaml'), '');
+  if (options.brokenHome) fs.writeFileSync(at('weft-home'), '');
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: `${path.dirname(environment.node())}${path.delimiter}${process.env.PATH}`,

@@ -50,3 +50,38 @@ it('an engine without work ends after the idle time, not during a run, and the n
     handle.dispose();
   }
 });
+
+it('an engine that can not start says why, at once and once', async () => {
+  const refusing = path.join(folder, 'refusing.cjs');
+  const state = path.join(folder, 'trouble.txt');
+  fs.writeFileSync(
+    refusing,
+    `process.on('message', ({ id }) => {
+       const message = require('fs').readFileSync(${JSON.stringify(state)}, 'utf8');
+       process.send({ type: 'response', id, ...(message ? { error: { kind: 'internal', message } } : { result: { version: 'test', pid: process.pid } }) });
+     });
+     process.on('disconnect', () => process.exit(0));`,
+  );
+  const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+  const handle = new EngineHandle(refusing, folder, log as never);
+  const told: string[] = [];
+  handle.onTrouble((sentence) => told.push(sentence));
+  const ask = () => handle.request('hello', { protocol: 1 });
+  try {
+    fs.writeFileSync(state, "Weft's folder /x can't be used. Set WEFT_HOME.");
+    await Promise.all([1, 2].map(() => expect(ask()).rejects.toThrow('Set WEFT_HOME.')));
+    await expect(handle.run({ graphText: '', graphPath: '', outDir: '', runId: 'r' })).rejects.toThrow('WEFT_HOME');
+    expect(told).toEqual(["Weft's folder /x can't be used. Set WEFT_HOME."]);
+    expect(handle.running).toBe(false);
+    // Mended, and broken again.
+    fs.writeFileSync(state, '');
+    const { pid } = await ask();
+    handle.kill('Restarted.');
+    await until(() => !isAlive(pid));
+    fs.writeFileSync(state, "Weft's folder /x can't be used. Set WEFT_HOME.");
+    await expect(ask()).rejects.toThrow('WEFT_HOME');
+    expect(told).toHaveLength(2);
+  } finally {
+    handle.dispose();
+  }
+});
