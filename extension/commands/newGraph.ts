@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { rememberPick } from '../editor/graphContext';
 import { freeGraphName, GRAPH_SUFFIX, pathInGraph, STUDIO_VIEW } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
 import { templates, writeGraph } from '../graph';
@@ -53,7 +54,7 @@ async function choosePictures(services: Services, graph: vscode.Uri): Promise<ty
   if (!appearance) return undefined;
   const nameOfPicture = async (picture: vscode.Uri | 'later', placeholder: string): Promise<string> => {
     if (picture === 'later') return placeholder;
-    if (!vscode.workspace.getWorkspaceFolder(picture)) await services.picked.add(picture.fsPath);
+    await rememberPick(graph, picture, services.picked);
     return pathInGraph(graph, picture) ?? placeholder;
   };
   return {

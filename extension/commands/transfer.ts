@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { rememberPick } from '../editor/graphContext';
 import { isPictureUri, pathInGraph } from '../editor/graphFiles';
 import { openGraphText } from '../editor/openGraphText';
 import { type Services } from '../editor/services';
@@ -110,9 +111,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   if (structurePath === undefined || appearancePath === undefined) {
     throw new WeftError('graph', 'Both pictures must lie on the same drive as the workspace.');
   }
-  for (const picture of [structure, appearance]) {
-    if (!vscode.workspace.getWorkspaceFolder(picture)) await services.picked.add(picture.fsPath);
-  }
+  for (const picture of [structure, appearance]) await rememberPick(graph, picture, services.picked);
   const outDir = outputFolderOf(graph);
   // Another run's result of the same pair stays, also one that is still being made.
   const taken = (name: string): boolean => {

@@ -4,7 +4,7 @@ import { type GraphEdit } from '../graph';
 import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { ask } from '../runs/window';
-import { mayRead } from './graphContext';
+import { mayRead, rememberPick } from './graphContext';
 import { droppedFile, isPictureUri, pathInGraph } from './graphFiles';
 
 /** Distance between the nodes that several pictures dropped at once become. */
@@ -27,6 +27,8 @@ export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], 
   const elsewhere =
     files.length < uris.length ? 'What was dropped is no file of this machine. Copy it into the workspace.' : undefined;
   const outside = files.filter((file) => isPictureUri(file) && !mayRead(graph, file, picked));
+  const inside = files.filter((file) => isPictureUri(file) && !outside.includes(file));
+  for (const file of inside) await rememberPick(graph, file, picked);
   if (outside.length === 0) return { files, refused: elsewhere };
   const names = outside.map((file) => path.basename(file.fsPath)).join(', ');
   const allow = 'Allow';
@@ -41,7 +43,7 @@ export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], 
     allow,
   );
   if (answer === allow) {
-    for (const file of outside) await picked.add(file.fsPath);
+    for (const file of outside) await rememberPick(graph, file, picked);
     return { files, refused: elsewhere };
   }
   return {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
-import { type GraphDocument, parseGraph, paramOf, specOf } from '../graph';
+import { checkPath, type GraphDocument, parseGraph, paramOf, specOf } from '../graph';
 import { type PickedFiles } from '../runs/pickedFiles';
-import { fileOfGraph } from './graphFiles';
+import { fileOfGraph, pathInGraph } from './graphFiles';
 
 /** The paths of pictures that a graph names, as written in it. */
 export function picturePathsOf(graph: GraphDocument | undefined): string[] {
@@ -21,6 +21,20 @@ export function mayRead(graph: vscode.Uri, file: vscode.Uri, picked: PickedFiles
   const folder = fileOfGraph(graph, '.').path;
   return file.path.startsWith(folder.endsWith('/') ? folder : `${folder}/`) || picked.has(file.fsPath);
 }
+
+/**
+ * To be called when the user chose a picture for a graph by hand: runs may then read it although it lies outside the workspace, or has a
+ * name that a graph could not give by itself, such as `shot 12:30.png`.
+ */
+export async function rememberPick(graph: vscode.Uri, file: vscode.Uri, picked: PickedFiles): Promise<void> {
+  const name = pathInGraph(graph, file);
+  const travels = name === undefined || checkPath(name, 'read') === undefined;
+  if (!mayRead(graph, file, picked) || !travels) await picked.add(file.fsPath);
+}
+
+/** Whether the user chose the picture that a graph names by this path. */
+export const isPicked = (graph: vscode.Uri, name: string, picked: PickedFiles): boolean =>
+  picked.has(fileOfGraph(graph, name).fsPath);
 
 export interface FoundPictures {
   /** The file of each path that is there. */

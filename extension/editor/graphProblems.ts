@@ -3,7 +3,7 @@ import { type Problem, subjectOf, validateGraph } from '../graph';
 import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Checkpoints } from '../library/checkpoints';
-import { findPictures } from './graphContext';
+import { findPictures, isPicked } from './graphContext';
 import { isGraphUri } from './graphFiles';
 import { type WorkspacePictures } from './workspacePictures';
 
@@ -71,6 +71,7 @@ export class GraphProblems implements vscode.Disposable {
     const problems = validateGraph(document.getText(), {
       checkpoints: this.checkpoints.known,
       fileExists: (name) => !missing.has(name),
+      isPicked: (name, access) => access === 'read' && isPicked(document.uri, name, this.picked),
     });
     this.found.set(document.uri.toString(), problems);
     this.collection.set(

@@ -7,7 +7,7 @@ import { type HostToStudio } from '../protocol/studio';
 import { writeUri } from '../runs/hostFiles';
 import { settings } from '../runs/settings';
 import { type Services } from './services';
-import { findPictures, mayRead } from './graphContext';
+import { findPictures, mayRead, rememberPick } from './graphContext';
 import { refusal } from './graphEditor';
 import { fileOfGraph, pathInGraph, PICTURE_EXTENSIONS } from './graphFiles';
 import { droppedEdits, droppedFiles } from './droppedPictures';
@@ -342,7 +342,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     const name = pathInGraph(this.document.uri, file);
     if (name === undefined)
       throw new Error('A graph can only name pictures on its own drive. Copy the picture beside the graph.');
-    if (!mayRead(this.document.uri, file, this.services.picked)) await this.services.picked.add(file.fsPath);
+    await rememberPick(this.document.uri, file, this.services.picked);
     this.allowPicked();
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
   }

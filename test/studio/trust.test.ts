@@ -53,7 +53,6 @@ test('a folder of Weft’s that can not be used is told in one message, and the 
     /weft-home.*is no folder but a file\. Set WEFT_HOME to a folder/,
   );
   // Others ask the engine, too.
-  await workbench.command('Weft: Refresh Checkpoints');
   await workbench.openStudio('pair.weft.json');
   expect(await notifications.count()).toBe(1);
   await workbench.screenshot('home-unusable');

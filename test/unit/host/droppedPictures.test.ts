@@ -34,6 +34,13 @@ it('a picture of the workspace is taken without a question, and is no picked fil
   expect(picked.all).toEqual([]);
 });
 
+it('a name that no graph could give by itself is the user’s choice, and no question inside the workspace', async () => {
+  const { files } = await droppedFiles(graph, ['file:///work/images/shot%2012%3A30.png'], picked);
+  expect(paths(files)).toEqual(['/work/images/shot 12:30.png']);
+  expect(picked.all).toEqual(['/work/images/shot 12:30.png']);
+  expect(host.ask).not.toHaveBeenCalled();
+});
+
 it('one from elsewhere is picked when the user says so, and asked for only once', async () => {
   host.ask.mockResolvedValue('Allow');
   const { files, refused } = await droppedFiles(graph, ['file:///home/me/dog.png'], picked);
