@@ -11,7 +11,7 @@ import { type Command } from './command';
 /** Every picture that Weft writes carries the graph that made it: opens that graph, unsaved. */
 export const openGraphOfPictureCommand: Command = {
   id: 'weft.openGraphOfPicture',
-  async run(_services, ...args) {
+  async run({ history }, ...args) {
     const picture = selectedUris(args)[0] ?? activePicture() ?? (await askForPicture());
     if (!picture) return;
     const name = path.posix.basename(picture.path);
@@ -27,7 +27,7 @@ export const openGraphOfPictureCommand: Command = {
         'graph',
         `${name} carries a graph that can't be read: ${problems[0]?.message ?? 'it is empty.'}`,
       );
-    const folder = await folderWherePathsHold(picture, picturePathsOf(document));
+    const folder = history.graphFolderOf(picture) ?? (await folderWherePathsHold(picture, picturePathsOf(document)));
     await openGraphText(text, folder, path.posix.basename(picture.path, path.posix.extname(picture.path)));
   },
 };

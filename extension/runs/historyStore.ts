@@ -71,6 +71,15 @@ export class HistoryStore implements vscode.Disposable {
     );
   }
 
+  /** Of a picture that is the history's copy: the folder of the graph that made it, where that graph's paths hold. */
+  graphFolderOf(picture: vscode.Uri): vscode.Uri | undefined {
+    const [id] = picture.path.startsWith(`${this.folder.path}/`)
+      ? picture.path.slice(this.folder.path.length + 1).split('/')
+      : [];
+    const entry = this.list().find((each) => each.id === id);
+    return entry && vscode.Uri.file(path.dirname(entry.graphPath));
+  }
+
   graph(entry: HistoryEntry): Promise<string> {
     return this.history.graph(entry.id);
   }
