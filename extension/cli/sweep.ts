@@ -75,7 +75,8 @@ export async function merge(folders: string[]): Promise<void> {
   );
 }
 
-function tellFolder({ finished, total, sheet }: SweepResult): void {
+function tellFolder({ finished, total, damaged, sheet }: SweepResult): void {
+  for (const file of damaged) tell(`${file} is not what its record says: run the sweep again to have it made anew\n`);
   if (finished < total) tell(`${finished} of ${total} cells are there: the sheet has gaps\n`);
   printPath(path.relative(process.cwd(), sheet) || sheet);
 }

@@ -114,6 +114,8 @@ export interface SweepResult {
   sheet: string;
   finished: number;
   total: number;
+  /** Cells that are not as they were written, and so are not on the sheet. */
+  damaged: string[];
   /** Cells of this call: made now, and there already. */
   computed: number;
   found: number;

@@ -4,6 +4,7 @@ import {
   cellsOf,
   checkAxes,
   checkAxis,
+  checkValue,
   type GraphDocument,
   MOST_CELLS,
   type Source,
@@ -51,8 +52,13 @@ export async function planSweep(
     const find = async (axis: SweepAxis): Promise<SweepAxis> => {
       const param = checkAxis(document, axis);
       if (param === 'muted' || param.kind !== 'path' || param.access !== 'read') return axis;
-      const found = await Promise.all(axis.values.map((value) => findPictures(String(value), trust)));
-      return { ...axis, values: found.flat() };
+      const found = (await Promise.all(axis.values.map((value) => findPictures(String(value), trust)))).flat();
+      for (const file of found) {
+        // A file may be called what no graph can name.
+        const reason = checkValue(param, file);
+        if (reason !== undefined) throw new SweepError(`${axis.node}: ${reason}`, axis.node);
+      }
+      return { ...axis, values: found };
     };
     checkAxes(sweep.columns, sweep.rows);
     const columns = await find(sweep.columns);

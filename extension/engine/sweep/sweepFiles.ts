@@ -3,10 +3,19 @@
  * divided between processes. `sweep.json` and `sheet.png` follow from the cells that are there; whoever finishes last writes them whole.
  */
 import { createHash } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { inShardOrder, parseAxis, parseGraph, pathsRead, shardOf, sweepOf, sweptPicture } from '../../graph';
+import {
+  inShardOrder,
+  MOST_CELLS,
+  parseAxis,
+  parseGraph,
+  pathsRead,
+  shardOf,
+  sweepOf,
+  sweptPicture,
+} from '../../graph';
+import { FileProblem, readRegular } from '../../node/files';
 import { type RunOptions, type SweepResult, type SweepSide, type SweepRequest } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { encodePng } from '../image/png';
@@ -24,12 +33,17 @@ import { drawSheet, type SheetCell } from './sheet';
 const FILE = 'sweep.json';
 const SHEET = 'sheet.png';
 
-const sideSchema = z.object({ title: z.string(), labels: z.array(z.string()) });
-const recordSchema = z.object({
+/** Of files that Weft wrote, but that others may have put there. */
+const MAX_JSON_BYTES = 64 << 20;
+const MAX_PNG_BYTES = 512 << 20;
+
+const sideSchema = z.object({ title: z.string(), labels: z.array(z.string()).max(MOST_CELLS) });
+const factsSchema = z.object({
   unet: z.object({ encoder: z.number(), decoder: z.number() }),
   seconds: z.number(),
   metrics: z.record(z.string(), z.number()).optional(),
 });
+const recordSchema = factsSchema.extend({ digest: z.string() });
 const cellSchema = z.object({
   /** File names: `cells/NAME.png` and `cells/NAME.json`. */
   name: z.string().regex(/^[A-Za-z0-9._+=-]+$/),
@@ -37,15 +51,20 @@ const cellSchema = z.object({
   column: z.number().int(),
   set: z.array(z.object({ node: z.string(), param: z.string(), value: z.unknown() })),
 });
-const sweepFileSchema = z.object({
-  weft: z.string(),
-  columns: sideSchema,
-  rows: sideSchema.optional(),
-  picture: z.object({ node: z.string(), port: z.string() }),
-  cells: z.array(cellSchema),
-});
+const sweepFileSchema = z
+  .object({
+    weft: z.string(),
+    columns: sideSchema,
+    rows: sideSchema.optional(),
+    picture: z.object({ node: z.string(), port: z.string() }),
+    cells: z.array(cellSchema).max(MOST_CELLS),
+  })
+  .refine(({ columns, rows, cells }) =>
+    cells.every(({ row, column }) => row in (rows?.labels ?? ['']) && column in columns.labels),
+  );
 type SweepFile = z.infer<typeof sweepFileSchema>;
-type CellRecord = z.infer<typeof recordSchema>;
+/** What is told of a cell beside its picture. */
+type CellFacts = z.infer<typeof factsSchema>;
 
 const pngOf = (folder: string, name: string): string => path.join(folder, 'cells', `${name}.png`);
 const recordOf = (folder: string, name: string): string => path.join(folder, 'cells', `${name}.json`);
@@ -107,18 +126,23 @@ export async function runSweepFiles(
   for (const [index, cell] of own.entries()) {
     signal.throwIfAborted();
     const label = labelOf(plan, cell);
-    if (await isFinished(outDir, cell.name)) {
+    const there = await readCell(outDir, cell.name);
+    if (there.state === 'finished') {
       services.emit({ event: 'log', level: 'info', message: `${label}: is there already` });
     } else {
+      if (there.state === 'damaged')
+        services.emit({
+          event: 'log',
+          level: 'warn',
+          message: `${label}: cells/${cell.name}.png is not what its record says, so it is made anew`,
+        });
       try {
         const { image, report, provenance } = await runCell(options, services, cell.graphText, plan.picture, () => {});
         const picture = await pictureOf(image);
         const texts = { 'weft.graph': cell.graphText, 'weft.run': JSON.stringify(provenance) };
         const png = await encodePng(picture, texts);
-        const record: CellRecord = { unet: report.unet, seconds: report.seconds, metrics: image.metrics };
-        // The picture first: a cell is finished when its record is there.
-        await writeWhole(pngOf(outDir, cell.name), png);
-        await writeWhole(recordOf(outDir, cell.name), `${JSON.stringify(record, null, 2)}\n`);
+        const facts: CellFacts = { unet: report.unet, seconds: report.seconds, metrics: image.metrics };
+        await writeCell(outDir, cell.name, facts, png);
         unet.encoder += report.unet.encoder;
         unet.decoder += report.unet.decoder;
         computed += 1;
@@ -144,7 +168,8 @@ async function checkSweepOutputs(
   cells: readonly PlannedCell[],
   trust: InputTrust,
 ): Promise<void> {
-  const names = own.flatMap(({ name }) => [`cells/${name}.png`, `cells/${name}.json`]);
+  // A value that is given twice makes one cell, shown twice.
+  const names = [...new Set(own.flatMap(({ name }) => [`cells/${name}.png`, `cells/${name}.json`]))];
   const outputs = await Promise.all(
     [SHEET, FILE, ...names].map(async (name) => ({
       path: await resolveOutput(name, outputTrust(options)),
@@ -180,9 +205,9 @@ export async function mergeSweeps(folders: readonly string[]): Promise<SweepResu
         `${folder} holds another sweep than ${into}: its cells are made from other values, pictures or settings.`,
       );
     for (const { name } of file.cells) {
-      if ((await isFinished(into, name)) || !(await isFinished(folder, name))) continue;
-      await writeWhole(pngOf(into, name), await fs.readFile(pngOf(folder, name)));
-      await writeWhole(recordOf(into, name), await fs.readFile(recordOf(folder, name)));
+      if ((await readCell(into, name)).state === 'finished') continue;
+      const theirs = await readCell(folder, name);
+      if (theirs.state === 'finished') await writeCell(into, name, theirs.facts, theirs.png);
     }
   }
   const merged = await assemble(into, file);
@@ -193,43 +218,44 @@ export async function mergeSweeps(folders: readonly string[]): Promise<SweepResu
 async function assemble(
   folder: string,
   file: SweepFile,
-): Promise<Pick<SweepResult, 'folder' | 'sheet' | 'finished' | 'total'>> {
+): Promise<Pick<SweepResult, 'folder' | 'sheet' | 'finished' | 'total' | 'damaged'>> {
   const sharp = await loadSharp();
   const shown: SheetCell[] = [];
-  const records: (CellRecord | undefined)[] = [];
-  for (const { name, row, column } of file.cells) {
-    const record = await readRecord(folder, name);
-    records.push(record);
-    if (!record) {
+  const cells: (SweepFile['cells'][number] & Partial<CellFacts> & { file?: string })[] = [];
+  const damaged: string[] = [];
+  for (const cell of file.cells) {
+    const { name, row, column } = cell;
+    const found = await readCell(folder, name);
+    if (found.state === 'damaged') damaged.push(`cells/${name}.png`);
+    if (found.state !== 'finished') {
+      cells.push(cell);
       shown.push({ row, column });
       continue;
     }
-    const { data, info } = await sharp(pngOf(folder, name)).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    cells.push({ ...cell, file: `cells/${name}.png`, ...found.facts });
+    const { data, info } = await sharp(found.png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
     shown.push({
       row,
       column,
       picture: { rgb: new Uint8Array(data), width: info.width, height: info.height },
-      lines: metricLines(record.metrics),
+      lines: metricLines(found.facts.metrics),
     });
   }
-  const finished = records.filter((record) => record !== undefined).length;
-  const cells = file.cells.map((cell, index) => {
-    const record = records[index];
-    return { ...cell, ...(record ? { file: `cells/${cell.name}.png`, ...record } : {}) };
-  });
+  const finished = cells.filter((cell) => cell.file !== undefined).length;
   const sheet = path.join(folder, SHEET);
   await writeWhole(sheet, await encodePng(await drawSheet(file.columns, file.rows, shown)));
   const json = { ...file, complete: finished === cells.length, cells };
   await writeWhole(path.join(folder, FILE), `${JSON.stringify(json, null, 2)}\n`);
-  return { folder, sheet, finished, total: cells.length };
+  return { folder, sheet, finished, total: cells.length, damaged };
 }
 
 async function readSweep(folder: string): Promise<SweepFile> {
-  const text = await fs.readFile(path.join(folder, FILE), 'utf8').catch(() => {
+  const bytes = await readRegular(path.join(folder, FILE), MAX_JSON_BYTES).catch((error: unknown) => {
+    if (error instanceof FileProblem && error.reason !== 'missing') throw new WeftError('graph', error.message);
     throw new WeftError('graph', `${folder} holds no sweep: there is no ${FILE} in it.`);
   });
   try {
-    return sweepFileSchema.parse(JSON.parse(text));
+    return sweepFileSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch {
     throw new WeftError(
       'graph',
@@ -238,17 +264,42 @@ async function readSweep(folder: string): Promise<SweepFile> {
   }
 }
 
-async function readRecord(folder: string, name: string): Promise<CellRecord | undefined> {
+type FoundCell = { state: 'finished'; facts: CellFacts; png: Uint8Array } | { state: 'missing' | 'damaged' };
+
+/** A cell, if its picture and its record are as they were written, together and for this cell: anything may have become of them since. */
+async function readCell(folder: string, name: string): Promise<FoundCell> {
+  const read = (file: string, maxBytes: number): Promise<Buffer | undefined> =>
+    readRegular(file, maxBytes).catch((error: unknown) => {
+      if (error instanceof FileProblem && error.reason === 'missing') return undefined;
+      return Buffer.alloc(0);
+    });
+  const [json, png] = [
+    await read(recordOf(folder, name), MAX_JSON_BYTES),
+    await read(pngOf(folder, name), MAX_PNG_BYTES),
+  ];
+  // A cell that was interrupted has a picture and no record yet.
+  if (!json) return { state: 'missing' };
   try {
-    return recordSchema.parse(JSON.parse(await fs.readFile(recordOf(folder, name), 'utf8')));
+    const { digest, ...facts } = recordSchema.parse(JSON.parse(json.toString('utf8')));
+    if (png && digest === digestOfCell(name, facts, png)) return { state: 'finished', facts, png };
   } catch {
-    return undefined;
+    // No record of ours.
   }
+  return { state: 'damaged' };
 }
 
-const isFinished = async (folder: string, name: string): Promise<boolean> =>
-  (await readRecord(folder, name)) !== undefined &&
-  (await fs.stat(pngOf(folder, name)).catch(() => undefined)) !== undefined;
+/** The picture first: a cell is finished when its record is there. */
+async function writeCell(folder: string, name: string, facts: CellFacts, png: Uint8Array): Promise<void> {
+  const record = { ...facts, digest: digestOfCell(name, facts, png) };
+  await writeWhole(pngOf(folder, name), png);
+  await writeWhole(recordOf(folder, name), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Binds a picture to its record and to its cell, whose name holds a digest of all that it is made from. */
+function digestOfCell(name: string, { unet, seconds, metrics }: CellFacts, png: Uint8Array): string {
+  const facts = JSON.stringify([name, unet.encoder, unet.decoder, seconds, metrics ?? null]);
+  return createHash('sha256').update(`${facts}\n`).update(png).digest('hex');
+}
 
 /** What a person calls a cell. */
 function labelOf(
@@ -269,7 +320,7 @@ async function nameCells(cells: readonly PlannedCell[], services: RunServices, t
   const digestOf = (file: string): Promise<string> => {
     if (!digests.has(file)) {
       const made = resolveInput(file, trust)
-        .then((real) => fs.readFile(real))
+        .then((real) => readRegular(real, MAX_PNG_BYTES))
         .then((bytes) => createHash('sha256').update(bytes).digest('hex'))
         // The cell's own run says what is wrong with it.
         .catch(() => 'unreadable');
@@ -292,7 +343,7 @@ async function nameCells(cells: readonly PlannedCell[], services: RunServices, t
       ];
       const digest = createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 10);
       const words = set.map(
-        ({ node, param, value }) => `${param === 'path' || param === 'muted' ? node : param}-${slug(value)}`,
+        ({ node, param, value }) => `${slug(param === 'path' || param === 'muted' ? node : param)}-${slug(value)}`,
       );
       return [...words, digest].join('_');
     }),
@@ -301,6 +352,7 @@ async function nameCells(cells: readonly PlannedCell[], services: RunServices, t
 
 const slug = (value: unknown): string =>
   (typeof value === 'string' ? value.replace(/\.[^./]+$/, '') : JSON.stringify(value))
+    .slice(-100)
     .replace(/[^A-Za-z0-9.=+-]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(-40);

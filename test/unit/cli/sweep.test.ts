@@ -94,6 +94,77 @@ describe('weft sweep', () => {
     expect(sheet('left').equals(sheet('one'))).toBe(true);
   });
 
+  it('takes nothing for a cell that is not as it was written, and makes it anew', () => {
+    const whole = sheet('one');
+    const names = cells('one').map((name) => name.replace(/\.json$/, ''));
+    const [cut, other, pipe, first, second, told] = names as [string, string, string, string, string, string];
+    const file = (name: string): string => path.join(folder, 'one', 'cells', name);
+    const record = (name: string) => JSON.parse(fs.readFileSync(file(`${name}.json`), 'utf8')) as { seconds: number };
+    fs.truncateSync(file(`${cut}.png`), 5000);
+    fs.copyFileSync(path.join(folder, 'zebra.png'), file(`${other}.png`));
+    if (process.platform !== 'win32') {
+      fs.rmSync(file(`${pipe}.png`));
+      expect(spawnSync('mkfifo', [file(`${pipe}.png`)]).status).toBe(0);
+    } else fs.writeFileSync(file(`${pipe}.png`), '');
+    // Two whole cells in each other's place, records and all.
+    for (const ending of ['.png', '.json']) {
+      fs.renameSync(file(first + ending), file('aside'));
+      fs.renameSync(file(second + ending), file(first + ending));
+      fs.renameSync(file('aside'), file(second + ending));
+    }
+    const changed = { ...record(told), seconds: record(told).seconds + 1 };
+    fs.writeFileSync(file(`${told}.json`), JSON.stringify(changed));
+
+    fs.cpSync(path.join(folder, 'one'), path.join(folder, 'hurt'), {
+      recursive: true,
+      filter: (name) => !name.includes(pipe),
+    });
+    const merged = call('sweep', 'merge', 'hurt');
+    expect(merged.status).toBe(0);
+    expect(merged.stderr).toContain(`cells/${cut}.png is not what its record says: run the sweep again`);
+    expect(merged.stderr).toMatch(/0 of 6 cells are there/);
+
+    // A pipe is no file to replace: it is said before anything is computed.
+    const refused = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
+    if (process.platform !== 'win32') {
+      expect(refused.stderr).toMatch(/it is not a regular file/);
+      fs.rmSync(file(`${pipe}.png`));
+    }
+    const again = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
+    expect(again.stderr).toMatch(/6 cells made, 0 were there/);
+    expect(again.stderr).toMatch(/cells\/.* is not what its record says, so it is made anew/);
+    expect(again.status).toBe(0);
+    expect(sheet('one').equals(whole)).toBe(true);
+    // What one folder has damaged is taken from another.
+    expect(call('sweep', 'merge', 'hurt', 'one').status).toBe(0);
+    expect(sheet('hurt').equals(whole)).toBe(true);
+  });
+
+  it('draws the sheet whatever its labels hold', () => {
+    const over = ['--over', 'prompt.domain="ani\\u0001mal","a, b"', '--over', 'swap.contrast=.5:1:.5'];
+    const run = call('sweep', 'short.weft.json', ...over, '--out', 'strange');
+    expect(run.status).toBe(0);
+    expect(run.stderr).toMatch(/4 cells made/);
+    expect(sheet('strange').length).toBeGreaterThan(1000);
+  });
+
+  it('finds files under their very names, and says before the first cell what a graph can not name', () => {
+    fs.copyFileSync(path.join(pictures, 'zebra.png'), path.join(folder, 'cat[1].png'));
+    fs.copyFileSync(path.join(pictures, 'zebra.png'), path.join(folder, 'cat1.png'));
+    const run = call('sweep', 'short.weft.json', '--over', 'appearance.path=cat[1].png,cat[1].png', '--out', 'named');
+    expect(run.stderr).toMatch(/1 cell made, 1 were there/);
+    expect(cells('named')).toEqual([expect.stringMatching(/^appearance-cat-1_[0-9a-f]{10}\.json$/)]);
+    const sweep = fs.readFileSync(path.join(folder, 'named', 'sweep.json'), 'utf8');
+    expect(sweep).toContain('"value": "cat[1].png"');
+    fs.mkdirSync(path.join(folder, 'looks'));
+    for (const name of ['a.png', 'b\u0001.png'])
+      fs.copyFileSync(path.join(pictures, 'zebra.png'), path.join(folder, 'looks', name));
+    const refused = call('sweep', 'short.weft.json', '--over', 'appearance.path=looks/', '--out', 'refused');
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain('path has a control character in it: "looks/b\\u0001.png".');
+    expect(cells('refused')).toEqual([]);
+  });
+
   it('makes a cell anew when a picture it is made from has changed', () => {
     fs.copyFileSync(path.join(pictures, 'cow.png'), path.join(folder, 'zebra.png'));
     const run = call(
@@ -117,6 +188,16 @@ describe('weft sweep', () => {
     [['sweep', 'short.weft.json', '--over', 'a.b'], /is no axis/],
     [['sweep', 'short.weft.json', ...OVER, '--shard', '5/4'], /--shard 5\/4 is not understood/],
     [['sweep', 'short.weft.json', ...OVER, '--of', 'structure.image2'], /is no picture of this graph/],
+    [
+      ['sweep', 'short.weft.json', '--over', 'swap.contrast=1', '--over', 'swap.contrast=2'],
+      /varies swap\.contrast along both axes/,
+    ],
+    [['sweep', 'short.weft.json', '--over', 'swap.contrast=1,,2'], /A value is missing in "1,,2"/],
+    [['sweep', 'short.weft.json', '--over', 'schedule.seed=0x10'], /seed must be a whole number, not "0x10"/],
+    ...['', '1', '0/2', '1/0', '-1/2', '1/1e1', '0x1/2', ' 1/2', '1/2/3', '1.0/2'].map((shard): [string[], RegExp] => [
+      ['sweep', 'short.weft.json', ...OVER, `--shard=${shard}`],
+      /--shard .* is not understood: write I\/N/,
+    ]),
     [['sweep', 'merge', 'nowhere'], /holds no sweep/],
   ])('ends with 2 and a sentence: %j', (args, sentence) => {
     const { status, stderr } = call(...args);

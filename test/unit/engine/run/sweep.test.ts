@@ -3,7 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { findPictures } from '../../../../extension/engine/sweep/findPictures';
+import { asCounted, findPictures } from '../../../../extension/engine/sweep/findPictures';
+import { fitting } from '../../../../extension/engine/sweep/pattern';
 import { type GraphDocument, parseGraph, writeGraph } from '../../../../extension/graph';
 import { type EngineEvent } from '../../../../extension/protocol/engine';
 import { type Bench, makeEngine, pictures, resultOf, shortGraph, withParam } from '../../../support/mini';
@@ -129,10 +130,94 @@ describe('pictures of an axis', () => {
     expect(await find('looks/*/?.png')).toEqual(['looks/deep/d.png']);
     expect(await find('looks/a.png')).toEqual(['looks/a.png']);
   });
+  it('that are called like a pattern are meant by their name, and only else the name is a pattern', async () => {
+    for (const name of [
+      'cat[1].png',
+      'cat1.png',
+      'set [1]/a.png',
+      'set 1/b.png',
+      'd{x,y}.png',
+      'dx.png',
+      'why?.png',
+      'whys.png',
+    ]) {
+      fs.mkdirSync(path.join(folder, 'named', path.dirname(name)), { recursive: true });
+      fs.copyFileSync(path.join(pictures, 'cow.png'), path.join(folder, 'named', name));
+    }
+    expect(await find('named/cat[1].png')).toEqual(['named/cat[1].png']);
+    expect(await find('named/cat[123].png')).toEqual(['named/cat1.png']);
+    expect(await find('named/set [1]/')).toEqual(['named/set [1]/a.png']);
+    expect(await find('named/set [1]')).toEqual(['named/set [1]/a.png']);
+    expect(await find('named/set [1]/*.png')).toEqual(['named/set [1]/a.png']);
+    expect(await find('named/set [0-9]/*')).toEqual(['named/set 1/b.png']);
+    expect(await find('named/d{x,y}.png')).toEqual(['named/d{x,y}.png']);
+    expect(await find('named/d{x,z}.png')).toEqual(['named/dx.png']);
+    expect(await find('named/why?.png')).toEqual(['named/why?.png']);
+    expect(await find('named/wh??.png')).toEqual(['named/why?.png', 'named/whys.png']);
+  });
+  it('come in the order in which a person counts, wherever that person lives', async () => {
+    fs.mkdirSync(path.join(folder, 'counted'));
+    const names = [
+      '1',
+      '2',
+      '10',
+      '010',
+      'B2',
+      'a1',
+      'a1b',
+      'a2',
+      'a10',
+      'ä3',
+      '99999999999999999998',
+      '99999999999999999999',
+    ];
+    for (const name of [...names].reverse())
+      fs.copyFileSync(path.join(pictures, 'cow.png'), path.join(folder, 'counted', `${name}.png`));
+    expect(await find('counted/')).toEqual(
+      ['1', '2', '010', '10', '99999999999999999998', '99999999999999999999', 'B2', 'a1', 'a1b', 'a2', 'a10', 'ä3'].map(
+        (name) => `counted/${name}.png`,
+      ),
+    );
+    expect(['b/1', 'a/10', 'a/9', 'a-b/1'].sort(asCounted)).toEqual(['a/9', 'a/10', 'a-b/1', 'b/1']);
+  });
   it('never lie outside what a graph may read', async () => {
     await expect(find('../*.png')).rejects.toThrow(/leaves the folder/);
     await expect(find('out/*.png')).rejects.toThrow(/symbolic link out/);
     await expect(find('/etc/*')).rejects.toThrow(/absolute/);
+  });
+});
+
+describe('a pattern', () => {
+  it.each<[string, string[], string[]]>([
+    ['*.png', ['a.png', '.png'], ['a.jpg', 'a.png.txt']],
+    ['a*b*c', ['abc', 'axxbxxc', 'abbc'], ['ab', 'acb']],
+    ['?', ['a', '𝌆'], ['', 'ab']],
+    ['[a-cx]', ['a', 'b', 'x'], ['d', '-']],
+    ['[!a-c]', ['d', '-'], ['a', 'b', '']],
+    ['[^a]', ['b'], ['a']],
+    ['[]a]', [']', 'a'], ['b']],
+    ['[a-]', ['a', '-'], ['b']],
+    ['{cow,dog}s', ['cows', 'dogs'], ['cow', 'cowdogs']],
+    ['{a,{b,c*}d}', ['a', 'bd', 'cxd'], ['b', 'ad']],
+    ['{,x}y', ['y', 'xy'], ['x']],
+    ['a+(b).$', ['a+(b).$'], ['aab']],
+    ['a,b', ['a,b'], ['a']],
+  ])('%s', (pattern, fits, others) => {
+    expect(fits.filter((name) => !fitting(pattern)(name))).toEqual([]);
+    expect(others.filter((name) => fitting(pattern)(name))).toEqual([]);
+  });
+  it.each(['[a', '{a', '{a,[b}', 'a]', 'a}'])('%s stays open', (pattern) => {
+    expect(() => fitting(pattern)).toThrow('a bracket stays open');
+  });
+  it('looks at each letter once, however many stars there are', () => {
+    // These would keep a regular expression busy for longer than the runner waits.
+    for (const pattern of [
+      `${'*a'.repeat(100)}b`,
+      `${'{a,*}'.repeat(60)}b`,
+      `${'{*,*}'.repeat(60)}b`,
+      `*${'?'.repeat(100)}*b`,
+    ])
+      expect(fitting(pattern)('a'.repeat(255))).toBe(false);
   });
 });
 
