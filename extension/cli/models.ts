@@ -4,6 +4,7 @@ import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../
 import { WeftError } from '../protocol/errors';
 import { plainLine } from '../protocol/foreignText';
 import { confirm } from './confirm';
+import { type EngineProcess } from './engineProcess';
 import { withEngine } from './execute';
 import { print, tell } from './terminal';
 
@@ -18,9 +19,11 @@ export async function listModels(): Promise<void> {
     checkpoints: await engine.request('models.list', {}),
     known: await engine.request('models.known', {}),
   }));
-  for (const { id, title, size, precision, pictureSize, sha256, problem, memory } of checkpoints) {
+  for (const { id, title, size, precision, pictureSize, sha256, problem, memory, origin } of checkpoints) {
     const needs = memory === undefined ? '' : ` · needs ${bytesText(memory.cpu.total)} of memory`;
-    const facts = problem ?? `${pictureSize}² · ${precision} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}`;
+    const from = origin?.commit === undefined ? '' : ` · ${origin.revision}@${origin.commit.slice(0, 12)}`;
+    const facts =
+      problem ?? `${pictureSize}² · ${precision} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}${from}`;
     print(`${[id, title, facts].map(plainLine).join('\t')}\n`);
   }
   for (const { name, state, doneBytes, bytes } of known) {
@@ -58,13 +61,15 @@ export async function showModel(id: string): Promise<void> {
 }
 
 function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
-  const { id, title, problem, licence, precision, pictureSize, size, disk, sha256, memory, domains } = checkpoint;
+  const { id, title, problem, licence, origin, precision, pictureSize, size, disk, sha256, memory, domains } =
+    checkpoint;
   const terms = ({ weights, working, kept, total }: MemoryTerms): string =>
     `${bytesText(total)} = ${bytesText(weights)} weights + ${bytesText(working)} for the largest step + ${bytesText(kept)} kept between steps`;
   return [
     `${id}: ${title}`,
     ...(problem === undefined ? [] : [`problem      ${problem}`]),
     ...(licence === undefined ? [] : [`licence      ${licence}`]),
+    ...(origin === undefined ? [] : [`from         ${origin.source} at ${atText(origin)}`]),
     `pictures     ${pictureSize} × ${pictureSize}`,
     `precision    ${precision}`,
     `size         ${bytesText(size)}`,
@@ -84,11 +89,15 @@ function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
   ];
 }
 
+/** A branch, with the commit that it stood at when it was downloaded. */
+const atText = ({ revision, commit }: { revision: string; commit?: string }): string =>
+  commit === undefined || commit === revision ? revision : `${revision} (commit ${commit})`;
+
 function aboutKnown(known: KnownCheckpoint): string[] {
   return [
     `${known.name}: ${known.title} (not in the library: ${known.state})`,
     known.description,
-    `from         ${known.source} at ${known.revision}`,
+    `from         ${known.source} at ${atText(known)}`,
     `size         ${known.exact ? '' : 'about '}${bytesText(known.bytes)} in ${known.files} files, ${known.digests} digests known beforehand`,
     `precision    ${known.precision}`,
     `licence      ${known.licence.title}, ${known.licence.url}`,
@@ -118,17 +127,9 @@ function tellAdded({ id, title, pictureSize, precision, size, memory }: Checkpoi
 /** `weft models download NAME`: fetches, or goes on fetching, and imports; the last line is its id. */
 export async function downloadModel(nameOrFile: string, flags: DownloadFlags): Promise<void> {
   const info = await withEngine(async (engine) => {
-    const name =
-      nameOrFile.endsWith('.json') && fs.existsSync(nameOrFile)
-        ? (await engine.request('models.learn', { file: path.resolve(nameOrFile) })).name
-        : nameOrFile;
-    const known = await engine.request('models.known', {});
-    const checkpoint = known.find((each) => each.name === name);
-    if (checkpoint === undefined)
-      throw new WeftError(
-        'checkpoint',
-        `No checkpoint to download is called "${name}". Known: ${known.map((each) => each.name).join(', ')}.`,
-      );
+    const { known: checkpoint, offer } = await wanted(engine, nameOrFile);
+    const { name } = checkpoint;
+    tell(whatIsFetched(checkpoint, flags));
     const accepted = checkpoint.licenceAccepted || (await acceptLicence(checkpoint, flags));
     if (!accepted) throw new WeftError('graph', 'The licence was not accepted: nothing was downloaded.');
     return engine.pausable(
@@ -139,6 +140,7 @@ export async function downloadModel(nameOrFile: string, flags: DownloadFlags): P
           {
             name,
             acceptedLicence: checkpoint.licence.id,
+            ...(offer === undefined ? {} : { offer }),
             ...(flags.mirror === undefined ? {} : { mirror: flags.mirror }),
           },
           0,
@@ -148,11 +150,35 @@ export async function downloadModel(nameOrFile: string, flags: DownloadFlags): P
   tellAdded(info);
 }
 
+/** What a name or the file of a manifest means. */
+async function wanted(engine: EngineProcess, nameOrFile: string): Promise<{ known: KnownCheckpoint; offer?: string }> {
+  if (nameOrFile.endsWith('.json') && fs.existsSync(nameOrFile))
+    return engine.request('models.offer', { file: path.resolve(nameOrFile) });
+  const all = await engine.request('models.known', {});
+  const known = all.find((each) => each.name === nameOrFile);
+  if (known !== undefined) return { known };
+  throw new WeftError(
+    'checkpoint',
+    `No checkpoint to download is called "${nameOrFile}". Known: ${all.map((each) => each.name).join(', ')}.`,
+  );
+}
+
+/** What will be fetched, and from which server: said before anything is asked of it. */
+function whatIsFetched(known: KnownCheckpoint, flags: DownloadFlags): string {
+  const { title, bytes, exact, source, replaces } = known;
+  const mirror = flags.mirror ?? known.mirror;
+  const lines = [
+    `${title}: ${exact ? '' : 'about '}${bytesText(bytes)} from ${source} at ${atText(known)}`,
+    ...(mirror === undefined ? [] : [`fetched from the mirror ${mirror} instead`]),
+    ...(replaces === undefined || replaces === source ? [] : [`The name "${known.name}" meant ${replaces} until now.`]),
+  ];
+  return lines.map((line) => `${plainLine(line)}\n`).join('');
+}
+
 async function acceptLicence(checkpoint: KnownCheckpoint, flags: DownloadFlags): Promise<boolean> {
-  const { title, bytes, exact, source, licence } = checkpoint;
+  const { licence } = checkpoint;
   tell(
-    `${plainLine(`${title}: ${exact ? '' : 'about '}${bytesText(bytes)} from ${source}`)}\n` +
-      `${plainLine(`Licence: ${licence.title}, ${licence.url}`)}\n${licence.summary.map((sentence) => `  - ${plainLine(sentence)}\n`).join('')}`,
+    `${plainLine(`Licence: ${licence.title}, ${licence.url}`)}\n${licence.summary.map((sentence) => `  - ${plainLine(sentence)}\n`).join('')}`,
   );
   if (flags.acceptLicense) return true;
   if (!process.stdin.isTTY)

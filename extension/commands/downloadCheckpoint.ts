@@ -4,6 +4,7 @@ import { downloadChoice, downloadState, licenceQuestion } from '../library/check
 import { type CheckpointItem } from '../library/checkpointsView';
 import { type KnownCheckpoint } from '../protocol/engine';
 import { reportError } from '../protocol/errors';
+import { settings } from '../runs/settings';
 import { ensureTrusted } from '../runs/trust';
 import { ask, notify, pick, withNotification } from '../runs/window';
 import { type Command } from './command';
@@ -15,8 +16,14 @@ export const knownOf = (value: unknown): KnownCheckpoint | undefined =>
     ? (value as CheckpointItem & { kind: 'download' }).known
     : undefined;
 
+/** What is to be downloaded; `offer` names a manifest that was brought and is not known yet. */
+interface Wanted {
+  known: KnownCheckpoint;
+  offer?: string;
+}
+
 /** The known checkpoints with what there is of each; a manifest of one's own can be brought. */
-async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | undefined> {
+async function choose({ checkpoints }: Services): Promise<Wanted | undefined> {
   const known = await checkpoints.downloadable();
   const items: (vscode.QuickPickItem & { known?: KnownCheckpoint })[] = known.map((each) => ({
     ...downloadChoice(each),
@@ -40,23 +47,21 @@ async function choose({ checkpoints }: Services): Promise<KnownCheckpoint | unde
     },
   );
   if (!chosen) return undefined;
-  if (chosen.known) return chosen.known;
+  if (chosen.known) return { known: chosen.known };
   const [file] =
     (await vscode.window.showOpenDialog({
       openLabel: 'Use Manifest',
       title: 'Manifest of a checkpoint',
       filters: { Manifest: ['json'] },
     })) ?? [];
-  if (!file) return undefined;
-  const name = await checkpoints.learn(file.fsPath);
-  return (await checkpoints.downloadable()).find((each) => each.name === name);
+  return file && checkpoints.offer(file.fsPath);
 }
 
 /** Shows the licence until it is accepted or refused; the page of the whole text can be opened in between. */
 async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
   const accept = 'Accept and Download';
   const open = 'Open Licence';
-  const question = licenceQuestion(known);
+  const question = licenceQuestion(known, settings.download().mirror);
   for (;;) {
     const answer = await ask.plainly(question, accept, open);
     if (answer !== open) return answer === accept;
@@ -64,7 +69,7 @@ async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
   }
 }
 
-async function download({ checkpoints, log }: Services, known: KnownCheckpoint): Promise<void> {
+async function download({ checkpoints, log }: Services, { known, offer }: Wanted): Promise<void> {
   const { name, title, licence } = known;
   try {
     const added = await withNotification(
@@ -80,7 +85,7 @@ async function download({ checkpoints, log }: Services, known: KnownCheckpoint):
         });
         const cancel = token.onCancellationRequested(() => void checkpoints.pause(name));
         try {
-          return await checkpoints.download(name, licence.id);
+          return await checkpoints.download(name, licence.id, offer);
         } finally {
           listener.dispose();
           cancel.dispose();
@@ -107,16 +112,18 @@ export const downloadCheckpointCommand: Command = {
   id: 'weft.downloadCheckpoint',
   async run(services, item) {
     if (!(await ensureTrusted(TRUST))) return;
-    const known = knownOf(item) ?? (await choose(services));
-    if (!known) return;
+    const given = knownOf(item);
+    const wanted = given ? { known: given } : await choose(services);
+    if (!wanted) return;
+    const { known, offer } = wanted;
     if (known.state === 'installed') {
       void notify.information(`${known.title} is in the library already, as "${known.name}".`);
       return;
     }
-    const { licenceAccepted } =
-      (await services.checkpoints.downloadable()).find(({ name }) => name === known.name) ?? known;
+    const now = offer === undefined ? await services.checkpoints.downloadable() : [];
+    const { licenceAccepted } = now.find(({ name }) => name === known.name) ?? known;
     if (!licenceAccepted && !(await acceptLicence(known))) return;
-    await download(services, known);
+    await download(services, wanted);
   },
 };
 

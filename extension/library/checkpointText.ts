@@ -12,9 +12,14 @@ export function formatDuration(seconds: number): string {
   return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** A branch, with the commit that it stood at when it was downloaded. */
+const revisionText = ({ revision, commit }: { revision: string; commit?: string }): string =>
+  commit === undefined || commit === revision ? revision : `${revision} (commit ${commit.slice(0, 12)})`;
+
 /** Lines that tell everything about a checkpoint, the most wanted first. */
 export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
-  const { title, problem, pictureSize, precision, size, memory, disk, domains, licence, sha256, builtIn } = checkpoint;
+  const { title, problem, pictureSize, precision, size, memory, disk, domains, licence, origin, sha256, builtIn } =
+    checkpoint;
   const nouns = domains.map(({ noun }) => noun);
   const lines = [
     title,
@@ -26,6 +31,7 @@ export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
         `${formatBytes(memory.gpu.total)} on a graphics card.`,
     nouns.length > 0 ? `Knows: ${nouns.join(', ')}` : 'Any noun will do.',
     licence && `Licence: ${licence}`,
+    origin && `From ${origin.source} at ${revisionText(origin)}`,
     builtIn ? 'Comes with Weft.' : disk && removalFacts(disk),
     sha256 && `SHA-256 ${sha256}`,
   ];
@@ -76,9 +82,17 @@ export function downloadChoice(known: KnownCheckpoint): { label: string; descrip
   };
 }
 
-/** The licence as it is shown before anything is downloaded. */
-export function licenceQuestion(known: KnownCheckpoint): { message: string; detail: string } {
-  const { title, bytes, exact, source, licence, digests, files } = known;
+/**
+ * The licence as it is shown before anything is downloaded, with the server that is asked.
+ * @param mirror server that a setting names in the place of the manifest's.
+ */
+export function licenceQuestion(
+  known: KnownCheckpoint,
+  mirror: string | undefined = known.mirror,
+): { message: string; detail: string } {
+  const { name, title, bytes, exact, source, replaces, licence, digests, files } = known;
+  const from = mirror === undefined ? `From ${source}.` : `From ${source}, fetched from the mirror ${mirror} instead.`;
+  const other = replaces === undefined || replaces === source ? '' : ` The name "${name}" meant ${replaces} until now.`;
   const checked =
     digests === files
       ? "Every file is checked against its publisher's SHA-256."
@@ -88,7 +102,7 @@ export function licenceQuestion(known: KnownCheckpoint): { message: string; deta
     detail: [
       ...licence.summary.map((sentence) => `• ${plainLine(sentence)}`),
       '',
-      plainLine(`From ${source}. ${checked}`),
+      plainLine(`${from}${other} ${checked}`),
     ].join('\n'),
   };
 }

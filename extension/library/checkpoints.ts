@@ -66,13 +66,13 @@ export class Checkpoints implements vscode.Disposable {
     }
   }
 
-  /** Takes a manifest into those that are known; its name. */
-  async learn(file: string): Promise<string> {
-    return (await this.engine.request('models.learn', { file }, ANSWER_MS)).name;
+  /** Reads a manifest, to be shown: it is known by its name only when its licence was accepted. */
+  offer(file: string): Promise<{ known: KnownCheckpoint; offer: string }> {
+    return this.engine.request('models.offer', { file }, ANSWER_MS);
   }
 
   /** Fetches and imports, to the end or until it is paused. */
-  async download(name: string, acceptedLicence: string | undefined): Promise<CheckpointInfo> {
+  async download(name: string, acceptedLicence: string | undefined, offer?: string): Promise<CheckpointInfo> {
     this.downloads.set(name, { name, phase: 'downloading', bytes: 0, total: 0 });
     this.changes.fire();
     try {
@@ -80,7 +80,12 @@ export class Checkpoints implements vscode.Disposable {
         try {
           return await this.engine.request(
             'models.download',
-            { name, ...(acceptedLicence === undefined ? {} : { acceptedLicence }), ...settings.download() },
+            {
+              name,
+              ...(acceptedLicence === undefined ? {} : { acceptedLicence }),
+              ...(offer === undefined ? {} : { offer }),
+              ...settings.download(),
+            },
             0,
           );
         } catch (error) {

@@ -189,7 +189,14 @@ export interface KnownCheckpoint {
   exporter: 'diffusers' | 'optimum' | 'other';
   /** Page of the repository. */
   source: string;
+  /** Server that the environment names in the place of the source's. */
+  mirror?: string;
+  /** Of a manifest that is not known yet: page of the repository that its name meant until now. */
+  replaces?: string;
+  /** Branch, tag or commit that the manifest names. */
   revision: string;
+  /** The commit that a branch stood at when its download began: all files come from it, also after a pause. */
+  commit?: string;
   pictureSize: number;
   notes: string[];
   /** Bytes of all files; `exact` when the publisher's exact sizes are known. */
@@ -249,11 +256,14 @@ export interface EngineRequests extends InspectRequests {
   'models.verify': { params: { id: string }; result: { id: string; files: number; bytes: number } };
   'models.remove': { params: { id: string }; result: { removed: boolean; freed: number } };
   'models.known': { params: Record<string, never>; result: KnownCheckpoint[] };
-  /** Takes a manifest from a file of the user's choice into the ones that are known. */
-  'models.learn': { params: { file: string }; result: { name: string } };
+  /**
+   * Reads a manifest from a file of the user's choice. It is known by name only from the moment its licence was accepted: until then its
+   * `offer` names it, and the same bytes.
+   */
+  'models.offer': { params: { file: string }; result: { known: KnownCheckpoint; offer: string } };
   /** Fetches and imports; ends with `interrupted` when paused. A licence not accepted before has to be named. */
   'models.download': {
-    params: { name: string; acceptedLicence?: string } & DownloadSettings;
+    params: { name: string; acceptedLicence?: string; offer?: string } & DownloadSettings;
     result: CheckpointInfo;
   };
   'models.pause': { params: { name: string }; result: { paused: boolean } };

@@ -1,5 +1,4 @@
 /** What is asked about checkpoints: the library, and what can be downloaded into it. */
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { type CheckpointInfo, type EngineEvent, type EngineMethod, type EngineRequests } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
@@ -7,7 +6,6 @@ import { readModel } from '../onnx/modelFile';
 import { rewriteUnetGraph } from '../onnx/surgery/rewriteUnet';
 import { type DigestMemory } from './digestMemory';
 import { Downloads } from './download/downloads';
-import { readManifestFile } from './download/manifest';
 import { type CheckpointLibrary } from './types';
 
 export type ModelMethod = Extract<EngineMethod, `models.${string}`>;
@@ -36,7 +34,6 @@ export interface ModelRequests {
 
 export function modelRequests(services: ModelServices): ModelRequests {
   const { home, library, emit } = services;
-  const manifests = path.join(home, 'manifests');
   const note = (level: 'info' | 'warn', message: string): void => emit({ event: 'log', level, message });
   const importing =
     (id: string) =>
@@ -46,7 +43,7 @@ export function modelRequests(services: ModelServices): ModelRequests {
     };
   const downloads = new Downloads({
     home,
-    manifestFolders: [services.builtInModels, manifests],
+    manifestFolders: [services.builtInModels, path.join(home, 'manifests')],
     userAgent: `weft/${services.version}`,
     digests: services.digests,
     onProgress: (progress) => emit({ event: 'download', ...progress }),
@@ -54,6 +51,7 @@ export function modelRequests(services: ModelServices): ModelRequests {
     importFolder: (folder, id) => library.add([folder], id, importing(id)),
     checkGraph: (file) => void rewriteUnetGraph(readModel(file, undefined, { absentWeights: true })),
     installed: (id) => library.has(id),
+    builtIn: async (id) => (await library.list()).some((each) => each.id === id && each.builtIn),
   });
   const handlers: ModelHandlers = {
     'models.list': () => services.list(),
@@ -68,15 +66,7 @@ export function modelRequests(services: ModelServices): ModelRequests {
       return { removed: true, freed: await library.remove(id) };
     },
     'models.known': () => downloads.known(),
-    'models.learn': async ({ file }) => {
-      const { name } = readManifestFile(file);
-      const target = path.join(manifests, `${name}.json`);
-      if (path.resolve(file) !== target) {
-        await fs.promises.mkdir(manifests, { recursive: true });
-        await fs.promises.copyFile(file, target);
-      }
-      return { name };
-    },
+    'models.offer': ({ file }) => downloads.offer(file),
     'models.download': (request) => downloads.start(request),
     'models.pause': async ({ name }) => ({ paused: await downloads.pause(name) }),
     'models.discard': async ({ name }) => {

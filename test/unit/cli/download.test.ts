@@ -92,6 +92,36 @@ describe('weft models download', () => {
     expect((await call(['remove', 'mini', '--yes'])).status).toBe(3);
   });
 
+  it('shows the server of a manifest before anything is asked of it, and learns nothing from one that is refused', async () => {
+    const file = path.join(home, 'cute-cats.json');
+    fs.writeFileSync(file, JSON.stringify(hubManifest(hub.url, { name: 'cats' })));
+    const before = hub.asked.length;
+    const refused = await call(['download', file]);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain(`from ${hub.url}/test/drawn at main\n`);
+    expect(hub.asked).toHaveLength(before);
+    expect((await call(['available'])).stdout).not.toMatch(/^cats/m);
+    fs.writeFileSync(file, JSON.stringify(hubManifest(hub.url, { name: 'sd15-fp32' })));
+    const taken = await call(['download', file, '--accept-license']);
+    expect(taken.status).toBe(2);
+    expect(taken.stderr).toContain('"sd15-fp32" is the name of a checkpoint that comes with Weft');
+    expect((await call(['show', 'sd15-fp32'])).stdout).toContain('https://huggingface.co/onnx-community');
+    const through = await call(['download', 'drawn', '--mirror', 'http://127.0.0.1:9']);
+    expect(through.stderr).toContain('fetched from the mirror http://127.0.0.1:9 instead');
+  });
+
+  it('says at which commit of a branch a checkpoint was downloaded', async () => {
+    const commit = 'c0ffee'.padEnd(40, '0');
+    fillHub(hub, commit);
+    hub.mischief = ({ url }) => ({ headers: { 'x-repo-commit': url.includes('/main/') ? commit : '' } });
+    const file = path.join(home, 'branch.json');
+    fs.writeFileSync(file, JSON.stringify(hubManifest(hub.url, { name: 'branch' })));
+    expect((await call(['download', file, '--accept-license'])).status).toBe(0);
+    hub.mischief = () => undefined;
+    expect((await call(['list'])).stdout).toMatch(/^branch\t.* · main@c0ffee000000$/m);
+    expect((await call(['show', 'branch'])).stdout).toContain(`test/drawn at main (commit ${commit})`);
+  });
+
   it('takes a manifest of one’s own', async () => {
     const file = path.join(home, 'mine.json');
     fs.writeFileSync(file, JSON.stringify(hubManifest(hub.url, { name: 'mine' })));

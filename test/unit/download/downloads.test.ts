@@ -51,6 +51,7 @@ function downloads(more: Partial<DownloadsOptions> = {}): Downloads {
     importFolder: (folder, id) => library.add([folder], id),
     checkGraph: (file) => void rewriteUnetGraph(readModel(file, undefined, { absentWeights: true })),
     installed: (id) => library.has(id),
+    builtIn: async (id) => id === 'mini',
     env: {},
     policy: { tries: 3, retryMs: 5, longestRetryMs: 20, longestServerWaitMs: 2000 },
     timeouts: { headersMs: 5000, idleMs: 5000 },
@@ -229,7 +230,7 @@ describe('pause and resume', () => {
          home: ${JSON.stringify(home)}, manifestFolders: [${JSON.stringify(path.join(home, 'manifests'))}], userAgent: 'weft/test',
          digests: new DigestMemory(${JSON.stringify(path.join(home, 'digests.json'))}),
          onProgress: () => {}, onNote: () => {}, importFolder: () => Promise.reject(new Error('not here')), checkGraph: () => {},
-         installed: () => Promise.resolve(false), env: {},
+         installed: () => Promise.resolve(false), builtIn: () => Promise.resolve(false), env: {},
        }).start({ name: 'drawn', acceptedLicence: '${LICENCE}', proxy: { url: 'off' } });`,
     );
     const child = spawn(process.execPath, ['--import', 'tsx', file], { stdio: 'ignore' });
@@ -294,6 +295,43 @@ describe('pause and resume', () => {
     const [a, b] = await Promise.all([both.start(request), both.start(request)]);
     expect(a).toBe(b);
     expect(server.for(UNET)).toHaveLength(1);
+  });
+
+  it('keeps what is there when nothing says any more what it is: digests tell', async () => {
+    slowUnet();
+    const first = downloads();
+    const running = failure(first.start(request));
+    await begun();
+    await first.pause('drawn');
+    await running;
+    server.mischief = () => undefined;
+    for (const text of ['', 'null', '{"version":1,"files":[]}']) {
+      fs.writeFileSync(path.join(home, 'downloads/drawn/download.json'), text);
+      expect((await failure(downloads().start({ name: 'drawn' }))).message).toContain('accept it first');
+    }
+    const before = server.asked.length;
+    expect((await downloads().start(request)).id).toBe('drawn');
+    expect(server.asked.slice(before).map(({ url }) => url)).toEqual([expect.stringContaining(UNET)]);
+  });
+
+  it('of a branch goes on at the commit it began at, also when the branch has moved; the checkpoint says which', async () => {
+    fillHub(server, COMMIT);
+    server.mischief = ({ url }) => ({
+      headers: { 'x-repo-commit': url.includes('/main/') ? COMMIT : '' },
+      ...(url.endsWith(UNET) ? { rate: 2_000_000 } : {}),
+    });
+    const first = downloads();
+    const running = failure(first.start(request));
+    await begun();
+    await first.pause('drawn');
+    await running;
+    const known = (await downloads().known()).find(({ name }) => name === 'drawn')!;
+    expect(known).toMatchObject({ revision: 'main', commit: COMMIT });
+    server.mischief = ({ url }) => (url.includes('/main/') ? { status: 500 } : undefined);
+    const { origin } = await downloads().start({ name: 'drawn', proxy: { url: 'off' } });
+    expect(origin).toEqual({ source: `${server.url}/test/drawn`, revision: 'main', commit: COMMIT });
+    const [listed] = await openLibrary({ home }).list();
+    expect(listed!.origin).toEqual(origin);
   });
 
   it('of an older manifest is begun anew', async () => {
@@ -379,6 +417,85 @@ describe('removing', () => {
     expect(freed).toBeLessThan(30e6);
     expect(fs.existsSync(path.join(home, 'downloads/drawn'))).toBe(false);
     expect(await state()).toEqual(['absent', 0]);
+  });
+});
+
+describe('a manifest that somebody brought', () => {
+  const brought = (more: Record<string, unknown>): string => {
+    const file = path.join(home, 'cute-cats.json');
+    fs.writeFileSync(file, JSON.stringify(hubManifest(server.url, more)));
+    return file;
+  };
+  const learnt = (): string[] => fs.readdirSync(path.join(home, 'manifests')).sort();
+
+  it.each(['sd15-fp32', 'sd14-fp32', 'mini'])('can not have the name of what comes with Weft: %s', async (name) => {
+    const { kind, message } = await failure(downloads().offer(brought({ name })));
+    expect(kind).toBe('graph');
+    expect(message).toContain(
+      `cute-cats.json can't be used: "${name}" is the name of a checkpoint that comes with Weft`,
+    );
+    expect(learnt()).toEqual(['drawn.json']);
+  });
+
+  it('changes nothing when it lies among the known ones under the name of what comes with Weft', async () => {
+    writeManifest(home, hubManifest(server.url, { name: 'sd15-fp32' }));
+    const known = await downloads().known();
+    expect(known.find(({ name }) => name === 'sd15-fp32')!.source).toContain('https://huggingface.co/');
+    expect(notes.join()).toMatch(/sd15-fp32\.json is left out: "sd15-fp32" is the name of/);
+  });
+
+  it('is known only when its licence was accepted, and then by the bytes that were shown', async () => {
+    const file = brought({ name: 'cats' });
+    const all = downloads();
+    const { known, offer } = await all.offer(file);
+    expect(known).toMatchObject({ name: 'cats', licenceAccepted: false, source: `${server.url}/test/drawn` });
+    const wanted = { ...request, name: 'cats', offer };
+    expect((await failure(all.start({ ...wanted, acceptedLicence: undefined }))).message).toContain('accept it first');
+    expect(learnt()).toEqual(['drawn.json']);
+    expect((await all.known()).map(({ name }) => name)).not.toContain('cats');
+    // Another file by now: what was accepted is what was shown.
+    brought({ name: 'cats', server: 'https://elsewhere.invalid' });
+    expect((await all.start(wanted)).id).toBe('cats');
+    expect(learnt()).toEqual(['cats.json', 'drawn.json']);
+    expect((await downloads().known()).find(({ name }) => name === 'cats')!.source).toBe(`${server.url}/test/drawn`);
+  });
+
+  it('that takes the name of another says so, asks again, and leaves that one’s pieces alone until then', async () => {
+    server.mischief = ({ url }) => (url.endsWith(UNET) ? { rate: 2_000_000 } : undefined);
+    const first = downloads();
+    const running = failure(first.start(request));
+    await expect.poll(() => server.for(UNET).length, { timeout: 20_000 }).toBe(1);
+    await first.pause('drawn');
+    await running;
+    const all = downloads();
+    const other = await all.offer(brought({ server: 'https://elsewhere.invalid' }));
+    expect(other.known).toMatchObject({
+      licenceAccepted: false,
+      replaces: `${server.url}/test/drawn`,
+      state: 'absent',
+    });
+    const without = { name: 'drawn', offer: other.offer, proxy: { url: 'off' } };
+    expect((await failure(all.start(without))).message).toContain('accept it first');
+    // Nor does a download that an older version began, which did not note its server, accept for it.
+    const file = path.join(home, 'downloads/drawn/download.json');
+    const noted = fs.readFileSync(file, 'utf8');
+    fs.writeFileSync(file, JSON.stringify({ ...(JSON.parse(noted) as object), server: undefined }));
+    expect((await all.offer(brought({ server: 'https://elsewhere.invalid' }))).known.licenceAccepted).toBe(false);
+    expect((await failure(all.start(without))).message).toContain('accept it first');
+    fs.writeFileSync(file, noted);
+    expect(await state()).toEqual(['paused', expect.any(Number)]);
+    // The very same manifest is the one that is known: its licence was accepted.
+    const same = await all.offer(brought({}));
+    expect(same.known).toMatchObject({ licenceAccepted: true, state: 'paused' });
+    expect(same.known.replaces).toBeUndefined();
+  });
+
+  it('is asked for again when another engine has started since it was shown', async () => {
+    const { offer } = await downloads().offer(brought({ name: 'cats' }));
+    expect((await failure(downloads().start({ ...request, name: 'cats', offer }))).message).toContain(
+      'choose its file again',
+    );
+    expect((await failure(downloads().offer('/dev/zero'))).message).toContain('it is a device');
   });
 });
 

@@ -93,6 +93,14 @@ describe('what is said of a download', () => {
     const { message, detail } = licenceQuestion(known);
     expect(message).toMatch(/under the The Licence.*about 2\.00 GB/);
     expect(detail).toMatch(/• Do\.\n• Don't\.[\s\S]*hub\.example[\s\S]*told what was not checked/);
+    expect(detail).toContain(`From ${known.source}.`);
+    // What a setting puts in its place, and what its name meant.
+    expect(licenceQuestion(known, 'https://mirror.example').detail).toContain(
+      `From ${known.source}, fetched from the mirror https://mirror.example instead.`,
+    );
+    expect(licenceQuestion({ ...known, replaces: 'https://old.example/a/b' }).detail).toContain(
+      'meant https://old.example/a/b until now',
+    );
     expect(licenceQuestion({ ...known, digests: 11 }).detail).toContain(
       "Every file is checked against its publisher's SHA-256",
     );

@@ -1,10 +1,11 @@
 /** Checkpoints known by name: what is there of each, fetched, paused and resumed; see transfer.ts for one file. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../../protocol/engine';
 import { writeWhole } from '../../../node/files';
+import { readOwnJson } from '../../../node/ownFile';
 import { writeJson } from '../../../node/writeJson';
 import { WeftError } from '../../../protocol/errors';
 import { fileStampSchema, stampHolds, stampOf } from '../digests';
@@ -25,7 +26,9 @@ import {
   expectedBytes,
   knownDigest,
   type ManifestFile,
+  readManifestFile,
   readManifests,
+  takenName,
 } from './manifest';
 import { defaultPolicy, NotThere, partBytes, stopped, transfer, type TransferPolicy } from '../../network/transfer';
 
@@ -41,6 +44,8 @@ export interface DownloadRequest {
   name: string;
   /** Id of the licence that the user accepted; needed once for each download. */
   acceptedLicence?: string;
+  /** A manifest that {@link Downloads.offer} read; it becomes known when its licence is accepted. */
+  offer?: string;
   /** Takes the place of the manifest's server. */
   mirror?: string;
   proxy?: ProxySettings;
@@ -49,8 +54,8 @@ export interface DownloadRequest {
 
 export interface DownloadsOptions {
   home: string;
-  /** Folders of manifests, the user's last. */
-  manifestFolders: string[];
+  /** Manifests that come with Weft, and those that the user brought. */
+  manifestFolders: [builtIn: string, user: string];
   userAgent: string;
   digests: DigestMemory;
   onProgress(progress: DownloadProgress): void;
@@ -60,6 +65,8 @@ export interface DownloadsOptions {
   /** Refuses a graph that could not be rewritten, before its weights are fetched. */
   checkGraph(file: string): void;
   installed(id: string): Promise<boolean>;
+  /** Whether a checkpoint of this id comes with Weft. */
+  builtIn(id: string): Promise<boolean>;
   env?: NodeJS.ProcessEnv;
   freeBytes?(folder: string): Promise<number>;
   policy?: TransferPolicy;
@@ -83,19 +90,24 @@ const stateSchema = z.object({
   licence: z.object({ id: z.string(), at: z.string() }),
   /** Commit that a branch stood at when the download began: all files come from it. */
   commit: z.string().optional(),
-  /** Revision and repository it is of; another one starts anew. */
+  /** Revision and repository it is of, and the manifest's server; another one starts anew. */
   of: z.string(),
+  /** Absent in downloads that an older version of Weft began. */
+  server: z.string().optional(),
   files: z.record(z.string(), fileStateSchema),
 });
 type State = z.infer<typeof stateSchema>;
 
 interface Running {
+  offer: string | undefined;
   controller: AbortController;
   done: Promise<CheckpointInfo>;
 }
 
 export class Downloads {
   private readonly running = new Map<string, Running>();
+  /** Manifests that were read from files and whose licences nobody has accepted yet, by what they say. */
+  private readonly offers = new Map<string, DownloadManifest>();
 
   constructor(private readonly options: DownloadsOptions) {}
 
@@ -105,6 +117,37 @@ export class Downloads {
 
   private manifests(): Map<string, DownloadManifest> {
     return readManifests(this.options.manifestFolders, (sentence) => this.options.onNote('warn', sentence));
+  }
+
+  /**
+   * Reads a manifest that somebody brought, to be shown before anything comes of it.
+   * @throws WeftError `graph` if it is none, or has the name of something that comes with Weft.
+   */
+  async offer(file: string): Promise<{ known: KnownCheckpoint; offer: string }> {
+    const manifest = readManifestFile(file);
+    const { name } = manifest;
+    const [builtIn] = this.options.manifestFolders;
+    if (readManifests([builtIn], () => undefined).has(name) || (await this.options.builtIn(name)))
+      throw new WeftError('graph', `${path.basename(file)} can't be used: ${takenName(name)}`);
+    const offer = offerOf(manifest);
+    this.offers.set(offer, manifest);
+    const before = this.manifests().get(name);
+    const known = await this.describe(manifest);
+    if (before !== undefined && offerOf(before) === offer) return { known, offer };
+    // What was accepted was another manifest.
+    const replaces = before === undefined ? {} : { replaces: `${before.server}/${before.repository}` };
+    return { known: { ...known, ...replaces, licenceAccepted: false }, offer };
+  }
+
+  /** The manifest of a request, and whether it is one that is not known by its name yet. */
+  private wanted({ name, offer }: DownloadRequest): { manifest: DownloadManifest; isNew: boolean } {
+    const known = offer === undefined ? this.manifest(name) : this.manifests().get(name);
+    if (offer === undefined || (known !== undefined && offerOf(known) === offer))
+      return { manifest: known!, isNew: false };
+    const manifest = this.offers.get(offer);
+    if (manifest?.name !== name)
+      throw new WeftError('graph', `The manifest of "${name}" is not at hand any more: choose its file again.`);
+    return { manifest, isNew: true };
   }
 
   private manifest(name: string): DownloadManifest {
@@ -142,7 +185,9 @@ export class Downloads {
       precision,
       exporter,
       source: `${manifest.server}/${repository}`,
-      revision: state?.commit ?? revision,
+      ...mirrorOf(this.env),
+      revision,
+      ...(state?.commit === undefined ? {} : { commit: state.commit }),
       pictureSize,
       notes,
       bytes: manifest.files.reduce((sum, file) => sum + (state?.files[file.path]?.total ?? expectedBytes(file)), 0),
@@ -162,10 +207,13 @@ export class Downloads {
   start(request: DownloadRequest): Promise<CheckpointInfo> {
     const { name } = request;
     const running = this.running.get(name);
-    if (running !== undefined) return running.done;
+    if (running !== undefined) {
+      if (request.offer === undefined || request.offer === running.offer) return running.done;
+      return Promise.reject(busyElsewhere(name, process.pid));
+    }
     const controller = new AbortController();
     const done = this.run(request, controller.signal).finally(() => this.running.delete(name));
-    this.running.set(name, { controller, done });
+    this.running.set(name, { offer: request.offer, controller, done });
     return done;
   }
 
@@ -230,12 +278,12 @@ export class Downloads {
   }
 
   private readState(manifest: DownloadManifest): State | undefined {
-    try {
-      const state = stateSchema.parse(JSON.parse(fs.readFileSync(this.stateFile(manifest.name), 'utf8')));
-      return state.of === identityOf(manifest) ? state : undefined;
-    } catch {
-      return undefined;
-    }
+    const state = this.readAnyState(manifest.name);
+    return state !== undefined && isOf(state, manifest) ? state : undefined;
+  }
+
+  private readAnyState(name: string): State | undefined {
+    return readOwnJson(this.stateFile(name), stateSchema, (sentence) => this.options.onNote('warn', sentence));
   }
 
   private writeState(name: string, state: State): void {
@@ -243,7 +291,7 @@ export class Downloads {
   }
 
   private async run(request: DownloadRequest, signal: AbortSignal): Promise<CheckpointInfo> {
-    const manifest = this.manifest(request.name);
+    const { manifest, isNew } = this.wanted(request);
     const { name, licence } = manifest;
     if (await this.options.installed(name))
       throw new WeftError(
@@ -251,13 +299,16 @@ export class Downloads {
         `The checkpoint "${name}" is in the library already. Remove it first to fetch it again.`,
       );
     let state = this.readState(manifest);
-    if (state?.licence.id !== licence.id && request.acceptedLicence !== licence.id)
+    const accepted = (state?.licence.id === licence.id && !isNew) || request.acceptedLicence === licence.id;
+    if (!accepted)
       throw new WeftError(
         'graph',
         `${manifest.title} is under the ${licence.title}: read it at ${licence.url} and accept it first ` +
           '(on the command line: --accept-license).',
       );
     const server = serverOf(manifest, request.mirror, this.env);
+    const [, user] = this.options.manifestFolders;
+    if (isNew) writeJson(path.join(user, `${name}.json`), manifest);
     this.requireOnline(request, manifest, state);
     if (isPlain(server))
       this.options.onNote(
@@ -272,12 +323,14 @@ export class Downloads {
       this.options.userAgent,
     );
     try {
-      // Of an older manifest: its pieces are of other files.
-      if (state === undefined) await fs.promises.rm(this.folder(name), { recursive: true, force: true });
-      else await removeTemporaries(this.folder(name));
+      // Of an older manifest: its pieces are of other files. Where nothing says what they are, digests decide.
+      if (state === undefined && this.readAnyState(name) !== undefined)
+        await fs.promises.rm(this.folder(name), { recursive: true, force: true });
+      await removeTemporaries(this.folder(name));
       state ??= {
         version: 1,
         of: identityOf(manifest),
+        server: manifest.server,
         licence: { id: licence.id, at: new Date().toISOString() },
         files: {},
       };
@@ -463,6 +516,11 @@ export class Downloads {
       id: name,
       title: manifest.title,
       licence: manifest.licence.title,
+      origin: {
+        source: `${manifest.server}/${manifest.repository}`,
+        revision: manifest.revision,
+        ...(state.commit === undefined ? {} : { commit: state.commit }),
+      },
       pictureSize: manifest.pictureSize,
       domains: manifest.domains,
       defaults: manifest.defaults,
@@ -480,6 +538,12 @@ export class Downloads {
 
 /** What a state on disk belongs to: files of another repository or revision are other files. */
 const identityOf = ({ repository, revision }: DownloadManifest): string => `${repository}@${revision}`;
+const isOf = ({ of, server }: State, manifest: DownloadManifest): boolean =>
+  of === identityOf(manifest) && (server === undefined || server === manifest.server);
+
+/** Names what a manifest says, to the letter. */
+const offerOf = (manifest: DownloadManifest): string =>
+  createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
 
 function busyElsewhere(name: string, pid: number | undefined): WeftError {
   return new WeftError(
@@ -488,13 +552,19 @@ function busyElsewhere(name: string, pid: number | undefined): WeftError {
   );
 }
 
+const MIRRORS = ['WEFT_MIRROR', 'HF_ENDPOINT'];
+const isNamed = (value: string | undefined): boolean => value !== undefined && value.trim() !== '';
+
+function mirrorOf(env: NodeJS.ProcessEnv): { mirror?: string } {
+  const mirror = MIRRORS.map((name) => env[name]).find(isNamed);
+  return mirror === undefined ? {} : { mirror: mirror.trim() };
+}
+
 /** Where files are fetched from: the mirror that was named, else that of the environment, else the manifest's own server. */
 function serverOf(manifest: DownloadManifest, mirror: string | undefined, env: NodeJS.ProcessEnv): URL {
-  const [text, from] = [
-    [mirror, 'the mirror'],
-    [env['WEFT_MIRROR'], 'WEFT_MIRROR'],
-    [env['HF_ENDPOINT'], 'HF_ENDPOINT'],
-  ].find(([value]) => value !== undefined && value.trim() !== '') ?? [manifest.server, 'the manifest'];
+  const [text, from] = [[mirror, 'the mirror'], ...MIRRORS.map((name) => [env[name], name])].find(([value]) =>
+    isNamed(value),
+  ) ?? [manifest.server, 'the manifest'];
   let url: URL;
   try {
     url = new URL(text!.trim().replace(/\/*$/, '/'));

@@ -2,9 +2,12 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
+import { FileProblem, readRegularSync } from '../../../node/files';
 import { WeftError } from '../../../protocol/errors';
 import { pathFault } from '../../../graph';
 
+/** A manifest lists two hundred files at most. */
+const MOST_BYTES = 4 << 20;
 const SHA256 = /^[0-9a-f]{64}$/;
 const elementType = z.enum(['float32', 'float16', 'int64', 'int32', 'unknown']);
 
@@ -103,18 +106,21 @@ export function parseManifest(text: string, file: string): DownloadManifest {
 
 /** @throws WeftError `graph` if it can't be read or is none. */
 export function readManifestFile(file: string): DownloadManifest {
-  let text: string;
   try {
-    text = fs.readFileSync(file, 'utf8');
+    return parseManifest(
+      readRegularSync(file, MOST_BYTES)
+        .toString('utf8')
+        .replace(/^\ufeff/, ''),
+      path.basename(file),
+    );
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new WeftError('graph', `${file} ${missing ? 'does not exist' : "can't be read"}.`);
+    throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
   }
-  return parseManifest(text, path.basename(file));
 }
 
 /**
- * The manifests in the folders, by name; of two with one name the later folder's counts. Damaged ones are told and left out.
+ * The manifests in the folders, by name; of two with one name the earlier folder's counts, so that what comes with Weft keeps its
+ * meaning. Those that are left out for it, and damaged ones, are told.
  */
 export function readManifests(folders: string[], onProblem: (sentence: string) => void): Map<string, DownloadManifest> {
   const found = new Map<string, DownloadManifest>();
@@ -125,14 +131,22 @@ export function readManifests(folders: string[], onProblem: (sentence: string) =
     } catch {
       continue;
     }
+    const own = new Map<string, DownloadManifest>();
     for (const name of names.sort()) {
+      const file = path.join(folder, name);
       try {
-        const manifest = readManifestFile(path.join(folder, name));
-        found.set(manifest.name, manifest);
+        const manifest = readManifestFile(file);
+        if (found.has(manifest.name)) onProblem(`${file} is left out: ${takenName(manifest.name)}`);
+        else own.set(manifest.name, manifest);
       } catch (error) {
         onProblem(error instanceof Error ? error.message : String(error));
       }
     }
+    for (const [name, manifest] of own) found.set(name, manifest);
   }
   return found;
 }
+
+/** Why a manifest can't have a name, as a sentence. */
+export const takenName = (name: string): string =>
+  `"${name}" is the name of a checkpoint that comes with Weft. Give it another "name".`;
