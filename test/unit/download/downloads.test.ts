@@ -501,13 +501,13 @@ describe('a manifest that somebody brought', () => {
 
 describe('a manifest from a stranger', () => {
   it.each([
-    ['../../outside.onnx', /"\.\.\/\.\.\/outside\.onnx" is no plain path/],
+    ['../../outside.onnx', /"\.\.\/\.\.\/outside\.onnx\\?" contains/],
     ['/etc/passwd', /absolute path/],
     ['C:/windows/x', /drive letter/],
     ['unet\\model.onnx', /backslash/],
     ['a/./b', /no plain path/],
     ['nul.onnx', /device name/],
-    ['a\u0000b', /NUL/],
+    ['a\u0000b', /control character/],
     ['.bashrc', /characters that no file/],
   ])('with the path %s is refused', async (file, reason) => {
     const manifest = hubManifest(server.url);
