@@ -37,7 +37,9 @@ function startEngine(): Served {
     userAgent: `weft/${manifest.version}`,
   });
   // For this process, its worker and the processes that try providers.
-  if (cuda.installed()) process.env.WEFT_ONNXRUNTIME ??= cuda.folder;
+  const refusal = cuda.refusal();
+  if (refusal !== undefined) emit({ event: 'log', level: 'warn', message: `${refusal.sentence} ${refusal.next}` });
+  else if (cuda.installed()) process.env.WEFT_ONNXRUNTIME ??= cuda.folder;
   const devices = new Devices({
     home,
     runtime,

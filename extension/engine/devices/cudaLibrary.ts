@@ -8,6 +8,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import * as yauzl from 'yauzl';
+import { isAbandoned, ownMark } from '../../node/processes';
 import { type NugetSource } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { defaultTimeouts, HttpClient, type HttpTimeouts, isPlain } from '../network/http';
@@ -16,6 +17,7 @@ import { holderOf, takeLock } from '../network/lock';
 import { offlineBecause } from '../network/offline';
 import { defaultPolicy, partBytes, transfer, type TransferPolicy } from '../network/transfer';
 import { cudaNeeds, missingSentence } from './explain';
+import { makeOwnFolder, sealFolder, whyNotSealed, whyOpenToOthers } from './nativeFolder';
 
 export const NUGET_INDEX = 'https://api.nuget.org/v3/index.json';
 const PACKAGE = 'microsoft.ml.onnxruntime.gpu.linux';
@@ -60,6 +62,9 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 const network = (message: string): WeftError => new WeftError('network', message);
 
 export class CudaLibrary {
+  /** Looked at once: what is loaded is loaded when the engine starts. */
+  private checked: { why: string | undefined } | undefined;
+
   constructor(private readonly options: CudaLibraryOptions) {}
 
   private get runtimes(): string {
@@ -73,6 +78,40 @@ export class CudaLibrary {
 
   installed(): boolean {
     return fs.existsSync(this.folder);
+  }
+
+  /** Why the installed library is not loaded, as sentences; undefined where it may be, or where there is none. */
+  refusal(): { sentence: string; next: string } | undefined {
+    if (!this.installed()) return undefined;
+    this.checked ??= { why: this.whyNotLoaded() };
+    const { why } = this.checked;
+    return why === undefined
+      ? undefined
+      : {
+          sentence: `onnxruntime's CUDA library in ${this.folder} is not loaded: ${why}.`,
+          next: 'If you did not expect that, find out who writes there. Then install it again: `weft devices remove cuda`, `weft devices install cuda`.',
+        };
+  }
+
+  private whyNotLoaded(): string | undefined {
+    try {
+      return whyNotSealed(this.options.home, this.folder);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Before hundreds of megabytes are fetched into a folder that nothing would be loaded from. */
+  private requireOwnFolders(): void {
+    const { home } = this.options;
+    makeOwnFolder(this.runtimes);
+    const why = whyOpenToOthers(home, this.runtimes);
+    if (why !== undefined)
+      throw new WeftError(
+        'graph',
+        `onnxruntime's CUDA library was not fetched: native code is not loaded from a folder that others may change, and ${why}. ` +
+          'Change that, or point WEFT_HOME at a folder of your own.',
+      );
   }
 
   /** The provider that onnxruntime opens. */
@@ -165,6 +204,8 @@ export class CudaLibrary {
     news: FetchNews,
     signal = new AbortController().signal,
   ): Promise<{ bytes: number }> {
+    this.requireLinux();
+    this.requireOwnFolders();
     const found = await this.find(source, signal);
     const index = this.indexOf(source);
     if (isPlain(index))
@@ -216,9 +257,11 @@ export class CudaLibrary {
       ),
     );
     news.onProgress('Unpacking.');
-    const work = path.join(this.runtimes, `.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+    const work = path.join(this.runtimes, `.${ownMark()}.${randomBytes(4).toString('hex')}.tmp`);
     try {
       await this.stage(work, file);
+      sealFolder(work);
+      this.checked = undefined;
       fs.rmSync(this.folder, { recursive: true, force: true });
       fs.renameSync(work, this.folder);
     } finally {
@@ -285,6 +328,7 @@ export class CudaLibrary {
   /** Removes the library; true if there was one. */
   remove(): boolean {
     const there = this.installed();
+    this.checked = undefined;
     fs.rmSync(this.folder, { recursive: true, force: true });
     this.removeOthers();
     return there;
@@ -298,9 +342,12 @@ export class CudaLibrary {
     } catch {
       // there is none
     }
-    for (const name of names)
-      if (/^onnxruntime-.*-cuda$|\.nupkg\.part$/.test(name) && name !== path.basename(this.folder))
-        fs.rmSync(path.join(this.runtimes, name), { recursive: true, force: true });
+    for (const name of names) {
+      const place = path.join(this.runtimes, name);
+      const mark = /^\.([\w-]+)\.[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
+      const old = /^onnxruntime-.*-cuda$|\.nupkg\.part$/.test(name) && name !== path.basename(this.folder);
+      if (old || (mark !== undefined && isAbandoned(mark, place))) fs.rmSync(place, { recursive: true, force: true });
+    }
   }
 }
 

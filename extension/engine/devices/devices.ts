@@ -176,7 +176,7 @@ export class Devices {
       return remembered.verdicts;
     const { log, cuda, probePath } = this.options;
     const attempt = this.options.attempt ?? ((provider: string) => tryProvider(probePath, provider));
-    const around = surroundings(cuda.installed() ? cuda.provider : undefined);
+    const around = surroundings(cuda);
     const verdicts: Record<string, Verdict> = {};
     for (const candidate of this.candidates) {
       const { provider } = candidate;
@@ -218,6 +218,7 @@ export class Devices {
       os.release(),
       // Which of its needs are there: ldconfig and packages change that without a trace elsewhere.
       this.options.cuda.installed() && cudaNeeds(this.options.cuda.provider).missing,
+      this.options.cuda.refusal()?.sentence,
       DRIVER_VARIABLES.map((name) => process.env[name] ?? ''),
       DRIVER_PLACES.map(stamp),
     ]);

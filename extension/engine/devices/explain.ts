@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { type Candidate } from './candidates';
+import { type CudaLibrary } from './cudaLibrary';
 import { Linker, linkerPlaces, readSharedLibrary } from './sharedLibrary';
 import { type Trial } from './types';
 
@@ -25,6 +26,8 @@ export interface Surroundings {
   cudaInstalled: boolean;
   /** What that library needs, where it is installed. */
   cuda?: CudaNeeds;
+  /** Why it is not loaded although it is installed. */
+  cudaRefusal?: { sentence: string; next: string };
 }
 
 /** What onnxruntime's CUDA library needs of the machine, and what is there. */
@@ -86,16 +89,16 @@ function driverTooOld({ version, driver }: CudaNeeds): { sentence: string; next:
 const DRIVER_VERSION = '/proc/driver/nvidia/version';
 const LOADER_PLACES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64'];
 
-/** @param cudaLibrary the file of onnxruntime's CUDA library, where it is installed. */
-export function surroundings(cudaLibrary: string | undefined): Surroundings {
+/** @param cuda onnxruntime's CUDA library */
+export function surroundings(cuda: Pick<CudaLibrary, 'installed' | 'provider' | 'refusal'>): Surroundings {
   const linux = process.platform === 'linux';
   const exists = (file: string): boolean => fs.existsSync(file);
   return {
     platform: process.platform,
     nvidia: exists(DRIVER_VERSION) || exists('/dev/nvidiactl') || exists('/dev/dxg'),
     vulkanLoader: linux ? LOADER_PLACES.some((folder) => exists(`${folder}/libvulkan.so.1`)) : undefined,
-    cudaInstalled: cudaLibrary !== undefined,
-    ...(cudaLibrary !== undefined && { cuda: cudaNeeds(cudaLibrary) }),
+    cudaInstalled: cuda.installed(),
+    ...(cuda.installed() && { cuda: cudaNeeds(cuda.provider), cudaRefusal: cuda.refusal() }),
   };
 }
 
@@ -165,7 +168,8 @@ function explainCuda(text: string, around: Surroundings): Verdict {
       "An NVIDIA driver is here, but onnxruntime's CUDA library is not: it is too large to come with Weft.",
       'Fetch it with `weft devices install cuda` (it tells its size first), or from Show Devices.',
     );
-  const { cuda } = around;
+  const { cuda, cudaRefusal } = around;
+  if (cudaRefusal) return failed(cudaRefusal.sentence, cudaRefusal.next);
   const lacking = cuda && (missingSentence(cuda) ?? driverTooOld(cuda));
   if (lacking) return failed(lacking.sentence, lacking.next);
   // What the files do not tell, onnxruntime may: a library that another one opens by name.

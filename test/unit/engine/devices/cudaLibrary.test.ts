@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CudaLibrary, type CudaLibraryOptions } from '../../../../extension/engine/devices/cudaLibrary';
+import { explain, surroundings } from '../../../../extension/engine/devices/explain';
 import { WeftError } from '../../../../extension/protocol/errors';
 import { FileServer } from '../../../support/fileServer';
 import { root } from '../../../support/mini';
@@ -245,6 +246,106 @@ describe("onnxruntime's CUDA library", () => {
     expect(await message(index)).toMatch(/states no SHA-512 and size/);
     stock('file:///etc');
     expect(await message(index)).toMatch(/which Weft does not follow/);
+  });
+
+  describe('once it is installed', () => {
+    const posix = process.platform !== 'win32';
+    beforeEach(() => cuda.install({ index }, news));
+    /** Why another engine would not load it. */
+    const refusal = (): string | undefined => {
+      const { sentence, next } = library().refusal() ?? {};
+      if (sentence !== undefined) {
+        expect(sentence).toContain(`onnxruntime's CUDA library in ${cuda.folder} is not loaded: `);
+        expect(next).toContain('weft devices install cuda');
+      }
+      return sentence;
+    };
+    const provider = (): string => path.join(binaries(), 'libonnxruntime_providers_cuda.so');
+
+    it('is loaded, also after it was copied with other times', () => {
+      expect(refusal()).toBeUndefined();
+      const copy = `${cuda.folder}-copy`;
+      fs.cpSync(cuda.folder, copy, { recursive: true });
+      fs.rmSync(cuda.folder, { recursive: true });
+      fs.renameSync(copy, cuda.folder);
+      expect(refusal()).toBeUndefined();
+    });
+
+    it('is not loaded when a file of it was changed, taken away or added, and is after it was installed again', async () => {
+      fs.appendFileSync(provider(), 'x');
+      expect(refusal()).toContain(`${provider()} was changed since it was installed`);
+      await cuda.install({ index }, news);
+      expect(refusal()).toBeUndefined();
+      const script = path.join(cuda.folder, 'node_modules/onnxruntime-node/dist/index.js');
+      const text = fs.readFileSync(script);
+      fs.rmSync(script);
+      expect(refusal()).toContain(`${script} is missing`);
+      fs.writeFileSync(script, text);
+      expect(refusal()).toBeUndefined();
+      const more = path.join(binaries(), 'libcudart.so.13');
+      fs.writeFileSync(more, 'planted');
+      expect(refusal()).toContain(`${more} was not put there by Weft`);
+      fs.rmSync(more);
+      fs.symlinkSync(provider(), more);
+      expect(refusal()).toContain(`${more} was not put there by Weft`);
+    });
+
+    it('is not loaded without a record of what it was, as older versions left it', () => {
+      const record = path.join(cuda.folder, 'weft-files.json');
+      for (const text of ['null', '{', '{"version":1,"files":{"a":1}}']) {
+        fs.writeFileSync(record, text);
+        expect(refusal()).toContain('weft-files.json in it is missing or damaged');
+      }
+      fs.rmSync(record);
+      expect(refusal()).toContain('an older version of Weft put it there');
+    });
+
+    it.runIf(posix)(
+      'is not loaded from where others may write: the library, its folder, and those above up to WEFT_HOME',
+      () => {
+        for (const place of [provider(), binaries(), cuda.folder, path.dirname(cuda.folder), home]) {
+          const { mode } = fs.statSync(place);
+          fs.chmodSync(place, 0o777);
+          expect(refusal()).toContain(`other users may write to ${place} (chmod go-w`);
+          fs.chmodSync(place, mode);
+          expect(refusal()).toBeUndefined();
+        }
+        // A folder like /tmp, in which nobody can move what belongs to others.
+        fs.chmodSync(home, 0o1777);
+        expect(refusal()).toBeUndefined();
+      },
+    );
+
+    it.runIf(posix)('is not loaded when another user owns it', () => {
+      const getuid = vi.spyOn(process, 'getuid').mockReturnValue(fs.statSync(home).uid + 1);
+      try {
+        // What root owns is nobody's to change.
+        if (fs.statSync(home).uid === 0) expect(refusal()).toBeUndefined();
+        else expect(refusal()).toContain(`${home} belongs to another user`);
+      } finally {
+        getuid.mockRestore();
+      }
+      if (process.getuid!() !== 0) return;
+      fs.chownSync(provider(), 12345, 0);
+      expect(refusal()).toContain(`${provider()} belongs to another user (12345)`);
+    });
+
+    it.runIf(posix)('is named by Show Devices, and the processor computes', async () => {
+      fs.appendFileSync(provider(), 'x');
+      const trial = { answer: { error: 'Failed to load shared library' }, stderr: '' };
+      const around = { ...surroundings(library()), nvidia: true };
+      const verdict = explain({ provider: 'cuda', title: 'CUDA' }, trial, around);
+      expect(verdict).toMatchObject({ available: false });
+      expect(verdict.sentence).toContain('was changed since it was installed');
+    });
+  });
+
+  it.runIf(process.platform !== 'win32')('is not even fetched into a folder that others may write into', async () => {
+    fs.chmodSync(home, 0o777);
+    const { kind, message } = await fails(cuda.install({ index }, news));
+    expect(kind).toBe('graph');
+    expect(message).toMatch(/was not fetched: .* other users may write to .*point WEFT_HOME at a folder of your own/);
+    expect(server.asked).toEqual([]);
   });
 
   it('says that Windows has another way', async () => {
