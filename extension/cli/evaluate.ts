@@ -66,6 +66,7 @@ export async function evaluate(pictures: string[], flags: EvaluateFlags): Promis
           runId: randomUUID(),
           graphText: writeGraph(evaluationGraph(picture, comparison, flags, folder)),
           graphPath: path.join(folder, 'eval.weft.json'),
+          name: { as: picture, lines: false, options: optionsOf(picture, flags) },
           picked,
           outDir: folder,
           provider: flags.provider,
@@ -168,6 +169,22 @@ function denoiseOf(nodes: PlannedNode[], picture: string, wanted: string | undef
     ids.length === 0
       ? `The graph of ${picture} has no denoise node: name the pictures with --structure and --appearance.`
       : `The graph of ${picture} has ${ids.length === 1 ? 'one denoise node' : 'several denoise nodes'}: choose ${ids.length === 1 ? '' : 'one of '}${ids.join(', ')} with --node.`,
+  );
+}
+
+/** Where each parameter of the evaluation's graph comes from: an option, or the picture and its graph. */
+function optionsOf(picture: string, flags: EvaluateFlags): Record<string, string> {
+  const options = {
+    'structure.path': flags.structure && '--structure',
+    'appearance.path': flags.appearance && '--appearance',
+    'truth.path': flags.truth && '--truth',
+    'evaluate.parts': flags.parts && '--parts',
+    'model.id': flags.checkpoint && '--checkpoint',
+    'prompt.domain': flags.domain && '--domain',
+    'result.path': picture,
+  };
+  return Object.fromEntries(
+    Object.entries(options).map(([param, option]) => [param, option || `The graph in ${picture}`]),
   );
 }
 

@@ -60,6 +60,7 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
         graphText: run.graphText,
         graphPath: run.graphPath,
         picked: oddFilesOf(run),
+        name: run.name,
         outDir: path.dirname(out),
         target: node,
         provider: flags.provider ?? run.provider,

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { type GraphDocument, parseGraph, pathFault, pathsRead } from '../graph';
+import { type GraphDocument, type GraphName, parseGraph, pathFault, pathsRead } from '../graph';
 import { readPngTexts } from '../node/pngText';
 import { TrustedFolders } from '../node/trustedFolders';
 import { WeftError } from '../protocol/errors';
@@ -13,6 +13,8 @@ export interface InspectedRun {
   document: GraphDocument;
   /** Absolute; relative paths in the graph start in its folder. */
   graphPath: string;
+  /** How the user knows the graph. */
+  name: GraphName;
   provider?: string;
   /** Checkpoints it was made with, `id@sha256`. */
   checkpoints: string[];
@@ -96,13 +98,14 @@ function fromPicture(file: string, bytes: Uint8Array, where: Whereabouts): Inspe
     );
   }
   const provenance = provenanceSchema.safeParse(parsed(texts.get('weft.run') ?? '{}'));
-  const run = fromText(text, file, file);
+  const run = fromText(text, file, path.basename(file));
+  const name = { as: `the graph in ${path.basename(file)}`, lines: false };
   const base =
     where.folder === undefined
       ? folderWherePathsHold(path.dirname(file), run.document, where)
       : path.resolve(where.folder);
   const graphPath = path.join(base, 'inspected.weft.json');
-  return { ...run, graphPath, ...(provenance.success ? provenance.data : {}) };
+  return { ...run, graphPath, name, ...(provenance.success ? provenance.data : {}) };
 }
 
 /** A graph's paths start where it lies. */
@@ -119,7 +122,8 @@ function fromText(text: string, file: string, shown: string): InspectedRun {
       `${shown} is neither a run.json, nor a picture that carries a graph, nor a graph: ${problems[0]?.message ?? 'it is empty.'}`,
     );
   }
-  return { graphText: text, document, graphPath: file, checkpoints: [], files: [file] };
+  const name = { as: shown, lines: true };
+  return { graphText: text, document, graphPath: file, name, checkpoints: [], files: [file] };
 }
 
 /**

@@ -90,8 +90,8 @@ program
   .command('validate')
   .argument('<graph...>', '*.weft.json files')
   .description('check graphs; problems as file:line:column: node.port: message')
-  .action((graphs: string[]) => {
-    process.exitCode = validate(graphs);
+  .action(async (graphs: string[]) => {
+    process.exitCode = await validate(graphs);
   });
 
 program
@@ -199,7 +199,9 @@ async function main(): Promise<void> {
       return;
     }
     const { kind, node, message } = reportError(error);
-    tell(`weft: ${node && !message.includes(node) ? `${node}: ` : ''}${message}\n`);
+    // One that says its place, or the option, names the node only where that helps.
+    const placed = /^(--|[^\n]*:\d+:\d+: )/.test(message);
+    tell(`weft: ${node && !placed && !message.includes(node) ? `${node}: ` : ''}${message}\n`);
     process.exitCode = exitCodes[kind];
   }
 }

@@ -38,6 +38,7 @@ export async function run(graph: string, flags: RunFlags): Promise<void> {
       execute(engine, {
         graphText,
         graphPath,
+        name: { as: graph, lines: true },
         set,
         roots: [],
         allowOutside: flags.allowOutside ?? false,

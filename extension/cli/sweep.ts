@@ -49,6 +49,7 @@ export async function sweep(graph: string, flags: SweepFlags): Promise<void> {
           runId: randomUUID(),
           graphText,
           graphPath,
+          name: { as: graph, lines: true },
           set: flags.set.map(parseOverride),
           allowOutside: flags.allowOutside ?? false,
           outDir,

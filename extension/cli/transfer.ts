@@ -23,6 +23,20 @@ export interface TransferFlags {
   cache: boolean;
 }
 
+/** Which option each parameter of the transfer's graph comes from. */
+const OPTIONS: Record<string, string> = {
+  'structure.path': '--structure',
+  'appearance.path': '--appearance',
+  'prompt.domain': '--domain',
+  'model.id': '--checkpoint',
+  'model.width': '--size',
+  'model.height': '--size',
+  'schedule.steps': '--steps',
+  'schedule.skip': '--skip',
+  'schedule.seed': '--seed',
+  'save.path': '--out',
+};
+
 /** `weft transfer`: the standard graph for two pictures, run at once. */
 export async function transfer(flags: TransferFlags): Promise<void> {
   const { domain, checkpoint, masks, steps, skip, seed } = flags;
@@ -62,6 +76,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
       await execute(engine, {
         graphText,
         graphPath,
+        name: { as: 'The transfer', lines: false, options: OPTIONS },
         // The output's name, too, is the user's choice, or made of such.
         picked: [...picked, out],
         roots: [process.cwd()],

@@ -245,6 +245,7 @@ export class Engine {
       store,
       signal: controller.signal,
       emit: this.options.emit,
+      warnAbout: (message) => this.options.emit({ event: 'log', level: 'warn', message }),
       checkpoints: () => this.checkpoints(),
       openCheckpoint: (id) => {
         this.options.devices?.found.crashes.with(id);

@@ -104,12 +104,20 @@ export function editText(text: string, edit: GraphEdit): string {
   return applyChanges(text, applyEdit(text, edit));
 }
 
+/** A parameter that is set from outside the file. */
+export type Override = readonly [node: string, param: string, value: unknown];
+
 /**
  * The text of a graph with parameters set as said, each `[node, parameter, value]`, whatever their defaults: the command line's
  * `--set`.
  * @throws GraphEditError also for a parameter that the node's type does not have, where an edit would keep it
  */
-export function overrideParams(text: string, overrides: readonly (readonly [string, string, unknown])[]): string {
+export function overrideParams(text: string, overrides: readonly Override[]): string {
+  return applyChanges(text, overrideChanges(text, overrides));
+}
+
+/** The same as changes of the text. */
+export function overrideChanges(text: string, overrides: readonly Override[]): TextChange[] {
   for (const [id, param] of overrides) {
     const document = parseGraph(text).document;
     const node = document && nodeOf(document, id);
@@ -132,7 +140,7 @@ export function overrideParams(text: string, overrides: readonly (readonly [stri
     value,
     keepDefault: true,
   }));
-  return editText(text, { kind: 'batch', edits });
+  return applyEdit(text, { kind: 'batch', edits });
 }
 
 function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdit, { kind: 'batch' }>): JsonPatch {

@@ -26,6 +26,7 @@ export { graphEditsSchema } from './edit-schema';
 export * from './connect';
 export * from './validate';
 export * from './pictureSize';
+export * from './places';
 export * from './plan';
 export * from './swapSliders';
 export * from './sweep';

@@ -1,5 +1,6 @@
 /** Reading JSON as a tree that knows where everything stands. */
 import { type Node as JsonNode, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { notAGraph } from './notAGraph';
 import { define } from './params';
 
 export type { JsonNode };
@@ -42,6 +43,8 @@ export function readJson(text: string): JsonTree {
   }
   const deep = tooDeepAt(text);
   if (deep !== undefined) {
+    const mistake = notAGraph(text);
+    if (mistake) return { error: { code: 'syntax', ...mistake } };
     return { error: { code: 'too-deep', message: 'The file is nested too deeply.', offset: deep, length: 1 } };
   }
   // A space in its place keeps every offset.
@@ -54,6 +57,13 @@ export function readJson(text: string): JsonTree {
   const root = parseTree(plain, errors, { disallowComments: true, allowTrailingComma: false });
   const first = errors[0];
   if (first || !root) {
+    const mistake = notAGraph(plain);
+    if (mistake) return { root, error: { code: 'syntax', ...mistake } };
+    const comma = first && trailingComma(plain, first.offset);
+    if (comma !== undefined) {
+      const message = 'The file is not valid JSON: there is a comma too many, nothing comes after it.';
+      return { root, error: { code: 'syntax', message, offset: comma, length: 1 } };
+    }
     const message = `The file is not valid JSON: ${(first && sentences[printParseErrorCode(first.error)]) ?? 'something is wrong here'}.`;
     return { root, error: { code: 'syntax', message, offset: first?.offset ?? 0, length: first?.length ?? 0 } };
   }
@@ -69,6 +79,12 @@ export function readJson(text: string): JsonTree {
 const [QUOTE, BACKSLASH, NEWLINE, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [...'"\\\n{}[]'].map((char) =>
   char.charCodeAt(0),
 );
+/** The comma before a closing brace or bracket at which parsing stopped. */
+function trailingComma(text: string, offset: number): number | undefined {
+  if (!/^\s*[}\]]/.test(text.slice(offset, offset + 1000))) return undefined;
+  const before = text.slice(0, offset).trimEnd();
+  return before.endsWith(',') ? before.length - 1 : undefined;
+}
 
 function tooDeepAt(text: string): number | undefined {
   let depth = 0;

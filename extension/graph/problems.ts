@@ -10,6 +10,7 @@ export type ProblemCode =
   | 'bad-id'
   | 'unknown-type'
   | 'unknown-param'
+  | 'unknown-key'
   | 'unknown-input'
   | 'unknown-node'
   | 'unknown-output'

@@ -28,6 +28,7 @@ import { twiceOnWire, type Plan } from './plan';
 import { axisProblems } from './sweep';
 import { clip, type Problem, type ProblemCode, ProblemList } from './problems';
 import { type GraphDocument, type GraphNode, NODE_ID, parseWire, type Source, wiresOf } from './schema';
+import { nodeKeys, topKeys } from './write';
 
 /** What of a checkpoint a graph can be checked against. */
 export interface CheckpointFacts {
@@ -127,6 +128,9 @@ class Validator {
   run(): Problem[] {
     const order = orderOf(this.document);
     this.checkpoints = checkpointsOf(this.document, order.ids);
+    this.keys([], this.document, 'the file', topKeys);
+    for (const [id, frame] of Object.entries(this.document.frames ?? {}))
+      this.keys(['frames', id], frame, 'a frame', ['text', 'rect']);
     for (const [id, node] of Object.entries(this.document.nodes)) this.node(id, node);
     for (const cycle of order.cycles) this.cycle(cycle);
     for (const [id, node] of Object.entries(this.document.nodes)) this.meaning(id, node);
@@ -159,8 +163,23 @@ class Validator {
     return (input?.type === 'array' ? input.children?.[index] : input) ?? input ?? this.keyOf(id);
   }
 
+  /** Keys that mean nothing here: kept, and probably misspelt. Those that begin with a mark (`$schema`, `//`) are other programs' own. */
+  private keys(path: string[], object: object, of: string, known: readonly string[]): void {
+    for (const name of Object.keys(object)) {
+      if (known.includes(name) || !/^\p{L}/u.test(name)) continue;
+      const sentence = (): string => {
+        const like = this.suggestions.nearest(name, known);
+        const hint = like === undefined ? 'It is kept and has no effect.' : `Did you mean ${like}?`;
+        return `${show(name)} is not a key of ${of}. ${hint}`;
+      };
+      const subject = path[0] === 'nodes' ? { node: path[1] } : {};
+      this.report('unknown-key', sentence, subject, () => keyAt(this.tree, [...path, name]), 'warning');
+    }
+  }
+
   private node(id: string, node: GraphNode): void {
     const name = clip(id);
+    this.keys(['nodes', id], node, 'a node', nodeKeys);
     if (!NODE_ID.test(id)) {
       const rule = 'an id begins with a small letter and holds small letters, digits and hyphens only';
       this.report(

@@ -2,8 +2,9 @@ import { type TextChange } from './json-edit';
 import { parseGraph } from './parse';
 import { type GraphDocument } from './schema';
 
-const topKeys = ['weft', 'nodes', 'frames', 'layout'];
-const nodeKeys = ['type', 'muted', 'inputs', 'params'];
+/** Keys of the file and of a node that have a meaning, in canonical order. */
+export const topKeys = ['weft', 'nodes', 'frames', 'layout'];
+export const nodeKeys = ['type', 'muted', 'inputs', 'params'];
 
 /**
  * The canonical order of an object's keys, by where the object stands: known keys first at the top and in a node, everything

@@ -22,6 +22,10 @@ export const runOptionsSchema = z.object({
   runId: z.string(),
   /** Text of the graph, as the editor shows it (not necessarily as saved). */
   graphText: z.string(),
+  /** How the user knows the graph, for messages; absent: as the file. See GraphName. */
+  name: z
+    .object({ as: z.string(), lines: z.boolean(), options: z.record(z.string(), z.string()).optional() })
+    .optional(),
   /** Absolute path of the graph file; relative paths in the graph are resolved against its folder. */
   graphPath: z.string(),
   /** Folders, besides the graph's own, that pictures may be read from. */

@@ -125,6 +125,7 @@ class ClipPromptTokenizer implements PromptTokenizer {
     while (ids.length < this.contextLength) ids.push(this.padding);
     // Words never share tokens, so a word alone has the tokens that it has in its prompt.
     let at = 1;
+    let unread = '';
     const words = prompt
       .split(/\s+/)
       .filter((text) => text !== '')
@@ -132,9 +133,10 @@ class ClipPromptTokenizer implements PromptTokenizer {
         const count = this.tokenizer.encode(text, { add_special_tokens: false }).ids.length;
         const positions = Array.from({ length: count }, (_, i) => at + i).filter((position) => position <= room);
         at += count;
+        if (positions.length < count || unread !== '') unread += `${unread === '' ? '' : ' '}${text}`;
         return { text, positions };
       });
-    return { ids, words };
+    return { ids, words, unread };
   }
 
   positionsOf(prompt: string, noun: string): number[] {

@@ -89,6 +89,8 @@ export interface TokenizedPrompt {
   ids: number[];
   /** Words of the prompt in order, each with the positions in `ids` of its tokens (none when cut off by the context's end). */
   words: { text: string; positions: number[] }[];
+  /** The end of the prompt that does not fit; empty where all of it does. */
+  unread: string;
 }
 
 export interface PromptTokenizer {

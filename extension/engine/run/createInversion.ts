@@ -24,6 +24,17 @@ export async function createInversion(execution: Execution): Promise<InversionVa
   const prompt = optionalInput(execution, 'prompt', 'prompt') ?? impliedPrompt(node);
   const schedule = optionalInput(execution, 'schedule', 'schedule') ?? impliedSchedule(node);
 
+  const unread = await checkpoint.unread(prompt.text);
+  if (unread !== '') {
+    const read = checkpoint.prepared.textEncoder.contextLength - 2;
+    const what = unread.length > 60 ? `${unread.slice(0, 59)}…` : unread;
+    const where = node.inputs['prompt']?.[0]?.node ?? node.id;
+    context.warn(
+      where,
+      `The text encoder reads ${read} tokens of a prompt. From "${what}" on it has no effect: shorten it.`,
+    );
+  }
+
   const { size } = checkpoint;
   const rgb = await pictureAt(image, size).catch((error: unknown) => {
     throw error instanceof WeftError ? error.at(imageNode) : error;

@@ -167,6 +167,13 @@ export class LoadedCheckpoint {
     return this.tokenizerOpened;
   }
 
+  /** The end of a prompt that the text encoder does not read, empty where it reads all. */
+  async unread(prompt: string): Promise<string> {
+    // A token has a byte at least: most prompts are short enough without looking.
+    const fits = Buffer.byteLength(prompt) <= this.prepared.textEncoder.contextLength - 2;
+    return fits ? '' : (await this.tokenizer()).tokenize(prompt).unread;
+  }
+
   /** Text embedding [L, D] of a prompt. */
   async embed(prompt: string, store: ContentStore): Promise<Float32Array> {
     const key = keyOf('context', CONTEXT_VERSION, [this.computedBy, prompt]);

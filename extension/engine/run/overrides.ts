@@ -1,13 +1,15 @@
-import { GraphEditError, overrideParams } from '../../graph';
+import { checkGraph, type CheckedGraph, GraphEditError, type GraphFacts } from '../../graph';
+import { type RunOptions } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 
 /**
- * The graph's text with parameters overridden (`--set`), each `[node, parameter, value]`.
+ * The graph of a run with its parameters overridden (`--set`), and what is wrong with it, told by where the user can mend it.
  * @throws WeftError `graph` for a node or parameter that is not there
  */
-export function applyOverrides(text: string, overrides: [node: string, param: string, value: unknown][]): string {
+export function checkedGraph(options: RunOptions, facts: GraphFacts): CheckedGraph {
+  const { graphText, graphPath, set, name = { as: graphPath, lines: true } } = options;
   try {
-    return overrides.length === 0 ? text : overrideParams(text, overrides);
+    return checkGraph(graphText, set, name, facts);
   } catch (error) {
     if (error instanceof GraphEditError) throw new WeftError('graph', error.message);
     throw error;

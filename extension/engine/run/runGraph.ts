@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import {
   blockingProblems,
-  formatProblem,
   type GraphDocument,
   parseGraph,
   type Plan,
@@ -13,7 +12,6 @@ import {
   resolveSource,
   specOf,
   type Source,
-  validateGraph,
   writeGraph,
 } from '../../graph';
 import {
@@ -38,7 +36,7 @@ import { planDemands } from './demands';
 import { type LoadedCheckpoint } from './loadedCheckpoint';
 import { type Metrics } from './metrics';
 import { writeOutputs, writeWhole } from './outputs';
-import { applyOverrides } from './overrides';
+import { checkedGraph } from './overrides';
 import { peakRssBytes } from './peakRss';
 import { inputTrust, placeOutputs, type PlannedOutputs, planOutputs } from './planOutputs';
 import { drawFrame, PreviewSink } from './previews';
@@ -53,6 +51,8 @@ export interface RunServices {
   checkpoints(): Promise<CheckpointInfo[]>;
   /** What to compute on. */
   provider: string;
+  /** Told of each doubt about the graph that forbids nothing: a misspelt parameter, a noun that the checkpoint does not know. */
+  warnAbout?(sentence: string): void;
   /** Why a better one is not used, as sentences. */
   leftOut?: string;
   /** The checkpoint with its sessions, kept open between runs. */
@@ -84,7 +84,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const { store, signal, emit } = services;
   const { runId } = options;
   const { provider } = services;
-  const { document, text } = prepare(options, await services.checkpoints());
+  const { document, text, warnings: doubts } = prepare(options, await services.checkpoints());
+  for (const doubt of doubts) services.warnAbout?.(doubt);
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
   const loaded = new Set<LoadedCheckpoint>();
@@ -191,6 +192,8 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       emit({ event: 'node', runId, node, state: 'running', step, total, secondsLeft });
     },
     warn(node, message) {
+      // Two inversions of one prompt have the same to say of it.
+      if (warnings.some((told) => told.node === node && told.message === message)) return;
       warnings.push({ node, message });
       emit({ event: 'warning', runId, node, message });
     },
@@ -303,6 +306,8 @@ export async function runCell(
       graphText,
       set: [],
       target: source.node,
+      // The text is nobody's file.
+      name: { as: options.name?.as ?? options.graphPath, lines: false },
       reportName: undefined,
       timeline: false,
       keepAttention: false,
@@ -313,6 +318,8 @@ export async function runCell(
         if (event.event !== 'run.started') emit(event);
       },
       onInspections: undefined,
+      // Told once, of the graph that the cells come from.
+      warnAbout: undefined,
     },
   );
   const image = run.values.get(source.node)?.[source.port];
@@ -329,10 +336,12 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
 const firstOf = async <T>(opened: Map<string, Promise<T>>): Promise<T | undefined> => [...opened.values()][0];
 
 /** The graph as it will run: parsed, overridden, validated, in canonical text. */
-function prepare(options: RunOptions, checkpoints: CheckpointInfo[]): { document: GraphDocument; text: string } {
-  const text = applyOverrides(options.graphText, options.set);
+function prepare(
+  options: RunOptions,
+  checkpoints: CheckpointInfo[],
+): { document: GraphDocument; text: string; warnings: string[] } {
   const inputs = new Inputs(inputTrust(options));
-  const problems = validateGraph(text, {
+  const { text, problems, tell } = checkedGraph(options, {
     fileExists: (relative) => !inputs.isMissing(relative),
     isPicked: (relative, access) =>
       access === 'read' ? inputs.isPicked(relative) : options.picked.includes(path.resolve(options.outDir, relative)),
@@ -342,10 +351,11 @@ function prepare(options: RunOptions, checkpoints: CheckpointInfo[]): { document
   const errors = document ? blocking(problems, document, options.target) : problems;
   const missing = errors.every(({ code }) => code === 'unknown-checkpoint');
   if (!document || errors.length > 0) {
-    const sentences = errors.map((problem) => formatProblem(options.graphPath, problem)).join('\n');
+    const sentences = errors.map(tell).join('\n');
     throw new WeftError(document && missing ? 'checkpoint' : 'graph', sentences, errors[0]?.node);
   }
-  return { document, text: writeGraph(document) };
+  const warnings = problems.filter(({ severity }) => severity === 'warning').map(tell);
+  return { document, text: writeGraph(document), warnings };
 }
 
 /** Errors that forbid this run: with a target, only those of what it needs. */

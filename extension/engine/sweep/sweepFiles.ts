@@ -23,7 +23,7 @@ import { loadSharp } from '../image/sharp';
 import { type InputTrust, resolveInput, resolveOutput, resolveOutputFolder } from '../paths';
 import { metricLines } from '../run/metrics';
 import { checkOutputs, writeWhole } from '../run/outputs';
-import { applyOverrides } from '../run/overrides';
+import { checkedGraph } from '../run/overrides';
 import { pictureOf } from '../run/pictures';
 import { inputTrust, outputTrust } from '../run/planOutputs';
 import { runCell, type RunServices } from '../run/runGraph';
@@ -81,12 +81,10 @@ export async function runSweepFiles(
   const { signal } = services;
   const outDir = await resolveOutputFolder(outputTrust(options));
   const trust = inputTrust(options);
-  const text = applyOverrides(options.graphText, options.set);
-  const { document, problems } = parseGraph(text);
-  if (!document) {
-    const sentences = problems.map(({ line, column, message }) => `${options.graphPath}:${line}:${column}: ${message}`);
-    throw new WeftError('graph', sentences.join('\n'));
-  }
+  const { text, problems, tell } = checkedGraph(options, { checkpoints: await services.checkpoints() });
+  const { document } = parseGraph(text);
+  if (!document) throw new WeftError('graph', problems.map(tell).join('\n'));
+  for (const doubt of problems.filter(({ severity }) => severity === 'warning')) services.warnAbout?.(tell(doubt));
   const definition = await asGraphError((): SweepDefinition => {
     const { over, of, node } = request;
     if (over.length === 0) {

@@ -16,9 +16,7 @@ describe('a text that is not JSON', () => {
     expect(first('{\n  "weft": 1\n  "nodes": {}\n}')).toBe(
       'f:3:3: The file is not valid JSON: A comma is expected here.',
     );
-    expect(first('{\r\n  "weft": 1,\r\n}')).toMatch(
-      /^f:3:1: The file is not valid JSON: A name in double quotes is expected here/,
-    );
+    expect(first('{\r\n  "weft": 1,\r\n}')).toMatch(/^f:2:12: The file is not valid JSON: there is a comma too many/);
     expect(first('{"weft": 1, // one\n"nodes": {}}')).toBe(
       'f:1:13: The file is not valid JSON: Comments are not allowed in JSON.',
     );
@@ -29,7 +27,7 @@ describe('a text that is not JSON', () => {
     expect(first('['.repeat(200_000))).toBe('f:1:101: The file is nested too deeply.');
     expect(first(`{"weft":1,"nodes":${'{"a":'.repeat(5000)}`)).toContain('nested too deeply');
     expect(first(`"${'x'.repeat(17_000_000)}"`)).toBe('f:1:1: The file is too large to be a graph.');
-    expect(first('\u0000\uffff')).toContain('not valid JSON');
+    expect(first('\u0000\uffff')).toContain('binary data');
   });
 
   it('may have a byte order mark, and then is fine', () => {
