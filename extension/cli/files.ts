@@ -1,7 +1,7 @@
 /** Files that a command reads and writes, by the names that the user gave. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { FileProblem, readRegularSync, writeWhole } from '../node/files';
+import { FileProblem, openRegularSync, readRegularSync, writeWhole } from '../node/files';
 import { WeftError } from '../protocol/errors';
 
 /** Larger than any graph that a person has; what pretends to be one may be a device or a film. */
@@ -26,12 +26,13 @@ export async function writeNamed(file: string, bytes: Uint8Array | string): Prom
   });
 }
 
-/** The real path of a file that the user named. */
+/** The real path of a file that the user named. @throws WeftError `graph` when it can't be opened, or is no regular file */
 export function realFile(file: string): string {
   try {
+    fs.closeSync(openRegularSync(file).fd);
     return fs.realpathSync(file);
-  } catch {
-    throw new WeftError('graph', `${file} can't be read: there is no such file.`);
+  } catch (error) {
+    throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
   }
 }
 

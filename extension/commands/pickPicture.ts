@@ -1,7 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { PICTURE_EXTENSIONS } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
+import { pictureExtensions } from '../graph';
 import { pick } from '../runs/window';
 
 interface PictureItem extends vscode.QuickPickItem {
@@ -46,7 +46,8 @@ export async function pickPicture(
   if (chosen === later) return 'later';
   if (chosen !== browse) return chosen?.uri;
   const [file] =
-    (await vscode.window.showOpenDialog({ openLabel: 'Use', title, filters: { Pictures: PICTURE_EXTENSIONS } })) ?? [];
+    (await vscode.window.showOpenDialog({ openLabel: 'Use', title, filters: { Pictures: [...pictureExtensions] } })) ??
+    [];
   return file;
 }
 

@@ -1,16 +1,15 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { isPictureName } from '../graph';
 import { joinedName } from '../node/fileNames';
 import { exists } from '../runs/hostFiles';
 
 export const STUDIO_VIEW = 'weft.studio';
 export const GRAPH_SUFFIX = '.weft.json';
-export const PICTURE_EXTENSIONS = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'tif', 'tiff', 'bmp'];
 
 export const isGraphUri = (uri: vscode.Uri): boolean => uri.path.endsWith(GRAPH_SUFFIX);
 
-export const isPictureUri = (uri: vscode.Uri): boolean =>
-  PICTURE_EXTENSIONS.includes(path.posix.extname(uri.path).slice(1).toLowerCase());
+export const isPictureUri = (uri: vscode.Uri): boolean => isPictureName(uri.path);
 
 /** The graph in the active tab, shown in the studio or as text. */
 export function activeGraph(): vscode.Uri | undefined {

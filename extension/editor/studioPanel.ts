@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type GraphEdit, parseGraph } from '../graph';
+import { type GraphEdit, parseGraph, pictureExtensions } from '../graph';
 import { cutToBytes, freeName } from '../node/fileNames';
 import { plainLine } from '../protocol/foreignText';
 import { type HostToStudio } from '../protocol/studio';
@@ -9,7 +9,7 @@ import { settings } from '../runs/settings';
 import { type Services } from './services';
 import { findPictures, mayRead, rememberPick } from './graphContext';
 import { refusal } from './graphEditor';
-import { fileOfGraph, pathInGraph, PICTURE_EXTENSIONS } from './graphFiles';
+import { fileOfGraph, pathInGraph } from './graphFiles';
 import { droppedEdits, droppedFiles } from './droppedPictures';
 import { offerGraphOf } from './offerGraph';
 import { openGraphText } from './openGraphText';
@@ -336,7 +336,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
         openLabel: 'Use',
         title: plainLine(`Picture for ${node}`),
         defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
-        filters: { Pictures: PICTURE_EXTENSIONS },
+        filters: { Pictures: [...pictureExtensions] },
       })) ?? [];
     if (!file) return;
     const name = pathInGraph(this.document.uri, file);

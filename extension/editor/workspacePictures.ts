@@ -1,9 +1,9 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { pictureExtensions } from '../graph';
 import { type WorkspacePicture } from '../protocol/studio';
-import { PICTURE_EXTENSIONS } from './graphFiles';
 
-const PATTERN = `**/*.{${PICTURE_EXTENSIONS.flatMap((name) => [name, name.toUpperCase()]).join(',')}}`;
+const PATTERN = `**/*.{${pictureExtensions.flatMap((name) => [name, name.toUpperCase()]).join(',')}}`;
 const LIMIT = 1000;
 const IGNORED = '**/{node_modules,.git,.venv,dist,out}/**';
 

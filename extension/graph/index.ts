@@ -25,6 +25,7 @@ export * from './edit';
 export { graphEditsSchema } from './edit-schema';
 export * from './connect';
 export * from './validate';
+export { isPictureName, pictureExtensions, pictureFormatNames } from './pictureFormats';
 export * from './pictureSize';
 export * from './places';
 export * from './plan';

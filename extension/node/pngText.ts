@@ -19,34 +19,48 @@ export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => bytes[i] === byte);
 }
 
+export interface PngChunk {
+  type: string;
+  /** Where the chunk begins in the file, and where the next one does. */
+  at: number;
+  end: number;
+  data: Uint8Array;
+}
+
+/** The chunks of a PNG up to its end, or to one that is cut; none of what is no PNG. */
+export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
+  if (!isPng(bytes)) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = SIGNATURE.length; at + AROUND <= bytes.length;) {
+    const end = at + AROUND + view.getUint32(at);
+    if (end > bytes.length) return;
+    const type = typeAt(bytes, at + 4);
+    yield { type, at, end, data: bytes.subarray(at + 8, end - 4) };
+    if (type === 'IEND') return;
+    at = end;
+  }
+}
+
 /**
  * The texts of a PNG's iTXt chunks by keyword; of two with one keyword, the first. Chunks that are damaged, too large or
  * in doubt are passed over, a file that stops halfway gives what it has, and what is no PNG gives none.
  */
 export function readPngTexts(bytes: Uint8Array): Map<string, string> {
-  if (!isPng(bytes)) return new Map();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const texts = new Map<string, string>();
   let room = MAX_BYTES;
   let tried = 0;
-  let at = SIGNATURE.length;
-  while (at + AROUND <= bytes.length && tried < MAX_TEXTS && room > 0) {
-    const length = view.getUint32(at);
-    const end = at + AROUND + length;
-    if (end > bytes.length) break;
-    const type = typeAt(bytes, at + 4);
-    if (type === 'IEND') break;
-    if (type === 'iTXt') {
-      tried += 1;
-      const intact = crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4);
-      const found = intact ? parseText(bytes.subarray(at + 8, end - 4)) : undefined;
-      if (found && !texts.has(found.keyword)) {
-        const { text, cost } = readText(found, Math.min(MAX_TEXT_BYTES, room));
-        if (text !== undefined) texts.set(found.keyword, text);
-        room -= cost;
-      }
+  for (const { type, at, end, data } of pngChunks(bytes)) {
+    if (type !== 'iTXt') continue;
+    tried += 1;
+    const intact = crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4);
+    const found = intact ? parseText(data) : undefined;
+    if (found && !texts.has(found.keyword)) {
+      const { text, cost } = readText(found, Math.min(MAX_TEXT_BYTES, room));
+      if (text !== undefined) texts.set(found.keyword, text);
+      room -= cost;
     }
-    at = end;
+    if (tried >= MAX_TEXTS || room <= 0) break;
   }
   return texts;
 }

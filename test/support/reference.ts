@@ -416,7 +416,7 @@ class Replay {
     ] as const) {
       const file = path.join(this.folder, 'images', image);
       if (!inversionFile?.has(key) || !fs.existsSync(file)) continue;
-      const { rgb } = await loadPicture(file, checkpoint.size);
+      const { rgb } = await loadPicture(fs.readFileSync(file), checkpoint.size, path.basename(file));
       this.add(key, await checkpoint.encode(rgb, store), inversionFile.floats(key), 1e-3);
     }
     const decoded = this.floats('tr_decoded');

@@ -1,6 +1,7 @@
 import { WeftError } from '../../protocol/errors';
 import { maskCell } from '../../protocol/mask';
 import { isPng } from '../../node/pngText';
+import { pngParts } from './pngParts';
 import { loadSharp } from './sharp';
 
 /** The largest correction that is looked at, in pixels a side. */
@@ -24,7 +25,7 @@ export async function loadCorrection(
     );
   }
   const sharp = await loadSharp();
-  const picture = await sharp(bytes, { limitInputPixels: MAX_SIDE * MAX_SIDE })
+  const picture = await sharp(pngParts(bytes).bytes, { limitInputPixels: MAX_SIDE * MAX_SIDE })
     .ensureAlpha()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })

@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib';
+import { MAX_PIXELS } from './decode';
 
 /**
  * The stored values of a palette or greyscale PNG, one byte a pixel: part maps keep their ids in palette indices, which
@@ -12,12 +13,13 @@ export function readIndices(png: Uint8Array): { width: number; height: number; i
   if (view.getUint32(12) !== 0x49484452 || depth! > 8 || (colourType !== 0 && colourType !== 3) || interlaced) {
     throw new Error('not a plain palette or greyscale PNG of up to 8 bits');
   }
+  if (width * height > MAX_PIXELS) throw new Error(`larger than ${MAX_PIXELS / 1e6} megapixels`);
   const data: Uint8Array[] = [];
   for (let at = 8; at + 12 <= png.length; at += view.getUint32(at) + 12) {
     if (view.getUint32(at + 4) === 0x49444154) data.push(png.subarray(at + 8, at + 8 + view.getUint32(at)));
   }
-  const filtered = inflateSync(Buffer.concat(data));
   const stride = Math.ceil((width * depth!) / 8);
+  const filtered = inflateSync(Buffer.concat(data), { maxOutputLength: height * (stride + 1) });
   const lines = new Uint8Array(height * stride);
   for (let y = 0; y < height; y++) {
     const filter = filtered[y * (stride + 1)]!;

@@ -1,5 +1,4 @@
-import * as fs from 'node:fs/promises';
-import { WeftError } from '../../protocol/errors';
+import { readImageFile } from '../image/file';
 import { resolveInput } from '../paths';
 import { type Execution } from './context';
 import { inputTrust } from './planOutputs';
@@ -13,8 +12,5 @@ export async function readInput(
   param = 'path',
 ): Promise<{ file: string; bytes: Buffer }> {
   const file = await resolveInput(String(node.params[param]), inputTrust(context.options));
-  const bytes = await fs.readFile(file).catch((error: Error) => {
-    throw new WeftError('graph', `${file} can't be read: ${error.message}.`);
-  });
-  return { file, bytes };
+  return { file, bytes: await readImageFile(file) };
 }

@@ -1,13 +1,10 @@
 import * as fs from 'node:fs/promises';
-import { pictureFilter } from '../../graph/catalogue/image';
-import { isPattern, MOST_CELLS } from '../../graph';
+import { isPattern, isPictureName, MOST_CELLS } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { type InputTrust, resolveInput } from '../paths';
 import { fitting, PatternError } from './pattern';
 
 const SOME = /[*?[\]{}]/;
-const isPicture = (name: string): boolean =>
-  (pictureFilter.extensions as readonly string[]).includes(name.split('.').at(-1)!.toLowerCase());
 
 /** Folders that one pattern is looked for in: links that lead in circles would make them without end. */
 const MOST_FOLDERS = 10_000;
@@ -27,7 +24,7 @@ export async function findPictures(text: string, trust: InputTrust): Promise<str
     const names = await entriesOf(folder, trust);
     return orRefuse(
       text,
-      names.filter((entry) => !entry.isDirectory() && isPicture(entry.name)).map(({ name }) => folder + name),
+      names.filter((entry) => !entry.isDirectory() && isPictureName(entry.name)).map(({ name }) => folder + name),
     );
   }
   const parts = text.split('/').filter((part, index, all) => part !== '' || index < all.length - 1);
@@ -45,7 +42,7 @@ export async function findPictures(text: string, trust: InputTrust): Promise<str
       for (const entry of await entriesOf(before, trust)) {
         if (!fits(entry.name)) continue;
         const folderLike = entry.isDirectory() || entry.isSymbolicLink();
-        if (last ? !entry.isDirectory() && isPicture(entry.name) : folderLike)
+        if (last ? !entry.isDirectory() && isPictureName(entry.name) : folderLike)
           next.push(before + entry.name + (last ? '' : '/'));
       }
       const most = last ? MOST_CELLS : MOST_FOLDERS;

@@ -1,10 +1,8 @@
+import { pictureExtensions } from '../pictureFormats';
 import { type NodeSpec } from './types';
 
 /** Picture files that can be read. */
-export const pictureFilter = {
-  label: 'Pictures',
-  extensions: ['png', 'jpg', 'jpeg', 'webp', 'gif', 'tif', 'tiff', 'avif'],
-} as const;
+export const pictureFilter = { label: 'Pictures', extensions: pictureExtensions } as const;
 
 export const image: NodeSpec = {
   type: 'image',

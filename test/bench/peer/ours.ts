@@ -50,7 +50,7 @@ async function prepare(): Promise<PeerSettings> {
   const tensors: Tensors = {};
   for (const [role, image] of Object.entries(images)) {
     fs.copyFileSync(path.join(pictures, image), path.join(work, image));
-    const { rgb } = await loadPicture(path.join(pictures, image), size);
+    const { rgb } = await loadPicture(fs.readFileSync(path.join(pictures, image)), size);
     const x0 = await loaded.encode(rgb, store);
     tensors[`${role}.picture`] = { dims: [3, size.height, size.width], data: toModelInput(rgb) };
     tensors[`${role}.x0`] = { dims: shape, data: x0 };
@@ -153,7 +153,10 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
   if (!latentsTo && contrast === COLD_CONTRAST) {
     const { size } = checkpointOpened;
     for (const role of Object.values(images))
-      await checkpointOpened.encode((await loadPicture(path.join(pictures, role), size)).rgb, engine.scratch());
+      await checkpointOpened.encode(
+        (await loadPicture(fs.readFileSync(path.join(pictures, role)), size)).rgb,
+        engine.scratch(),
+      );
   }
   const { result } = await engine.run(
     {

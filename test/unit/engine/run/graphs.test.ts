@@ -18,7 +18,7 @@ const meanDifference = (a: Uint8Array, b: Uint8Array): number =>
 describe('a transfer', () => {
   it('changes the structure picture, and by muting the swap gives its reconstruction', async () => {
     const { loadPicture } = await import('../../../../extension/engine/image/load');
-    const { rgb } = await loadPicture(path.join(pictures, 'giraffe.png'), { width: 128, height: 128 });
+    const { rgb } = await loadPicture(fs.readFileSync(path.join(pictures, 'giraffe.png')), { width: 128, height: 128 });
     const transferred = resultOf(await bench.run(shortGraph()));
     const reconstructed = resultOf(await bench.run(muted(shortGraph(), 'swap', 'adain', 'guidance')));
     expect(meanDifference(reconstructed, rgb)).toBeLessThan(8);
