@@ -11,7 +11,8 @@ export class PickedFiles {
   constructor(private readonly state: vscode.Memento) {}
 
   get all(): string[] {
-    return this.state.get<string[]>(KEY, []);
+    const stored = this.state.get<unknown>(KEY);
+    return Array.isArray(stored) ? stored.filter((file) => typeof file === 'string') : [];
   }
 
   has(file: string): boolean {

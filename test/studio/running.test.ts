@@ -242,6 +242,13 @@ describe('the run history', () => {
     workbench.page
       .locator('.pane', { has: workbench.page.locator('.pane-header', { hasText: 'Run History' }) })
       .locator('.monaco-list-row');
+  /** The file that VS Code's image viewer shows. */
+  const shown = async (): Promise<Buffer> => {
+    const image = workbench.studio.locator('img');
+    await image.waitFor();
+    const { pathname } = new URL(await image.evaluate((element: HTMLImageElement) => element.src));
+    return fs.readFileSync(decodeURIComponent(pathname));
+  };
 
   test('lists the runs with their results; one opens, one is forgotten, one gives back its graph', async () => {
     await workbench.command('View: Close All Editors');
@@ -281,13 +288,6 @@ describe('the run history', () => {
         await workbench.command('View: Close All Editors');
       }
       expect(images[0]!.equals(images[1]!)).toBe(false);
-      /** The file that VS Code's image viewer shows. */
-      const shown = async (): Promise<Buffer> => {
-        const image = workbench.studio.locator('img');
-        await image.waitFor();
-        const { pathname } = new URL(await image.evaluate((element: HTMLImageElement) => element.src));
-        return fs.readFileSync(decodeURIComponent(pathname));
-      };
       for (const [row, image] of [
         [0, images[1]!],
         [1, images[0]!],
@@ -313,6 +313,27 @@ describe('the run history', () => {
       await workbench.command('View: Close All Editors');
     },
   );
+
+  test('lists each image of a run that wrote several', { timeout: RUN_MS * 2 }, async () => {
+    const graph = JSON.parse(workspace.read('quick.weft.json')) as { nodes: Record<string, unknown> };
+    graph.nodes.copy = { type: 'save', inputs: { image: 'structure.image' }, params: { path: 'copies/second.png' } };
+    workspace.write('several.weft.json', JSON.stringify(graph));
+    await workbench.openStudio('several.weft.json');
+    const count = await historyRows().count();
+    await run();
+    await expect.poll(() => historyRows().count(), { timeout: RUN_MS }).toBe(count + 1);
+    await historyRows().nth(0).locator('.monaco-tl-twistie').click();
+    const second = historyRows().filter({ hasText: 'second.png' });
+    await second.waitFor();
+    await workbench.screenshot('history-several');
+    const file = workspace.path('weft-out/copies/second.png');
+    const image = fs.readFileSync(file);
+    fs.rmSync(file);
+    await second.click();
+    await workbench.tab('second.png').waitFor();
+    await expect.poll(async () => (await shown()).equals(image)).toBe(true);
+    await workbench.closeAll();
+  });
 
   test('nothing of it all broke the content security policy', () => {
     expect(workbench.violations).toEqual([]);

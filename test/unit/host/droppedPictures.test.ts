@@ -88,6 +88,15 @@ it('a name can not draw over the question', async () => {
   expect(detail).not.toContain('\u202e');
 });
 
+it.each([[null], ['/a.png'], [{ length: 1 }], [['/a.png', 7, null]]])(
+  'what was kept of picked files in another shape is passed over: %j',
+  (kept) => {
+    const files = new PickedFiles({ get: () => kept } as unknown as vscode.Memento);
+    expect(files.all).toEqual(Array.isArray(kept) ? ['/a.png'] : []);
+    expect(files.has('/b.png')).toBe(false);
+  },
+);
+
 it('becomes the value of the field it was dropped on, or a node each', () => {
   const files = ['/work/images/dog.png', '/work/b.txt', '/work/images/cow.png'].map(
     (file) => Uri.file(file) as unknown as vscode.Uri,
