@@ -1,17 +1,20 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { picturePathsOf } from '../editor/graphContext';
+import { mayRead, picturePathsOf } from '../editor/graphContext';
+import { fileOfGraph } from '../editor/graphFiles';
 import { graphTextOf } from '../editor/graphOfPicture';
 import { openGraphText } from '../editor/openGraphText';
 import { parseGraph } from '../graph';
 import { WeftError } from '../protocol/errors';
+import { exists } from '../runs/hostFiles';
+import { type PickedFiles } from '../runs/pickedFiles';
 import { selectedUris } from './arguments';
 import { type Command } from './command';
 
 /** Every picture that Weft writes carries the graph that made it: opens that graph, unsaved. */
 export const openGraphOfPictureCommand: Command = {
   id: 'weft.openGraphOfPicture',
-  async run({ history }, ...args) {
+  async run({ history, picked }, ...args) {
     const picture = selectedUris(args)[0] ?? activePicture() ?? (await askForPicture());
     if (!picture) return;
     const name = path.posix.basename(picture.path);
@@ -27,7 +30,8 @@ export const openGraphOfPictureCommand: Command = {
         'graph',
         `${name} carries a graph that can't be read: ${problems[0]?.message ?? 'it is empty.'}`,
       );
-    const folder = history.graphFolderOf(picture) ?? (await folderWherePathsHold(picture, picturePathsOf(document)));
+    const folder =
+      history.graphFolderOf(picture) ?? (await folderWherePathsHold(picture, picturePathsOf(document), picked));
     await openGraphText(text, folder, path.posix.basename(picture.path, path.posix.extname(picture.path)));
   },
 };
@@ -43,18 +47,22 @@ async function askForPicture(): Promise<vscode.Uri | undefined> {
 }
 
 /** The graph's paths were relative to a folder the picture does not name: the nearest one above it where they lead somewhere. */
-async function folderWherePathsHold(picture: vscode.Uri, paths: readonly string[]): Promise<vscode.Uri> {
+async function folderWherePathsHold(
+  picture: vscode.Uri,
+  paths: readonly string[],
+  picked: PickedFiles,
+): Promise<vscode.Uri> {
   const beside = vscode.Uri.joinPath(picture, '..');
   const top = vscode.workspace.getWorkspaceFolder(picture)?.uri;
   if (!top) return beside;
   for (let folder = beside; folder.path.length >= top.path.length; folder = vscode.Uri.joinPath(folder, '..')) {
+    const graph = vscode.Uri.joinPath(folder, 'graph.weft.json');
     const found = await Promise.all(
-      paths.map((name) =>
-        vscode.workspace.fs.stat(vscode.Uri.joinPath(folder, name)).then(
-          () => true,
-          () => false,
-        ),
-      ),
+      paths.map(async (name) => {
+        // The picture may come from anybody: what it names outside is not even looked for.
+        const file = fileOfGraph(graph, name);
+        return mayRead(graph, file, picked) && exists(file);
+      }),
     );
     if (found.length > 0 && found.every(Boolean)) return folder;
     if (folder.path === '/') break;
