@@ -198,10 +198,11 @@ export function writeWholeSync(file: string, bytes: Uint8Array | string, options
   }
 }
 
-/** Flushes a folder's entries (a new name, a rename) to the disk. Windows knows no such thing for folders, and some file systems refuse. */
+/** Flushes a folder's entries (a new name, a rename), or a file, to the disk. Windows knows no such thing for folders, and some file systems refuse. */
 export function syncFolder(folder: string): void {
   try {
-    const fd = fs.openSync(folder, fs.constants.O_RDONLY);
+    // Windows flushes what is open for writing only.
+    const fd = fs.openSync(folder, process.platform === 'win32' ? 'r+' : 'r');
     try {
       fs.fsyncSync(fd);
     } finally {
@@ -210,6 +211,16 @@ export function syncFolder(folder: string): void {
   } catch {
     // the data itself is flushed
   }
+}
+
+/** Flushes all files below a folder, and the folders, to the disk: before the folder is moved to where others look for it. */
+export function syncTree(folder: string): void {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const place = path.join(folder, entry.name);
+    if (entry.isDirectory()) syncTree(place);
+    else if (entry.isFile()) syncFolder(place);
+  }
+  syncFolder(folder);
 }
 
 /** A short name of its own: a suffix to the target's name would make names of 229 to 255 bytes fail. */

@@ -10,12 +10,28 @@ import { URL } from 'node:url';
 const { openSync, writeSync } = fs;
 const log = openSync(process.env.WEFT_TEST_TOUCHED, 'a');
 
+/** What is open, for `sync`. */
+const paths = new Map();
+
 for (const functions of [fs, fs.promises]) {
   for (const [name, original] of Object.entries(functions)) {
     if (typeof original !== 'function' || /^[A-Z_]/.test(name)) continue;
     const watched = function (...args) {
-      if (typeof args[0] === 'string' || args[0] instanceof URL) writeSync(log, `${name} ${args[0]}\n`);
-      return original.apply(this, args);
+      const [first, second] = args;
+      if (typeof first === 'string' || first instanceof URL)
+        writeSync(log, `${name} ${first}${/^rename/.test(name) ? ` -> ${second}` : ''}\n`);
+      if (name === 'fsyncSync') writeSync(log, `sync ${paths.get(first)}\n`);
+      const result = original.apply(this, args);
+      if (name === 'openSync') paths.set(result, first);
+      if (name !== 'open' || functions !== fs.promises) return result;
+      return result.then((handle) => {
+        const { sync } = handle;
+        handle.sync = () => {
+          writeSync(log, `sync ${first}\n`);
+          return sync.call(handle);
+        };
+        return handle;
+      });
     };
     functions[name] = Object.assign(watched, original);
   }

@@ -14,6 +14,7 @@ import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPre
 import { CHECKPOINT_FORMAT, readStored, type Stamps, type StoredCheckpoint, writeStored } from './stored';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
+import { syncFolder, syncTree } from '../../node/files';
 import { isAbandoned, ownMark } from '../../node/processes';
 
 export interface PrepareOptions {
@@ -136,7 +137,10 @@ export async function prepareCheckpoint(
   await fs.promises.mkdir(work, { recursive: true });
   try {
     const prepared = await build(layout, sources, parts, digests, work, options);
+    // A power loss must not leave a folder that is there and whose weights are not.
+    syncTree(work);
     await takePlace(work, targetFolder);
+    syncFolder(parent);
     return { ...prepared, folder: targetFolder, builtIn: options.builtIn ?? false };
   } catch (error) {
     await fs.promises.rm(work, { recursive: true, force: true });

@@ -98,7 +98,7 @@ export async function writeOutputs(
   freeStem: string | undefined,
 ): Promise<{ paths: string[]; named: (file: string) => string }> {
   const write = async (named: (file: string) => string): Promise<string[]> => {
-    for (const { path: file, bytes, node } of files) await writeWhole(named(file), bytes, node);
+    for (const { path: file, bytes, node } of files) await writeWhole(named(file), bytes, node, { durable: true });
     return files.map((file) => named(file.path));
   };
   if (freeStem === undefined) return { paths: await write((file) => file), named: (file) => file };

@@ -284,7 +284,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const result: RunResult = { report, files, warnings };
   if (planned.report !== undefined) {
     result.reportPath = named(planned.report);
-    await writeWhole(result.reportPath, `${JSON.stringify(report, null, 2)}\n`);
+    await writeWhole(result.reportPath, `${JSON.stringify(report, null, 2)}\n`, undefined, { durable: true });
   }
   return { result, values, previews, provenance: context.provenance() };
 }

@@ -66,8 +66,13 @@ type SweepFile = z.infer<typeof sweepFileSchema>;
 /** What is told of a cell beside its picture. */
 type CellFacts = z.infer<typeof factsSchema>;
 
-const pngOf = (folder: string, name: string): string => path.join(folder, 'cells', `${name}.png`);
-const recordOf = (folder: string, name: string): string => path.join(folder, 'cells', `${name}.json`);
+const cellFile = (name: string, ending: 'png' | 'json'): string => `cells/${name}.${ending}`;
+const pngOf = (folder: string, name: string): string => path.join(folder, cellFile(name, 'png'));
+const recordOf = (folder: string, name: string): string => path.join(folder, cellFile(name, 'json'));
+
+/** Writes a file of a sweep, so that it survives a power loss; a link in its folder is not followed out of it. */
+const write = async (folder: string, name: string, bytes: Uint8Array | string): Promise<void> =>
+  writeWhole(await resolveOutput(name, folder), bytes, undefined, { durable: true });
 
 /**
  * Runs the cells of a sweep, or of one shard of it, that are not in its folder yet, and brings its sheet up to date.
@@ -167,7 +172,7 @@ async function checkSweepOutputs(
   trust: InputTrust,
 ): Promise<void> {
   // A value that is given twice makes one cell, shown twice.
-  const names = [...new Set(own.flatMap(({ name }) => [`cells/${name}.png`, `cells/${name}.json`]))];
+  const names = [...new Set(own.flatMap(({ name }) => [cellFile(name, 'png'), cellFile(name, 'json')]))];
   const outputs = await Promise.all(
     [SHEET, FILE, ...names].map(async (name) => ({
       path: await resolveOutput(name, outputTrust(options)),
@@ -241,9 +246,9 @@ async function assemble(
   }
   const finished = cells.filter((cell) => cell.file !== undefined).length;
   const sheet = path.join(folder, SHEET);
-  await writeWhole(sheet, await encodePng(await drawSheet(file.columns, file.rows, shown)));
+  await write(folder, SHEET, await encodePng(await drawSheet(file.columns, file.rows, shown)));
   const json = { ...file, complete: finished === cells.length, cells };
-  await writeWhole(path.join(folder, FILE), `${JSON.stringify(json, null, 2)}\n`);
+  await write(folder, FILE, `${JSON.stringify(json, null, 2)}\n`);
   return { folder, sheet, finished, total: cells.length, damaged };
 }
 
@@ -289,8 +294,8 @@ async function readCell(folder: string, name: string): Promise<FoundCell> {
 /** The picture first: a cell is finished when its record is there. */
 async function writeCell(folder: string, name: string, facts: CellFacts, png: Uint8Array): Promise<void> {
   const record = { ...facts, digest: digestOfCell(name, facts, png) };
-  await writeWhole(pngOf(folder, name), png);
-  await writeWhole(recordOf(folder, name), `${JSON.stringify(record, null, 2)}\n`);
+  await write(folder, cellFile(name, 'png'), png);
+  await write(folder, cellFile(name, 'json'), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** Binds a picture to its record and to its cell, whose name holds a digest of all that it is made from. */

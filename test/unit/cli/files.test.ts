@@ -167,8 +167,6 @@ describe('a stranger’s picture', () => {
       strangersPicture(picture, structure);
       for (const args of [
         ['eval', 'gift.png'],
-        ['inspect', 'gift.png', '--at', '1,1'],
-        ['eval', 'gift.png', '--folder', '.'],
         ['inspect', 'gift.png', '--at', '1,1', '--folder', '.'],
       ]) {
         const made = watched(args, at('inbox'));
@@ -241,6 +239,46 @@ describe('a stranger’s run.json', () => {
     expect(spawnSync('mkfifo', [at('model', 'unet', 'model.onnx')]).status).toBe(0);
     const added = call(['models', 'add', 'model']);
     expect(added).toMatchObject({ status: 3, signal: null, stderr: expect.stringMatching(/named pipe/) as string });
+  });
+});
+
+describe('a power loss', () => {
+  /** That a file was flushed before it came to its place, and the place after. */
+  const survives = (log: string, file: string): void => {
+    const lines = log.split('\n');
+    const renamed = lines.findIndex((line) => /^rename/.test(line) && line.endsWith(` -> ${file}`));
+    expect(renamed, file).toBeGreaterThan(0);
+    const temporary = / (.*) -> /.exec(lines[renamed]!)![1]!;
+    expect(lines.slice(0, renamed)).toContain(`sync ${temporary}`);
+    expect(lines.slice(renamed)).toContain(`sync ${path.dirname(file)}`);
+  };
+
+  it('leaves graphs, results and reports whole', () => {
+    const args = ['--structure', 'giraffe.png', '--appearance', 'zebra.png', '--domain', 'animal', '--steps', '4'];
+    const made = watched(['transfer', ...args, '--skip', '2', '--out', 'a.png', '--keep-graph', 'a.weft.json']);
+    expect(made.status, made.stderr).toBe(0);
+    for (const name of ['a.png', 'a.run.json', 'a.weft.json']) survives(made.touched, at(name));
+    const swept = watched(['sweep', 'a.weft.json', '--over', 'schedule.seed=1,2', '--out', 'swept']);
+    expect(swept.status, swept.stderr).toBe(0);
+    const cells = fs.readdirSync(at('swept', 'cells')).map((name) => path.join('cells', name));
+    expect(cells).toHaveLength(4);
+    for (const name of [...cells, 'sheet.png', 'sweep.json']) survives(swept.touched, at('swept', name));
+  });
+
+  it('leaves checkpoints that were imported whole', () => {
+    for (const part of ['unet', 'text_encoder', 'vae_encoder', 'vae_decoder', 'tokenizer'])
+      fs.cpSync(path.join(root, 'models', 'mini', part), at('durable', part), { recursive: true });
+    const added = watched(['models', 'add', 'durable']);
+    expect(added.status, added.stderr).toBe(0);
+    const prepared = path.join(home, 'checkpoints', 'durable');
+    const moved = new RegExp(`^rename (.*) -> ${prepared}$`, 'm').exec(added.touched);
+    expect(moved).not.toBeNull();
+    const before = added.touched.slice(0, moved!.index).split('\n');
+    for (const entry of fs.readdirSync(prepared, { recursive: true, withFileTypes: true })) {
+      const file = path.join(moved![1]!, path.relative(prepared, path.join(entry.parentPath, entry.name)));
+      expect(before).toContain(`sync ${file}`);
+    }
+    expect(added.touched.slice(moved!.index).split('\n')).toContain(`sync ${path.dirname(prepared)}`);
   });
 });
 
