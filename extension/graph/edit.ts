@@ -240,7 +240,7 @@ export function freshId(document: GraphDocument, type: string): string {
     type
       .toLowerCase()
       .replace(/[^a-z0-9-]+/g, '-')
-      .replace(/^[^a-z]+|-+$/g, '');
+      .replace(/^[^a-z]+|(?<!-)-+$/g, '');
   return freeId(base === '' ? 'node' : base, (id) => Object.hasOwn(document.nodes, id));
 }
 
@@ -249,11 +249,16 @@ export function freshFrameId(document: GraphDocument): string {
   return freeId('frame', (id) => frameOf(document, id) !== undefined);
 }
 
-function freeId(wanted: string, taken: (id: string) => boolean): string {
+/** @param tried for who names many: the last number tried of each base, so that numbers are not tried again and again */
+function freeId(wanted: string, taken: (id: string) => boolean, tried = new Map<string, number>()): string {
   if (!taken(wanted)) return wanted;
   // A copy of swap-2 is swap-3, not swap-2-2.
   const base = wanted.replace(/-\d+$/, '');
-  for (let number = 2; ; number++) if (!taken(`${base}-${number}`)) return `${base}-${number}`;
+  let number = tried.get(base) ?? 1;
+  do number++;
+  while (taken(`${base}-${number}`));
+  tried.set(base, number);
+  return `${base}-${number}`;
 }
 
 /** Nodes (and frames) as text for the clipboard, with the wires among them: a small graph of its own. */
@@ -278,9 +283,10 @@ export function pasteIds(
 ): { nodes: Record<string, string>; frames: Record<string, string> } {
   const names = (ids: string[], taken: (id: string) => boolean) => {
     const given = new Set<string>();
+    const tried = new Map<string, number>();
     return Object.fromEntries(
       ids.sort().map((id) => {
-        const free = freeId(id, (candidate) => taken(candidate) || given.has(candidate));
+        const free = freeId(id, (candidate) => taken(candidate) || given.has(candidate), tried);
         given.add(free);
         return [id, free];
       }),

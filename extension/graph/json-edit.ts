@@ -4,6 +4,7 @@
  */
 import { type JsonNode, type JsonProperty, propertiesOf, propertyAt, readJson, valueOf } from './json';
 import { define, sameValue } from './params';
+import { LineIndex } from './problems';
 import { compareKeys, printValue, type PrintStyle } from './write';
 
 /** Replaces `length` UTF-16 units at `offset`. The offsets of a list of changes all refer to the text before them. */
@@ -121,11 +122,14 @@ class Patcher {
   private readonly style: PrintStyle;
   /** The document as a whole is laid out over lines. */
   private readonly lines: boolean;
+  private readonly lineIndex: LineIndex;
+  private readonly indents = new Map<number, string>();
 
   constructor(
     private readonly text: string,
     root: JsonNode,
   ) {
+    this.lineIndex = new LineIndex(text);
     const first = propertiesOf(root)[0];
     const indent = first && this.indentBefore(first.node.offset, root);
     this.lines = first === undefined ? true : indent !== undefined;
@@ -180,20 +184,20 @@ class Patcher {
       } else {
         const inner = this.object(property.value, [...path, name], change.patch);
         if (inner.empty && change.prune) removed.add(name);
-        else changes.push(...inner.changes);
+        // Not spread into the arguments of one call: there may be more of them than a call takes.
+        else for (const one of inner.changes) changes.push(one);
       }
     }
 
     // Of a duplicated key all go, or the earlier one would come to light.
     const kept = properties.filter((property) => !removed.has(property.name));
     const sequence = this.arrange(properties, kept, inserted, compare);
-    changes.push(
-      ...this.children(
-        node,
-        properties.map((property) => property.node),
-        sequence,
-      ),
+    const gaps = this.children(
+      node,
+      properties.map((property) => property.node),
+      sequence,
     );
+    for (const one of gaps) changes.push(one);
     return { changes, empty: kept.length + inserted.length === 0 };
   }
 
@@ -205,13 +209,14 @@ class Patcher {
     compare: (a: string, b: string) => number,
   ): (number | string)[] {
     const behind = new Map<number, string[]>();
+    const ordered = kept.map(({ name }, index) => ({ name, index })).sort((a, b) => compare(a.name, b.name));
+    let next = 0;
     for (const { name, text } of [...inserted].sort((a, b) => compare(a.name, b.name))) {
-      let place = -1;
-      for (const [index, property] of kept.entries()) {
-        const best = kept[place];
-        if (compare(property.name, name) < 0 && (!best || compare(property.name, best.name) >= 0)) place = index;
-      }
-      behind.set(place, [...(behind.get(place) ?? []), text]);
+      while (next < ordered.length && compare((ordered[next] as { name: string }).name, name) < 0) next++;
+      const place = ordered[next - 1]?.index ?? -1;
+      const there = behind.get(place);
+      if (there) there.push(text);
+      else behind.set(place, [text]);
     }
     const position = new Map(all.map((property, index) => [property, index]));
     return [
@@ -330,8 +335,15 @@ class Patcher {
   }
 
   private lineIndent(offset: number): string {
-    const start = Math.max(this.text.lastIndexOf('\n', offset - 1), this.text.lastIndexOf('\r', offset - 1)) + 1;
-    return /^[ \t]*/.exec(this.text.slice(start, offset))?.[0] ?? '';
+    // Known by line: a whole graph may stand on one.
+    const start = offset - this.lineIndex.at(offset).column + 1;
+    let indent = this.indents.get(start);
+    if (indent === undefined) {
+      let end = start;
+      while (this.text[end] === ' ' || this.text[end] === '\t') end++;
+      this.indents.set(start, (indent = this.text.slice(start, end)));
+    }
+    return indent.length > offset - start ? indent.slice(0, offset - start) : indent;
   }
 
   private gap({ key, value }: JsonProperty): string {

@@ -26,25 +26,44 @@ export function wiresOfGraph(graph: GraphDocument): Wire[] {
   return wires;
 }
 
+/** The nearest node of a type above each node, by graph and type: every node of a graph asks, and chains can be as long as the graph. */
+const nearest = new WeakMap<GraphDocument, Map<string, ReadonlyMap<string, string>>>();
+
 /** The nearest node of this type on the way up the wires from `id` (itself included); undefined when there is none. */
 export function nearestUpstream(graph: GraphDocument, id: string, type: string): string | undefined {
-  const seen = new Set([id]);
-  let level = [id];
-  while (level.length > 0) {
-    const found = level.find((node) => graph.nodes[node]?.type === type);
-    if (found !== undefined) return found;
-    const above: string[] = [];
-    for (const node of level) {
-      for (const input of Object.values(graph.nodes[node]?.inputs ?? {})) {
-        for (const text of wiresOf(input)) {
-          const source = parseWire(text);
-          if (!source || seen.has(source.node) || !graph.nodes[source.node]) continue;
-          seen.add(source.node);
-          above.push(source.node);
-        }
-      }
-    }
-    level = above;
+  const ofGraph = nearest.get(graph) ?? new Map<string, ReadonlyMap<string, string>>();
+  nearest.set(graph, ofGraph);
+  const found = ofGraph.get(type) ?? nearestOf(graph, type);
+  ofGraph.set(type, found);
+  return found.get(id);
+}
+
+/** For every node below one of this type, the nearest such; of several as near, the one up the first wire. */
+function nearestOf(graph: GraphDocument, type: string): ReadonlyMap<string, string> {
+  const above = new Map<string, string[]>();
+  const below = new Map<string, string[]>();
+  const add = (lists: Map<string, string[]>, id: string, other: string): void => {
+    const list = lists.get(id);
+    if (list) list.push(other);
+    else lists.set(id, [other]);
+  };
+  for (const { source, target } of wiresOfGraph(graph)) {
+    add(above, target, source);
+    add(below, source, target);
   }
-  return undefined;
+  const found = new Map<string, string>();
+  const steps = new Map<string, number>();
+  for (const [id, node] of Object.entries(graph.nodes)) {
+    if (node.type !== type) continue;
+    found.set(id, id);
+    steps.set(id, 0);
+  }
+  // Grows while it is gone through: the nearest come first.
+  for (const [id, step] of steps) {
+    for (const next of below.get(id) ?? []) if (!steps.has(next)) steps.set(next, step + 1);
+    if (step === 0) continue;
+    const first = above.get(id)?.find((source) => steps.get(source) === step - 1);
+    if (first !== undefined) found.set(id, found.get(first) as string);
+  }
+  return found;
 }

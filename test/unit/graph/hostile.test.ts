@@ -4,6 +4,7 @@ import {
   applyEdit,
   blockingProblems,
   formatProblem,
+  type GraphEdit,
   GraphEditError,
   MOST_PROBLEMS,
   parseGraph,
@@ -13,7 +14,7 @@ import {
   writeGraph,
 } from '../../../extension/graph';
 import { heavyGraphs } from '../../support/heavyGraphs';
-import { documentOf, randomOf, standardText, strangeText } from './helpers';
+import { documentOf, edited, randomOf, standardText, strangeText } from './helpers';
 
 const scraps = [
   '"',
@@ -223,6 +224,25 @@ describe('graphs that are very large', () => {
     expect(many).toBeLessThan(1000);
     const long = 'a'.repeat(30_000);
     expect(hints(`{"weft":1,"nodes":{"${long}":{"type":"adain","inputs":{"transfer":"${long}b.transfer"}}}}`)).toBe(0);
+  });
+
+  it('are changed throughout, laid out by hand or all on one line', () => {
+    const text = heavyGraphs['a ring of adain nodes']!(2_000_000);
+    const ids = Object.keys(documentOf(text).nodes);
+    expect(text).not.toContain('\n');
+    const layout = (x: number): GraphEdit => ({
+      kind: 'setLayout',
+      positions: Object.fromEntries(ids.map((id, index) => [id, [x, index]])),
+    });
+    const placed = edited(text, layout(1), layout(2));
+    expect(documentOf(placed).layout!['n7']).toEqual([2, 7]);
+    const muted = documentOf(edited(text, { kind: 'setMuted', ids, muted: true }));
+    expect(Object.values(muted.nodes).every((node) => node.muted)).toBe(true);
+    expect(Object.keys(documentOf(edited(text, { kind: 'duplicate', ids })).nodes)).toHaveLength(2 * ids.length);
+    const many = Object.fromEntries(ids.map((_, index) => [`a-${index + 2}`, { type: 'adain' }]));
+    const fragment = writeGraph({ weft: 1, nodes: many });
+    const twice = documentOf(edited(fragment, { kind: 'pasteFragment', fragment }));
+    expect(Object.keys(twice.nodes)).toHaveLength(2 * ids.length);
   });
 
   it('with 300 nodes are edited well within a keystroke', () => {

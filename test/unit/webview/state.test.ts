@@ -13,6 +13,7 @@ import { initialPageState, readPageState } from '../../../webview/state/pageStat
 import { received, shownText } from '../../../webview/state/sync';
 import { nearestUpstream, wireId, wiresOfGraph } from '../../../webview/state/wires';
 import { toId } from '../../../webview/state/words';
+import { heavyGraphs } from '../../support/heavyGraphs';
 
 const text = writeGraph(standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' }));
 const standard = parseGraph(text).document as GraphDocument;
@@ -320,5 +321,37 @@ describe('small things', () => {
       'file:///b.png',
     ]);
     expect(parseUriList('["file:///c.png"]')).toEqual(['file:///c.png']);
+  });
+});
+
+describe('what the canvas is drawn from', () => {
+  // A megabyte each; what is quadratic runs into the runner's limit.
+  it.each(['a ring of adain nodes', 'a muted chain', 'a list port of many wires', 'masks above a long transfer'])(
+    'is found in no time for %s',
+    (name) => {
+      const graph = parseGraph(heavyGraphs[name]!(1_000_000)).document!;
+      const { nodes } = flowOf({ graph, checkpoints: [mini] }, { nodes: [], edges: [] });
+      expect(nodes).toHaveLength(Object.keys(graph.nodes).length);
+    },
+  );
+
+  it('has for each node the nearest of a type above it, of several the one up the first wire', () => {
+    const node = (type: string, ...wires: string[]) => ({ type, inputs: { a: wires.map((id) => `${id}.out`) } });
+    const nodes = {
+      one: node('schedule'),
+      two: node('schedule'),
+      far: node('x', 'two'),
+      'by-two': node('x', 'far', 'two'),
+      'by-first': node('x', 'two', 'one'),
+      below: node('x', 'far', 'by-first', 'by-two'),
+      ring: node('x', 'ring-2', 'nobody'),
+      'ring-2': node('x', 'ring', 'constructor'),
+    };
+    const graph: GraphDocument = { weft: 1, nodes };
+    const above = Object.keys(nodes).map((id) => nearestUpstream(graph, id, 'schedule'));
+    expect(above).toEqual(['one', 'two', 'two', 'two', 'two', 'two', undefined, undefined]);
+    const other: GraphDocument = { weft: 1, nodes: { ...nodes, far: node('x', 'one', 'two') } };
+    expect(nearestUpstream(other, 'below', 'schedule')).toBe('one');
+    expect(nearestUpstream(other, 'below', 'x')).toBe('below');
   });
 });
