@@ -4,6 +4,7 @@ import './interrupts';
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json';
 import { exitCodes, reportError } from '../protocol/errors';
+import { clearCache, showCache } from './cache';
 import { installDevice, listDevices, removeDevice } from './devices';
 import { evaluate, type EvaluateFlags } from './evaluate';
 import { inspect, type InspectFlags } from './inspect';
@@ -170,6 +171,12 @@ models
   .option('--yes', 'do not ask')
   .description('forget a checkpoint, its prepared files and what was downloaded for it')
   .action((id: string, flags: { yes?: boolean }) => removeModel(id, flags));
+
+const cache = program
+  .command('cache')
+  .description('what can be made anew: products of runs, attention, optimised models');
+cache.command('show').description('folders, what they take and may take').action(showCache);
+cache.command('clear').description('remove it all; results and checkpoints stay').action(clearCache);
 
 const devices = program
   .command('devices')

@@ -7,11 +7,13 @@ import {
   type EngineEvent,
   type EngineMethod,
   type EngineRequests,
+  type HeldMemory,
   type RunOptions,
   runOptionsSchema,
   type SweepRequest,
   type SweepResult,
 } from '../protocol/engine';
+import { removeLeftovers } from '../node/leftovers';
 import { isAlive } from '../node/processes';
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
@@ -24,12 +26,14 @@ import { type Choice } from './devices/devices';
 import { deviceHandlers, type DeviceMethod, type DeviceServices } from './devices/handlers';
 import { weftHome } from './home';
 import { type InspectedRun, inspectHandlers } from './inspect/requests';
-import { encodePng } from './image/png';
-import { clearOptimisedGraphs } from './onnx/optimisedGraphs';
+import { encodePng, type RgbPicture } from './image/png';
+import { clearOptimisedGraphs, optimisedGraphsOnDisk, trimOptimisedGraphs } from './onnx/optimisedGraphs';
 import { type SessionHost } from './onnx/types';
 import { checkpointDefaults } from './run/checkpointDefaults';
 import { type Ingredients } from './run/context';
+import { recentNoise } from './run/createInversion';
 import { LoadedCheckpoint } from './run/loadedCheckpoint';
+import { recentPictures } from './run/pictures';
 import { forgetPeak } from './run/peakRss';
 import { type MemoryLimit } from './run/workingMemory';
 import { drawFrame, type PreviewSink } from './run/previews';
@@ -38,8 +42,11 @@ import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
 import { readVariables } from './variables';
 
 const GIGABYTE = 2 ** 30;
-/** Timelines of so many runs stay in memory for scrubbing. */
+/** Timelines of so many runs stay in memory for scrubbing, and what can be asked of their attention; fewer, where they take more than this. */
 const REMEMBERED_RUNS = 4;
+const REMEMBERED_BYTES = 256 * 2 ** 20;
+/** Sessions of so many checkpoints stay open, the last used ones. */
+const OPEN_CHECKPOINTS = 3;
 /** Queries of past steps are kept apart from everything else, so that they push nothing out: a tenth of the disk, this much memory. */
 const ATTENTION_MEMORY_BYTES = 256 * 2 ** 20;
 
@@ -76,6 +83,8 @@ export class Engine {
   private readonly inspected = new Map<string, InspectedRun>();
   /** What the last run left to be done when its result is there: the cache back within its limit, the rest of its previews. */
   private afterwards: Promise<unknown> = Promise.resolve();
+  /** What killed processes left in the home is gone. */
+  private tidied = false;
   /** Ends what is done between runs. */
   private leisure = new AbortController();
   /** Runs wait for one another: they share the processor and the memory. */
@@ -142,10 +151,16 @@ export class Engine {
         controller?.abort(new WeftError('interrupted', 'Stopped.'));
         return { cancelled: controller !== undefined };
       },
+      'cache.show': async () => [
+        { title: 'products of runs', folder: path.join(this.home, 'cache'), ...(await this.store.onDisk()) },
+        { title: 'attention', folder: path.join(this.home, 'attention'), ...(await this.attention.onDisk()) },
+        { title: 'optimised models', folder: this.optimised, ...optimisedGraphsOnDisk(this.optimised) },
+      ],
       'cache.clear': async () => {
         const products = (await this.store.clear()) + (await this.attention.clear());
         return { bytes: products + clearOptimisedGraphs(this.optimised) };
       },
+      memory: async () => this.held(),
       'timeline.frame': async ({ runId, node, index, kind, size }) => {
         const timeline = this.remembered.get(runId)?.timelines.get(node);
         if (!timeline)
@@ -196,19 +211,17 @@ export class Engine {
           ({ result }, provider) => (result.report.providerNodes[provider] ?? 0) > 0,
         ),
       );
+      // The pictures alone: everything else that nodes made may go.
+      const made = new Map<string, RgbPicture>();
+      for (const [node, { image }] of run.values)
+        if (image?.kind === 'image' && image.from === 'run') made.set(node, image);
       remember(this.inspected, options.runId, {
         inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
-        result: (node) => {
-          const image = run.values.get(node)?.['image'];
-          return image?.kind === 'image' && image.from === 'run' ? image : undefined;
-        },
+        result: (node) => made.get(node),
       });
-      this.afterwards = Promise.all([
-        this.store.trim(),
-        this.attention.trim(),
-        this.remembered.get(options.runId)?.drawRest(this.leisure.signal),
-      ]);
-      this.afterwards.catch(() => {});
+      await this.rest(this.remembered.get(options.runId));
+      for (const folder of new Set([options.outDir, ...run.result.files.map((file) => path.dirname(file))]))
+        removeLeftovers(folder);
       return run;
     };
     return this.enqueue(options.runId, execute);
@@ -231,10 +244,56 @@ export class Engine {
           return runSweepFiles(request, options, this.services(store, controller, rest));
         }),
       );
-      this.afterwards = this.store.trim();
-      this.afterwards.catch(() => {});
+      await this.rest();
       return result;
     });
+  }
+
+  /** A run is over: what is held goes back to its budgets. */
+  private async rest(previews?: PreviewSink): Promise<void> {
+    if (!this.tidied) {
+      this.tidied = true;
+      this.removeScratch();
+      trimOptimisedGraphs(this.optimised);
+      // Downloads see to their own folder.
+      removeLeftovers(this.home, { deep: true, except: ['cache', 'attention', 'downloads'] });
+      for (const store of ['cache', 'attention']) removeLeftovers(path.join(this.home, store));
+    }
+    for (const store of [this.store, this.attention]) store.endRun();
+    while (this.rememberedBytes() > REMEMBERED_BYTES && this.remembered.size > 1) {
+      const [oldest] = this.remembered.keys();
+      this.remembered.delete(oldest!);
+      this.inspected.delete(oldest!);
+    }
+    // Before the next run, which may open the same sessions.
+    for (const checkpoint of [...this.loaded.values()].slice(0, -OPEN_CHECKPOINTS)) await checkpoint.close();
+    this.afterwards = Promise.all([this.store.trim(), this.attention.trim(), previews?.drawRest(this.leisure.signal)]);
+    this.afterwards.catch(() => {});
+  }
+
+  /** Bytes of what is remembered of the last runs; arrays that several of them share count once. */
+  private rememberedBytes(): number {
+    const buffers = new Set<ArrayBufferLike>();
+    for (const previews of this.remembered.values()) for (const { buffer } of previews.held()) buffers.add(buffer);
+    for (const { inspections } of this.inspected.values())
+      for (const inspection of inspections.values()) for (const { buffer } of inspection.held()) buffers.add(buffer);
+    return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  /** What is held in memory beside onnxruntime's sessions. */
+  private held(): HeldMemory[] {
+    const of = (title: string, store: { heldBytes: number; mostBytes: number }): HeldMemory => ({
+      title,
+      bytes: store.heldBytes,
+      mostBytes: store.mostBytes,
+    });
+    return [
+      of('products of runs', this.store),
+      of('attention', this.attention),
+      of('noise', recentNoise),
+      of('pictures', recentPictures),
+      { title: `the last ${REMEMBERED_RUNS} runs`, bytes: this.rememberedBytes(), mostBytes: REMEMBERED_BYTES },
+    ];
   }
 
   private services(store: ContentStore, controller: AbortController, { provider, leftOut }: Choice): RunServices {
@@ -322,6 +381,8 @@ export class Engine {
     const { sessions, threads } = this.options;
     const loaded =
       this.loaded.get(key) ?? LoadedCheckpoint.open(prepared, sessions, provider, threads, this.optimised, this.memory);
+    // The last used one comes last.
+    this.loaded.delete(key);
     this.loaded.set(key, loaded);
     // What an interrupted run counted belongs to nobody.
     loaded.takeCounts();
@@ -330,12 +391,18 @@ export class Engine {
 
   /** A store that keeps nothing beyond its own life: in memory within the budget, beyond it in a folder that {@link ContentStore.dispose} removes. */
   scratch(): ContentStore {
+    this.removeScratch();
+    return new ContentStore(path.join(this.home, 'scratch', `${process.pid}-${randomUUID()}`), {
+      ...this.limits(),
+      spills: true,
+    });
+  }
+
+  /** Removes what runs without cache left in their folders when they were killed. */
+  private removeScratch(): void {
     const folder = path.join(this.home, 'scratch');
-    for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
-      // What a killed process left.
+    for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : [])
       if (!isAlive(Number.parseInt(name))) fs.rmSync(path.join(folder, name), { recursive: true, force: true });
-    }
-    return new ContentStore(path.join(folder, `${process.pid}-${randomUUID()}`), { ...this.limits(), spills: true });
   }
 
   /** Calls `work` with the store that a run uses. */

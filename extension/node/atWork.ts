@@ -5,6 +5,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
+import { readOwnJson } from './ownFile';
 import { writeJson } from './writeJson';
 
 const atWorkSchema = z.object({
@@ -34,15 +35,7 @@ export const crashFile = (folder: string, provider: string): string => path.join
 
 /** What a provider's last crash left; undefined where there was none. */
 export const readCrash = (folder: string, provider: string): Crash | undefined =>
-  read(crashFile(folder, provider), crashSchema);
-
-function read<T>(file: string, schema: z.ZodType<T>): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(fs.readFileSync(file, 'utf8'))).data;
-  } catch {
-    return undefined;
-  }
-}
+  readOwnJson(crashFile(folder, provider), crashSchema);
 
 /** Signals of a process that broke by itself; others come from outside: a person, the system short of memory. */
 const CRASHES = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGABRT', 'SIGTRAP', 'SIGSYS']);
@@ -65,7 +58,7 @@ export function rememberCrash(
 export const rememberSilence = (file: string | undefined): string | undefined => remember(file, 'no answer');
 
 function remember(file: string | undefined, ended: string): string | undefined {
-  const work = file === undefined ? undefined : read(file, atWorkSchema);
+  const work = file === undefined ? undefined : readOwnJson(file, atWorkSchema);
   if (file === undefined || work === undefined) return undefined;
   try {
     writeJson(crashFile(path.dirname(file), work.provider), { ...work, ended });

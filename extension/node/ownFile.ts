@@ -19,8 +19,8 @@ export function readOwnJson<T>(
   try {
     const parsed = schema.safeParse(JSON.parse(readRegularSync(file, MOST_BYTES).toString('utf8')));
     if (parsed.success) return parsed.data;
-    const { path, message } = parsed.error.issues[0]!;
-    reason = path.length > 0 ? `${path.join('.')}: ${message}` : message;
+    const { path } = parsed.error.issues[0]!;
+    reason = path.length > 0 ? `see "${path.map(String).join('.')}"` : 'it holds something else';
   } catch (error) {
     if (error instanceof FileProblem && error.reason === 'missing') return undefined;
     reason = error instanceof FileProblem ? error.what : 'it is not JSON';

@@ -245,6 +245,24 @@ export interface Device {
 }
 
 /** Requests with their parameters and answers, by method name. */
+/** A folder of what can be made anew. */
+export interface CacheFolder {
+  /** What is in it, for a person to read. */
+  title: string;
+  folder: string;
+  bytes: number;
+  files: number;
+  /** What it may take. */
+  mostBytes: number;
+}
+
+/** One of the engine's stores in memory. */
+export interface HeldMemory {
+  title: string;
+  bytes: number;
+  mostBytes: number;
+}
+
 export interface EngineRequests extends InspectRequests {
   /** `atWork`: the file that tells what the engine computes on, see node/atWork.ts. */
   hello: { params: { protocol: number }; result: { version: string; pid: number; atWork?: string } };
@@ -273,7 +291,10 @@ export interface EngineRequests extends InspectRequests {
   'models.pause': { params: { name: string }; result: { paused: boolean } };
   /** Removes what was downloaded of one that is not imported. */
   'models.discard': { params: { name: string }; result: { bytes: number } };
+  'cache.show': { params: Record<string, never>; result: CacheFolder[] };
   'cache.clear': { params: Record<string, never>; result: { bytes: number } };
+  /** What the engine holds in memory beside the sessions' own. */
+  memory: { params: Record<string, never>; result: HeldMemory[] };
   /** One picture of a timeline kept in memory since its run, as PNG; none of a step that the run had no need of. */
   'timeline.frame': {
     params: { runId: string; node: string; index: number; kind: PreviewKind; size: number };

@@ -3,7 +3,11 @@ export class Recent<T extends { byteLength: number }> {
   private readonly kept = new Map<string, T>();
   private bytes = 0;
 
-  constructor(private readonly mostBytes: number) {}
+  constructor(readonly mostBytes: number) {}
+
+  get heldBytes(): number {
+    return this.bytes;
+  }
 
   get(name: string): T | undefined {
     const known = this.kept.get(name);

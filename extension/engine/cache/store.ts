@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, renameSync, type Stats, statSync, writevSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { isAlive } from '../../node/processes';
+import { isLeftover } from '../../node/leftovers';
 import { decodeTensors, encodeTensors, seemsWhole, type Tensors } from './tensorFile';
 
 /** A cache key: the SHA-256 of what a product depends on, and of nothing else. */
@@ -25,9 +25,6 @@ const SMALL_BYTES = 1 << 18;
 /** Names files that are being written, as {@link writeWhole} does: processes of several machines may share the folder. */
 const writer = `.weft-${process.pid}-${randomBytes(4).toString('hex')}`;
 let written = 0;
-/** What a writer that was killed left: by its process, or by its age where that ran on another machine. */
-const TEMPORARY = /^\.weft-(\d+)-[0-9a-f]+\.tmp$|\.(\d+)\.[0-9a-f]{8}\.\d+\.tmp$/;
-const ABANDONED_AFTER_MS = 86_400_000;
 /** What no run has read or made for so many runs leaves memory. */
 const RECENT_RUNS = 8;
 /** A newer use of a file is noted in its mtime at most this often. */
@@ -148,7 +145,7 @@ export class ContentStore {
     if (!this.folder || this.writtenBytes <= this.limits.diskBytes / 20) return;
     this.writtenBytes = 0;
     const files = await this.files();
-    for (const file of files) if (isAbandoned(file)) await fs.rm(file.path, { force: true });
+    for (const file of files) if (isLeftover(file.path)) await fs.rm(file.path, { force: true });
     let total = files.reduce((sum, file) => sum + file.size, 0);
     if (total <= this.limits.diskBytes) return;
     files.sort((a, b) => a.mtimeMs - b.mtimeMs);
@@ -247,7 +244,8 @@ export class ContentStore {
   private async write(key: Key, tensors: Tensors): Promise<void> {
     const file = this.fileOf(key);
     const folder = path.dirname(file);
-    const temporary = path.join(folder, `${writer}${(++written).toString(16)}.tmp`);
+    // In the folder above, where one look finds what a killed process left.
+    const temporary = path.join(this.folder!, `${writer}${(++written).toString(16)}.tmp`);
     const pieces = encodeTensors(key, tensors);
     const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (!this.madeFolders.has(folder)) await fs.mkdir(folder, { recursive: true });
@@ -288,12 +286,6 @@ export class ContentStore {
     }
     return files;
   }
-}
-
-function isAbandoned(file: { path: string; mtimeMs: number }): boolean {
-  const [temporary, ...pids] = TEMPORARY.exec(path.basename(file.path)) ?? [];
-  if (temporary === undefined) return false;
-  return !isAlive(Number(pids.find(Boolean))) || Date.now() - file.mtimeMs > ABANDONED_AFTER_MS;
 }
 
 /** Writes a file that is not there yet. */

@@ -1,6 +1,7 @@
 /** Digests of files that were read once, so that gigabytes are not read again to know them. */
 import * as fs from 'node:fs';
 import { z } from 'zod';
+import { readOwnJson } from '../../node/ownFile';
 import { writeJson } from '../../node/writeJson';
 import { sha256Of } from './digests';
 
@@ -31,14 +32,8 @@ export class DigestMemory {
 
   private load(): Map<string, string> {
     if (this.known === undefined) {
-      let stored: Record<string, string> = {};
-      try {
-        const parsed = memorySchema.safeParse(JSON.parse(fs.readFileSync(this.file, 'utf8')));
-        if (parsed.success) stored = parsed.data;
-      } catch {
-        // Nothing remembered yet.
-      }
-      this.known = new Map(Object.entries(stored));
+      // Nothing is remembered yet where there is no such file.
+      this.known = new Map(Object.entries(readOwnJson(this.file, memorySchema) ?? {}));
     }
     return this.known;
   }

@@ -1,6 +1,8 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { z } from 'zod';
+import { readOwnJson } from '../../node/ownFile';
 import { writeJson } from '../../node/writeJson';
 import { type Device } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
@@ -30,10 +32,19 @@ const DRIVER_PLACES = [
 /** Counted up when the trial looks at more: what older ones found is found anew. */
 const PROBE_VERSION = 3;
 
-interface Remembered {
-  key: string;
-  verdicts: Record<string, Verdict>;
-}
+const rememberedSchema = z.object({
+  key: z.string(),
+  verdicts: z.record(
+    z.string(),
+    z.object({
+      available: z.boolean(),
+      recommended: z.boolean(),
+      sentence: z.string(),
+      next: z.string().optional(),
+    }) satisfies z.ZodType<Verdict>,
+  ),
+});
+type Remembered = z.infer<typeof rememberedSchema>;
 
 export interface DevicesOptions {
   home: string;
@@ -171,7 +182,7 @@ export class Devices {
 
   private async find(probe: boolean): Promise<Record<string, Verdict>> {
     const key = this.key();
-    const remembered = probe ? undefined : this.read();
+    const remembered = probe ? undefined : readOwnJson(this.file, rememberedSchema);
     if (remembered?.key === key && this.candidates.every(({ provider }) => remembered.verdicts[provider]))
       return remembered.verdicts;
     const { log, cuda, probePath } = this.options;
@@ -222,14 +233,6 @@ export class Devices {
       DRIVER_VARIABLES.map((name) => process.env[name] ?? ''),
       DRIVER_PLACES.map(stamp),
     ]);
-  }
-
-  private read(): Remembered | undefined {
-    try {
-      return JSON.parse(fs.readFileSync(this.file, 'utf8')) as Remembered;
-    } catch {
-      return undefined;
-    }
   }
 
   private write(remembered: Remembered): void {

@@ -3,9 +3,9 @@ import { gaussianNoise, type NoiseRequest } from './philox';
 
 /** Noise of pictures that are looked at again and again: drawing it takes longer than all else that a warm step does beside the UNet. */
 export class NoiseMemory {
-  private readonly recent: Recent<Float32Array>;
+  readonly recent: Recent<Float32Array>;
 
-  constructor(mostBytes = 64 * 2 ** 20) {
+  constructor(mostBytes = 32 * 2 ** 20) {
     this.recent = new Recent(mostBytes);
   }
 

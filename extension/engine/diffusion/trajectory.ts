@@ -123,6 +123,15 @@ export class Trajectory {
     });
   }
 
+  /** The arrays that this object keeps alive. */
+  *held(): Iterable<Float32Array> {
+    const { x0, context, emptyContext } = this.source;
+    yield* [x0, context, emptyContext];
+    for (const kept of [this.noised, this.noiseMaps, this.latents, this.originals]) yield* kept.values();
+    for (const { selfQuery, selfKey, crossQuery, crossKey } of this.probes.values())
+      for (const data of [selfQuery, selfKey, crossQuery, crossKey]) if (data) yield data;
+  }
+
   /** Steps of the denoising loop: n = T − s. */
   get length(): number {
     return this.source.steps - this.source.skip;

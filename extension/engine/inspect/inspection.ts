@@ -56,6 +56,14 @@ export class Inspection {
     return this.of.structure.checkpoint.prepared.unet.interface.swapLayers;
   }
 
+  /** The arrays that this object keeps alive. */
+  *held(): Iterable<ArrayBufferView> {
+    for (const { trajectory, picture } of [this.of.structure, ...this.of.appearances]) {
+      yield picture.rgb;
+      yield* trajectory.held();
+    }
+  }
+
   info(runId: string): InspectInfo {
     const { node, sampler, structure, appearances } = this.of;
     const levels = (['high', 'low'] as const).flatMap((level) => {

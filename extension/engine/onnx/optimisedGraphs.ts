@@ -73,7 +73,7 @@ export function optimisedGraph(folder: string, name: string, model: string, runt
           // It is there already, or the disk is full.
         }
         drop();
-        trim(folder);
+        trimOptimisedGraphs(folder);
       },
       discard: drop,
     };
@@ -111,7 +111,8 @@ export function optimisedGraphsOnDisk(folder: string): { bytes: number; files: n
   return { bytes: all.reduce((sum, { bytes }) => sum + bytes, 0), files: all.length, mostBytes: BUDGET_BYTES };
 }
 
-function trim(folder: string): void {
+/** Keeps all of them within their budget, and removes what killed processes left. */
+export function trimOptimisedGraphs(folder: string): void {
   for (const { place } of kept(folder)) {
     const unfinished = UNFINISHED.exec(place);
     // Of a process that was killed. A folder of an older version of Weft has no number, and is nobody's any more.

@@ -2,6 +2,7 @@ import type * as Ort from 'onnxruntime-node';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { z } from 'zod';
 import { type Placement } from './types';
 import { isAlive } from '../../node/processes';
 
@@ -14,11 +15,16 @@ const NAMES: Record<string, string> = {
 };
 const FOLDER = /^weft-profile-(\d+)$/;
 
-interface ProfileEvent {
-  cat?: string;
-  name?: string;
-  args?: { provider?: string; op_name?: string; node_index?: string };
-}
+const eventsSchema = z.array(
+  z.object({
+    cat: z.string().optional(),
+    name: z.string().optional(),
+    args: z
+      .object({ provider: z.string(), op_name: z.string(), node_index: z.union([z.string(), z.number()]) })
+      .partial()
+      .optional(),
+  }),
+);
 
 let folder: string | undefined;
 let next = 0;
@@ -38,9 +44,9 @@ function profileFolder(): string {
 }
 
 /** Events of a profile; none of a file that a session which failed to open has left half written. */
-function readEvents(file: string): ProfileEvent[] {
+function readEvents(file: string): z.infer<typeof eventsSchema> {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8')) as ProfileEvent[];
+    return eventsSchema.safeParse(JSON.parse(fs.readFileSync(file, 'utf8'))).data ?? [];
   } catch {
     return [];
   }

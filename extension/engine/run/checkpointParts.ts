@@ -104,6 +104,14 @@ export class CheckpointParts {
     await this.close(part);
   }
 
+  /** Closes every part that is open, when its work is done. */
+  async closeAll(): Promise<void> {
+    for (const part of [...this.opened.keys()]) {
+      this.closing.add(part);
+      await this.close(part);
+    }
+  }
+
   private async close(part: Part): Promise<void> {
     if ((this.busy.get(part) ?? 0) > 0) return;
     this.closing.delete(part);

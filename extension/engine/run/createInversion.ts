@@ -13,6 +13,8 @@ import { scheduleSettings } from './settings';
 import { type InversionValue, type PromptValue, type ScheduleValue } from './values';
 
 const noises = new NoiseMemory();
+/** What is kept of it. */
+export const recentNoise = noises.recent;
 
 /** The inversion of an invert node, not computed yet: its picture's latents, its prompt's embedding, its noise and its key. */
 export async function createInversion(execution: Execution): Promise<InversionValue> {

@@ -124,6 +124,11 @@ export class LoadedCheckpoint {
     return this.parts.idle(part);
   }
 
+  /** Closes its sessions; each is opened again when it is next asked for. */
+  close(): Promise<void> {
+    return this.parts.closeAll();
+  }
+
   /** `counts`: where its rows are counted, when not among those of the run. */
   async unet(counts: RowCounts = this.parts.counts): Promise<Unet> {
     const { unet } = this.prepared;

@@ -8,14 +8,16 @@ import { type RgbPicture } from '../image/png';
 import { type ImageValue } from './values';
 
 /** Pictures of files at the sizes they were asked for: decoding one takes longer than a warm run's other work on it. */
-const decoded = new Recent<Uint8Array>(64 * 2 ** 20);
+export const recentPictures = new Recent<Uint8Array>(64 * 2 ** 20);
 
 /** A picture as height × width × 3 bytes: upright, cropped in its centre to that shape, resized with antialiasing. Shared: not to be written to. */
 export async function pictureAt(image: ImageValue, size: Size): Promise<Uint8Array> {
   if (image.from === 'file') {
     const name = `${image.digest} ${sizeText(size)}`;
     const { bytes, file } = image;
-    return decoded.get(name) ?? decoded.keep(name, (await loadPicture(bytes, size, path.basename(file))).rgb);
+    return (
+      recentPictures.get(name) ?? recentPictures.keep(name, (await loadPicture(bytes, size, path.basename(file))).rgb)
+    );
   }
   const crop = centreCrop(image, size);
   return resizeBicubic(cropRgb(image.rgb, image, crop), crop.width, crop.height, size.width, size.height);

@@ -60,6 +60,12 @@ export class PreviewSink {
     if (this.timer === undefined) this.schedule();
   }
 
+  /** The arrays that the timelines keep alive. */
+  *held(): Iterable<Float32Array> {
+    for (const { frames } of this.timelines.values())
+      for (const frame of frames.filter(Boolean)) yield* [frame.latents, frame.original];
+  }
+
   private schedule(): void {
     this.timer = setTimeout(
       () => {

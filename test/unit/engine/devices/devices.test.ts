@@ -46,6 +46,19 @@ describe('what to compute on', () => {
     expect(processor).toMatchObject({ provider: 'cpu', available: true, chosen: false });
   });
 
+  it.each(['null', '[]', '{"key": 1}', 'no JSON'])('is found anew when what is remembered is %s', async (text) => {
+    await devices(fast).list();
+    const remembered = path.join(home, 'devices.json');
+    const whole = JSON.parse(fs.readFileSync(remembered, 'utf8')) as { key: string };
+    fs.writeFileSync(remembered, text);
+    expect((await devices(fast).choose(undefined)).provider).toBe('gpu');
+    // The right key with verdicts that are none.
+    fs.writeFileSync(remembered, JSON.stringify({ key: whole.key, verdicts: { gpu: null, cpu: 7 } }));
+    expect((await devices(fast).choose(undefined)).provider).toBe('gpu');
+    expect(tried).toEqual(['gpu', 'gpu', 'gpu']);
+    expect(JSON.parse(fs.readFileSync(remembered, 'utf8'))).toEqual(whole);
+  });
+
   it('is not a software driver, unless it is asked for by name', async () => {
     const found = devices(trialOf({ milliseconds: 900, cpuMilliseconds: 4 }));
     expect((await found.choose('auto')).provider).toBe('cpu');
