@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { FileProblem, openRegularSync } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
 
-/** SHA-256 of a file's bytes, streamed. */
+/** No file of a checkpoint is larger: Stable Diffusion 1.x in float32 has 3.4 GB in its largest. A sparse file claims anything. */
+const MOST_BYTES = 16e9;
+
+/**
+ * SHA-256 of a file's bytes, streamed.
+ * @throws WeftError `checkpoint` for what is no regular file, can't be read, or is larger than any file of a checkpoint.
+ */
 export async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256');
   const fd = openPart(file);
@@ -14,10 +20,16 @@ export async function sha256Of(file: string): Promise<string> {
 
 function openPart(file: string): number {
   try {
-    return openRegularSync(file).fd;
+    const { fd, stats } = openRegularSync(file);
+    if (stats.size <= MOST_BYTES) return fd;
+    fs.closeSync(fd);
   } catch (error) {
     throw error instanceof FileProblem ? new WeftError('checkpoint', error.message) : error;
   }
+  throw new WeftError(
+    'checkpoint',
+    `${file} is too large for a file of a checkpoint: Weft reads up to ${MOST_BYTES / 1e9} GB.`,
+  );
 }
 
 /**

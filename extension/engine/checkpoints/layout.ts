@@ -2,8 +2,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { FileProblem, readRegularSync } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
+import { readModelJson } from './modelText';
 import { partOf } from './partOf';
 import { TOKENIZER_FILES } from './tokenizer';
 import { type CheckpointManifest, type SchedulerConfig } from './types';
@@ -71,27 +71,8 @@ const manifestSchema = z.looseObject({
     .optional(),
 });
 
-/** Configurations have a few kilobytes, the largest tokenizers some megabytes. */
-const MAX_CONFIG_BYTES = 64 * 2 ** 20;
-
-function readJson(file: string): Json | undefined {
-  let text: string;
-  try {
-    text = readRegularSync(file, MAX_CONFIG_BYTES).toString('utf8');
-  } catch (error) {
-    if (error instanceof FileProblem && error.reason !== 'missing') throw new WeftError('checkpoint', error.message);
-    return undefined;
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    throw new WeftError(
-      'checkpoint',
-      `${path.basename(path.dirname(file))}/${path.basename(file)} is not JSON. Download it again.`,
-    );
-  }
-}
-
+const asObject = (value: unknown): Json | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 const number = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 
@@ -166,7 +147,7 @@ function readScheduler(config: Json | undefined): SchedulerConfig {
 }
 
 export function readManifest(folder: string): CheckpointManifest {
-  const json = readJson(path.join(folder, 'weft.json'));
+  const json = readModelJson(path.join(folder, 'weft.json'));
   if (json === undefined) return {};
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
@@ -330,7 +311,7 @@ function readLooseFiles(paths: string[]): CheckpointLayout {
       "The tokenizer's files are missing: choose tokenizer.json, or vocab.json and merges.txt, as well.",
     );
   const schedulerFile = named('scheduler_config.json');
-  const scheduler = schedulerFile === undefined ? undefined : readJson(schedulerFile);
+  const scheduler = schedulerFile === undefined ? undefined : readModelJson(schedulerFile);
   const folder = path.dirname(models.unet!);
   return {
     folder,
@@ -353,7 +334,7 @@ export function readLayout(folder: string): CheckpointLayout {
       'checkpoint',
       `${folder} is no folder. Give the folder of a Stable Diffusion checkpoint in ONNX form.`,
     );
-  const index = readJson(path.join(folder, 'model_index.json'));
+  const index = readModelJson(path.join(folder, 'model_index.json'));
   refuseFamily(folder, String(index?.['_class_name'] ?? ''));
   const models: Partial<Record<PartName, string>> = {};
   for (const part of PARTS) {
@@ -370,16 +351,16 @@ export function readLayout(folder: string): CheckpointLayout {
         'in ONNX form with unet, text_encoder, vae_encoder, vae_decoder and tokenizer.',
     );
   }
-  const config = (part: string): Json | undefined => readJson(path.join(folder, part, 'config.json'));
+  const config = (part: string): Json | undefined => readModelJson(path.join(folder, part, 'config.json'));
   const vae = config('vae_encoder') ?? config('vae_decoder') ?? config('vae') ?? {};
   // One config.json for all, as a checkpoint that is trained at home may have it.
-  const whole = readJson(path.join(folder, 'config.json')) ?? {};
+  const whole = readModelJson(path.join(folder, 'config.json')) ?? {};
   const unet = config('unet') ?? {};
   const blocks = vae['block_out_channels'];
   const scheduler =
-    readJson(path.join(folder, 'scheduler', 'scheduler_config.json')) ??
-    readJson(path.join(folder, 'scheduler_config.json')) ??
-    (whole['scheduler'] as Json | undefined);
+    readModelJson(path.join(folder, 'scheduler', 'scheduler_config.json')) ??
+    readModelJson(path.join(folder, 'scheduler_config.json')) ??
+    asObject(whole['scheduler']);
   return {
     folder,
     root: hubCacheRoot(folder) ?? fs.realpathSync(folder),

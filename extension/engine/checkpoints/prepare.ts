@@ -54,8 +54,12 @@ async function withDigest<T>(file: string, task: () => T): Promise<T> {
   try {
     return task();
   } catch (error) {
-    if (!(error instanceof WeftError) || !fs.existsSync(file)) throw error;
-    throw new WeftError(error.kind, `${error.message} (SHA-256 of ${nameOf(file)}: ${await sha256Of(file)})`);
+    if (!(error instanceof WeftError)) throw error;
+    // Of what is no regular file there is none, and nobody waits for that of an endless one.
+    const stats = fs.statSync(file, { throwIfNoEntry: false });
+    if (stats?.isFile() !== true || stats.size > 2 ** 31) throw error;
+    const digest = await sha256Of(file);
+    throw new WeftError(error.kind, `${error.message} (SHA-256 of ${nameOf(file)}: ${digest})`);
   }
 }
 

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { FileProblem, readRegular } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
+import { readModelJson, readModelText } from './modelText';
 import { type PromptTokenizer, type TokenizedPrompt } from './types';
 
 type Json = Record<string, unknown>;
@@ -14,24 +14,6 @@ export const TOKENIZER_FILES = [
   'vocab.json',
   'merges.txt',
 ];
-
-/** The largest tokenizers have some megabytes. */
-const MAX_BYTES = 64 * 2 ** 20;
-
-async function readJson(file: string): Promise<Json | undefined> {
-  let text: string;
-  try {
-    text = (await readRegular(file, MAX_BYTES)).toString('utf8');
-  } catch (error) {
-    if (error instanceof FileProblem && error.reason !== 'missing') throw new WeftError('checkpoint', error.message);
-    return undefined;
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    throw new WeftError('checkpoint', `${path.basename(file)} of the tokenizer is not JSON. Download it again.`);
-  }
-}
 
 /** A special token's text, which configurations write as a string or as an object. */
 function contentOf(token: unknown): string | undefined {
@@ -160,15 +142,12 @@ class ClipPromptTokenizer implements PromptTokenizer {
  * @throws WeftError `checkpoint` if files are missing or damaged.
  */
 export async function loadTokenizer(folder: string, contextLength: number): Promise<PromptTokenizer> {
-  const config = (await readJson(path.join(folder, 'tokenizer_config.json'))) ?? {};
-  const map = (await readJson(path.join(folder, 'special_tokens_map.json'))) ?? {};
-  let definition = await readJson(path.join(folder, 'tokenizer.json'));
+  const config = readModelJson(path.join(folder, 'tokenizer_config.json')) ?? {};
+  const map = readModelJson(path.join(folder, 'special_tokens_map.json')) ?? {};
+  let definition = readModelJson(path.join(folder, 'tokenizer.json'));
   if (definition === undefined) {
-    const vocab = (await readJson(path.join(folder, 'vocab.json'))) as Record<string, number> | undefined;
-    const merges = await readRegular(path.join(folder, 'merges.txt'), MAX_BYTES).then(
-      (bytes) => bytes.toString('utf8'),
-      () => undefined,
-    );
+    const vocab = readModelJson(path.join(folder, 'vocab.json')) as Record<string, number> | undefined;
+    const merges = readModelText(path.join(folder, 'merges.txt'));
     if (vocab === undefined || merges === undefined)
       throw new WeftError(
         'checkpoint',
@@ -192,6 +171,6 @@ export async function loadTokenizer(folder: string, contextLength: number): Prom
 
 /** Context length that a tokenizer's configuration states, if it states one. */
 export async function statedContextLength(folder: string): Promise<number | undefined> {
-  const length = (await readJson(path.join(folder, 'tokenizer_config.json')))?.['model_max_length'];
+  const length = readModelJson(path.join(folder, 'tokenizer_config.json'))?.['model_max_length'];
   return typeof length === 'number' && length > 2 && length < 100000 ? length : undefined;
 }

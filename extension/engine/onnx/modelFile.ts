@@ -6,10 +6,11 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { FileProblem, openRegularSync } from '../../node/files';
+import { openRegularSync } from '../../node/files';
 import { TrustedFolders } from '../../node/trustedFolders';
 import { WeftError } from '../../protocol/errors';
-import { type Field, fieldsOf, FileWindow } from './protobufFile';
+import { HEAD_BYTES, notTheBytes } from './notTheFile';
+import { type Field, fieldsOf, type FileWindow, openModel } from './protobufFile';
 import {
   type ModelProto,
   ModelProtoSchema,
@@ -50,6 +51,8 @@ const INLINE_LIMIT = 4096;
 const REFERENCE_KEY = `weft-${randomUUID()}`;
 const ALLOWED_DOMAINS = new Set(['', 'ai.onnx', 'com.microsoft']);
 const MAX_GRAPH_BYTES = 512 * 1024 * 1024;
+/** A part of Stable Diffusion has a few thousand nodes and weights; a file of endless tiny fields would take the memory and the day. */
+const MAX_PIECES = 1 << 20;
 
 const refuse = (message: string): WeftError => new WeftError('checkpoint', message);
 
@@ -97,8 +100,10 @@ class Pieces {
   add(bytes: Uint8Array): void {
     this.parts.push(bytes);
     this.length += bytes.length;
-    if (this.length > MAX_GRAPH_BYTES)
-      throw refuse('The graph without its weights exceeds 512 MB: no Stable Diffusion part.');
+    if (this.length > MAX_GRAPH_BYTES || this.parts.length > MAX_PIECES)
+      throw refuse(
+        'The graph without its weights is larger than that of any part of Stable Diffusion (512 MB, a million pieces).',
+      );
   }
   addMessage(field: number, message: Pieces): void {
     this.add(varintBytes(field * 8 + 2));
@@ -243,12 +248,25 @@ function resolveExternal(tensor: TensorProto, modelPath: string, root: string, a
   const expected = elementCount(tensor) * elementBytes(tensor.dataType);
   const length = entries.length === undefined ? expected : Number(entries.length);
   const valid = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  const other = valid && offset + length > size ? notTheBytes(headOf(file)) : undefined;
+  if (other !== undefined) throw refuse(`${path.basename(file)} ${other}`);
   if (!valid || offset + length > size)
     throw refuse(
       `${path.basename(file)} is cut short: it has ${size} bytes, but ${name} reads up to byte ${offset + length}. ` +
         'Download it again.',
     );
   return { file, offset, length };
+}
+
+/** The first bytes of a file with weights that is shorter than it should be. */
+function headOf(file: string): Uint8Array {
+  const { fd } = openRegularSync(file);
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    return head.subarray(0, fs.readSync(fd, head, 0, head.length, 0));
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 function inside(file: string, folder: string): boolean {
@@ -269,20 +287,19 @@ export function readModel(
   { absentWeights = false }: { absentWeights?: boolean } = {},
 ): OnnxModel {
   const name = path.basename(path.dirname(file)) + '/' + path.basename(file);
-  let fd: number;
   let realPath: string;
   try {
     realPath = fs.realpathSync(file);
-    fd = openRegularSync(realPath, name).fd;
   } catch (error) {
-    if (error instanceof FileProblem && error.reason !== 'missing')
-      throw refuse(`${error.message} Download or export it again.`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ELOOP') throw refuse(`${name} can't be read: it is a symbolic link that points at itself.`);
     throw refuse(`${file} can't be read. Is it part of the checkpoint's folder?`);
   }
+  const { fd, window } = openModel(realPath, name);
   let proto: ModelProto;
   let weights: WeightReference[];
   try {
-    const walker = new Walker(new FileWindow(fd, fs.fstatSync(fd).size, name), realPath);
+    const walker = new Walker(window, realPath);
     const small = walker.model();
     weights = walker.weights;
     try {

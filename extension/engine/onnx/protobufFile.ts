@@ -1,8 +1,39 @@
 /** Protobuf files field by field, without decoding what lies in them: models are larger than memory should be. */
 import * as fs from 'node:fs';
+import { FileProblem, type OpenFile, openRegularSync } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
+import { HEAD_BYTES, notTheModel } from './notTheFile';
+
+/** What protobuf itself sets as a limit to a message. */
+const MOST_MODEL_BYTES = 2 ** 31;
 
 const refuse = (message: string): WeftError => new WeftError('checkpoint', message);
+
+/**
+ * Opens a model's file, which somebody else made: regular files only, without waiting for a pipe; what else lies in its place is named.
+ * Whoever asked closes `fd`.
+ * @throws WeftError `checkpoint`
+ */
+export function openModel(file: string, name = file): { fd: number; window: FileWindow } {
+  let opened: OpenFile;
+  try {
+    opened = openRegularSync(file, name);
+  } catch (error) {
+    throw error instanceof FileProblem ? refuse(error.message) : error;
+  }
+  const { fd, stats } = opened;
+  try {
+    const head = Buffer.alloc(Math.min(HEAD_BYTES, stats.size));
+    const other = notTheModel(head.subarray(0, fs.readSync(fd, head, 0, head.length, 0)));
+    if (other !== undefined) throw refuse(`${name} ${other}`);
+    if (stats.size > MOST_MODEL_BYTES)
+      throw refuse(`${name} is too large for an ONNX file, which has 2 GB at most: larger weights lie beside it.`);
+    return { fd, window: new FileWindow(fd, stats.size, name) };
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+}
 
 /** A window that slides over a file; sections beyond it are skipped without being read. */
 export class FileWindow {
@@ -105,9 +136,8 @@ export function* fieldsOf(file: FileWindow, start: number, end: number): Generat
 
 /** Number of nodes of a model's graph (field 7 of the model, of it field 1). */
 export function countNodes(modelPath: string): number {
-  const fd = fs.openSync(modelPath, 'r');
+  const { fd, window: file } = openModel(modelPath);
   try {
-    const file = new FileWindow(fd, fs.fstatSync(fd).size, modelPath);
     let count = 0;
     for (const field of fieldsOf(file, 0, file.size)) {
       if (field.number !== 7) continue;

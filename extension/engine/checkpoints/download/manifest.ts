@@ -4,6 +4,8 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import { FileProblem, readRegularSync } from '../../../node/files';
 import { WeftError } from '../../../protocol/errors';
+import { notTheFile } from '../../onnx/notTheFile';
+import { jsonFault } from '../modelText';
 import { pathFault } from '../../../graph';
 
 /** A manifest lists two hundred files at most. */
@@ -92,7 +94,7 @@ export function parseManifest(text: string, file: string): DownloadManifest {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new WeftError('graph', `${file} is not JSON: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new WeftError('graph', `${file} ${jsonFault(text, error)}`);
   }
   const parsed = downloadManifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
@@ -106,16 +108,16 @@ export function parseManifest(text: string, file: string): DownloadManifest {
 
 /** @throws WeftError `graph` if it can't be read or is none. */
 export function readManifestFile(file: string): DownloadManifest {
+  let bytes: Buffer;
   try {
-    return parseManifest(
-      readRegularSync(file, MOST_BYTES)
-        .toString('utf8')
-        .replace(/^\ufeff/, ''),
-      path.basename(file),
-    );
+    bytes = readRegularSync(file, MOST_BYTES);
   } catch (error) {
     throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
   }
+  const name = path.basename(file);
+  const other = notTheFile(bytes);
+  if (other !== undefined) throw new WeftError('graph', `${name} ${other}`);
+  return parseManifest(bytes.toString('utf8').replace(/^\ufeff/, ''), name);
 }
 
 /**
