@@ -13,6 +13,8 @@ import { problemOfTiff } from './tiff';
 
 /** What claims more is refused from its header. */
 export const MAX_PIXELS = 100_000_000;
+/** An AVIF is decoded whole, at 18 bytes a pixel. */
+const MAX_AVIF_PIXELS = 64_000_000;
 /** Samples as they are stored, of the whole image: 100 megapixels of 8 or 16 bits in four channels. */
 const MAX_STORED_BYTES = 800_000_000;
 const BYTES = { uchar: 1, ushort: 2, float: 4 } as const;
@@ -51,7 +53,7 @@ export async function decode(bytes: Uint8Array, name: string, background: number
     .catch((error: unknown) => {
       throw damaged(name, error);
     });
-  const depth = checkedDepth(metadata, refuse);
+  const depth = checkedDepth(metadata, format === 'avif' ? MAX_AVIF_PIXELS : MAX_PIXELS, refuse);
   const { width, height } = metadata.autoOrient;
   const crop = centreCrop({ width, height }, shape);
   const finish = (rgb: Uint8Array): Decoded => ({
@@ -105,10 +107,14 @@ export async function decode(bytes: Uint8Array, name: string, background: number
 }
 
 /** Refuses from its header what is too large, or whose samples have no agreed meaning as a picture. */
-function checkedDepth({ width, height, channels, depth, space }: Metadata, refuse: (what: string) => WeftError): Depth {
-  if (width * height > MAX_PIXELS) {
+function checkedDepth(
+  { width, height, channels, depth, space }: Metadata,
+  maxPixels: number,
+  refuse: (what: string) => WeftError,
+): Depth {
+  if (width * height > maxPixels) {
     throw refuse(
-      `says it has ${width} × ${height} pixels; Weft reads up to ${MAX_PIXELS / 1e6} megapixels. Scale it down first.`,
+      `says it has ${width} × ${height} pixels; Weft reads up to ${maxPixels / 1e6} megapixels. Scale it down first.`,
     );
   }
   if (!(depth in BYTES) || (depth === 'float' && !['b-w', 'srgb', 'scrgb'].includes(space))) {

@@ -231,6 +231,16 @@ describe('a file that is no usable picture', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
   });
 
+  it('is refused from its header when it is an AVIF of 70 megapixels: it would be decoded whole', async () => {
+    const small = await sharp(noisy, raw(16, 16, 3))
+      .avif()
+      .toBuffer();
+    const at = small.indexOf('ispe') + 8;
+    small.writeUInt32BE(10_000, at);
+    small.writeUInt32BE(7_000, at + 4);
+    await refused(small, /^huge\.avif says it has 10000 × 7000 pixels; Weft reads up to 64 megapixels/, 'huge.avif');
+  });
+
   it.each(['png', 'jpeg', 'webp', 'gif', 'tiff'] as const)(
     'is called damaged when a %s stops halfway',
     async (format) => {
