@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type * as vscode from 'vscode';
-import { type GraphEdit } from '../graph';
+import { type GraphEdit, pictureFormatNames } from '../graph';
 import { plainLine } from '../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { ask } from '../runs/window';
@@ -67,7 +67,7 @@ export function droppedEdits(
     if (name === undefined) {
       refused = isPictureUri(file)
         ? `${base} lies on another drive: a graph can only name pictures on its own.`
-        : `${base} is not a picture. Drop pictures, or a picture that Weft made to open its graph.`;
+        : `${base} is not an image that Weft reads. Drop ${pictureFormatNames} files; convert others to PNG first.`;
       continue;
     }
     if (target.node !== undefined && target.param !== undefined) {

@@ -98,7 +98,7 @@ it.each([[null], ['/a.png'], [{ length: 1 }], [['/a.png', 7, null]]])(
 );
 
 it('becomes the value of the field it was dropped on, or a node each', () => {
-  const files = ['/work/images/dog.png', '/work/b.txt', '/work/images/cow.png'].map(
+  const files = ['/work/images/dog.png', '/work/b.bmp', '/work/images/cow.png'].map(
     (file) => Uri.file(file) as unknown as vscode.Uri,
   );
   expect(droppedEdits(graph, files, [5, 5], { node: 'structure', param: 'path' }).edits).toEqual([
@@ -109,5 +109,7 @@ it('becomes the value of the field it was dropped on, or a node each', () => {
     [5, 5],
     [45, 45],
   ]);
-  expect(refused).toMatch(/^b\.txt is not a picture/);
+  expect(refused).toMatch(
+    /^b\.bmp is not an image that Weft reads\. Drop PNG, JPEG.* or AVIF files; convert others to PNG/,
+  );
 });
