@@ -23,8 +23,6 @@ const LINE = 17;
 /** Width of a letter in proportion to its size, on average. */
 const LETTER = 0.58;
 const MOST_PIXELS = 8192;
-/** What is written is drawn in pieces of this side: librsvg takes 32,767 pixels at most, and a row of 2000 small cells is longer. */
-const TILE = 16_384;
 
 /** Draws the sheet as RGB on white. Cells are shown at the size of the first picture, smaller when the sheet would grow too large. */
 export async function drawSheet(
@@ -95,16 +93,9 @@ export async function drawSheet(
     for (const [line, text] of (cell.lines ?? []).entries())
       write(text, x, y + cellHeight + (line + 1) * LINE - 4, cellWidth, 'fill="#444"', TEXT - 2);
   }
-  const drawn = [];
-  for (let y = 0; y < height; y += TILE) {
-    for (let x = 0; x < width; x += TILE) {
-      const [w, h] = [Math.min(TILE, width - x), Math.min(TILE, height - y)];
-      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" viewBox="${x} ${y} ${w} ${h}" font-family="DejaVu Sans, Segoe UI, Helvetica Neue, Arial, sans-serif" fill="#1f2328">${words.join('')}</svg>`;
-      drawn.push({ input: Buffer.from(svg), left: x, top: y });
-    }
-  }
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, Segoe UI, Helvetica Neue, Arial, sans-serif" fill="#1f2328">${words.join('')}</svg>`;
   const rgb = await sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
-    .composite([...drawn, ...pictures])
+    .composite([{ input: Buffer.from(svg), left: 0, top: 0 }, ...pictures])
     .removeAlpha()
     .raw()
     .toBuffer();
