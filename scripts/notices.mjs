@@ -36,6 +36,7 @@ export function thirdPartyNotices(root) {
       'Microsoft publishes these files as part of onnxruntime-node. DirectML: https://www.nuget.org/packages/Microsoft.AI.DirectML/ (license terms on that page). ' +
         'DirectX Shader Compiler: https://github.com/microsoft/DirectXShaderCompiler/blob/main/LICENSE.TXT',
     ),
+    section("CLIP's tokenizer (models/clip)", read(root, 'models', 'clip', 'LICENSE')),
     section('libvips and its dependencies (in the @img/sharp packages)', libvipsNotices(root)),
     section('GNU Lesser General Public License, version 3', read(root, 'legal', 'LGPL-3.0.txt')),
     section('GNU General Public License, version 3', read(root, 'legal', 'GPL-3.0.txt')),

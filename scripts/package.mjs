@@ -79,6 +79,7 @@ function stageExtension(stage) {
     (name) => !name.endsWith('.map') && !name.endsWith('weft.js') && path.basename(name) !== 'node_modules',
   );
   copy('models/mini', stage);
+  copy('models/clip', stage);
   for (const name of fs.readdirSync(path.join(root, 'models')).filter((each) => each.endsWith('.json')))
     copy(`models/${name}`, stage);
   copy('examples', stage, (name) => path.basename(name) !== 'weft-out');

@@ -10,6 +10,7 @@ import { evaluate, type EvaluateFlags } from './evaluate';
 import { inspect, type InspectFlags } from './inspect';
 import {
   addModel,
+  type AddFlags,
   availableModels,
   type DownloadFlags,
   downloadModel,
@@ -156,10 +157,14 @@ models
   .action((name: string, flags: DownloadFlags) => downloadModel(name, flags));
 models
   .command('add')
-  .argument('<paths...>', 'a Stable Diffusion ONNX folder, or the files of one checkpoint')
+  .argument('<paths...>', 'a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint')
   .option('--id <id>', 'what to call it')
-  .description('import and rewrite a folder; prints its id as the last line')
-  .action((paths: string[], flags: { id?: string }) => addModel(paths, flags.id));
+  .addOption(
+    new Option('--prediction <what>', 'what it predicts, where its files do not tell').choices(['epsilon', 'v']),
+  )
+  .option('--vae <file>', 'a VAE (.safetensors) to use instead of its own')
+  .description('add a checkpoint; prints its id as the last line. Files of weights are used where they are')
+  .action((paths: string[], flags: AddFlags) => addModel(paths, flags));
 models
   .command('verify')
   .argument('<id>')

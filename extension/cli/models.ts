@@ -8,6 +8,12 @@ import { type EngineProcess } from './engineProcess';
 import { withEngine } from './execute';
 import { print, tell } from './terminal';
 
+export interface AddFlags {
+  id?: string;
+  prediction?: 'epsilon' | 'v';
+  vae?: string;
+}
+
 export interface DownloadFlags {
   acceptLicense?: boolean;
   mirror?: string;
@@ -19,11 +25,14 @@ export async function listModels(): Promise<void> {
     checkpoints: await engine.request('models.list', {}),
     known: await engine.request('models.known', {}),
   }));
-  for (const { id, title, size, precision, pictureSize, sha256, problem, memory, origin } of checkpoints) {
+  for (const checkpoint of checkpoints) {
+    const { id, title, size, precision, pictureSize, sha256, problem, memory, origin, prediction } = checkpoint;
+    const predicts = prediction === 'v_prediction' ? ' · v-prediction' : '';
     const needs = memory === undefined ? '' : ` · needs ${bytesText(memory.cpu.total)} of memory`;
     const from = origin?.commit === undefined ? '' : ` · ${origin.revision}@${origin.commit.slice(0, 12)}`;
     const facts =
-      problem ?? `${pictureSize}² · ${precision} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}${from}`;
+      problem ??
+      `${pictureSize}² · ${precision}${predicts} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}${from}`;
     print(`${[id, title, facts].map(plainLine).join('\t')}\n`);
   }
   for (const { name, state, doneBytes, bytes } of known) {
@@ -34,7 +43,9 @@ export async function listModels(): Promise<void> {
       );
   }
   if (checkpoints.every(({ builtIn }) => builtIn))
-    tell('`weft models available` lists what can be downloaded; `weft models add DIR` imports a folder.\n');
+    tell(
+      '`weft models available` lists what can be downloaded; `weft models add PATH` adds a .safetensors file or a folder.\n',
+    );
 }
 
 /** `weft models available`: a line for each checkpoint that can be downloaded by name. */
@@ -72,6 +83,8 @@ function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
     ...(origin === undefined ? [] : [`from         ${origin.source} at ${atText(origin)}`]),
     `pictures     ${pictureSize} × ${pictureSize}`,
     `precision    ${precision}`,
+    `predicts     ${checkpoint.prediction === 'v_prediction' ? 'velocity (v-prediction)' : 'noise (epsilon)'}`,
+    ...(checkpoint.weights ?? []).map((file) => `weights      ${file}, used where it is`),
     `size         ${bytesText(size)}`,
     ...(disk === undefined
       ? []
@@ -106,12 +119,16 @@ function aboutKnown(known: KnownCheckpoint): string[] {
   ];
 }
 
-/** `weft models add PATH...`: imports and rewrites an ONNX folder, or the loose files of one; the last line is its id. */
-export async function addModel(paths: string[], id?: string): Promise<void> {
-  // Importing copies and rewrites gigabytes: it ends when it ends.
-  const info = await withEngine((engine) =>
-    engine.request('models.add', { paths: paths.map((each) => path.resolve(each)), id }, 0),
-  );
+/** `weft models add PATH...`: adds a .safetensors file, a folder, or the loose files of one checkpoint; the last line is its id. */
+export async function addModel(paths: string[], { id, prediction, vae }: AddFlags): Promise<void> {
+  const request = {
+    paths: paths.map((each) => path.resolve(each)),
+    id,
+    ...(prediction && { prediction: prediction === 'v' ? ('v_prediction' as const) : prediction }),
+    ...(vae !== undefined && { vae: path.resolve(vae) }),
+  };
+  // Digesting, and for ONNX copying, gigabytes: it ends when it ends.
+  const info = await withEngine((engine) => engine.request('models.add', request, 0));
   tellAdded(info);
 }
 

@@ -143,7 +143,7 @@ export interface CheckpointInfo {
   sha256: string;
   /** Bytes on disk. */
   size: number;
-  precision: 'fp32' | 'fp16' | 'mixed';
+  precision: 'fp32' | 'fp16' | 'bf16' | 'mixed';
   /** Side of the square pictures it was trained on, in pixels. */
   pictureSize: number;
   /** Other sizes it can work at: none when they are fixed, else multiples of a number of pixels. */
@@ -153,6 +153,10 @@ export interface CheckpointInfo {
   builtIn: boolean;
   licence?: string;
   origin?: CheckpointOrigin;
+  /** What the UNet predicts, where it is not the noise. */
+  prediction?: 'v_prediction';
+  /** The person's own files that it reads its weights from, where they are. */
+  weights?: string[];
   /** Bytes that removing it frees, and bytes that stay because other folders hold the same files (hard links). */
   disk?: { freed: number; shared: number };
   /** What a run needs at the checkpoint's own size, by arithmetic; see memoryNeed. */
@@ -273,8 +277,14 @@ export interface EngineRequests extends InspectRequests {
   /** Takes effect within one step; the run's own answer is an `interrupted` error. */
   cancel: { params: { runId: string }; result: { cancelled: boolean } };
   'models.list': { params: Record<string, never>; result: CheckpointInfo[] };
-  /** Imports one folder, or the files of one checkpoint, by absolute paths. */
-  'models.add': { params: { paths: string[]; id?: string }; result: CheckpointInfo };
+  /**
+   * Imports a .safetensors file, a folder, or the files of one checkpoint, by absolute paths. `prediction`: what the UNet predicts, where the files
+   * don't tell; `vae`: a VAE to use instead of the checkpoint's own.
+   */
+  'models.add': {
+    params: { paths: string[]; id?: string; prediction?: 'epsilon' | 'v_prediction'; vae?: string };
+    result: CheckpointInfo;
+  };
   'models.verify': { params: { id: string }; result: { id: string; files: number; bytes: number } };
   'models.remove': { params: { id: string }; result: { removed: boolean; freed: number } };
   'models.known': { params: Record<string, never>; result: KnownCheckpoint[] };

@@ -17,7 +17,8 @@ interface ModelListing {
   /** Names of diffusers' folders → name in single files, and which third of it. */
   names: Record<string, [original: string, third?: number]>;
 }
-export type SmallModel = 'sd1' | 'sd2';
+/** `tiny` knows all of CLIP's words. */
+export type SmallModel = 'sd1' | 'sd2' | 'tiny';
 type Listing = Record<Part, ModelListing> & { config: Record<'unet' | 'text', Record<string, unknown>> };
 
 export const references = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'numerics', 'emit');

@@ -4,8 +4,11 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import { WeftError } from '../../protocol/errors';
 import { readModelJson } from './modelText';
+import { PICKLE } from '../safetensors/foreign';
+import { weightsIn } from '../safetensors/weights';
 import { partOf } from './partOf';
 import { TOKENIZER_FILES } from './tokenizer';
+import { type Weights } from './weightsLayout';
 import { type CheckpointManifest, type SchedulerConfig } from './types';
 
 export const PARTS = ['unet', 'text_encoder', 'vae_encoder', 'vae_decoder'] as const;
@@ -18,12 +21,18 @@ const PART_WORDS: Record<PartName, string> = {
 };
 
 export interface CheckpointLayout {
-  /** What names it and what `weft.json` lies in. */
+  /** What `weft.json` lies in; of a single file, that file. */
   folder: string;
+  /** What it is called where nothing else names it. */
+  name: string;
   /** Folder that weights beside the graphs have to lie in; without it each graph's own. */
   root?: string;
-  /** Absolute paths of the graphs. */
+  /** Absolute paths of the graphs, or of the weights that graphs are made for. */
   models: Record<PartName, string>;
+  /** Weights without graphs. */
+  weights?: Weights;
+  /** CLIP's own tokenizer is used: there are no files of one. */
+  clip?: { padding?: string };
   /** Absolute paths of the tokenizer's files. */
   tokenizer: string[];
   scheduler: SchedulerConfig;
@@ -100,32 +109,38 @@ function findModel(folder: string, part: PartName): string | undefined {
   return undefined;
 }
 
-function findTokenizer(folder: string): string[] {
+/** The tokenizer's files in a checkpoint's folder. */
+export function findTokenizer(folder: string): string[] | undefined {
   for (const place of [path.join(folder, 'tokenizer'), folder]) {
     const files = TOKENIZER_FILES.map((name) => path.join(place, name)).filter((file) => fs.existsSync(file));
     const names = files.map((file) => path.basename(file));
     if (names.includes('tokenizer.json') || (names.includes('vocab.json') && names.includes('merges.txt')))
       return files;
   }
+  return undefined;
+}
+
+function requireTokenizer(folder: string): string[] {
+  const files = findTokenizer(folder);
+  if (files !== undefined) return files;
   throw new WeftError(
     'checkpoint',
     'The checkpoint has no tokenizer: neither tokenizer.json nor vocab.json with merges.txt was found in tokenizer/ or beside the models.',
   );
 }
 
-/** Stable Diffusion 1.x's schedule is the default; another parametrisation than ε is refused by name. */
-function readScheduler(config: Json | undefined): SchedulerConfig {
+/** Stable Diffusion 1.x's schedule is the default; another parametrisation than ε and v is refused by name. */
+export function readScheduler(config: Json | undefined): SchedulerConfig {
   const prediction = config?.['prediction_type'] ?? 'epsilon';
-  if (prediction === 'v_prediction')
+  if (prediction !== 'epsilon' && prediction !== 'v_prediction')
     throw new WeftError(
       'checkpoint',
-      'This checkpoint predicts velocity (v_prediction in scheduler_config.json: Stable Diffusion 2.x at 768 pixels). Weft runs ' +
-        'checkpoints that predict noise (epsilon): Stable Diffusion 1.x, or 2.x base at 512 pixels.',
+      `This checkpoint predicts "${String(prediction)}"; Weft runs those that predict epsilon or v_prediction.`,
     );
-  if (prediction !== 'epsilon')
+  if (config?.['rescale_betas_zero_snr'] === true)
     throw new WeftError(
       'checkpoint',
-      `This checkpoint predicts "${String(prediction)}"; Weft runs those that predict epsilon.`,
+      'The scheduler asks for rescale_betas_zero_snr (a schedule that ends in pure noise), which Weft does not run. Use a checkpoint without it.',
     );
   const schedule = config?.['beta_schedule'] ?? 'scaled_linear';
   if (schedule !== 'scaled_linear' && schedule !== 'linear')
@@ -143,6 +158,7 @@ function readScheduler(config: Json | undefined): SchedulerConfig {
     betaStart: number(config?.['beta_start']) ?? 0.00085,
     betaEnd: number(config?.['beta_end']) ?? 0.012,
     betaSchedule: schedule,
+    ...(prediction === 'v_prediction' ? { prediction } : {}),
   };
 }
 
@@ -172,7 +188,9 @@ const OTHER_FAMILIES: [pattern: RegExp, sentence: string][] = [
   [/Depth2Img/i, 'This is a depth-to-image checkpoint, which Weft does not run. Use a plain Stable Diffusion 1.x one.'],
 ];
 
-function refuseFamily(folder: string, family: string): void {
+/** @throws WeftError `checkpoint` if a folder says, or shows by its parts, that it is of a family that Weft does not run. */
+export function refuseFamily(folder: string): void {
+  const family = String(readModelJson(path.join(folder, 'model_index.json'))?.['_class_name'] ?? '');
   const known = OTHER_FAMILIES.find(([pattern]) => pattern.test(family));
   if (known !== undefined) throw new WeftError('checkpoint', known[1]);
   const has = (part: string): boolean => fs.existsSync(path.join(folder, part));
@@ -197,26 +215,20 @@ function torchFileIn(folder: string): string | undefined {
   return undefined;
 }
 
-export const isTorchFile = (file: string): boolean => TORCH_FILE.test(file);
-
-/** Weights of PyTorch: what they are and how they become ONNX. */
-export function torchCheckpoint(file: string): WeftError {
-  const name = path.basename(file);
-  const single = !/^(diffusion_)?pytorch_model|^model\./.test(name);
+/** Weights of PyTorch where graphs are missing: pickles, or a folder that has not all of its .safetensors files. */
+function torchProblem(folder: string, file: string): WeftError {
+  if (!/\.safetensors$/i.test(file)) return new WeftError('checkpoint', `${path.basename(file)} ${PICKLE}`);
+  const lacking = ['unet', 'vae', 'text_encoder'].filter((part) => weightsIn(path.join(folder, part)) === undefined);
   return new WeftError(
     'checkpoint',
-    `${name} holds PyTorch weights, which Weft does not read: it needs the checkpoint exported to ONNX. In Python, ` +
-      (single
-        ? `StableDiffusionPipeline.from_single_file("${name}").save_pretrained("DIR") of diffusers makes a folder of it; then `
-        : '') +
-      '`optimum-cli export onnx --model DIR OUT` writes the ONNX folder to import here. docs/checkpoints.md shows it step by step.',
+    `${path.basename(folder)} has no .safetensors file in ${lacking.map((part) => `${part}/`).join(', ')}. Download the whole folder, or a single .safetensors file of the model.`,
   );
 }
 
 /**
  * In the cache of huggingface_hub a snapshot is a folder of links into ../../blobs: the repository's folder, within which they stay.
  */
-function hubCacheRoot(folder: string): string | undefined {
+export function hubCacheRoot(folder: string): string | undefined {
   const real = fs.realpathSync(folder);
   const snapshots = path.dirname(real);
   const repository = path.dirname(snapshots);
@@ -233,12 +245,12 @@ export function requireStatedPrediction(layout: CheckpointLayout, contextWidth: 
   throw new WeftError(
     'checkpoint',
     'This is a Stable Diffusion 2.x checkpoint (its UNet reads text vectors of 1024 numbers), and nothing says whether it predicts ' +
-      'noise, which Weft runs, or velocity, which it does not: put its scheduler/scheduler_config.json with a prediction_type into the folder.',
+      'noise (2.x base, made for 512 pixels) or velocity (made for 768): say so with `weft models add PATH --prediction epsilon`, or `--prediction v`.',
   );
 }
 
 /** The checkpoint folder that a path means: itself, the one it is a part of, or the only one inside it. */
-function checkpointFolder(given: string): string {
+export function checkpointFolder(given: string): string {
   const looksWhole = (folder: string): boolean =>
     PARTS.filter((part) => fs.existsSync(path.join(folder, part)) || fs.existsSync(path.join(folder, `${part}.onnx`)))
       .length >= 2 || fs.existsSync(path.join(folder, 'model_index.json'));
@@ -258,21 +270,20 @@ function checkpointFolder(given: string): string {
   return whole.length === 1 ? whole[0]! : given;
 }
 
+/** Whether a folder has the graph of every part. */
+export const hasGraphs = (folder: string): boolean => PARTS.every((part) => findModel(folder, part) !== undefined);
+
 /**
- * The layout of what a person pointed at: a folder, one of its parts, or the loose files of one checkpoint.
+ * The layout of ONNX graphs: of a folder, or of the loose files of one checkpoint.
  * @throws WeftError `checkpoint` saying what is missing or what it is instead.
  */
-export function layoutOf(paths: string[]): CheckpointLayout {
-  const [first] = paths;
-  if (first === undefined) throw new WeftError('checkpoint', 'Nothing was given to import.');
-  for (const given of paths) if (!fs.existsSync(given)) throw new WeftError('checkpoint', `${given} does not exist.`);
+export function graphsLayoutOf(paths: string[]): CheckpointLayout {
+  const first = paths[0]!;
   if (paths.length === 1 && fs.statSync(first).isDirectory()) return readLayout(checkpointFolder(first));
-  const torch = paths.find(isTorchFile);
-  if (torch !== undefined) throw torchCheckpoint(torch);
   if (paths.length === 1) {
     // One file of a folder that has the others: the folder is meant.
     const folders = [path.dirname(first), path.dirname(path.dirname(first))];
-    const whole = folders.find((folder) => PARTS.every((part) => findModel(folder, part) !== undefined));
+    const whole = folders.find(hasGraphs);
     if (whole !== undefined) return readLayout(whole);
   }
   return readLooseFiles(paths);
@@ -315,6 +326,7 @@ function readLooseFiles(paths: string[]): CheckpointLayout {
   const folder = path.dirname(models.unet!);
   return {
     folder,
+    name: path.basename(folder),
     models: models as Record<PartName, string>,
     tokenizer,
     scheduler: readScheduler(scheduler),
@@ -332,10 +344,9 @@ export function readLayout(folder: string): CheckpointLayout {
   if (!fs.existsSync(folder) || !fs.statSync(folder).isDirectory())
     throw new WeftError(
       'checkpoint',
-      `${folder} is no folder. Give the folder of a Stable Diffusion checkpoint in ONNX form.`,
+      `${folder} is no folder. Give a .safetensors file, or the folder of a Stable Diffusion checkpoint.`,
     );
-  const index = readModelJson(path.join(folder, 'model_index.json'));
-  refuseFamily(folder, String(index?.['_class_name'] ?? ''));
+  refuseFamily(folder);
   const models: Partial<Record<PartName, string>> = {};
   for (const part of PARTS) {
     const model = findModel(folder, part);
@@ -344,11 +355,11 @@ export function readLayout(folder: string): CheckpointLayout {
   const missing = PARTS.filter((part) => models[part] === undefined);
   if (missing.length > 0) {
     const torch = torchFileIn(folder);
-    if (torch !== undefined) throw torchCheckpoint(torch);
+    if (torch !== undefined) throw torchProblem(folder, torch);
     throw new WeftError(
       'checkpoint',
       `${path.basename(folder)} lacks ${missing.map((part) => `${part}/model.onnx`).join(', ')}. Weft needs a Stable Diffusion folder ` +
-        'in ONNX form with unet, text_encoder, vae_encoder, vae_decoder and tokenizer.',
+        "in ONNX form with unet, text_encoder, vae_encoder, vae_decoder and tokenizer, one in diffusers' form with .safetensors files, or a single .safetensors file.",
     );
   }
   const config = (part: string): Json | undefined => readModelJson(path.join(folder, part, 'config.json'));
@@ -363,9 +374,10 @@ export function readLayout(folder: string): CheckpointLayout {
     asObject(whole['scheduler']);
   return {
     folder,
+    name: path.basename(folder),
     root: hubCacheRoot(folder) ?? fs.realpathSync(folder),
     models: models as Record<PartName, string>,
-    tokenizer: findTokenizer(folder),
+    tokenizer: requireTokenizer(folder),
     scheduler: readScheduler(scheduler),
     predictionStated: scheduler?.['prediction_type'] !== undefined,
     scalingFactor: number(vae['scaling_factor']) ?? number(whole['scaling_factor']) ?? 0.18215,

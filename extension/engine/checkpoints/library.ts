@@ -8,22 +8,24 @@ import { holderOf, type Lock, takeLock } from '../network/lock';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
-import { layoutOf, readManifest } from './layout';
+import { readManifest } from './layout';
 import { memoryNeed } from './memoryNeed';
 import { sizeFacts } from './pictureSizes';
-import { checkpointId, prepareCheckpoint, removeWhole } from './prepare';
+import { checkpointId, prepareCheckpoint, type PrepareOptions, removeWhole } from './prepare';
 import {
   CHECKPOINT_FILE,
   CHECKPOINT_FORMAT,
   meaningOf,
   readStored,
   requireDigest,
+  requireWeights,
   type Stamps,
   STAMPS_FILE,
   type StoredCheckpoint,
   writeStamps,
 } from './stored';
-import { type CheckpointLibrary, type PreparedCheckpoint, type PrepareProgress } from './types';
+import { type CheckpointLibrary, type ImportChoices, type PreparedCheckpoint, type PrepareProgress } from './types';
+import { EMIT_VERSION, layoutOf } from './weightsLayout';
 
 export interface LibraryOptions {
   /** WEFT_HOME: checkpoints are kept in its folder `checkpoints`. */
@@ -59,6 +61,12 @@ class Library implements CheckpointLibrary {
 
   constructor(private readonly options: LibraryOptions) {
     this.digests = options.digests ?? new DigestMemory(path.join(options.home, 'digests.json'));
+  }
+
+  /** What every preparation is given. */
+  private get means(): Pick<PrepareOptions, 'digests' | 'clip'> {
+    const { builtInModels } = this.options;
+    return { digests: this.digests, ...(builtInModels && { clip: path.join(builtInModels, 'clip') }) };
   }
 
   private get folder(): string {
@@ -193,7 +201,8 @@ class Library implements CheckpointLibrary {
         const { id, builtIn, folder, source } = entry;
         const from = source === undefined ? await this.originalOf(entry, onProgress) : [source];
         if (source !== undefined) onProgress?.({ message: `Preparing the checkpoint "${id}" for its first use.` });
-        return prepareCheckpoint(from, folder, { id, builtIn, digests: this.digests, onProgress });
+        const { choices } = readStored(folder).stamps ?? {};
+        return prepareCheckpoint(from, folder, { ...this.means, id, builtIn, choices, onProgress });
       }).finally(() => this.preparing.delete(entry.folder));
     this.preparing.set(entry.folder, work);
     return work;
@@ -207,6 +216,7 @@ class Library implements CheckpointLibrary {
     const { checkpoint: stored, stamps } = readStored(entry.folder);
     if (stored === undefined || stamps === undefined) return undefined;
     if (stored.format !== CHECKPOINT_FORMAT || stamps.surgery !== SURGERY_VERSION) return undefined;
+    if (stored.weights !== undefined && stamps.emit !== EMIT_VERSION) return undefined;
     const { id, folder, builtIn } = entry;
     if (builtIn) {
       if (!(await this.sourcesHold(entry, stamps)) || !(await this.filesHold(entry, stored, stamps))) return undefined;
@@ -306,6 +316,11 @@ class Library implements CheckpointLibrary {
       stamps.files[relative] = await requireDigest(entry.id, file, relative, sha256);
       renewed = true;
     }
+    for (const weight of stored.weights ?? []) {
+      const now = await requireWeights(entry.id, weight, stamps.sources[weight.file]);
+      renewed ||= now !== stamps.sources[weight.file];
+      stamps.sources[weight.file] = now;
+    }
     if (!renewed) return;
     stamps.checkpoint ??= meaningOf(stored);
     await this.remember(entry, stamps);
@@ -316,10 +331,10 @@ class Library implements CheckpointLibrary {
     await writeStamps(entry.folder, stamps).catch(() => undefined);
   }
 
-  async add(paths: string[], id?: string, onProgress?: OnProgress): Promise<CheckpointInfo> {
+  async add(paths: string[], id?: string, onProgress?: OnProgress, choices?: ImportChoices): Promise<CheckpointInfo> {
     const sources = paths.map((given) => path.resolve(given));
-    const layout = layoutOf(sources);
-    const wanted = checkpointId(id ?? layout.manifest.id ?? path.basename(layout.folder));
+    const layout = layoutOf(sources, choices);
+    const wanted = checkpointId(id ?? layout.manifest.id ?? layout.name);
     const known = (await this.entries()).find((entry) => entry.id === wanted);
     if (known?.builtIn)
       throw new WeftError('checkpoint', `"${wanted}" is the name of a built-in checkpoint. Choose another id.`);
@@ -332,16 +347,22 @@ class Library implements CheckpointLibrary {
     await fs.promises.mkdir(this.folder, { recursive: true });
     const from = layout.root === undefined ? sources : [layout.folder];
     return this.alone(target, onProgress, async () => {
-      const prepared = await prepareCheckpoint(from, target, { id: wanted, digests: this.digests, onProgress });
+      const prepared = await prepareCheckpoint(from, target, { ...this.means, id: wanted, choices, onProgress });
       return { ...infoOf(prepared), disk: await this.diskOf({ id: wanted, builtIn: false, folder: target }) };
     });
   }
 
   async verify(id: string): Promise<{ id: string; files: number; bytes: number }> {
     const entry = await this.find(id);
-    const { files } = await this.prepared(entry);
+    const { files, weights = [] } = await this.prepared(entry);
     const { stamps } = readStored(entry.folder);
     let bytes = 0;
+    for (const weight of weights) {
+      // Read again, whatever the stamps say.
+      const stamp = await requireWeights(entry.id, weight);
+      if (stamps !== undefined) stamps.sources[weight.file] = stamp;
+      bytes += weight.size;
+    }
     for (const { path: relative, sha256, size } of files) {
       const file = path.join(entry.folder, relative);
       const stamp = await requireDigest(entry.id, file, relative, sha256);
@@ -351,7 +372,7 @@ class Library implements CheckpointLibrary {
     for (const [file, { sha256 }] of Object.entries(entry.source === undefined ? {} : (stamps?.sources ?? {})))
       await requireDigest(entry.id, file, path.relative(entry.source!, file), sha256);
     if (stamps !== undefined) await this.remember(entry, stamps);
-    return { id: entry.id, files: files.length, bytes };
+    return { id: entry.id, files: files.length + weights.length, bytes };
   }
 
   async remove(id: string): Promise<number> {
@@ -368,6 +389,7 @@ class Library implements CheckpointLibrary {
 
 function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo {
   const { id, title, licence, origin, sha256, precision, pictureSize, domains, builtIn, files, defaults } = checkpoint;
+  const { weights = [], scheduler } = checkpoint;
   return {
     ...(licence === undefined ? {} : { licence }),
     ...(origin === undefined ? {} : { origin }),
@@ -375,7 +397,9 @@ function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo 
     id,
     title,
     sha256,
-    size: files.reduce((sum, file) => sum + file.size, 0),
+    size: [...files, ...weights].reduce((sum, file) => sum + file.size, 0),
+    ...(weights.length === 0 ? {} : { weights: weights.map(({ file }) => file) }),
+    ...(scheduler.prediction === undefined ? {} : { prediction: scheduler.prediction }),
     precision,
     pictureSize,
     sizes: sizeFacts(checkpoint).sizes,

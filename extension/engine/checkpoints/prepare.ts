@@ -10,10 +10,18 @@ import { rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, textEncoder } from '../onnx/vae';
 import { type DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
-import { type CheckpointLayout, layoutOf, type PartName, PARTS, requireStatedPrediction } from './layout';
-import { CHECKPOINT_FORMAT, readStored, type Stamps, type StoredCheckpoint, writeStored } from './stored';
+import { clipTokenizerFiles } from './clipTokenizer';
+import { type CheckpointLayout, type PartName, PARTS, requireStatedPrediction } from './layout';
+import { CHECKPOINT_FORMAT, commonFolder, readStored, type Stamps, type StoredCheckpoint, writeStored } from './stored';
 import { loadTokenizer, statedContextLength } from './tokenizer';
-import { type CheckpointFile, type PreparedCheckpoint, type PrepareProgress } from './types';
+import {
+  type CheckpointFile,
+  type ImportChoices,
+  type PreparedCheckpoint,
+  type PrepareProgress,
+  type WeightFile,
+} from './types';
+import { decidedBy, EMIT_VERSION, emitPart, filesOf, layoutOf, type Weights } from './weightsLayout';
 import { syncFolder, syncTree } from '../../node/files';
 import { isAbandoned, ownMark } from '../../node/processes';
 
@@ -23,6 +31,9 @@ export interface PrepareOptions {
   builtIn?: boolean;
   /** Digests of files that were read before. */
   digests?: DigestMemory;
+  choices?: ImportChoices;
+  /** Folder of CLIP's tokenizer, for checkpoints that come without one. */
+  clip?: string;
   onProgress?: (progress: PrepareProgress) => void;
 }
 
@@ -42,11 +53,19 @@ interface Part {
   model: OnnxModel;
   /** Files it consists of: the graph and its external data, links resolved. */
   sources: string[];
+  /** Folder that its weights lie in and stay in. */
+  inPlace?: string;
 }
 
 function readPart(name: PartName, file: string, root: string): Part {
   const model = readModel(file, root);
   return { name, model, sources: [...new Set([fs.realpathSync(file), ...model.weights.map((weight) => weight.file)])] };
+}
+
+/** A part whose graph is Weft's own, over weights that stay where they are. */
+function emitted(name: PartName, weights: Weights): Part {
+  const sources = filesOf(name, weights);
+  return { name, model: emitPart(name, weights), sources, inPlace: commonFolder(sources) };
 }
 
 /** The part's error with the digest of the file, so that a damaged download can be told from a wrong one. */
@@ -70,22 +89,28 @@ interface Parameters {
   single: number;
 }
 
+const HALF = new Set<number>([TensorProto_DataType.FLOAT16, TensorProto_DataType.BFLOAT16]);
+const SINGLE = new Set<number>([TensorProto_DataType.FLOAT, TensorProto_DataType.DOUBLE]);
+
 /** Floating point numbers in a model's weights. */
 function parametersOf(model: OnnxModel): Parameters {
   const counts = { half: 0, single: 0 };
   for (const tensor of model.proto.graph?.initializer ?? []) {
     const count = tensor.dims.reduce((product, dim) => product * Number(dim), 1);
-    if (tensor.dataType === TensorProto_DataType.FLOAT16) counts.half += count;
-    else if (tensor.dataType === TensorProto_DataType.FLOAT) counts.single += count;
+    if (HALF.has(tensor.dataType)) counts.half += count;
+    else if (SINGLE.has(tensor.dataType)) counts.single += count;
   }
   return counts;
 }
 
-function precisionOf(parts: Parameters[]): PreparedCheckpoint['precision'] {
+function precisionOf(models: OnnxModel[], parts: Parameters[]): PreparedCheckpoint['precision'] {
   const half = parts.reduce((sum, part) => sum + part.half, 0);
   const single = parts.reduce((sum, part) => sum + part.single, 0);
   if (half === 0) return 'fp32';
-  return single < half / 1000 ? 'fp16' : 'mixed';
+  if (single >= half / 1000) return 'mixed';
+  const types = models.flatMap((model) => model.proto.graph?.initializer ?? []).map(({ dataType }) => dataType);
+  const [f16, bf16] = [TensorProto_DataType.FLOAT16, TensorProto_DataType.BFLOAT16].map((type) => types.includes(type));
+  return f16 && bf16 ? 'mixed' : bf16 ? 'bf16' : 'fp16';
 }
 
 async function digestSources(
@@ -128,11 +153,15 @@ export async function prepareCheckpoint(
   targetFolder: string,
   options: PrepareOptions = {},
 ): Promise<PreparedCheckpoint> {
-  const layout = layoutOf(sources);
+  const layout = layoutOf(sources, options.choices);
   const parts: Part[] = [];
   for (const name of PARTS) {
     const file = layout.models[name];
-    parts.push(await withDigest(file, () => readPart(name, file, layout.root ?? path.dirname(file))));
+    parts.push(
+      layout.weights === undefined
+        ? await withDigest(file, () => readPart(name, file, layout.root ?? path.dirname(file)))
+        : emitted(name, layout.weights),
+    );
   }
   const digests = await digestSources(layout, parts, options);
   const parent = path.dirname(targetFolder);
@@ -148,7 +177,7 @@ export async function prepareCheckpoint(
     return { ...prepared, folder: targetFolder, builtIn: options.builtIn ?? false };
   } catch (error) {
     await fs.promises.rm(work, { recursive: true, force: true });
-    throw asWeftError(error, layout.folder);
+    throw asWeftError(error, layout.name);
   }
 }
 
@@ -162,13 +191,10 @@ async function removeAbandoned(parent: string): Promise<void> {
   }
 }
 
-function asWeftError(error: unknown, folder: string): unknown {
+function asWeftError(error: unknown, name: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOSPC')
-    return new WeftError(
-      'checkpoint',
-      `There is no space left on the disk for the checkpoint ${path.basename(folder)}.`,
-    );
+    return new WeftError('checkpoint', `There is no space left on the disk for the checkpoint ${name}.`);
   return error;
 }
 
@@ -252,7 +278,10 @@ async function build(
   const { manifest } = layout;
   const model = (name: PartName): OnnxModel => parts.find((part) => part.name === name)!.model;
   const parameters = Object.fromEntries(parts.map((part) => [part.name, parametersOf(part.model)]));
-  const precision = precisionOf(Object.values(parameters));
+  const precision = precisionOf(
+    parts.map((part) => part.model),
+    Object.values(parameters),
+  );
   const scale = layout.vaeScale ?? encoderScale(model('vae_encoder')) ?? 8;
   const say = (message: string): void => onProgress?.({ message });
 
@@ -288,7 +317,9 @@ async function build(
   const place = async (part: Part, changed: boolean): Promise<string> => {
     const relative = `${part.name}/model.onnx`;
     const target = path.join(work, relative);
-    if (changed || part.sources.length > 1) {
+    if (part.inPlace !== undefined) {
+      await writeModel(part.model, target, { inPlace: part.inPlace });
+    } else if (changed || part.sources.length > 1) {
       const written = await writeModel(part.model, target, write);
       for (const [file, from] of written.linked) linked.set(path.relative(work, file), digests.get(from)!);
     } else {
@@ -310,6 +341,7 @@ async function build(
   await fs.promises.mkdir(path.join(work, 'tokenizer'));
   for (const file of layout.tokenizer)
     await fs.promises.copyFile(file, path.join(work, 'tokenizer', path.basename(file)));
+  if (layout.clip !== undefined) await writeClip(path.join(work, 'tokenizer'), layout.clip, options.clip);
   const contextLength =
     unet.contextLength ??
     text.contextLength ??
@@ -336,17 +368,20 @@ async function build(
   const identity = createHash('sha256').update(`weft ${CHECKPOINT_FORMAT} ${SURGERY_VERSION}\n`);
   for (const part of parts) for (const file of part.sources) identity.update(`${part.name} ${digests.get(file)!}\n`);
   for (const file of layout.tokenizer) identity.update(`tokenizer ${digests.get(fs.realpathSync(file))!}\n`);
+  if (layout.clip !== undefined) identity.update(`clip ${layout.clip.padding ?? ''}\n`);
+  if (layout.weights !== undefined) identity.update(`${JSON.stringify(decidedBy(layout.weights))}\n`);
   identity.update(JSON.stringify([layout.scheduler, layout.scalingFactor, latentSize, pictureSize, contextLength]));
 
   const border = ({ input, output }: PartInterface) => ({ input, output });
   const stored: StoredCheckpoint = {
     format: CHECKPOINT_FORMAT,
-    id: checkpointId(options.id ?? manifest.id ?? path.basename(layout.folder)),
-    title: manifest.title ?? path.basename(layout.folder),
+    id: checkpointId(options.id ?? manifest.id ?? layout.name),
+    title: manifest.title ?? layout.name,
     ...(manifest.licence === undefined ? {} : { licence: manifest.licence }),
     ...(manifest.origin === undefined ? {} : { origin: manifest.origin }),
     sha256: identity.digest('hex'),
     files,
+    ...(layout.weights === undefined ? {} : { weights: weightFiles(parts, digests) }),
     precision,
     parameters,
     pictureSize,
@@ -366,7 +401,14 @@ async function build(
     defaults: manifest.defaults ?? {},
     ...(manifest.previewRgb === undefined ? {} : { previewRgb: manifest.previewRgb }),
   };
-  const stamps: Stamps = { surgery: SURGERY_VERSION, files: {}, sources: {}, from };
+  const stamps: Stamps = {
+    surgery: SURGERY_VERSION,
+    ...(layout.weights === undefined ? {} : { emit: EMIT_VERSION }),
+    files: {},
+    sources: {},
+    from,
+    ...(options.choices === undefined ? {} : { choices: options.choices }),
+  };
   for (const { path: relative, sha256 } of files)
     stamps.files[relative] = await stampOf(path.join(work, relative), sha256);
   for (const [file, sha256] of digests) {
@@ -379,6 +421,23 @@ async function build(
     stamps.sources[manifestFile] = await stampOf(manifestFile, await sha256Of(manifestFile));
   await writeStored(work, { checkpoint: stored, stamps });
   return stored;
+}
+
+/** The person's own files that parts read their weights from. */
+function weightFiles(parts: Part[], digests: Map<string, string>): WeightFile[] {
+  return [...new Set(parts.flatMap((part) => part.sources))].map((file) => ({
+    file,
+    size: fs.statSync(file).size,
+    sha256: digests.get(file)!,
+    parts: parts.filter((part) => part.sources.includes(file)).map((part) => part.name),
+  }));
+}
+
+/** The tokenizer of a checkpoint that comes without one. */
+async function writeClip(folder: string, { padding }: { padding?: string }, data: string | undefined): Promise<void> {
+  if (data === undefined) throw new Error("This Weft was started without the folder of CLIP's tokenizer.");
+  for (const [name, text] of Object.entries(clipTokenizerFiles(data, padding)))
+    await fs.promises.writeFile(path.join(folder, name), text);
 }
 
 async function listFiles(folder: string): Promise<string[]> {

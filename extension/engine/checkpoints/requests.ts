@@ -55,7 +55,8 @@ export function modelRequests(services: ModelServices): ModelRequests {
   });
   const handlers: ModelHandlers = {
     'models.list': () => services.list(),
-    'models.add': ({ paths, id }) => library.add(paths, id, importing(id ?? '')),
+    'models.add': ({ paths, id, ...choices }) =>
+      library.add(paths, id, importing(id ?? ''), Object.keys(choices).length > 0 ? choices : undefined),
     'models.verify': async ({ id }) => {
       const verified = await library.verify(id);
       await services.openSessions(id);

@@ -11,7 +11,7 @@ import { readOwnJson } from '../../node/ownFile';
 import { WeftError } from '../../protocol/errors';
 import { type UnetInterface } from '../onnx/types';
 import { type FileStamp, fileStampSchema, sha256Of, stampHolds, stampOf } from './digests';
-import { type PreparedCheckpoint } from './types';
+import { type ImportChoices, type PreparedCheckpoint, type WeightFile } from './types';
 
 /** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
 export const CHECKPOINT_FORMAT = 1;
@@ -27,6 +27,9 @@ export interface Stamps {
   sources: Record<string, FileStamp>;
   /** What was imported: a folder, or the files of one checkpoint. Absent in checkpoints of older versions of Weft. */
   from?: string[];
+  /** What was chosen when it was imported, and the version of the emitter that wrote its graphs: of checkpoints that are made from weights. */
+  choices?: ImportChoices;
+  emit?: number;
   /** SHA-256 of checkpoint.json's meaning, see {@link meaningOf}; likewise. */
   checkpoint?: string;
 }
@@ -38,6 +41,10 @@ const stampsSchema = z.object({
   files: z.record(z.string(), fileStampSchema),
   sources: z.record(z.string(), fileStampSchema),
   from: z.array(z.string()).min(1).optional(),
+  choices: z
+    .object({ prediction: z.enum(['epsilon', 'v_prediction']).optional(), vae: z.string().optional() })
+    .optional(),
+  emit: z.number().optional(),
   checkpoint: z.string().optional(),
 }) satisfies z.ZodType<Stamps>;
 
@@ -74,7 +81,17 @@ const storedSchema = z.object({
   origin: z.object({ source: z.string(), revision: z.string(), commit: z.string().optional() }).optional(),
   sha256: z.string(),
   files: z.array(z.object({ path: relativePath, size: z.number().nonnegative(), sha256: z.string() })),
-  precision: z.enum(['fp32', 'fp16', 'mixed']),
+  weights: z
+    .array(
+      z.object({
+        file: z.string().refine(path.isAbsolute, 'no absolute path'),
+        size: z.number().nonnegative(),
+        sha256: z.string(),
+        parts: z.array(z.string()),
+      }),
+    )
+    .optional(),
+  precision: z.enum(['fp32', 'fp16', 'bf16', 'mixed']),
   parameters: z.record(z.string(), z.object({ half: finite, single: finite })).optional(),
   pictureSize: count,
   latentSize: count,
@@ -87,6 +104,7 @@ const storedSchema = z.object({
     betaStart: finite,
     betaEnd: finite,
     betaSchedule: z.enum(['scaled_linear', 'linear']),
+    prediction: z.literal('v_prediction').optional(),
   }),
   unet: z.object({ path: relativePath, interface: interfaceSchema }),
   textEncoder: z.object({ ...borders, contextLength: count }),
@@ -155,8 +173,13 @@ export async function requireDigest(id: string, file: string, relative: string, 
  * ones that the run began with. Other processes may remove a checkpoint, or put another one in its place, at any time.
  * @throws WeftError `checkpoint`
  */
-export async function requirePart({ id, folder, files }: PreparedCheckpoint, part: string): Promise<void> {
+export async function requirePart(
+  { id, folder, files, weights = [] }: PreparedCheckpoint,
+  part: string,
+): Promise<void> {
   const { stamps } = readStored(folder);
+  for (const weight of weights)
+    if (weight.parts.includes(part)) await requireWeights(id, weight, stamps?.sources[weight.file]);
   for (const { path: relative, sha256 } of files) {
     if (!relative.startsWith(`${part}/`)) continue;
     const stamp = stamps?.files[relative];
@@ -174,4 +197,42 @@ export async function requirePart({ id, folder, files }: PreparedCheckpoint, par
       );
     await requireDigest(id, file, relative, sha256);
   }
+}
+
+/**
+ * The file of the person's own that a checkpoint reads its weights from must be the one that was added: what is mapped and then written over
+ * would give wrong pictures or end the process. Returns the stamp that it has now.
+ * @throws WeftError `checkpoint` naming the file
+ */
+export async function requireWeights(id: string, { file, sha256 }: WeightFile, known?: FileStamp): Promise<FileStamp> {
+  const back = `Put it back, or remove the checkpoint (\`weft models remove ${id}\`) and add the file again.`;
+  let now: FileStamp;
+  try {
+    now = await stampOf(file, sha256);
+  } catch {
+    throw new WeftError('checkpoint', `${file}, which has the weights of the checkpoint "${id}", is gone. ${back}`);
+  }
+  if (known !== undefined && known.sha256 === sha256 && (await stampHolds(file, known))) return known;
+  const found = await sha256Of(file).catch((error: Error) => error.message);
+  if (found !== sha256)
+    throw new WeftError(
+      'checkpoint',
+      `${file}, which has the weights of the checkpoint "${id}", was changed since it was added. ${back}`,
+    );
+  return now;
+}
+
+/** The folder in which all weights of a part lie, and their bytes; undefined where they lie beside the graph. */
+export function weightsOf({ weights = [] }: Pick<PreparedCheckpoint, 'weights'>, part: string): string | undefined {
+  const files = weights.filter(({ parts }) => parts.includes(part)).map(({ file }) => file);
+  return files.length === 0 ? undefined : commonFolder(files);
+}
+
+/** The deepest folder that has all of some files below it. */
+export function commonFolder(files: string[]): string {
+  let folder = path.dirname(files[0]!);
+  const below = (file: string): boolean =>
+    !path.relative(folder, file).startsWith('..') && !path.isAbsolute(path.relative(folder, file));
+  while (!files.every(below) && path.dirname(folder) !== folder) folder = path.dirname(folder);
+  return folder;
 }

@@ -14,6 +14,26 @@ export interface SchedulerConfig {
   betaEnd: number;
   /** `scaled_linear`: linspace of square roots, squared; `linear`: plain linspace. */
   betaSchedule: 'scaled_linear' | 'linear';
+  /** What the UNet predicts, where it is not the noise (epsilon). */
+  prediction?: 'v_prediction';
+}
+
+/** What a person says of a checkpoint that is added, beyond its files. */
+export interface ImportChoices {
+  /** What the UNet predicts, where the file does not tell. */
+  prediction?: 'epsilon' | 'v_prediction';
+  /** Absolute path of a VAE to use instead of the checkpoint's own. */
+  vae?: string;
+}
+
+/** A file of weights that a checkpoint reads where it is. */
+export interface WeightFile {
+  /** Absolute path, symbolic links resolved. */
+  file: string;
+  size: number;
+  sha256: string;
+  /** Which parts (unet, text_encoder, vae_encoder, vae_decoder) have weights in it. */
+  parts: string[];
 }
 
 /** A linear map from the channels of one latent position to RGB in [-1, 1]: rgb[k] = weight[k]·latent + bias[k]. */
@@ -52,7 +72,9 @@ export interface PreparedCheckpoint {
   /** Digest over the digests of the files the checkpoint was made from, and the version of the surgery. */
   sha256: string;
   files: CheckpointFile[];
-  precision: 'fp32' | 'fp16' | 'mixed';
+  /** Files of the person's own that the graphs read their weights from, in place; absent where all weights lie in `files`. */
+  weights?: WeightFile[];
+  precision: 'fp32' | 'fp16' | 'bf16' | 'mixed';
   /** Floating point numbers in the weights of each part, by their size; absent in checkpoints of older versions of Weft. */
   parameters?: Record<string, { half: number; single: number }>;
   /** Side of the square pictures it was made for, in pixels: latentSize × vaeScale. */
@@ -114,8 +136,13 @@ export interface CheckpointLibrary {
    * @throws WeftError `checkpoint` if it is missing, refused, or its files changed (names file and digest).
    */
   open(id: string, onProgress?: (progress: PrepareProgress) => void): Promise<PreparedCheckpoint>;
-  /** Imports an ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
-  add(paths: string[], id?: string, onProgress?: (progress: PrepareProgress) => void): Promise<CheckpointInfo>;
+  /** Imports a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
+  add(
+    paths: string[],
+    id?: string,
+    onProgress?: (progress: PrepareProgress) => void,
+    choices?: ImportChoices,
+  ): Promise<CheckpointInfo>;
   /** Reads every file and compares digests. */
   verify(id: string): Promise<{ id: string; files: number; bytes: number }>;
   has(id: string): Promise<boolean>;

@@ -15,6 +15,14 @@ export interface SchedulerConfig {
   prediction_type?: string;
 }
 
+type Collected = 'originalOfX' | 'originalOfPrediction' | 'meanOfX' | 'meanOfPrediction';
+
+/**
+ * What a UNet predicts: the noise ε, or v = √ᾱ ε − √(1 − ᾱ) x0 (Salimans & Ho, "Progressive Distillation for Fast Sampling", appendix D). Both are
+ * linear in x_t and in what is wanted of them, so a step differs in its coefficients only, and guidance may be taken of either.
+ */
+export type PredictionType = 'epsilon' | 'v_prediction';
+
 /** Everything that step `i` multiplies by. All unitless. */
 export interface StepCoefficients {
   timestep: number;
@@ -32,9 +40,12 @@ export interface StepCoefficients {
   direction: number;
   /** σ, the standard deviation of the noise added by the step. */
   sigma: number;
-  /** μ = meanOfX · x_t + meanOfEpsilon · ε: the two terms of the mean collected. */
+  /** x̂0 = originalOfX · x_t + originalOfPrediction · prediction. */
+  originalOfX: number;
+  originalOfPrediction: number;
+  /** μ = meanOfX · x_t + meanOfPrediction · prediction: the two terms of the mean collected. */
   meanOfX: number;
-  meanOfEpsilon: number;
+  meanOfPrediction: number;
 }
 
 export interface Scheduler {
@@ -47,22 +58,22 @@ export interface Scheduler {
   coefficients(step: number): StepCoefficients;
   /** x_t = √ᾱ_t x0 + √(1 − ᾱ_t) n */
   addNoise(original: Float32Array, noise: Float32Array, step: number, out?: Float32Array): Float32Array;
-  /** x̂0 = (x_t − √(1 − ᾱ_t) ε) / √ᾱ_t */
-  originalFrom(latents: Float32Array, epsilon: Float32Array, step: number, out?: Float32Array): Float32Array;
-  /** μ(x_t, ε) = √ᾱ_prev x̂0 + √(1 − ᾱ_prev − σ²) ε */
-  mean(latents: Float32Array, epsilon: Float32Array, step: number, out?: Float32Array): Float32Array;
-  /** x_prev = μ(x_t, ε) + σ z */
+  /** x̂0 = (x_t − √(1 − ᾱ_t) ε) / √ᾱ_t, or √ᾱ_t x_t − √(1 − ᾱ_t) v */
+  originalFrom(latents: Float32Array, prediction: Float32Array, step: number, out?: Float32Array): Float32Array;
+  /** μ = √ᾱ_prev x̂0 + √(1 − ᾱ_prev − σ²) ε, with ε = √ᾱ_t v + √(1 − ᾱ_t) x_t where v is predicted */
+  mean(latents: Float32Array, prediction: Float32Array, step: number, out?: Float32Array): Float32Array;
+  /** x_prev = μ + σ z */
   step(
     latents: Float32Array,
-    epsilon: Float32Array,
+    prediction: Float32Array,
     noise: Float32Array,
     step: number,
     out?: Float32Array,
   ): Float32Array;
-  /** z = (x_prev − μ(x_t, ε)) / σ: the noise that makes `step` land on `previous` (Huberman-Spiegelglas et al., eq. 5). */
+  /** z = (x_prev − μ) / σ: the noise that makes `step` land on `previous` (Huberman-Spiegelglas et al., eq. 5). */
   noiseBetween(
     latents: Float32Array,
-    epsilon: Float32Array,
+    prediction: Float32Array,
     previous: Float32Array,
     step: number,
     out?: Float32Array,
@@ -131,10 +142,10 @@ export function alphasCumprod(config: SchedulerConfig): Float32Array {
  */
 export function createScheduler(config: SchedulerConfig, steps: number): Scheduler {
   const prediction = config.prediction_type ?? 'epsilon';
-  if (prediction !== 'epsilon') {
+  if (prediction !== 'epsilon' && prediction !== 'v_prediction') {
     throw new WeftError(
       'checkpoint',
-      `The checkpoint predicts "${prediction}"; Weft needs one that predicts epsilon, as Stable Diffusion 1.x does.`,
+      `The checkpoint predicts "${prediction}"; Weft needs one that predicts epsilon or v_prediction, as Stable Diffusion 1.x and 2.x do.`,
     );
   }
   const cumulative = alphasCumprod(config);
@@ -160,7 +171,21 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
     const sqrtOneMinusAlphaBar = Math.sqrt(1 - current);
     const sqrtAlphaBarPrevious = Math.sqrt(previous);
     const direction = Math.sqrt(Math.max(1 - previous - variance, 0));
-    const meanOfX = sqrtAlphaBarPrevious / sqrtAlphaBar;
+    const ofEpsilon = (): Pick<StepCoefficients, Collected> => {
+      const meanOfX = sqrtAlphaBarPrevious / sqrtAlphaBar;
+      return {
+        originalOfX: 1 / sqrtAlphaBar,
+        originalOfPrediction: -sqrtOneMinusAlphaBar / sqrtAlphaBar,
+        meanOfX,
+        meanOfPrediction: direction - meanOfX * sqrtOneMinusAlphaBar,
+      };
+    };
+    const ofV = (): Pick<StepCoefficients, Collected> => ({
+      originalOfX: sqrtAlphaBar,
+      originalOfPrediction: -sqrtOneMinusAlphaBar,
+      meanOfX: sqrtAlphaBarPrevious * sqrtAlphaBar + direction * sqrtOneMinusAlphaBar,
+      meanOfPrediction: direction * sqrtAlphaBar - sqrtAlphaBarPrevious * sqrtOneMinusAlphaBar,
+    });
     return {
       timestep,
       previousTimestep,
@@ -171,8 +196,7 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
       sqrtAlphaBarPrevious,
       direction,
       sigma: Math.sqrt(variance),
-      meanOfX,
-      meanOfEpsilon: direction - meanOfX * sqrtOneMinusAlphaBar,
+      ...(prediction === 'epsilon' ? ofEpsilon() : ofV()),
     };
   });
   const coefficients = (step: number): StepCoefficients => {
@@ -190,27 +214,27 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
       const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
       return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise, out);
     },
-    originalFrom(latents, epsilon, step, out) {
-      const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
-      return combine(1 / sqrtAlphaBar, latents, -sqrtOneMinusAlphaBar / sqrtAlphaBar, epsilon, out);
+    originalFrom(latents, prediction, step, out) {
+      const { originalOfX, originalOfPrediction } = coefficients(step);
+      return combine(originalOfX, latents, originalOfPrediction, prediction, out);
     },
-    mean(latents, epsilon, step, out) {
-      const { meanOfX, meanOfEpsilon } = coefficients(step);
-      return combine(meanOfX, latents, meanOfEpsilon, epsilon, out);
+    mean(latents, prediction, step, out) {
+      const { meanOfX, meanOfPrediction } = coefficients(step);
+      return combine(meanOfX, latents, meanOfPrediction, prediction, out);
     },
-    step(latents, epsilon, noise, step, out = new Float32Array(latents.length)) {
-      const { meanOfX, meanOfEpsilon, sigma } = coefficients(step);
-      sameLength(latents, epsilon, noise, out);
+    step(latents, prediction, noise, step, out = new Float32Array(latents.length)) {
+      const { meanOfX, meanOfPrediction, sigma } = coefficients(step);
+      sameLength(latents, prediction, noise, out);
       for (let i = 0; i < out.length; i++) {
-        out[i] = meanOfX * latents[i]! + meanOfEpsilon * epsilon[i]! + sigma * noise[i]!;
+        out[i] = meanOfX * latents[i]! + meanOfPrediction * prediction[i]! + sigma * noise[i]!;
       }
       return out;
     },
-    noiseBetween(latents, epsilon, previous, step, out = new Float32Array(latents.length)) {
-      const { meanOfX, meanOfEpsilon, sigma } = coefficients(step);
-      sameLength(latents, epsilon, previous, out);
+    noiseBetween(latents, prediction, previous, step, out = new Float32Array(latents.length)) {
+      const { meanOfX, meanOfPrediction, sigma } = coefficients(step);
+      sameLength(latents, prediction, previous, out);
       for (let i = 0; i < out.length; i++) {
-        out[i] = (previous[i]! - meanOfX * latents[i]! - meanOfEpsilon * epsilon[i]!) / sigma;
+        out[i] = (previous[i]! - meanOfX * latents[i]! - meanOfPrediction * prediction[i]!) / sigma;
       }
       return out;
     },

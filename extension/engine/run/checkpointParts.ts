@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { requirePart } from '../checkpoints/stored';
+import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
 import { needsParts, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type RowCounts } from '../diffusion/unet';
@@ -46,8 +46,13 @@ export class CheckpointParts {
   async tryAll(): Promise<void> {
     for (const part of Object.keys(WEIGHTS) as Part[]) {
       const key = `${this.keyOf(part)}/trial`;
-      const options = { provider: this.provider, threads: this.threads, optimise: false };
-      await this.sessions.load(key, await this.fileOf(part), options);
+      const { provider, threads } = this;
+      await this.sessions.load(key, await this.fileOf(part), {
+        provider,
+        threads,
+        optimise: false,
+        ...this.weightsOf(part),
+      });
       await this.sessions.release(key);
     }
   }
@@ -59,7 +64,15 @@ export class CheckpointParts {
   private async fileOf(part: Part): Promise<string> {
     await requirePart(this.prepared, WEIGHTS[part]);
     const file = path.join(this.prepared.folder, this.prepared[part].path);
-    return part === 'unet' && needsParts(this.provider) ? unfusedGraph(file) : file;
+    // Fused operators are surgery's, in the UNet, or the emitter's, in every part.
+    const fused = part === 'unet' || this.prepared.weights !== undefined;
+    return fused && needsParts(this.provider) ? unfusedGraph(file) : file;
+  }
+
+  /** Where a part's weights are, if they don't lie beside its graph. */
+  private weightsOf(part: Part): { weights?: string } {
+    const weights = weightsOf(this.prepared, WEIGHTS[part]);
+    return weights === undefined ? {} : { weights };
   }
 
   /** The key of a part's session. */
@@ -69,12 +82,16 @@ export class CheckpointParts {
     if (!opening) {
       const { sha256 } = this.prepared;
       const key = this.keyOf(part);
-      const { provider, threads, optimised } = this;
+      const { provider, threads } = this;
+      const inPlace = this.weightsOf(part);
+      // An optimised graph comes with a copy of its weights: of those that are read in place there is to be none.
+      const optimised = inPlace.weights === undefined ? this.optimised : undefined;
       opening = this.fileOf(part)
         .then((file) =>
           this.sessions.load(key, file, {
             provider,
             threads,
+            ...inPlace,
             ...(optimised ? { optimised: { folder: optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
           }),
         )

@@ -97,9 +97,15 @@ export class LoadedCheckpoint {
   }
 
   scheduler(steps: number): Scheduler {
-    const { trainTimesteps, betaStart, betaEnd, betaSchedule } = this.prepared.scheduler;
+    const { trainTimesteps, betaStart, betaEnd, betaSchedule, prediction } = this.prepared.scheduler;
     return createScheduler(
-      { num_train_timesteps: trainTimesteps, beta_start: betaStart, beta_end: betaEnd, beta_schedule: betaSchedule },
+      {
+        num_train_timesteps: trainTimesteps,
+        beta_start: betaStart,
+        beta_end: betaEnd,
+        beta_schedule: betaSchedule,
+        prediction_type: prediction,
+      },
       steps,
     );
   }

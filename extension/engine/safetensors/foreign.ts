@@ -1,7 +1,7 @@
 /** What files that are no .safetensors are, by how they begin: names are no evidence. */
 
 /** FILE instead of its name: that comes from a stranger, and this line is there to be pasted into a shell. */
-const PICKLE =
+export const PICKLE =
   'is a PyTorch pickle (.ckpt, .pt, .pth, .bin), which can run any program when it is opened, so Weft does not open it: get the ' +
   '.safetensors file of the same model, or convert it where PyTorch is installed, loading nothing but its numbers: ' +
   `python -c "import torch, safetensors.torch as s; d = torch.load('FILE', map_location='cpu', weights_only=True); d = d.get('state_dict', d); ` +
@@ -42,6 +42,7 @@ export function foreignFile(first: Buffer, name: string): string | undefined {
   const text = head.replace(/^\xef\xbb\xbf/, '').trimStart();
   if (/^<(!doctype|html|\?xml|head|body)/i.test(text))
     return `is a web page, not a model: the download went to a page that asks or explains something. ${again}`;
+  if (/\.(ckpt|pt|pth)$/i.test(name)) return PICKLE;
   if (first.length < 8) return `has ${first.length} bytes: too few for a model. ${again}`;
   // A header begins with a brace, at the byte after its length, and that length has zeros in it.
   if (head[8] === '{' || first[7] === 0) return undefined;

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint, convert_open_clip_checkpoint
 from safetensors.numpy import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
@@ -200,6 +200,12 @@ MODELS = {
         text=dict(hidden_size=1024, intermediate_size=96, num_hidden_layers=1, num_attention_heads=16, hidden_act='gelu'),
         shapes=dict(unet=ldm_unet((64, 128, 64, 64), 1024, True), vae=ldm_vae((32, 32, 64, 64)), text=open_clip(1024, 96, 2, 512, 77)),
     ),
+    # A whole vocabulary, for runs with prompts; narrow, so that it stays small.
+    'tiny': dict(
+        unet=dict(block_out_channels=(32, 64, 64, 64), cross_attention_dim=32, attention_head_dim=8),
+        text=dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=1, hidden_act='quick_gelu', vocab_size=49408),
+        shapes=dict(unet=ldm_unet((32, 64, 64, 64), 32, False), vae=ldm_vae((32, 32, 64, 64)), text=clip(32, 64, 2, 49408, 77)),
+    ),
 }
 
 listing, expected = {}, {}
@@ -211,14 +217,14 @@ for model, parts in MODELS.items():
         'unet': renamed(shapes['unet'], lambda t: convert_ldm_unet_checkpoint(t, dict(layers_per_block=2))),
         'vae': renamed(shapes['vae'], lambda t: convert_ldm_vae_checkpoint(t, vae_config)),
     }
-    make_text = lambda: CLIPTextModel(CLIPTextConfig(vocab_size=512, max_position_embeddings=77, eos_token_id=511, bos_token_id=510, **parts['text']))
-    if model == 'sd1':
+    make_text = lambda: CLIPTextModel(CLIPTextConfig(**dict(vocab_size=512, max_position_embeddings=77, eos_token_id=511, bos_token_id=510) | parts['text']))
+    if model != 'sd2':
         names['text'] = {name.removeprefix('cond_stage_model.transformer.'): [name] for name in shapes['text']}
     else:
         names['text'] = renamed(shapes['text'], lambda t: convert_open_clip_checkpoint(make_text(), t))
     listing[model] = {part: dict(shapes=shapes[part], names=names[part]) for part in shapes}
     listing[model]['config'] = dict(unet=parts['unet'], text=parts['text'])
-    for dtype in ROUND:
+    for dtype in ROUND if model != 'tiny' else ['F32']:
         unet = load(UNet2DConditionModel(sample_size=16, layers_per_block=2, **parts['unet']), names['unet'], shapes['unet'], dtype)
         vae = load(AutoencoderKL(**vae_config), names['vae'], shapes['vae'], dtype)
         text = load(make_text(), names['text'], shapes['text'], dtype, 'text_model.')
@@ -232,6 +238,16 @@ for model, parts in MODELS.items():
         for name, tensor in results.items():
             print(model, dtype, name, list(tensor.shape), float(tensor.std()))
             expected[f'{model}.{dtype}.{name}'] = tensor.contiguous().numpy()
+
+# A step of the schedule that Weft walks (eta = 1, noise given), for both things that a UNet can predict.
+for prediction in 'epsilon', 'v_prediction':
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule='scaled_linear', clip_sample=False, set_alpha_to_one=False, steps_offset=1,
+                              timestep_spacing='leading', prediction_type=prediction)
+    scheduler.set_timesteps(20)
+    for index in 0, 10, 19:
+        step = scheduler.step(inputs('prediction', 64), scheduler.timesteps[index], inputs('x', 64), eta=1.0, variance_noise=inputs('z', 64))
+        expected[f'{prediction}.{index}.previous'] = step.prev_sample.numpy()
+        expected[f'{prediction}.{index}.original'] = step.pred_original_sample.numpy()
 
 (HERE / 'models.json.gz').write_bytes(gzip.compress(json.dumps(listing, separators=(',', ':')).encode(), mtime=0))
 save_file(expected, HERE / 'expected.safetensors')

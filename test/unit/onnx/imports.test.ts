@@ -5,7 +5,8 @@ import * as path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DigestMemory } from '../../../extension/engine/checkpoints/digestMemory';
 import { sha256Of } from '../../../extension/engine/checkpoints/digests';
-import { layoutOf, readLayout, requireStatedPrediction } from '../../../extension/engine/checkpoints/layout';
+import { readLayout, requireStatedPrediction } from '../../../extension/engine/checkpoints/layout';
+import { layoutOf } from '../../../extension/engine/checkpoints/weightsLayout';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { memoryNeed } from '../../../extension/engine/checkpoints/memoryNeed';
 import { partOf } from '../../../extension/engine/checkpoints/partOf';
@@ -96,20 +97,22 @@ describe('an import', () => {
 });
 
 describe('refused by name, with what to do', () => {
-  it.each(['sd15.safetensors', 'v1-5-pruned.ckpt'])('the single file %s', (name) => {
-    const file = write(path.join(fresh(), name), 'x');
-    const sentence = new RegExp(`${name} holds PyTorch weights.*from_single_file.*optimum-cli export onnx`);
+  it('a pickle, alone, in a folder, or as a part of one', () => {
+    const sentence = /^v1-5-pruned\.ckpt is a PyTorch pickle.*weights_only=True/;
+    const file = write(path.join(fresh(), 'v1-5-pruned.ckpt'), 'x'.repeat(20));
     expect(() => layoutOf([file])).toThrow(sentence);
-    expect(() => layoutOf([path.dirname(file)])).toThrow(/PyTorch weights/);
-  });
-
-  it("diffusers' own folder", () => {
+    expect(() => layoutOf([path.dirname(file)])).toThrow(sentence);
     const folder = fresh();
     write(path.join(folder, 'model_index.json'), { _class_name: 'StableDiffusionPipeline' });
+    write(path.join(folder, 'unet', 'diffusion_pytorch_model.bin'), 'x');
+    expect(() => layoutOf([folder])).toThrow(/^diffusion_pytorch_model\.bin is a PyTorch pickle/);
+  });
+
+  it("diffusers' own folder where a part is missing", () => {
+    const folder = fresh('half-there');
+    write(path.join(folder, 'model_index.json'), { _class_name: 'StableDiffusionPipeline' });
     write(path.join(folder, 'unet', 'diffusion_pytorch_model.safetensors'), 'x');
-    expect(() => layoutOf([folder])).toThrow(
-      /diffusion_pytorch_model\.safetensors holds PyTorch.*`optimum-cli export onnx/,
-    );
+    expect(() => layoutOf([folder])).toThrow(/^half-there has no \.safetensors file in vae\/, text_encoder\//);
   });
 
   it.each([
@@ -134,7 +137,7 @@ describe('refused by name, with what to do', () => {
     expect(() => layoutOf([folder])).toThrow(/transformer instead of a UNet/);
   });
 
-  it('Stable Diffusion 2.x that does not say what it predicts; 2.x base that says noise is taken', () => {
+  it('Stable Diffusion 2.x that does not say what it predicts; what says so, or is said to, is taken', () => {
     const folder = writeReference(fresh(), true);
     const state = (prediction?: string): void => {
       write(
@@ -143,9 +146,16 @@ describe('refused by name, with what to do', () => {
       );
       requireStatedPrediction(readLayout(folder), 1024);
     };
-    expect(() => state()).toThrow(/Stable Diffusion 2\.x.*scheduler_config\.json with a prediction_type/);
-    expect(() => state('v_prediction')).toThrow(/predicts velocity.*768/);
+    expect(() => state()).toThrow(/Stable Diffusion 2\.x.*--prediction epsilon/);
+    expect(() => state('sample')).toThrow(/predicts "sample"/);
+    expect(() => state('v_prediction')).not.toThrow();
     expect(() => state('epsilon')).not.toThrow();
+    const undecided = writeReference(fresh(), true);
+    expect(layoutOf([undecided], { prediction: 'v_prediction' })).toMatchObject({
+      predictionStated: true,
+      scheduler: { prediction: 'v_prediction' },
+    });
+    expect(readLayout(folder).scheduler.prediction).toBeUndefined();
     expect(() => requireStatedPrediction(readLayout(writeReference(fresh(), true)), 768)).not.toThrow();
   });
 

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { clipTokenizerFiles } from '../../../extension/engine/checkpoints/clipTokenizer';
 import { loadTokenizer } from '../../../extension/engine/checkpoints/tokenizer';
 import { fixtures } from '../../fixtures/onnx/open';
 
@@ -12,6 +13,47 @@ afterAll(() => fs.rmSync(slow, { recursive: true, force: true }));
 
 const begin = 568;
 const end = 569;
+
+describe('the tokenizer that Weft has for files without one', () => {
+  const write = (name: string, padding?: string): string => {
+    const folder = path.join(slow, name);
+    fs.mkdirSync(folder);
+    for (const [file, text] of Object.entries(clipTokenizerFiles(path.resolve('models', 'clip'), padding)))
+      fs.writeFileSync(path.join(folder, file), text);
+    return folder;
+  };
+
+  it("gives transformers' ids", async () => {
+    const tokenizer = await loadTokenizer(write('clip'), 77);
+    // CLIPTokenizer of transformers 5.24 with the same merges.
+    const theirs: [prompt: string, ids: number[]][] = [
+      ['a photo of a giraffe', [320, 1125, 539, 320, 22826]],
+      [
+        'A photo of an xylophone, 2 zebras — naïve façade!',
+        [320, 1125, 539, 550, 20023, 549, 1951, 267, 273, 2254, 22611, 2005, 1097, 35689, 563, 778, 10067, 1928, 256],
+      ],
+      ["the cat's  PICTURE\nin 1984", [518, 2368, 568, 1674, 530, 272, 280, 279, 275]],
+      ['Ünïcödé 猫 🦓 end', [6522, 77, 35689, 66, 7255, 67, 4166, 163, 234, 360, 6040, 497, 806]],
+      [
+        'masterpiece, (best quality:1.2), 8k uhd; by greg rutkowski | trending on artstation',
+        [
+          12066, 267, 263, 949, 3027, 281, 272, 269, 273, 2361, 279, 330, 84, 4414, 282, 638, 7943, 14973, 17649, 347,
+          6087, 525, 1486, 2631,
+        ],
+      ],
+      ['', []],
+    ];
+    for (const [prompt, ids] of theirs) {
+      const own = tokenizer.tokenize(prompt).ids;
+      expect(own.slice(0, ids.length + 3), prompt).toEqual([49406, ...ids, 49407, 49407]);
+    }
+  });
+
+  it("fills up with zeros where the text encoder is OpenCLIP's", async () => {
+    const { ids } = (await loadTokenizer(write('open-clip', '!'), 77)).tokenize('a photo');
+    expect(ids.slice(0, 6)).toEqual([49406, 320, 1125, 49407, 0, 0]);
+  });
+});
 
 describe('the tokenizer of CLIP', () => {
   it("gives the reference prompt the reference's ids, framed and filled up to the context's length", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { alphasCumprod, createScheduler } from '../../../../extension/engine/diffusion/scheduler';
 import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
 import { SafetensorsFile } from '../../../support/safetensors';
+import { references, uniform } from '../../../support/smallModels';
 
 const reference = new SafetensorsFile(path.join(import.meta.dirname, '../../../fixtures/reference/runA.safetensors'));
 const stableDiffusion = {
@@ -31,7 +32,7 @@ describe('the training schedule', () => {
 
   it('refuses a schedule, a prediction type or betas that it does not know, naming them', () => {
     expect(() => alphasCumprod({ beta_schedule: 'squaredcos_cap_v2' })).toThrow(/squaredcos_cap_v2/);
-    expect(() => createScheduler({ ...stableDiffusion, prediction_type: 'v_prediction' }, 10)).toThrow(/v_prediction/);
+    expect(() => createScheduler({ ...stableDiffusion, prediction_type: 'sample' }, 10)).toThrow(/"sample"/);
     expect(() => alphasCumprod({ beta_start: 0.02, beta_end: 0.01 })).toThrow(/betas/);
   });
 });
@@ -125,6 +126,34 @@ describe('a step', () => {
     expect(scheduler.mean(x, Float32Array.of(0, 0), 3, x)).toBe(x);
     expect(() => scheduler.mean(x, Float32Array.of(0), 3)).toThrow(RangeError);
     expect(() => scheduler.coefficients(20)).toThrow(RangeError);
+  });
+});
+
+describe.each(['epsilon', 'v_prediction'])('a UNet that predicts %s', (prediction_type) => {
+  const scheduler = createScheduler({ ...stableDiffusion, prediction_type }, 20);
+  const theirs = new SafetensorsFile(path.join(references, 'expected.safetensors'));
+  const input = (name: string) => Float32Array.from(uniform(name, 64));
+  const [x, prediction, z] = [input('x'), input('prediction'), input('z')];
+  const difference = (a: Float32Array, name: string) =>
+    largest(a.map((value, at) => value - theirs.floats(`${prediction_type}.${name}`)[at]!));
+
+  it.each([0, 10, 19])('steps as diffusers does at step %d, and is inverted', (step) => {
+    expect(difference(scheduler.originalFrom(x, prediction, step), `${step}.original`)).toBeLessThan(
+      2e-6 / scheduler.coefficients(step).sqrtAlphaBar,
+    );
+    const next = scheduler.step(x, prediction, z, step);
+    expect(difference(next, `${step}.previous`)).toBeLessThan(2e-6);
+    const back = scheduler.noiseBetween(x, prediction, next, step);
+    expect(largest(back.map((value, at) => value - z[at]!))).toBeLessThan(1e-4);
+  });
+
+  it('recovers the original from the prediction that is true', () => {
+    for (const step of [0, 10, 19]) {
+      const { sqrtAlphaBar: a, sqrtOneMinusAlphaBar: b } = scheduler.coefficients(step);
+      const truth = prediction_type === 'epsilon' ? z : z.map((noise, at) => a * noise - b * x[at]!);
+      const recovered = scheduler.originalFrom(scheduler.addNoise(x, z, step), truth, step);
+      expect(largest(recovered.map((value, at) => value - x[at]!))).toBeLessThan(1e-5);
+    }
   });
 });
 
