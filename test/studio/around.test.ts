@@ -96,7 +96,7 @@ describe('the Explorer', () => {
     fs.copyFileSync(workspace.path('images/zebra.png'), workspace.path(`images/${name}`));
     await workbench.file('[Press here]').click();
     await workbench.tab('[Press here]').waitFor();
-    await workbench.command('Weft: Open Graph of This Picture');
+    await workbench.command('Weft: Open Graph of This Image');
     const notification = workbench.notification(/carries no graph/);
     await notification.waitFor();
     expect(await notification.innerText()).toContain('[Press here]');
@@ -114,7 +114,7 @@ describe('the Explorer', () => {
     const selected = workbench.page.locator('.explorer-folders-view .monaco-list-row[aria-selected="true"]');
     await expect.poll(() => selected.count()).toBe(2);
     await workbench.file('tower.png').click({ button: 'right' });
-    await workbench.choose('Run Transfer');
+    await workbench.choose('Transfer Appearance with Weft');
     await workbench.pick('Weft: Structure', 'cottage.png');
     await workbench.pick('Weft: Domain', 'house');
     const progress = workbench.notification('Weft: cottage-tower');

@@ -207,7 +207,7 @@ describe('a run that does not reach its end', () => {
 describe('without a graph', () => {
   test('two pictures and the palette give a result, which opens', { timeout: RUN_MS * 2 }, async () => {
     await workbench.command('View: Close All Editors');
-    await workbench.command('Weft: Run Transfer');
+    await workbench.command('Transfer Appearance with Weft');
     await workbench.pick('Weft: Structure', 'giraffe.png');
     await workbench.pick('Weft: Appearance', 'cow.png');
     await workbench.pick('Weft: Domain', 'animal');
@@ -219,7 +219,7 @@ describe('without a graph', () => {
   });
 
   test('a picture made by Weft opens as the graph that made it', async () => {
-    await workbench.command('Weft: Open Graph of This Picture');
+    await workbench.command('Weft: Open Graph of This Image');
     await workbench.tab('giraffe-cow.weft.json').waitFor();
     await workbench.node('denoise').waitFor();
     const picture = workbench.node('appearance').locator('img');
@@ -232,7 +232,7 @@ describe('without a graph', () => {
 
   test('a picture without a graph says so', async () => {
     await workbench.openFile('zebra.png');
-    await workbench.command('Weft: Open Graph of This Picture');
+    await workbench.command('Weft: Open Graph of This Image');
     await workbench.notification(/zebra\.png carries no graph/).waitFor();
   });
 });
@@ -266,7 +266,7 @@ describe('the run history', () => {
     await workbench.node('denoise').waitFor();
     const count = await history.locator('.monaco-list-row').count();
     await row('giraffe-cow').hover();
-    await row('giraffe-cow').locator('.action-label[aria-label*="Delete from History"]').click();
+    await row('giraffe-cow').locator('.action-label[aria-label*="Remove from History"]').click();
     await expect.poll(() => history.locator('.monaco-list-row').count()).toBe(count - 1);
     expect(workspace.exists('weft-out/giraffe-cow.png')).toBe(true);
   });
@@ -298,7 +298,7 @@ describe('the run history', () => {
         if (row === 1) {
           await workbench.screenshot('history-older');
           // The copy lies elsewhere; its graph opens where its paths hold.
-          await workbench.command('Weft: Open Graph of This Picture');
+          await workbench.command('Weft: Open Graph of This Image');
           const picture = workbench.node('structure').locator('img');
           await expect.poll(() => picture.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(128);
           await workbench.command('View: Revert and Close Editor');

@@ -37,7 +37,7 @@ test('and it does not run, neither by its button nor by the palette: the way to 
   expect(await workbench.studio.getByTestId('run').isEnabled()).toBe(false);
   await workbench.command('Weft: Run Graph');
   await workbench.notification(/only in folders you trust/).waitFor();
-  await workbench.command('Weft: Run Transfer');
+  await workbench.command('Transfer Appearance with Weft');
   await expect
     .poll(() => workbench.page.locator('.notification-list-item', { hasText: /only in folders you trust/ }).count())
     .toBeGreaterThan(0);
