@@ -10,44 +10,52 @@ vi.mock('vscode', () => import('../../support/vscodeEvents'));
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-handle-'));
 const program = path.join(folder, 'engine.cjs');
-const RUN_MS = 700;
-const IDLE_MS = 200;
+const IDLE_MS = 1000;
 
 beforeAll(() =>
   fs.writeFileSync(
     program,
-    `process.on('message', ({ id, method }) => {
-       const answer = () => process.send({ type: 'response', id, result: { version: 'test', pid: process.pid } });
-       method === 'run' ? setTimeout(answer, ${RUN_MS}) : answer();
+    `let run;
+     const answer = (id) => process.send({ type: 'response', id, result: { version: 'test', pid: process.pid } });
+     process.on('message', ({ id, method }) => {
+       // A run lasts until it is cancelled: so the test says how long.
+       if (method === 'run') return void (run = id);
+       if (method === 'cancel') answer(run);
+       answer(id);
      });
      process.on('disconnect', () => process.exit(0));`,
   ),
 );
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
+/** Turns of the event loop, which no clock of a test holds up. */
 const until = async (holds: () => boolean): Promise<void> => {
-  for (let waited = 0; !holds() && waited < 10_000; waited += 20)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(holds()).toBe(true);
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 };
 
 it('an engine without work ends after the idle time, not during a run, and the next request starts another', async () => {
   const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const handle = new EngineHandle(program, folder, log as never, () => IDLE_MS);
   try {
     const { pid } = await handle.request('hello', { protocol: 1 });
     const run = handle.run({ graphText: '', graphPath: '', outDir: '', runId: 'r' });
+    vi.advanceTimersByTime(10 * IDLE_MS);
+    await handle.request('cancel', { runId: 'r' });
     await run;
-    // Longer than the idle time, and alive to its end.
+    vi.advanceTimersByTime(IDLE_MS - 1);
+    expect(handle.running).toBe(true);
     expect(isAlive(pid)).toBe(true);
-    await until(() => !isAlive(pid));
+    vi.advanceTimersByTime(1);
     expect(handle.running).toBe(false);
+    await until(() => !isAlive(pid));
     expect(log.info.mock.calls.flat()).toContain('The engine had nothing to do and gave its memory back.');
     const next = await handle.request('hello', { protocol: 1 });
     expect(next.pid).not.toBe(pid);
     expect(isAlive(next.pid)).toBe(true);
   } finally {
     handle.dispose();
+    vi.useRealTimers();
   }
 });
 

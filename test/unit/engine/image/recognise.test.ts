@@ -87,12 +87,11 @@ describe('a file that is no image that Weft reads', () => {
     await expect(loadMask(bytes, 2, 2, 0.4, 'look.png')).rejects.toMatchObject(expected);
   });
 
-  it('is looked at in a moment, also when it begins like a page and never ends', async () => {
-    const start = performance.now();
-    await expect(loadPicture(text('<!--a-->'.repeat(100_000)), square)).rejects.toThrow(/XML/);
-    await expect(loadPicture(text('<'.repeat(100_000)), square)).rejects.toThrow(/text/);
-    await expect(loadPicture(text(' '.repeat(1_000_000)), square)).rejects.toThrow(/text/);
-    expect(performance.now() - start).toBeLessThan(500);
+  // A moment each; what is quadratic takes minutes, and so runs into the runner's limit.
+  it('is looked at quickly, also when it begins like a page and never ends', async () => {
+    await expect(loadPicture(text('<!--a-->'.repeat(1_000_000)), square)).rejects.toThrow(/XML/);
+    await expect(loadPicture(text('<'.repeat(8_000_000)), square)).rejects.toThrow(/text/);
+    await expect(loadPicture(text(' '.repeat(8_000_000)), square)).rejects.toThrow(/text/);
   });
 
   it('may be a camera RAW dressed as a TIFF: its thumbnail is not shown for the photo', async () => {
