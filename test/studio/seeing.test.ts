@@ -70,7 +70,7 @@ describe('the attention inspector', () => {
     expect((await brightest('inspect-heat-source')).y).toBeLessThan(0.5);
     await point('inspect-output', 0.1, 0.95);
     await expect.poll(async () => (await brightest('inspect-heat-source')).y).toBeGreaterThan(0.6);
-    await expect.poll(() => text('inspect-sentence')).toMatch(/ of its attention|looks/);
+    await expect.poll(() => text('inspect-sentence')).toMatch(/ of its attention|attends/);
 
     // And the other way round.
     await point('inspect-source', 0.5, 0.5);

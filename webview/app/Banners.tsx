@@ -12,7 +12,7 @@ export function Banners() {
       {!trusted && (
         <div className="banner" role="note" data-testid="untrusted">
           <Icon name="shield" />
-          <span>This folder is not trusted. Looking and editing work; running a graph needs your trust first.</span>
+          <span>This folder is not trusted. You can view and edit graphs; to run them, trust the folder.</span>
           <button type="button" className="button" onClick={() => postToHost({ type: 'requestTrust' })}>
             Trust this folder…
           </button>
@@ -21,7 +21,7 @@ export function Banners() {
       {readOnly && (
         <div className="banner" role="note" data-testid="read-only">
           <Icon name="lock" />
-          <span>{reason ?? 'This file can be looked at, not changed.'}</span>
+          <span>{reason ?? 'This file is read-only.'}</span>
           <button type="button" className="button secondary" onClick={() => postToHost({ type: 'openAsText' })}>
             Open as text
           </button>

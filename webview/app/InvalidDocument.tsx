@@ -17,7 +17,7 @@ export function InvalidDocument() {
         </p>
       )}
       {lines.length > 0 && (
-        <pre aria-label="Where the file breaks" tabIndex={0}>
+        <pre aria-label="Where the file is not valid" tabIndex={0}>
           {lines.map((line) => (
             <div key={line.key} className={line.number === undefined ? 'caret-line' : ''}>
               <span className="line-number">{line.number ?? ''}</span>
@@ -34,10 +34,10 @@ export function InvalidDocument() {
           onClick={() => postToHost({ type: 'openAsText', offset: problem?.offset ?? 0 })}
         >
           <Icon name="go-to-file" />
-          Open as Text
+          Open as text
         </button>
       </div>
-      <p className="muted-text">The graph comes back as soon as the text is right again. Undo works here too.</p>
+      <p className="muted-text">The graph appears again as soon as the text is valid. Undo works here, too.</p>
     </main>
   );
 }

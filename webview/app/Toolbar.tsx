@@ -55,7 +55,7 @@ export function Toolbar() {
       />
       <Tool
         icon="type-hierarchy"
-        label="Tidy: lay the graph out"
+        label="Tidy the layout"
         keys="T"
         text="Tidy"
         disabled={readOnly}
@@ -64,7 +64,7 @@ export function Toolbar() {
       />
       <Tool
         icon="screen-full"
-        label="Fit the graph into the view"
+        label="Fit the graph to the view"
         keys="F"
         text="Fit"
         data-testid="fit"

@@ -35,7 +35,7 @@ export function AddMenu({ popup }: { popup: Extract<Popup, { kind: 'add' }> }) {
       placeholder="Search nodes…"
       lead={from ? `Fits ${readable(from.node)}, ${from.port} (${type ?? 'unknown'})` : undefined}
       options={options}
-      nothing="No type of node fits here."
+      nothing="No type of node accepts this wire."
       testId="add-menu"
       onClose={() => {
         close();

@@ -443,8 +443,8 @@ function explainRefusal(from: PortRef, node: string, port: string, type: HandleT
   if ((type === 'source') === (from.side === 'right')) {
     return toast(
       from.side === 'right'
-        ? 'An output feeds an input; these are two outputs.'
-        : 'An input is fed by an output; these are two inputs.',
+        ? 'Connect an output to an input; these are two outputs.'
+        : 'Connect an input to an output; these are two inputs.',
     );
   }
   const here = { node: from.node, port: from.port };

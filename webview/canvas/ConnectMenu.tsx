@@ -19,7 +19,7 @@ export function ConnectMenu({ popup }: { popup: Extract<Popup, { kind: 'connect'
       key: `${target.node}.${target.port}`,
       name: readable(target.node),
       hint: port?.label ?? target.port,
-      detail: target.taken ? 'Has a wire, which this one replaces.' : undefined,
+      detail: target.taken ? 'Replaces its current wire.' : undefined,
       colour: tintOf(spec),
     };
   });
@@ -31,7 +31,7 @@ export function ConnectMenu({ popup }: { popup: Extract<Popup, { kind: 'connect'
       placeholder="Connect to…"
       lead={`${from.side === 'right' ? 'From' : 'To'} ${readable(from.node)}, ${from.port}`}
       options={options}
-      nothing="No port of the graph fits."
+      nothing="No port in this graph accepts the wire."
       testId="connect-menu"
       onClose={() => {
         close();

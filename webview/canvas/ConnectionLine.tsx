@@ -42,7 +42,7 @@ export function RefusalNote() {
   });
   if (!hover) return null;
   const reason = hover.sameSide
-    ? `${hover.isInput ? 'An input is fed by an output' : 'An output feeds an input'}; these are two ${hover.isInput ? 'inputs' : 'outputs'}.`
+    ? `${hover.isInput ? 'Connect an input to an output' : 'Connect an output to an input'}; these are two ${hover.isInput ? 'inputs' : 'outputs'}.`
     : refusal(hover.from, hover.end);
   return reason === undefined ? null : <AtPlace at={hover.to} text={reason} />;
 }

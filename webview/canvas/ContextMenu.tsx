@@ -164,7 +164,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
   const only = nodes.length === 1 ? nodes[0] : undefined;
   const many: Entry[] =
     nodes.length > 1
-      ? ['line', 'align', { label: 'Tidy these', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy }]
+      ? ['line', 'align', { label: 'Tidy selection', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy }]
       : [];
   const one: Entry[] =
     only === undefined
@@ -173,7 +173,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
           { label: 'Run to here', icon: 'run-above', disabled: !canRun, act: () => run(only) },
           { label: 'Connect to…', icon: 'plug', keys: 'C', disabled: readOnly, act: () => openConnect(only, popup.at) },
           { label: 'Edit in the inspector', icon: 'settings', keys: 'Enter', act: () => focusField() },
-          { label: 'Open its picture', icon: 'go-to-file', act: () => openNodePicture(only) },
+          { label: 'Open image', icon: 'go-to-file', act: () => openNodePicture(only) },
           { label: 'Rename', icon: 'edit', keys: 'F2', disabled: readOnly, act: () => startRename(only) },
           'line',
         ];
@@ -183,7 +183,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
     { label: 'Duplicate', icon: 'files', keys: 'Ctrl+D', disabled: readOnly, act: duplicateSelection },
     { label: 'Copy', icon: 'copy', keys: 'Ctrl+C', act: copySelection },
     { label: 'Cut', icon: 'remove', keys: 'Ctrl+X', disabled: readOnly, act: cutSelection },
-    { label: 'Frame around', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
+    { label: 'Add frame around selection', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
     { label: 'Zoom to selection', icon: 'search', keys: 'Z', act: () => canvasControl().zoomToSelection() },
     ...many,
     'line',

@@ -13,8 +13,8 @@ export function EmptyHint() {
     <div className="empty-hint" data-testid="empty-hint">
       <h2>An empty graph</h2>
       <p>
-        Begin with the whole method and choose two pictures, or build your own: double-click the canvas, press{' '}
-        <kbd>N</kbd>, or drop pictures from the Explorer (hold <kbd>Shift</kbd> while you drop).
+        Start with the standard graph and choose two images, or build your own: double-click the canvas, press{' '}
+        <kbd>N</kbd>, or drop images from the Explorer (hold <kbd>Shift</kbd> while you drop).
       </p>
       {!readOnly && (
         <div className="actions">

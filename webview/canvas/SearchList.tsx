@@ -85,7 +85,7 @@ export function SearchList(props: {
         />
       </div>
       {shown.length === 0 && (
-        <p className="nothing">{options.length === 0 ? props.nothing : `Nothing is called “${query}”.`}</p>
+        <p className="nothing">{options.length === 0 ? props.nothing : `Nothing matches “${query}”.`}</p>
       )}
       <ul className="list" role="listbox" id={`${id}-list`} aria-label={props.label}>
         {shown.map((option, index) => (

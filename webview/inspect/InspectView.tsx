@@ -72,7 +72,9 @@ function Nothing({ node, sentence }: { node: string; sentence: string | undefine
   const running = useStudio((state) => state.running);
   return (
     <div className="inspect-nothing" data-testid="inspect-nothing">
-      <p>{running ? `It appears as soon as ${readable(node)} makes its first step.` : (sentence ?? 'One moment…')}</p>
+      <p>
+        {running ? `Attention appears as soon as ${readable(node)} computes its first step.` : (sentence ?? 'Loading…')}
+      </p>
       {!running && sentence !== undefined && (
         <>
           <button
@@ -84,7 +86,7 @@ function Nothing({ node, sentence }: { node: string; sentence: string | undefine
           >
             Run to {readable(node)}
           </button>
-          <p className="hint">What was computed before is kept, so that a run like the last one takes a moment.</p>
+          <p className="hint">Earlier results are cached, so running again takes only a moment.</p>
         </>
       )}
     </div>
@@ -92,18 +94,18 @@ function Nothing({ node, sentence }: { node: string; sentence: string | undefine
 }
 
 const MODES: readonly SegmentedOption<Mode>[] = [
-  { value: 'point', icon: 'target', label: 'Point', title: 'Point at a place and see where it looks' },
+  { value: 'point', icon: 'target', label: 'Point', title: 'Point at a location to see where it attends' },
   {
     value: 'arrows',
     icon: 'arrow-swap',
     label: 'Arrows',
-    title: 'Arrows from places of the output to where they look most',
+    title: 'Arrows from locations of the output to where they attend most',
   },
   {
     value: 'map',
     icon: 'symbol-color',
     label: 'Correspondence',
-    title: 'Every place of the output in the colour of its source',
+    title: 'Each location of the output in the colour of its source',
   },
 ];
 
@@ -115,8 +117,8 @@ function Head({ node }: { node: string }) {
   const layers = current?.layers ?? [];
   const heads = (layers.find(({ index }) => index === layer) ?? layers[0])?.heads ?? 0;
   return (
-    <div className="inspect-head" role="toolbar" aria-label="What is shown">
-      <h2>Where does it come from?</h2>
+    <div className="inspect-head" role="toolbar" aria-label="Attention options">
+      <h2>Attention</h2>
       <span className="where" data-testid="inspect-where">
         {readable(node)}
         {info && ` · step ${step + 1} of ${info.steps.length}`}
@@ -124,14 +126,14 @@ function Head({ node }: { node: string }) {
       {info && (
         <>
           <Segmented
-            name="How it is shown"
+            name="View"
             testId="inspect-mode"
             options={MODES}
             value={mode}
             onChange={(value) => useInspect.setState({ mode: value })}
           />
           <Select
-            name="Resolution of the attention"
+            name="Attention resolution"
             testId="inspect-level"
             options={info.levels.map((one) => ({ value: one.level, label: sizeText(one.grid) }))}
             value={level}
@@ -172,9 +174,7 @@ function Head({ node }: { node: string }) {
             <Tool
               icon="color-mode"
               label={
-                raw
-                  ? 'Show the attention as the run applied it, with its contrast'
-                  : 'Show the attention without the contrast of the run'
+                raw ? 'Show attention with the contrast of the run' : 'Show attention without the contrast of the run'
               }
               aria-pressed={!raw}
               data-testid="inspect-contrast"
@@ -183,23 +183,18 @@ function Head({ node }: { node: string }) {
           )}
           <Tool
             icon="history"
-            label={asOfStep ? 'Show the result' : 'Show the output as it was at this step'}
+            label={asOfStep ? 'Show the result' : 'Show the output at this step'}
             aria-pressed={asOfStep}
             data-testid="inspect-as-of-step"
             onClick={() => useInspect.setState({ asOfStep: !asOfStep })}
           />
           <Tool
             icon="clear-all"
-            label="Take all pins away"
+            label="Clear pins"
             disabled={pins.length === 0}
             onClick={() => useInspect.setState({ pins: [] })}
           />
-          <Tool
-            icon="save"
-            label="Save as a picture…"
-            data-testid="inspect-save"
-            onClick={() => void saveInspection()}
-          />
+          <Tool icon="save" label="Save as image…" data-testid="inspect-save" onClick={() => void saveInspection()} />
         </>
       )}
       <Tool
@@ -271,7 +266,7 @@ function Stage({ info }: { info: InspectInfo }) {
             which="source"
             label={
               source === 'structure'
-                ? 'Structure: its own keys held the shapes at this step'
+                ? 'Structure, attended to at this step to keep its shapes'
                 : info.appearances.length > 1
                   ? `Appearance ${look + 1} of ${info.appearances.length}`
                   : 'Appearance'
@@ -296,7 +291,7 @@ function Stage({ info }: { info: InspectInfo }) {
             className="link"
             onClick={() => setTimeline({ node: info.node, index: middleStep(info, level) })}
           >
-            Go to a step with swap
+            Go to a step with the swap on
           </button>
         )}
       </p>
@@ -309,7 +304,7 @@ const tokenOfPin = ({ x, y }: { x: number; y: number }, grid: Size): number => c
 function offSentence(info: InspectInfo, step: number, grid: Size): string {
   const level = info.levels.find((one) => sameSize(one.grid, grid))?.level;
   const on = info.steps.flatMap((one, index) => (level && one[level] ? [index + 1] : []));
-  const where = `The swap at ${sizeText(grid)} is off at step ${step + 1}, so every place looked at the output itself. `;
+  const where = `The swap at ${sizeText(grid)} is off at step ${step + 1}, so the output attended only to itself. `;
   return on.length === 0
     ? `${where}It is off at every step. `
     : `${where}It is on from step ${on[0]} to ${on[on.length - 1]}. `;

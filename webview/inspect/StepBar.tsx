@@ -39,11 +39,11 @@ export function StepBar(props: {
         className="step-bar"
         role="slider"
         tabIndex={0}
-        aria-label="Step of the attention"
+        aria-label="Attention step"
         aria-valuemin={1}
         aria-valuemax={count}
         aria-valuenow={step + 1}
-        aria-valuetext={`step ${step + 1} of ${count}, ${now ? `looked at the ${now}` : 'swap off'}`}
+        aria-valuetext={`step ${step + 1} of ${count}, ${now ? `attended to the ${now}` : 'swap off'}`}
         data-testid="inspect-steps"
         onPointerDown={onPointer}
         onPointerMove={onPointer}
@@ -53,7 +53,7 @@ export function StepBar(props: {
           <span
             key={index}
             className={`step-cell ${one[level] ?? 'off'} ${index === step ? 'current' : ''}`}
-            title={`step ${index + 1}: ${one[level] ? `looked at the ${one[level]}` : 'swap off'}`}
+            title={`step ${index + 1}: ${one[level] ? `attended to the ${one[level]}` : 'swap off'}`}
           />
         ))}
       </div>

@@ -138,7 +138,7 @@ function forget(): void {
 export async function begin(node: string): Promise<void> {
   const { run } = studio();
   if (!run) {
-    useInspect.setState({ info: undefined, sentence: 'This graph has not been run in this window.' });
+    useInspect.setState({ info: undefined, sentence: 'This graph has not run in this window yet.' });
     return;
   }
   if (inspect().info?.runId === run.runId) return;

@@ -25,15 +25,17 @@ export function sentenceOf(shown: {
     if (!found) return `The ${from} at ${here} …`;
     const there = placeWords(cellAt(found.peak.x, found.peak.y, grid), grid);
     const half = placesOfHalf(found.map);
-    const places = `half of it lies in ${half === 1 ? 'one place' : `${half} of ${grid.width * grid.height} places`}`;
+    const places = `half of it falls on ${half === 1 ? 'one location' : `${half} of ${grid.width * grid.height} locations`}`;
     const share = `${(100 * found.peak.weight).toFixed(found.peak.weight < 0.1 ? 1 : 0)} %`;
     return point.side === 'output'
-      ? `The output at ${here} looks most at ${there} of the ${source}, with ${share} of its attention; ${places}.`
-      : `The ${source} at ${here} went most to ${there} of the output, which gives it ${share} of its attention; ${places}.`;
+      ? `The output at ${here} attends most to ${there} of the ${source}, with ${share} of its attention; ${places}.`
+      : `The ${source} at ${here} is used most at ${there} of the output, which gives it ${share} of its attention; ${places}.`;
   }
-  if (mode === 'map') return `Each place of the output has the colour of the place of the ${source} it looks at most.`;
-  if (mode === 'arrows') return `Arrows lead from places of the output to where they look most in the ${source}.`;
-  if (pins > 0) return `${pins === 1 ? 'One place is' : `${pins} places are`} pinned. Escape takes the last pin away.`;
-  const applied = contrast === 1 ? '' : ` Attention is shown as the run applied it, with its contrast of ${contrast}.`;
-  return `Point at the output to see where it looks in the ${source}, or at the ${source} to see where it went; click to pin.${applied}`;
+  if (mode === 'map')
+    return `Each location of the output has the colour of the location of the ${source} it attends to most.`;
+  if (mode === 'arrows') return `Arrows point from locations of the output to where they attend most in the ${source}.`;
+  if (pins > 0)
+    return `${pins === 1 ? 'One location is' : `${pins} locations are`} pinned. Press Escape to remove the last pin.`;
+  const applied = contrast === 1 ? '' : ` Attention is shown as the run applied it, with contrast ${contrast}.`;
+  return `Point at the output to see what it attends to in the ${source}, or at the ${source} to see where it is used. Click to pin.${applied}`;
 }

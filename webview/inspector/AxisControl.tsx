@@ -18,7 +18,9 @@ export function AxisControl(props: ControlProps<AxisParam>) {
     const spec = specOf(type);
     if (!spec || id === node || type === 'sweep' || type === 'save') return [];
     const params = spec.params.map(({ name, label }) => ({ value: `${id}.${name}`, detail: label }));
-    return spec.mute === 'never' ? params : [...params, { value: `${id}.muted`, detail: 'without it: true,false' }];
+    return spec.mute === 'never'
+      ? params
+      : [...params, { value: `${id}.muted`, detail: 'with and without the node: true,false' }];
   });
   const write = (chosen: string, listed: string) => {
     if (chosen === '' && listed === '' && !param.required) resetParam(node, param.name);
@@ -30,7 +32,7 @@ export function AxisControl(props: ControlProps<AxisParam>) {
         id={inputId}
         value={target}
         options={options}
-        placeholder={param.required ? 'node.parameter' : 'node.parameter, or nothing'}
+        placeholder={param.required ? 'node.parameter' : 'node.parameter (optional)'}
         describedBy={describedBy}
         invalid={invalid}
         disabled={disabled}
@@ -44,7 +46,7 @@ export function AxisControl(props: ControlProps<AxisParam>) {
         aria-describedby={describedBy}
         aria-invalid={invalid}
         data-testid={`axis-values-${param.name}`}
-        placeholder="1,1.67,2.5 or 1:3:0.5 or looks/*.png"
+        placeholder="1,1.67,2.5 or 1:3:0.5 or images/*.png"
         value={draft.text}
         disabled={disabled}
         spellCheck={false}

@@ -15,7 +15,9 @@ export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
         <h2 data-testid="inspector-title">Comment frame</h2>
         <Tool icon="trash" label="Delete" keys="Delete" disabled={readOnly} onClick={deleteSelection} />
       </div>
-      <p className="subtitle">Drag it by its title: the nodes inside come along. Deleting it keeps them.</p>
+      <p className="subtitle">
+        Drag its title to move it together with the nodes inside. Deleting the frame keeps the nodes.
+      </p>
       <div className="param" data-param="text">
         <div className="param-head">
           <label htmlFor={inputId}>Text</label>

@@ -53,7 +53,7 @@ function Legend() {
   if (types === '') return null;
   return (
     <>
-      <h3>Wires carry</h3>
+      <h3>Wire types</h3>
       <ul className="legend" data-testid="legend">
         {(types.split(' ') as PortType[]).sort().map((type) => (
           <li key={type}>
@@ -121,13 +121,20 @@ function LastRun() {
   const cached = Object.values(last.nodes).filter((node) => node.state === 'cached').length;
   const facts: [string, ReactNode][] = [['State', last.state === 'cancelled' ? 'stopped' : last.state]];
   if (last.seconds !== undefined) facts.push(['Time', duration(last.seconds)]);
-  if (last.provider) facts.push(['Ran on', providerName(last.provider)]);
-  if (last.unet) facts.push(['UNet rows', `${last.unet.encoder} encoder, ${last.unet.decoder} decoder`]);
+  if (last.provider) facts.push(['Device', providerName(last.provider)]);
+  if (last.unet) {
+    facts.push([
+      'UNet passes',
+      <span key="unet" title="Each image in a batch counts as one pass, for each half of the UNet.">
+        {last.unet.encoder} encoder, {last.unet.decoder} decoder
+      </span>,
+    ]);
+  }
   if (cached > 0) facts.push(['From the cache', plural(cached, 'node')]);
   const outputs = Object.entries(pictures).filter(([, picture]) => picture.runId === last.runId);
   if (outputs.length > 0) {
     facts.push([
-      'Pictures',
+      'Images',
       outputs.map(([id], index) => (
         <span key={id}>
           {index > 0 && ', '}
@@ -152,7 +159,7 @@ function LastRun() {
       {last.message && <p className={last.state === 'failed' ? 'param-error' : 'param-help'}>{last.message}</p>}
       {last.state === 'failed' && (
         <button type="button" className="link" onClick={() => postToHost({ type: 'fix', action: 'showOutput' })}>
-          Show the log
+          Show output
         </button>
       )}
     </>

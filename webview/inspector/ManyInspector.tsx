@@ -11,8 +11,8 @@ export function ManyInspector({ ids }: { ids: readonly string[] }) {
   const count = ids.filter((id) => !id.startsWith(FRAME_PREFIX)).length;
   const readOnly = useStudio((state) => state.readOnly);
   const actions: [string, string, () => void][] = [
-    ['Tidy these', 'type-hierarchy', tidy],
-    ['Frame around them', 'comment', addFrame],
+    ['Tidy selection', 'type-hierarchy', tidy],
+    ['Add frame around selection', 'comment', addFrame],
     ['Duplicate', 'files', duplicateSelection],
     ['Mute or unmute', 'eye', () => toggleMute()],
     ['Delete', 'trash', deleteSelection],
@@ -39,7 +39,7 @@ export function ManyInspector({ ids }: { ids: readonly string[] }) {
           </button>
         ))}
       </div>
-      <h3>All of them</h3>
+      <h3>Actions</h3>
       <div className="action-list">
         {actions.map(([label, icon, act]) => (
           <button key={label} type="button" className="button secondary" disabled={readOnly} onClick={act}>

@@ -18,10 +18,10 @@ import { SIMPLE_PARAMS, SwapSimple } from './SwapSimple';
 import { WireList } from './WireList';
 
 const MUTE_HELP = {
-  'pass-through': 'Muted, its input goes on unchanged.',
-  reconstruct: "Muted, the structure's reconstruction takes its place.",
-  'no-mask': 'Muted, as if no mask were wired.',
-  skip: 'Muted, it does not run.',
+  'pass-through': 'When muted, it passes its input on unchanged.',
+  reconstruct: "When muted, the structure's reconstruction replaces it.",
+  'no-mask': 'When muted, it counts as no mask.',
+  skip: 'When muted, it does not run.',
   never: '',
 };
 
@@ -52,7 +52,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         {kind === 'mask' && (
           <Tool
             icon="paintcan"
-            label="Look at the mask and correct it"
+            label="Correct the mask"
             data-testid="mask-open"
             onClick={() => setPage({ masking: id })}
           />
@@ -60,7 +60,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         {(kind === 'result' || kind === 'compare') && (
           <Tool
             icon="eye-watch"
-            label="Inspect the attention: where does it come from?"
+            label="Inspect the attention"
             keys="I"
             data-testid="inspect-open"
             onClick={() => openInspection(id)}
@@ -82,7 +82,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       <p className="subtitle">
         {spec
           ? `${spec.title} · ${spec.help}`
-          : `This version of Weft does not know the type “${node.type}”. It is kept as it is.`}
+          : `This version of Weft does not know the type “${node.type}”. The file keeps it unchanged.`}
         {node.muted && spec ? ` ${MUTE_HELP[spec.mute]}` : ''}
       </p>
       <Problems node={id} onlyGeneral />
@@ -118,7 +118,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         ))}
       {others.length > 0 && (
         <>
-          <h3>Kept as they are</h3>
+          <h3>Unknown parameters, kept unchanged</h3>
           <dl className="facts">
             {others.map(([name, value]) => (
               <div key={name} style={{ display: 'contents' }}>

@@ -62,7 +62,7 @@ function Thumbnails(props: { value: unknown; disabled: boolean; onPick: (path: s
   }, [asked]);
   if (!pictures?.length) return null;
   return (
-    <div className="thumbnails" role="group" aria-label="Pictures of the workspace" data-testid="thumbnails">
+    <div className="thumbnails" role="group" aria-label="Images in the workspace" data-testid="thumbnails">
       {pictures.slice(0, 200).map((picture) => (
         <button
           key={picture.path}

@@ -8,8 +8,8 @@ import { useStudio } from '../state/store';
 export const SIMPLE_PARAMS: readonly string[] = ['higherRange', 'lowerRange', 'structureEvery', 'structureUntil'];
 
 const HELP: Record<keyof SwapSliders, string> = {
-  structure: "How long the structure's own attention holds its shapes: 0 never, 1 at every step.",
-  appearance: 'How long the look is taken from the appearance: 0 not at all, 1 to the last step.',
+  structure: "How long the structure's own attention keeps its shapes: 0 for no step, 1 for every step.",
+  appearance: 'How long the appearance is transferred: 0 for no step, 1 until the last step.',
 };
 
 /** Two sliders in place of the exact parameters, which they write; "custom" where no position of theirs says the same. */

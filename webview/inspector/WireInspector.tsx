@@ -22,12 +22,12 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
           onClick={() => disconnect([data.wire])}
         />
       </div>
-      <p className="subtitle">Drag either end to another port, or into the open to take the wire away.</p>
+      <p className="subtitle">Drag either end to another port, or onto empty canvas to delete the wire.</p>
       <dl className="facts">
         <dt>Carries</dt>
         <dd className="with-mark">
           <TypeMark type={data.portType} />
-          {data.portType ?? 'something this version does not know'}
+          {data.portType ?? 'a type this version does not know'}
         </dd>
         <dt>From</dt>
         <dd>

@@ -51,7 +51,7 @@ function OutputRow({ id, port, label, type }: { id: string; port: string; label:
   const count = useStudio(
     (state) => state.edges.filter((edge) => edge.source === id && edge.sourceHandle === port).length,
   );
-  const note = count === 0 ? 'goes nowhere yet' : `feeds ${count}`;
+  const note = count === 0 ? 'not connected' : `feeds ${count}`;
   return <Row type={type} label={`${label} →`} note={note} from={{ node: id, port, side: 'right' }} more />;
 }
 

@@ -14,7 +14,7 @@ export function defaultWords(data: NodeData, param: ParamSpec): string {
   const words = valueWords(param, value);
   // A checkpoint that says what the catalogue says too is not worth a mention.
   const own = override !== undefined && !sameValue(override, param.default);
-  if (own && data.checkpoint) return `${words}, the checkpoint ${data.checkpoint.id}'s own`;
+  if (own && data.checkpoint) return `${words}, set by checkpoint ${data.checkpoint.id}`;
   return param.defaultNote !== undefined && value !== undefined && words !== param.defaultNote
     ? `${words} (${param.defaultNote})`
     : words;

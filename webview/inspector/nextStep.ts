@@ -19,13 +19,13 @@ export function nextStep(state: {
     const missing = specOf(node.type)?.params.find(
       (param) => param.required && node.params?.[param.name] === undefined,
     );
-    if (missing?.kind === 'path') return { sentence: `Choose a picture for ${readable(id)}.`, node: id };
-    if (missing) return { sentence: `Say the ${missing.label.toLowerCase()} of ${readable(id)}.`, node: id };
+    if (missing?.kind === 'path') return { sentence: `Choose an image for ${readable(id)}.`, node: id };
+    if (missing) return { sentence: `Enter the ${missing.label.toLowerCase()} of ${readable(id)}.`, node: id };
   }
   const problem = problems.find(({ severity, node }) => severity === 'error' && node !== undefined);
   if (problem) return { sentence: problem.message, ...(problem.node === undefined ? {} : { node: problem.node }) };
-  if (!trusted) return { sentence: 'To run graphs of this folder, trust it first.' };
-  if (running) return { sentence: 'It is running: watch the steps in the nodes and in the timeline below.' };
-  if (!run) return { sentence: 'Ready. Run it and watch every step appear in the node that makes it.' };
-  return { sentence: 'Change a number and run again: what did not change is taken from the cache.' };
+  if (!trusted) return { sentence: 'Trust this folder to run its graphs.' };
+  if (running) return { sentence: 'Running. Watch the steps in the nodes and in the timeline below.' };
+  if (!run) return { sentence: 'Ready. Run the graph and watch each step appear in its node.' };
+  return { sentence: 'Change a parameter and run again: unchanged nodes come from the cache.' };
 }

@@ -44,7 +44,7 @@ export function MaskView({ node }: { node: string }) {
             <Tool icon="close" label="Back to the graph" keys="Escape" data-testid="mask-close" onClick={close} />
           </div>
           <div className="inspect-nothing">
-            <p>The mask has not been looked for in this window.</p>
+            <p>The mask has not been computed in this window yet.</p>
             <button
               type="button"
               className="button"
@@ -52,9 +52,9 @@ export function MaskView({ node }: { node: string }) {
               data-testid="mask-run"
               onClick={() => run(node)}
             >
-              Find it
+              Find the mask
             </button>
-            <p className="hint">What was computed before is kept, so that this takes a moment.</p>
+            <p className="hint">Earlier results are cached, so this takes only a moment.</p>
           </div>
         </>
       )}
@@ -63,9 +63,9 @@ export function MaskView({ node }: { node: string }) {
 }
 
 const TOOLS: readonly SegmentedOption<ToolName>[] = [
-  { value: 'cluster', icon: 'wand', label: 'Flip cluster', title: 'A click puts a whole cluster in or out (C)' },
-  { value: 'paint', icon: 'edit', label: 'Paint', title: 'Paint what belongs to the object (P)' },
-  { value: 'erase', icon: 'eraser', label: 'Erase', title: 'Erase what does not (E)' },
+  { value: 'cluster', icon: 'wand', label: 'Flip cluster', title: 'Click to add or remove a whole cluster (C)' },
+  { value: 'paint', icon: 'edit', label: 'Paint', title: 'Paint to add to the mask (P)' },
+  { value: 'erase', icon: 'eraser', label: 'Erase', title: 'Erase to remove from the mask (E)' },
 ];
 const LAYERS: readonly SegmentedOption<Layer>[] = [
   { value: 'mask', label: 'Mask' },
@@ -158,10 +158,10 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
         <span className="where">
           {readable(node)} · “{found.noun}”
         </span>
-        <Segmented name="What is shown" testId="mask" options={LAYERS} value={layer} onChange={setLayer} />
+        <Segmented name="Layer" testId="mask" options={LAYERS} value={layer} onChange={setLayer} />
         <Segmented name="Tool" testId="mask" options={TOOLS} value={tool} onChange={setTool} />
         <label className="mask-size">
-          <span>Size</span>
+          <span>Brush size</span>
           <input
             type="range"
             min={1}
@@ -190,7 +190,7 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
         />
         <Tool
           icon="clear-all"
-          label="Take every correction away"
+          label="Clear all corrections"
           disabled={now.every((value) => value === maskCell.kept)}
           data-testid="mask-clear"
           onClick={() => commit(new Uint8Array(now.length))}
@@ -271,7 +271,7 @@ function Editor({ node, found }: { node: string; found: Segmentation }) {
             {' '}
             Saved in {String(written)}.{' '}
             <button type="button" className="link" disabled={!canRun} data-testid="mask-run" onClick={() => run()}>
-              Run with it
+              Run with the correction
             </button>{' '}
             <button
               type="button"
@@ -295,7 +295,7 @@ function sentence(found: Segmentation, correction: Uint8Array, share: number): s
   const count = correction.reduce((sum, value) => sum + (value === maskCell.kept ? 0 : 1), 0);
   const covers = `The mask covers ${percent(share)} of the picture`;
   const doubt =
-    share < SUSPICIOUS_SHARE.least ? ', next to nothing' : share > SUSPICIOUS_SHARE.most ? ', nearly all of it' : '';
+    share < SUSPICIOUS_SHARE.least ? ', almost nothing' : share > SUSPICIOUS_SHARE.most ? ', almost all of it' : '';
   const edits = count === 0 ? '' : `; ${count} of ${found.labels.length} cells are corrected`;
   return `${covers}${doubt}${edits}.`;
 }

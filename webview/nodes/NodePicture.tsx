@@ -40,7 +40,7 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
     return (
       <Placeholder icon="file-media">
         <button type="button" className="link nodrag" tabIndex={selected ? 0 : -1} onClick={pick}>
-          Choose a picture…
+          Choose an image…
         </button>
         <span>or drop one here</span>
       </Placeholder>
@@ -66,9 +66,9 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
 }
 
 const WAITING: Record<'inversion' | 'mask' | 'result', { icon: string; text: string }> = {
-  inversion: { icon: 'sparkle', text: 'noise appears when run' },
-  mask: { icon: 'symbol-color', text: 'mask appears when run' },
-  result: { icon: 'play-circle', text: 'run to see the picture appear' },
+  inversion: { icon: 'sparkle', text: 'run to see the noise' },
+  mask: { icon: 'symbol-color', text: 'run to see the mask' },
+  result: { icon: 'play-circle', text: 'run to see the image' },
 };
 
 function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'mask' | 'result'; selected: boolean }) {
@@ -83,7 +83,7 @@ function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'm
   return (
     <Opener
       id={id}
-      label={`Open the picture of ${readable(id)} in VS Code`}
+      label={`Open the image of ${readable(id)} in VS Code`}
       selected={selected}
       inspect={kind === 'inversion' ? undefined : kind}
       whole
@@ -100,7 +100,7 @@ function ComparePicture({ data }: { data: NodeData }) {
   if (!a || !b) {
     return (
       <Placeholder icon="split-horizontal">
-        <span>wire two pictures to compare</span>
+        <span>connect two images to compare</span>
       </Placeholder>
     );
   }
@@ -129,7 +129,7 @@ export function usePictureOf(id: string | undefined): ReactNode {
     const path = node?.params?.['path'];
     return typeof path === 'string' ? state.resolved[path] : undefined;
   });
-  const label = `Picture of ${readable(id ?? '')}`;
+  const label = `Image of ${readable(id ?? '')}`;
   if (running && step) return <StepImage step={step} label={label} />;
   if (picture) return <img src={picture.url} alt={picture.caption ?? label} draggable={false} decoding="async" />;
   if (step) return <StepImage step={step} label={label} />;
@@ -153,8 +153,8 @@ function Opener(props: {
           type="button"
           className="picture-open picture-inspect nodrag"
           tabIndex={props.selected ? 0 : -1}
-          aria-label={`Look at ${readable(props.id)} and correct it`}
-          title="Look at the mask and correct it"
+          aria-label={`Correct ${readable(props.id)}`}
+          title="Correct the mask"
           data-testid={`mask-${props.id}`}
           onClick={() => setPage({ masking: props.id })}
         >
@@ -166,8 +166,8 @@ function Opener(props: {
           type="button"
           className="picture-open picture-inspect nodrag"
           tabIndex={props.selected ? 0 : -1}
-          aria-label={`Inspect the attention of ${readable(props.id)}: where does it come from?`}
-          title="Where does it come from? Inspect the attention (I)"
+          aria-label={`Inspect the attention of ${readable(props.id)}`}
+          title="Inspect the attention (I)"
           data-testid={`inspect-${props.id}`}
           onClick={() => openInspection(props.id)}
         >

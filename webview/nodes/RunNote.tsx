@@ -29,9 +29,9 @@ export function RunNote({ id, data }: { id: string; data: NodeData }) {
 function fixOf(data: NodeData): { action: 'pickFile' | 'addCheckpoint' | 'showOutput'; label: string } {
   const kinds = data.spec?.params ?? [];
   if (kinds.some((param) => param.kind === 'path' && param.access === 'read' && param.required)) {
-    return { action: 'pickFile', label: 'Choose another picture…' };
+    return { action: 'pickFile', label: 'Choose another image…' };
   }
   if (kinds.some((param) => param.kind === 'checkpoint'))
     return { action: 'addCheckpoint', label: 'Add a checkpoint…' };
-  return { action: 'showOutput', label: 'Show the log' };
+  return { action: 'showOutput', label: 'Show output' };
 }

@@ -11,7 +11,7 @@ export function SweepPicture({ id, selected }: { id: string; selected: boolean }
     return (
       <div className="picture placeholder">
         <span className="codicon codicon-table" aria-hidden="true" />
-        <span>cells appear when run</span>
+        <span>run to see the cells</span>
       </div>
     );
   }

@@ -290,7 +290,7 @@ export function paste(text: string, at?: Point): void {
   const { graph } = studio();
   const fragment = parseFragment(text);
   if (!graph) return;
-  if (!fragment) return toast('The clipboard does not hold nodes of a graph.', 'info');
+  if (!fragment) return toast('The clipboard contains no Weft nodes.', 'info');
   const ids = pasteIds(graph, fragment);
   const place = snapped(at ?? pastePlace(fragment.layout));
   if (!edit([{ kind: 'pasteFragment', fragment: text, at: [place.x, place.y] }], 'Paste')) return;

@@ -43,7 +43,7 @@ export function edit(edits: GraphEdit[], label: string): boolean {
   const { synced, readOnly, reason } = studio();
   if (!synced || edits.length === 0) return false;
   if (readOnly) {
-    toast(reason ?? 'This file can only be looked at.', 'info');
+    toast(reason ?? 'This file is read-only.', 'info');
     return false;
   }
   const seq = ++lastSeq;

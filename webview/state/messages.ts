@@ -103,9 +103,9 @@ function onRun({ run }: Extract<HostToStudio, { type: 'run' }>): void {
   if (another && running) setTimeline({ index: undefined, compareWith: undefined });
   if (!run || (run.runId === before?.runId && run.state === before.state)) return;
   const words = {
-    queued: 'The run waits for another to end.',
+    queued: 'The run is waiting for another to finish.',
     running: 'The run has started.',
-    done: run.message ?? 'The run is done.',
+    done: run.message ?? 'The run has finished.',
     failed: run.message ?? 'The run failed.',
     cancelled: 'The run was stopped.',
   };

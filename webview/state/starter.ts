@@ -9,6 +9,6 @@ export function insertStandardGraph(): void {
   const graph = standardGraph({ structure: '', appearance: '', domain });
   for (const node of Object.values(graph.nodes)) if (node.params?.['path'] === '') delete node.params['path'];
   if (!edit([{ kind: 'pasteFragment', fragment: writeGraph(graph), at: [0, 0] }], 'Insert the standard graph')) return;
-  announce('Inserted the standard graph. Choose the two pictures next.');
+  announce('Inserted the standard graph. Now choose the two images.');
   window.requestAnimationFrame(() => canvasControl().fit());
 }

@@ -61,8 +61,8 @@ function NoSteps() {
       </div>
       <p className="timeline-empty">
         {running
-          ? 'The steps appear here as soon as a node makes its first.'
-          : 'Run the graph: every step of the inversion and of the denoising appears here, to scrub, play and compare.'}
+          ? 'Steps appear here as soon as a node computes its first.'
+          : 'Run the graph to see every step of inversion and denoising here. You can scrub, play and compare them.'}
       </p>
     </>
   );
@@ -117,7 +117,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
         {Object.keys(nodes).length > 1 ? (
           <select
             className="field"
-            aria-label="Node of the timeline"
+            aria-label="Timeline node"
             value={node}
             data-testid="timeline-node"
             onChange={(event) => setTimeline({ node: event.target.value, index: undefined, compareWith: undefined })}
@@ -139,7 +139,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
         <KindChoice kind={kind} />
         <Tool
           icon="split-horizontal"
-          label={compareWith === undefined ? 'Compare: keep this step beside others' : 'Stop comparing'}
+          label={compareWith === undefined ? 'Compare this step with others' : 'Stop comparing'}
           aria-pressed={compareWith !== undefined}
           data-testid="timeline-compare"
           onClick={() => {
@@ -198,13 +198,13 @@ function KindChoice({ kind }: { kind: PreviewKind }) {
   return (
     <select
       className="field"
-      aria-label="What the steps show"
+      aria-label="What the timeline shows"
       value={kind}
       data-testid="timeline-kind"
       onChange={(event) => setTimeline({ kind: event.target.value === 'xt' ? 'xt' : 'x0' })}
     >
-      <option value="x0">x̂0, the guess</option>
-      <option value="xt">x_t, the noisy picture</option>
+      <option value="x0">x̂0, the predicted image</option>
+      <option value="xt">x_t, the noisy image</option>
     </select>
   );
 }

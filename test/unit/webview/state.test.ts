@@ -293,11 +293,11 @@ describe('what to do next', () => {
   it('names the first thing that is missing', () => {
     expect(nextStep({ ...base, graph: { weft: 1, nodes: {} } }).sentence).toContain('Add the first node');
     expect(nextStep({ ...base, graph: { weft: 1, nodes: { cat: { type: 'image' } } } })).toEqual({
-      sentence: 'Choose a picture for cat.',
+      sentence: 'Choose an image for cat.',
       node: 'cat',
     });
-    expect(nextStep({ ...base, graph: standard, trusted: false }).sentence).toContain('trust');
-    expect(nextStep({ ...base, graph: standard }).sentence).toContain('Run it');
+    expect(nextStep({ ...base, graph: standard, trusted: false }).sentence).toContain('Trust');
+    expect(nextStep({ ...base, graph: standard }).sentence).toContain('Run the graph');
   });
 });
 

@@ -440,7 +440,7 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     await host.setText('{\n  "weft": 1,\n  "nodes": {}\n}\n');
     await page.getByRole('button', { name: 'Insert the standard graph' }).click();
     await until(() => graphOf(studio).nodes['denoise'], 'it is there');
-    expect((await page.getByTestId('next-step').textContent())?.includes('Choose a picture'), 'and says what is next');
+    expect((await page.getByTestId('next-step').textContent())?.includes('Choose an image'), 'and says what is next');
   },
 };
 
