@@ -1,5 +1,6 @@
 /**
- * `npm run package [-- --target linux-x64 | all] [--out DIR]`: a .vsix for one platform, with that platform's native binaries only.
+ * `npm run package [-- --target linux-x64 | all] [--out DIR] [--images-url URL]`: a .vsix for one platform, with that platform's native
+ * binaries only. URL is where this folder is published, for the images of its page (scripts/marketplace.mjs).
  * Staged in a temporary folder, so that nothing of the checkout but what is named here gets in. Prints the path of each .vsix.
  */
 import { spawnSync } from 'node:child_process';
@@ -7,6 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { marketplacePage } from './marketplace.mjs';
 import { thirdPartyNotices } from './notices.mjs';
 import { build, fail, install, root } from './prepare.mjs';
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
   options: {
     target: { type: 'string', default: `${process.platform}-${process.arch}` },
     out: { type: 'string', default: root },
+    'images-url': { type: 'string' },
   },
 });
 const chosen = values.target === 'all' ? Object.keys(targets) : [values.target];
@@ -85,7 +88,10 @@ function stageExtension(stage) {
   copy('examples', stage, (name) => path.basename(name) !== 'weft-out');
   copy('media', stage, (name) => path.basename(name) !== 'icon.svg');
   copy('schemas', stage);
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md']) copy(name, stage);
+  for (const name of ['LICENSE', 'CHANGELOG.md']) copy(name, stage);
+  // VS Code and the Marketplace show a file of this name.
+  const page = fs.readFileSync(path.join(root, 'docs', 'marketplace.md'), 'utf8');
+  fs.writeFileSync(path.join(stage, 'README.md'), marketplacePage(page, values['images-url']));
   try {
     fs.writeFileSync(path.join(stage, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root));
   } catch (error) {
