@@ -194,7 +194,8 @@ export interface KnownCheckpoint {
   description: string;
   licence: { id: string; title: string; url: string; summary: string[] };
   precision: CheckpointInfo['precision'];
-  exporter: 'diffusers' | 'optimum' | 'other';
+  /** `none`: a .safetensors file or a diffusers folder, no export. */
+  exporter: 'diffusers' | 'optimum' | 'other' | 'none';
   /** Page of the repository. */
   source: string;
   /** Server that the environment names in the place of the source's. */

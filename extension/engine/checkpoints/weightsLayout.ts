@@ -141,7 +141,8 @@ function folderLayout(folder: string, choices: ImportChoices): CheckpointLayout 
       throw refuse(
         `${path.basename(folder)} holds ${own.length} .safetensors files (${own.sort().slice(0, 5).join(', ')}${own.length > 5 ? ', …' : ''}). Add the one to use.`,
       );
-    return fileLayout(path.join(folder, own[0]!), choices);
+    // Such is a download: what the folder's weft.json says of the file counts.
+    return { ...fileLayout(path.join(folder, own[0]!), choices), folder, manifest: readManifest(folder) };
   }
   refuseFamily(folder);
   const read = (part: string): PartWeights => ({

@@ -10,7 +10,8 @@ import { type DownloadProgress } from '../../../extension/protocol/engine';
 import { readModel } from '../../../extension/engine/onnx/modelFile';
 import { rewriteUnetGraph } from '../../../extension/engine/onnx/surgery/rewriteUnet';
 import { WeftError } from '../../../extension/protocol/errors';
-import { FileServer } from '../../support/fileServer';
+import { FileServer, sha256 } from '../../support/fileServer';
+import { writeSingleFile } from '../../support/smallModels';
 import { makeZombie } from '../../support/zombie';
 import { fillHub, HUB_FILES, hubManifest, LICENCE, writeManifest } from '../../support/hub';
 
@@ -372,6 +373,68 @@ describe('pause and resume', () => {
     server.mischief = () => undefined;
     expect((await downloads().start(request)).id).toBe('drawn');
     expect(server.for('tokenizer/tokenizer.json')).toHaveLength(2);
+  });
+});
+
+describe('a single .safetensors file', () => {
+  const NAME = 'My-Model_v1.safetensors';
+  const url = `/test/drawn/resolve/main/${NAME}`;
+  let bytes: Buffer;
+  beforeAll(() => {
+    bytes = fs.readFileSync(writeSingleFile(path.join(root, NAME), 'tiny', { precision: 'F16' }));
+  });
+  beforeEach(() => {
+    server.files.set(url, bytes);
+    const files = [{ path: NAME, bytes: bytes.length, sha256: sha256(bytes) }];
+    const about = { name: 'single', title: 'A single file', exporter: 'none', pictureSize: 512, inputs: {} };
+    writeManifest(home, hubManifest(server.url, { ...about, files, defaults: {}, domains: [] }));
+  });
+  const library = () => openLibrary({ home, builtInModels: path.resolve('models') });
+  const single = (more: Partial<DownloadsOptions> = {}): Downloads =>
+    downloads({ importFolder: (folder, id) => library().add([folder], id), ...more });
+
+  it('is checked against its digest and added where it came to lie: nothing of it is copied', async () => {
+    // Room for the file, and not for a second one.
+    const enough = { freeBytes: async () => Math.ceil(bytes.length * 1.2) };
+    const info = await single(enough).start({ ...request, name: 'single' });
+    const file = path.join(home, 'downloads/single/files', NAME);
+    expect(info).toMatchObject({
+      id: 'single',
+      title: 'A single file',
+      licence: 'CreativeML Open RAIL-M',
+      origin: { source: `${server.url}/test/drawn`, revision: 'main' },
+      precision: 'fp16',
+      weights: [fs.realpathSync(file)],
+    });
+    expect(fs.statSync(file).nlink).toBe(1);
+    await library().open('single');
+    expect(await library().remove('single')).toBeGreaterThan(bytes.length);
+    expect(fs.existsSync(file)).toBe(false);
+  });
+
+  it('of another digest is thrown away', async () => {
+    const wrong = Buffer.from(bytes);
+    wrong[wrong.length - 1]! ^= 1;
+    server.files.set(url, wrong);
+    const { message } = await failure(single().start({ ...request, name: 'single' }));
+    expect(message).toContain(sha256(bytes));
+    expect(message).toContain(sha256(wrong));
+    expect(await library().has('single')).toBe(false);
+    expect(fs.existsSync(path.join(home, 'downloads/single/files', NAME))).toBe(false);
+  });
+});
+
+describe('what comes with Weft', () => {
+  it('begins with the one for photographs, and ends with the exports to ONNX', async () => {
+    const known = await downloads({ manifestFolders: [path.resolve('models'), path.join(home, 'none')] }).known();
+    const names = known.map(({ name }) => name);
+    expect(names.slice(0, 3)).toEqual(['sd15', 'dreamshaper-8', 'sd15-full']);
+    expect(known.slice(3).every(({ exporter }) => exporter !== 'none')).toBe(true);
+    for (const { digests, exact, licence, state: there } of known.slice(0, 3))
+      expect([digests, exact, licence.id, there]).toEqual([1, true, LICENCE, 'absent']);
+    expect(known[0]).toMatchObject({ bytes: 2_132_696_762, revision: '4fddeb7f9096623f1b77f4708feb96126a08a0cf' });
+    // A name that people use keeps its meaning.
+    expect(known.find(({ name }) => name === 'sd15-fp32')!.source).toContain('onnx-community');
   });
 });
 

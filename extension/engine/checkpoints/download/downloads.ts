@@ -165,9 +165,12 @@ export class Downloads {
     return path.join(this.options.home, 'downloads', name);
   }
 
-  /** Everything that can be downloaded, with what is there of it. */
+  /** Everything that can be downloaded, with what is there of it: the recommended first, exports to ONNX last. */
   async known(): Promise<KnownCheckpoint[]> {
-    return Promise.all([...this.manifests().values()].map((manifest) => this.describe(manifest)));
+    const rank = ({ recommended, files }: DownloadManifest): number =>
+      recommended ? 0 : files.some(isInPlace) ? 1 : 2;
+    const manifests = [...this.manifests().values()].sort((a, b) => rank(a) - rank(b));
+    return Promise.all(manifests.map((manifest) => this.describe(manifest)));
   }
 
   private async describe(manifest: DownloadManifest): Promise<KnownCheckpoint> {
@@ -369,8 +372,9 @@ export class Downloads {
       if (file.path.endsWith('.onnx')) inline += bytes;
     }
     const links = await canLink(folder);
-    const whole = manifest.files.reduce((sum, file) => sum + expectedBytes(file), 0);
-    const importing = links ? inline : whole;
+    const bytesOf = (files: ManifestFile[]): number => files.reduce((sum, file) => sum + expectedBytes(file), 0);
+    const whole = bytesOf(manifest.files);
+    const importing = links ? inline : bytesOf(manifest.files.filter((file) => !isInPlace(file)));
     const needed = missing + importing + Math.min(SPARE_BYTES, whole / 10);
     const free = await (this.options.freeBytes ?? freeBytes)(folder);
     if (free >= needed) return;
@@ -540,6 +544,9 @@ export class Downloads {
 const identityOf = ({ repository, revision }: DownloadManifest): string => `${repository}@${revision}`;
 const isOf = ({ of, server }: State, manifest: DownloadManifest): boolean =>
   of === identityOf(manifest) && (server === undefined || server === manifest.server);
+
+/** Weights that are read where they are: neither linked nor copied when they are imported. */
+const isInPlace = ({ path: file }: ManifestFile): boolean => file.endsWith('.safetensors');
 
 /** Names what a manifest says, to the letter. */
 const offerOf = (manifest: DownloadManifest): string =>

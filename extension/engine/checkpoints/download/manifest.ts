@@ -46,6 +46,8 @@ export const downloadManifestSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
   title: z.string().min(1).max(200),
   description: z.string().max(1000),
+  /** For people who have no preference: listed first. */
+  recommended: z.boolean().default(false),
   /** Where files lie: SERVER/REPOSITORY/resolve/REVISION/PATH. A mirror takes the place of the server. */
   server: z.url({ protocol: /^https?$/ }).default('https://huggingface.co'),
   repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must be OWNER/NAME'),
@@ -58,8 +60,8 @@ export const downloadManifestSchema = z.strictObject({
     summary: z.array(z.string().max(500)).min(1).max(12),
   }),
   precision: z.enum(['fp32', 'fp16', 'mixed']),
-  /** What wrote the export. */
-  exporter: z.enum(['diffusers', 'optimum', 'other']),
+  /** What wrote the export; `none` of a .safetensors file. */
+  exporter: z.enum(['diffusers', 'optimum', 'other', 'none']),
   /** Element types of the graphs' inputs, where known. Never relied on: names, types and shapes are read from the graphs. */
   inputs: z.partialRecord(
     z.enum(['unet', 'text_encoder', 'vae_encoder', 'vae_decoder']),
