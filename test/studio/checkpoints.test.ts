@@ -54,7 +54,7 @@ test('the view lists what there is, and nothing is downloaded before the licence
   await workbench.command('Weft: Focus on Checkpoints View');
   await row('Mini (drawn pictures)').waitFor({ timeout: 60_000 });
   await workbench.command('Weft: Download Checkpoint');
-  await workbench.row('Stable Diffusion 1.5, float16').waitFor({ timeout: 60_000 });
+  await workbench.row('DreamShaper 8').waitFor({ timeout: 60_000 });
   await workbench.screenshot('download-picker');
   await workbench.pick('Download Checkpoint', 'Drawn animals');
   await dialog().waitFor();
