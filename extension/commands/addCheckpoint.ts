@@ -5,7 +5,7 @@ import { ensureTrusted } from '../runs/trust';
 import { notify, withNotification } from '../runs/window';
 import { type Command } from './command';
 
-const TRUST = 'Weft imports checkpoints only in folders you trust: their graphs are read and rewritten.';
+const TRUST = 'Weft adds checkpoints only in folders you trust, because it reads and rewrites their model files.';
 
 /** Of a context menu or a drop: the thing clicked, and everything selected. */
 function urisOf(args: unknown[]): vscode.Uri[] {
@@ -18,12 +18,10 @@ function urisOf(args: unknown[]): vscode.Uri[] {
 async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode.Uri[]): Promise<void> {
   const elsewhere = uris.find(({ scheme }) => scheme !== 'file' && scheme !== 'vscode-remote');
   if (elsewhere) {
-    void notify.error(
-      `${elsewhere.toString()} is not on a disk that the engine reads. Copy it to this machine and add it from there.`,
-    );
+    void notify.error(`${elsewhere.toString()} is not on a local disk. Copy it to this machine and add it from there.`);
     return;
   }
-  const added = await withNotification('Weft: importing the checkpoint', (progress) =>
+  const added = await withNotification('Weft: adding the checkpoint', (progress) =>
     checkpoints.add(
       uris.map(({ fsPath }) => fsPath),
       (message) => progress.report({ message }),
@@ -32,9 +30,9 @@ async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode
   const { memory } = added;
   const tight =
     memory !== undefined && memory.cpu.total > memory.machine
-      ? ` On the processor it needs about ${formatBytes(memory.cpu.total)} of memory; this machine has ${formatBytes(memory.machine)}.`
+      ? ` It needs about ${formatBytes(memory.cpu.total)} of memory on the processor; this machine has ${formatBytes(memory.machine)}.`
       : '';
-  void notify.information(`${added.title} is ready: choose "${added.id}" at a checkpoint node.${tight}`);
+  void notify.information(`${added.title} is ready. To use it, choose "${added.id}" in a checkpoint node.${tight}`);
 }
 
 export const addCheckpointCommand: Command = {
@@ -49,7 +47,7 @@ export const addCheckpointCommand: Command = {
             canSelectFiles: false,
             canSelectFolders: true,
             openLabel: 'Add Checkpoint',
-            title: 'Folder of a Stable Diffusion checkpoint exported to ONNX',
+            title: 'Choose the folder of a Stable Diffusion checkpoint',
           });
     if (chosen && chosen.length > 0) await importCheckpoint(services, chosen);
   },
@@ -64,7 +62,7 @@ export const addCheckpointFilesCommand: Command = {
       canSelectMany: true,
       openLabel: 'Add Checkpoint',
       title:
-        'The four .onnx files of one checkpoint, and its tokenizer’s .json and .txt; or one, where all lie in one folder',
+        'Choose a .safetensors file, or the four .onnx files of a checkpoint with its tokenizer’s .json and .txt files',
       filters: { 'Checkpoint files': ['onnx', 'json', 'txt', 'safetensors', 'ckpt'], 'All files': ['*'] },
     });
     if (!chosen || chosen.length === 0) return;

@@ -6,7 +6,7 @@ import { ask, notify, withNotification } from '../runs/window';
 import { type Command } from './command';
 import { knownOf } from './downloadCheckpoint';
 
-const TRUST = 'Weft works on checkpoints only in windows you trust.';
+const TRUST = 'Weft verifies and removes checkpoints only in folders you trust.';
 
 const checkpointOf = (value: unknown): CheckpointInfo | undefined =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'checkpoint'
@@ -27,7 +27,7 @@ export const verifyCheckpointCommand: Command = {
       checkpoints.verify(checkpoint.id),
     );
     void notify.information(
-      `${checkpoint.title}: ${files} files, ${formatBytes(bytes)}, all as recorded, and onnxruntime opens them.`,
+      `${checkpoint.title}: all ${files} files (${formatBytes(bytes)}) match their digests, and onnxruntime opens them.`,
     );
   },
 };
@@ -41,7 +41,7 @@ export const removeCheckpointCommand: Command = {
     const answer = await ask.warning(removalQuestion(checkpoint), remove);
     if (answer !== remove) return;
     const freed = await checkpoints.remove(checkpoint.id);
-    void notify.information(`${checkpoint.title} was removed; ${formatBytes(freed)} are free.`);
+    void notify.information(`${checkpoint.title} was removed: ${formatBytes(freed)} freed.`);
   },
 };
 
@@ -54,8 +54,8 @@ export const discardDownloadCommand: Command = {
     const discard = 'Discard';
     const answer = await ask.warning(
       {
-        message: `Discard what was downloaded of ${known.title}?`,
-        detail: `${formatBytes(known.doneBytes)} become free; a later download begins anew.`,
+        message: `Discard the partial download of ${known.title}?`,
+        detail: `This frees ${formatBytes(known.doneBytes)}. A later download starts from the beginning.`,
       },
       discard,
     );

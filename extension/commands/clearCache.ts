@@ -9,12 +9,12 @@ export const clearCacheCommand: Command = {
     const answer = await ask.warning(
       {
         message:
-          'Clear the cache of inversions and optimised models? The next run of each graph makes them anew. Results and checkpoints stay.',
+          'Clear the cache of inversions and optimised models? The next run of each graph computes them again. Results and checkpoints stay.',
       },
       clear,
     );
     if (answer !== clear) return;
     const { bytes } = await engine.request('cache.clear', {}, 120_000);
-    void notify.information(`Weft's cache is empty: ${formatBytes(bytes)} freed.`);
+    void notify.information(`Cache cleared: ${formatBytes(bytes)} freed.`);
   },
 };

@@ -9,7 +9,7 @@ import { ensureTrusted } from '../runs/trust';
 import { ask, notify, pick, withNotification } from '../runs/window';
 import { type Command } from './command';
 
-const TRUST = 'Weft downloads checkpoints only in windows you trust.';
+const TRUST = 'Weft downloads checkpoints only in folders you trust.';
 
 export const knownOf = (value: unknown): KnownCheckpoint | undefined =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'download'
@@ -36,12 +36,12 @@ async function choose({ checkpoints }: Services): Promise<Wanted | undefined> {
       { label: '', kind: vscode.QuickPickItemKind.Separator },
       {
         label: 'From a Manifest File…',
-        detail: 'A .json that lists the files of a checkpoint; see docs/checkpoints.md.',
+        detail: 'A .json file that lists the files of a checkpoint; see docs/checkpoints.md.',
       },
     ],
     {
       title: 'Download Checkpoint',
-      placeHolder: 'Nothing is downloaded before you have seen and accepted the licence',
+      placeHolder: 'Weft shows the licence first and downloads only after you accept it',
       matchOnDescription: true,
       matchOnDetail: true,
     },
@@ -51,7 +51,7 @@ async function choose({ checkpoints }: Services): Promise<Wanted | undefined> {
   const [file] =
     (await vscode.window.showOpenDialog({
       openLabel: 'Use Manifest',
-      title: 'Manifest of a checkpoint',
+      title: 'Choose the manifest of a checkpoint',
       filters: { Manifest: ['json'] },
     })) ?? [];
   return file && checkpoints.offer(file.fsPath);
@@ -73,7 +73,7 @@ async function download({ checkpoints, log }: Services, { known, offer }: Wanted
   const { name, title, licence } = known;
   try {
     const added = await withNotification(
-      `Weft: downloading ${title} (Cancel pauses)`,
+      `Weft: downloading ${title} (cancel to pause)`,
       async (progress, token) => {
         let shown = 0;
         const listener = checkpoints.onDidProgress((each) => {
@@ -93,7 +93,7 @@ async function download({ checkpoints, log }: Services, { known, offer }: Wanted
       },
       { cancellable: true },
     );
-    void notify.information(`${added.title} is ready: choose "${added.id}" at a checkpoint node.`);
+    void notify.information(`${added.title} is ready. To use it, choose "${added.id}" in a checkpoint node.`);
   } catch (error) {
     const { kind, message } = reportError(error);
     if (kind !== 'interrupted' && kind !== 'network') throw error;
@@ -117,7 +117,7 @@ export const downloadCheckpointCommand: Command = {
     if (!wanted) return;
     const { known, offer } = wanted;
     if (known.state === 'installed') {
-      void notify.information(`${known.title} is in the library already, as "${known.name}".`);
+      void notify.information(`${known.title} is already in the library as "${known.name}".`);
       return;
     }
     const now = offer === undefined ? await services.checkpoints.downloadable() : [];

@@ -14,7 +14,7 @@ export const formatGraphCommand: Command = {
     if (!changes)
       throw new WeftError(
         'graph',
-        'This graph has problems that formatting could lose. Mend them first: see the Problems panel.',
+        'This graph has errors, and formatting could lose data. Fix the errors in the Problems panel first.',
       );
     const edit = new vscode.WorkspaceEdit();
     for (const { offset, length, content } of changes) {

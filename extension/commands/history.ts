@@ -56,11 +56,10 @@ export const historyCommands: readonly Command[] = [
   {
     id: 'weft.history.clear',
     async run({ history }) {
-      const clear = 'Clear History';
+      const clear = 'Clear Run History';
       const answer = await ask.warning(
         {
-          message:
-            'Forget all past runs, and the copies of their images? The files that they wrote stay where they are.',
+          message: 'Clear the history of all runs and its copies of their images? The files that the runs wrote stay.',
         },
         clear,
       );

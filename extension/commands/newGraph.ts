@@ -21,7 +21,7 @@ export const newGraphCommand: Command = {
     const items = templates.map((template) => ({ label: template.title, detail: template.help, template }));
     const chosen = await pick(items, {
       title: 'Weft: New Graph',
-      placeHolder: 'What to start from',
+      placeHolder: 'Choose a template',
       matchOnDetail: true,
     });
     if (!chosen) return;
@@ -42,12 +42,12 @@ export const newGraphCommand: Command = {
 const placeholders = { structure: 'structure.png', appearance: 'appearance.png' };
 
 async function choosePictures(services: Services, graph: vscode.Uri): Promise<typeof placeholders | undefined> {
-  const structure = await pickPicture(services, 'Structure', 'The picture whose shape and pose stay (1 of 2)', {
+  const structure = await pickPicture(services, 'Structure', 'The image that keeps its shapes and poses (1 of 2)', {
     later: true,
   });
   if (!structure) return undefined;
   if (structure === 'later') return placeholders;
-  const appearance = await pickPicture(services, 'Appearance', 'The picture that gives colours and textures (2 of 2)', {
+  const appearance = await pickPicture(services, 'Appearance', 'The image that gives colours and textures (2 of 2)', {
     later: true,
     except: structure,
   });
@@ -66,7 +66,11 @@ async function choosePictures(services: Services, graph: vscode.Uri): Promise<ty
 async function chooseFile(selected: vscode.Uri | undefined): Promise<vscode.Uri | undefined> {
   const folder = selected ?? vscode.workspace.workspaceFolders?.[0]?.uri;
   if (!folder) {
-    return vscode.window.showSaveDialog({ saveLabel: 'Create Graph', filters: { 'Weft graphs': ['weft.json'] } });
+    return vscode.window.showSaveDialog({
+      title: 'Create a Weft graph',
+      saveLabel: 'Create Graph',
+      filters: { 'Weft graphs': ['weft.json'] },
+    });
   }
   const free = path.posix.basename((await freeGraphName(folder, 'graph')).path, GRAPH_SUFFIX);
   const stem = await input({
@@ -75,10 +79,10 @@ async function chooseFile(selected: vscode.Uri | undefined): Promise<vscode.Uri 
     value: free,
     validateInput: async (value) => {
       const name = nameOf(value);
-      if (name === '' || /[\\/:*?"<>|]/.test(name)) return 'A file name, without folders.';
-      if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `A shorter name: ${MAX_NAME_BYTES} bytes at most.`;
+      if (name === '' || /[\\/:*?"<>|]/.test(name)) return 'Enter a file name without folders.';
+      if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `Enter a shorter name: at most ${MAX_NAME_BYTES} bytes.`;
       const taken = await exists(vscode.Uri.joinPath(folder, name + GRAPH_SUFFIX));
-      return taken ? `${name}${GRAPH_SUFFIX} is there already.` : undefined;
+      return taken ? `${name}${GRAPH_SUFFIX} already exists. Enter another name.` : undefined;
     },
   });
   return stem === undefined ? undefined : vscode.Uri.joinPath(folder, nameOf(stem) + GRAPH_SUFFIX);

@@ -22,13 +22,13 @@ export const openGraphOfPictureCommand: Command = {
     if (text === undefined)
       throw new WeftError(
         'graph',
-        `${name} carries no graph: it was not made by Weft, or was changed since by a program that drops it.`,
+        `${name} contains no graph. Either Weft did not make it, or another program removed the graph when it saved the image.`,
       );
     const { document, problems } = parseGraph(text);
     if (!document)
       throw new WeftError(
         'graph',
-        `${name} carries a graph that can't be read: ${problems[0]?.message ?? 'it is empty.'}`,
+        `${name} contains a graph that can't be read: ${problems[0]?.message ?? 'it is empty.'}`,
       );
     const folder =
       history.graphFolderOf(picture) ?? (await folderWherePathsHold(picture, picturePathsOf(document), picked));
@@ -42,7 +42,11 @@ function activePicture(): vscode.Uri | undefined {
 }
 
 async function askForPicture(): Promise<vscode.Uri | undefined> {
-  const chosen = await vscode.window.showOpenDialog({ openLabel: 'Open Graph', filters: { 'PNG pictures': ['png'] } });
+  const chosen = await vscode.window.showOpenDialog({
+    title: 'Choose an image made by Weft',
+    openLabel: 'Open Graph',
+    filters: { 'PNG images': ['png'] },
+  });
   return chosen?.[0];
 }
 

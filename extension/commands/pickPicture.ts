@@ -46,8 +46,11 @@ export async function pickPicture(
   if (chosen === later) return 'later';
   if (chosen !== browse) return chosen?.uri;
   const [file] =
-    (await vscode.window.showOpenDialog({ openLabel: 'Use', title, filters: { Pictures: [...pictureExtensions] } })) ??
-    [];
+    (await vscode.window.showOpenDialog({
+      openLabel: 'Use',
+      title: placeHolder,
+      filters: { Images: [...pictureExtensions] },
+    })) ?? [];
   return file;
 }
 
@@ -61,14 +64,14 @@ export async function whichIsStructure(
   const items = [
     {
       label: name(a),
-      description: `keeps its shape, in the colours of ${name(b)}`,
+      description: `keeps its shapes and takes the colours of ${name(b)}`,
       iconPath: a,
       structure: a,
       appearance: b,
     },
     {
       label: name(b),
-      description: `keeps its shape, in the colours of ${name(a)}`,
+      description: `keeps its shapes and takes the colours of ${name(a)}`,
       iconPath: b,
       structure: b,
       appearance: a,
@@ -76,6 +79,6 @@ export async function whichIsStructure(
   ];
   return pick(items, {
     title: 'Weft: Structure',
-    placeHolder: 'Which picture keeps its shape?',
+    placeHolder: 'Which image keeps its shapes?',
   });
 }

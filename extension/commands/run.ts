@@ -22,7 +22,7 @@ export const runToSelectionCommand: Command = {
     const studio = services.sessions.active;
     const [target, ...others] = studio?.selection ?? [];
     if (!studio || target === undefined || others.length > 0) {
-      void notify.information('Select the one node to run to.');
+      void notify.information('Select one node to run to.');
       return;
     }
     await services.startRun(studio.document, target);

@@ -20,15 +20,13 @@ export const showDevicesCommand: Command = {
   async run(services) {
     const { engine } = services;
     const find = (probe: boolean): Thenable<Device[]> =>
-      withNotification('Weft: trying what this machine can compute on…', () =>
-        engine.request('devices', { probe }, TRIALS_MS),
-      );
+      withNotification('Weft: probing devices…', () => engine.request('devices', { probe }, TRIALS_MS));
     const devices = await find(false);
     const items = await itemsOf(services, devices);
     const again: Item = {
       label: 'Probe Again',
       iconPath: new vscode.ThemeIcon('refresh'),
-      detail: 'Tries each of them anew: after a driver was installed, or a card was freed.',
+      detail: 'Probes every device again, for instance after you installed a driver or freed memory on a GPU.',
       act: async () => {
         await find(true);
         await vscode.commands.executeCommand('weft.showDevices');
@@ -36,7 +34,7 @@ export const showDevicesCommand: Command = {
     };
     const chosen = await pick([...items, again], {
       title: 'Weft: Devices',
-      placeHolder: 'What runs compute on',
+      placeHolder: 'Choose the device for runs',
       matchOnDetail: true,
     });
     await chosen?.act();
@@ -54,7 +52,7 @@ async function itemsOf(services: Services, devices: Device[]): Promise<Item[]> {
     {
       label: 'auto',
       description: `now ${best}`,
-      detail: 'The fastest that works on this machine.',
+      detail: 'The fastest device that works on this machine.',
       iconPath: mark('auto', 'circuit-board'),
       act: () => set('auto'),
     },
@@ -72,9 +70,9 @@ async function itemsOf(services: Services, devices: Device[]): Promise<Item[]> {
   const cuda = devices.find(({ provider }) => provider === 'cuda');
   if (cuda && /weft devices install cuda/.test(cuda.next ?? ''))
     items.push({
-      label: "Fetch onnxruntime's CUDA Library…",
+      label: "Download onnxruntime's CUDA Library…",
       iconPath: new vscode.ThemeIcon('cloud-download'),
-      detail: 'For the NVIDIA card of this machine. Its size is told before anything is fetched.',
+      detail: 'For the NVIDIA GPU of this machine. Weft shows the size before it downloads anything.',
       act: () => fetchCuda(services),
     });
   return items;
@@ -83,17 +81,17 @@ async function itemsOf(services: Services, devices: Device[]): Promise<Item[]> {
 async function fetchCuda({ engine }: Services): Promise<void> {
   const source = settings.nuget();
   const { url, bytes } = await engine.request('devices.cuda', source, FIND_MS);
-  const fetchIt = 'Fetch';
+  const fetchIt = 'Download';
   const answer = await ask.plainly(
     {
-      message: `Fetch onnxruntime's CUDA library (${Math.round(bytes / 1e6)} MB) from ${new URL(url).host}?`,
-      detail: 'It is checked against the digest in the catalogue, and can be removed with "weft devices remove cuda".',
+      message: `Download onnxruntime's CUDA library (${Math.round(bytes / 1e6)} MB) from ${new URL(url).host}?`,
+      detail: 'Weft checks it against the digest in the catalogue. To remove it later, run "weft devices remove cuda".',
     },
     fetchIt,
   );
   if (answer !== fetchIt) return;
   await withNotification(
-    "Weft: fetching onnxruntime's CUDA library (Cancel pauses)",
+    "Weft: downloading onnxruntime's CUDA library (cancel to pause)",
     async (progress, token) => {
       const listening = engine.onEvent((event) => {
         if (event.event === 'log') progress.report({ message: event.message });

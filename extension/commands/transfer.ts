@@ -48,9 +48,9 @@ interface Pair {
 
 async function pickPair(services: Services, first: vscode.Uri | undefined): Promise<Pair | undefined> {
   const structure =
-    first ?? (await pickPicture(services, 'Structure', 'The picture whose shape and pose stay (1 of 2)'));
+    first ?? (await pickPicture(services, 'Structure', 'The image that keeps its shapes and poses (1 of 2)'));
   if (!structure) return undefined;
-  const appearance = await pickPicture(services, 'Appearance', 'The picture that gives colours and textures (2 of 2)', {
+  const appearance = await pickPicture(services, 'Appearance', 'The image that gives colours and textures (2 of 2)', {
     except: structure,
   });
   return appearance && { structure, appearance };
@@ -60,7 +60,7 @@ async function pickCheckpoint({ checkpoints }: Services): Promise<CheckpointInfo
   const usable = (await checkpoints.list()).filter(({ problem }) => problem === undefined);
   if (usable.length === 0) {
     const add = 'Add Checkpoint Folder';
-    const answer = await notify.warning('No checkpoint is ready to use.', add, 'Show Output');
+    const answer = await notify.warning('No checkpoint is ready to use. Add one first.', add, 'Show Output');
     if (answer !== undefined)
       await vscode.commands.executeCommand(answer === add ? 'weft.addCheckpoint' : 'weft.showOutput');
     return undefined;
@@ -71,7 +71,10 @@ async function pickCheckpoint({ checkpoints }: Services): Promise<CheckpointInfo
     description: `${checkpoint.id} · ${checkpoint.pictureSize}²`,
     checkpoint,
   }));
-  const chosen = await pick(items, { title: 'Weft: Checkpoint', placeHolder: 'What draws the result' });
+  const chosen = await pick(items, {
+    title: 'Weft: Checkpoint',
+    placeHolder: 'Choose the checkpoint that generates the result',
+  });
   return chosen?.checkpoint;
 }
 
@@ -82,7 +85,7 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
   if (checkpoint.domains.length === 0) {
     const noun = await input({
       title,
-      prompt: 'What both pictures show, as a noun',
+      prompt: 'A noun for what both images show',
       placeHolder: 'animal',
       value: guess,
     });
@@ -93,7 +96,7 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
     .sort((a, b) => Number(b.label === guess) - Number(a.label === guess));
   const chosen = await pick(items, {
     title,
-    placeHolder: 'What both pictures show',
+    placeHolder: 'What do both images show?',
     matchOnDescription: true,
   });
   return chosen?.label;
@@ -109,7 +112,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   const named = [structure, appearance].map((uri) => pathInGraph(graph, uri));
   const [structurePath, appearancePath] = named;
   if (structurePath === undefined || appearancePath === undefined) {
-    throw new WeftError('graph', 'Both pictures must lie on the same drive as the workspace.');
+    throw new WeftError('graph', 'Both images must be on the same drive as the workspace. Copy them there.');
   }
   for (const picture of [structure, appearance]) await rememberPick(graph, picture, services.picked);
   const outDir = outputFolderOf(graph);
@@ -144,7 +147,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   const open = 'Open Graph';
   const sentences = result.warnings.map(({ message }) => message).join(' ');
   const answer = await notify.information(
-    `${file === undefined ? stem : path.basename(file)} is done: ${formatSeconds(result.report.seconds)} on ${providerName(result.report.provider)}. ${sentences}`.trim(),
+    `${file === undefined ? stem : path.basename(file)} is done in ${formatSeconds(result.report.seconds)} on ${providerName(result.report.provider)}. ${sentences}`.trim(),
     open,
   );
   if (answer === open) await openGraphText(text, folder, stem);

@@ -25,7 +25,9 @@ export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], 
   const uris = texts.map(droppedFile);
   const files = uris.filter((uri) => uri !== undefined);
   const elsewhere =
-    files.length < uris.length ? 'What was dropped is no file of this machine. Copy it into the workspace.' : undefined;
+    files.length < uris.length
+      ? 'The dropped item is not a file on this machine. Copy it into the workspace.'
+      : undefined;
   const outside = files.filter((file) => isPictureUri(file) && !mayRead(graph, file, picked));
   const inside = files.filter((file) => isPictureUri(file) && !outside.includes(file));
   for (const file of inside) await rememberPick(graph, file, picked);
@@ -34,9 +36,9 @@ export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], 
   const allow = 'Allow';
   const answer = await ask.warning(
     {
-      message: `Let graphs of this workspace read ${outside.length === 1 ? names : `${outside.length} pictures`}?`,
+      message: `Allow graphs in this workspace to read ${outside.length === 1 ? names : `${outside.length} images`}?`,
       detail: [
-        'Dropped on the studio from outside the workspace:',
+        'You dropped these files from outside the workspace:',
         ...outside.map((file) => plainLine(file.fsPath)),
       ].join('\n'),
     },
@@ -48,7 +50,7 @@ export async function droppedFiles(graph: vscode.Uri, texts: readonly string[], 
   }
   return {
     files: files.filter((file) => !outside.includes(file)),
-    refused: `${names} was not added: it lies outside the workspace. Copy it there, or allow it.`,
+    refused: `${names} was not added because it is outside the workspace. Copy it into the workspace, or allow it.`,
   };
 }
 
@@ -66,7 +68,7 @@ export function droppedEdits(
     const name = isPictureUri(file) ? pathInGraph(graph, file) : undefined;
     if (name === undefined) {
       refused = isPictureUri(file)
-        ? `${base} lies on another drive: a graph can only name pictures on its own.`
+        ? `${base} is on another drive. Copy it next to the graph.`
         : `${base} is not an image that Weft reads. Drop ${pictureFormatNames} files; convert others to PNG first.`;
       continue;
     }

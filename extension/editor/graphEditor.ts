@@ -47,7 +47,7 @@ export class GraphEditor {
         // VS Code refuses an edit whose document changed meanwhile.
         if (edit.size === 0 || (await vscode.workspace.applyEdit(edit))) return undefined;
       }
-      return 'The file kept changing while Weft wanted to edit it. Try once more.';
+      return 'The file kept changing while Weft edited it. Try again.';
     } catch (error) {
       return reportError(error).message;
     }

@@ -29,7 +29,7 @@ export class GraphRunner implements vscode.Disposable {
     if (!['file', 'untitled'].includes(document.uri.scheme)) {
       throw new WeftError(
         'graph',
-        'Weft runs graphs that are files on the machine VS Code works on; save this one to disk first.',
+        'Weft runs only graphs that are on disk. Save this graph on the machine that VS Code runs on first.',
       );
     }
     // What was typed last belongs to the run.

@@ -11,7 +11,7 @@ export async function offerGraphOf(files: readonly vscode.Uri[]): Promise<boolea
   const text = await graphTextOf(file).catch(() => undefined);
   if (text === undefined) return false;
   const open = { label: 'Open the graph that made it', iconPath: new vscode.ThemeIcon('type-hierarchy') };
-  const add = { label: 'Add it as a picture', iconPath: new vscode.ThemeIcon('file-media') };
+  const add = { label: 'Add it as an image', iconPath: new vscode.ThemeIcon('file-media') };
   const name = path.posix.basename(file.path);
   const chosen = await pick([open, add], { title: `Weft: ${name}`, placeHolder: `${name} was made by Weft` });
   if (chosen === open) await vscode.commands.executeCommand('weft.openGraphOfPicture', file);

@@ -63,7 +63,7 @@ export class OutlineView implements vscode.TreeDataProvider<OutlineItem>, vscode
       tree.id = `${item.node}/${item.port}/${item.source}`;
       tree.iconPath = new vscode.ThemeIcon('plug');
       tree.command = reveal(item.source.slice(0, item.source.lastIndexOf('.')));
-      tree.accessibilityInformation = { label: plainLine(`${item.port} of ${item.node} comes from ${item.source}`) };
+      tree.accessibilityInformation = { label: plainLine(`${item.port} of ${item.node}, connected to ${item.source}`) };
       return tree;
     }
     const node = this.graph?.nodes[item.node];

@@ -148,7 +148,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     openPng: ({ name, png }) => openPng(this.services.context, name, png),
     openCell: ({ node, row, column }) => {
       const cell = this.services.runs.recordOf(this.key)?.sweeps.get(node)?.cells.get(`${row}/${column}`);
-      if (!cell) throw new Error('The cell is no longer known: run the sweep again.');
+      if (!cell) throw new Error('This cell is no longer available. Run the sweep again.');
       const folder = vscode.Uri.joinPath(this.document.uri, '..');
       const stem = path.basename(this.document.uri.path).replace(/\.weft\.json$/, '');
       return openGraphText(cell.graphText, folder, `${stem}-${row + 1}-${column + 1}`);
@@ -272,8 +272,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   }
 
   private readOnlyReason(text: string): string | undefined {
-    if (vscode.workspace.fs.isWritableFileSystem(this.document.uri.scheme) === false)
-      return 'This file can be looked at, not changed.';
+    if (vscode.workspace.fs.isWritableFileSystem(this.document.uri.scheme) === false) return 'This file is read-only.';
     return refusal(text);
   }
 
@@ -325,7 +324,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   private async openPicture(name: string): Promise<void> {
     const file = fileOfGraph(this.document.uri, name);
     if (!mayRead(this.document.uri, file, this.services.picked))
-      throw new Error(`${name} lies outside the workspace. Choose it by hand to use it.`);
+      throw new Error(`${name} is outside the workspace. To use it, choose it in the node.`);
     await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
   }
 
@@ -334,14 +333,14 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       (await vscode.window.showOpenDialog({
         canSelectMany: false,
         openLabel: 'Use',
-        title: plainLine(`Picture for ${node}`),
+        title: plainLine(`Choose an image for ${node}`),
         defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
-        filters: { Pictures: [...pictureExtensions] },
+        filters: { Images: [...pictureExtensions] },
       })) ?? [];
     if (!file) return;
     const name = pathInGraph(this.document.uri, file);
     if (name === undefined)
-      throw new Error('A graph can only name pictures on its own drive. Copy the picture beside the graph.');
+      throw new Error('A graph can use only images on its own drive. Copy the image next to the graph.');
     await rememberPick(this.document.uri, file, this.services.picked);
     this.allowPicked();
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
@@ -351,8 +350,9 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   private async saveCorrection(node: string, param: string, png: Uint8Array): Promise<void> {
     const { document } = this;
     if (!vscode.workspace.isTrusted)
-      throw new Error('A correction is a file beside the graph: trust this folder to write it.');
-    if (document.isUntitled) throw new Error('A correction is a file beside the graph: save the graph first.');
+      throw new Error('A correction is saved as a file next to the graph. Trust this folder first.');
+    if (document.isUntitled)
+      throw new Error('A correction is saved as a file next to the graph. Save the graph first.');
     const folder = vscode.Uri.joinPath(document.uri, '..');
     const graph = path.posix.basename(document.uri.path).replace(/\.weft\.json$/, '');
     const stem = `${cutToBytes(graph, 140)}.${cutToBytes(node.replace(/[^a-z0-9-]/g, ''), 50)}`;
@@ -369,8 +369,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     const folder = vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..');
     const target = await vscode.window.showSaveDialog({
       defaultUri: vscode.Uri.joinPath(folder, path.posix.basename(name)),
-      filters: { 'PNG pictures': ['png'] },
-      title: 'Save the picture',
+      filters: { 'PNG images': ['png'] },
+      title: 'Save image',
     });
     if (target) await writeUri(target, png);
   }

@@ -26,10 +26,10 @@ export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
     problem,
     `${pictureSize} × ${pictureSize} pixels, ${precision}, ${formatBytes(size)}`,
     memory &&
-      `Needs about ${formatBytes(memory.cpu.total)} of memory on the processor (${formatBytes(memory.cpu.weights)} of it weights)` +
-        `${memory.cpu.total > memory.machine ? `, more than the ${formatBytes(memory.machine)} of this machine` : ''}, or about ` +
-        `${formatBytes(memory.gpu.total)} on a graphics card.`,
-    nouns.length > 0 ? `Knows: ${nouns.join(', ')}` : 'Any noun will do.',
+      `Needs about ${formatBytes(memory.cpu.total)} of memory on the processor (${formatBytes(memory.cpu.weights)} for weights)` +
+        `${memory.cpu.total > memory.machine ? `, more than this machine's ${formatBytes(memory.machine)}` : ''}, or about ` +
+        `${formatBytes(memory.gpu.total)} on a GPU.`,
+    nouns.length > 0 ? `Knows: ${nouns.join(', ')}` : 'Accepts any noun.',
     licence && `Licence: ${licence}`,
     origin && `From ${origin.source} at ${revisionText(origin)}`,
     builtIn ? 'Comes with Weft.' : disk && removalFacts(disk),
@@ -41,8 +41,8 @@ export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
 function removalFacts({ freed, shared }: { freed: number; shared: number }): string {
   if (shared === 0) return `Removing it frees ${formatBytes(freed)}.`;
   return (
-    `Removing it frees ${formatBytes(freed)}; ${formatBytes(shared)} are hard links to the folder it was imported from and become ` +
-    'free when that is deleted too.'
+    `Removing it frees ${formatBytes(freed)}. Another ${formatBytes(shared)} are hard links to the folder it was added from; ` +
+    'delete that folder to free them, too.'
   );
 }
 
@@ -51,7 +51,7 @@ export function removalQuestion({ title, disk, size }: CheckpointInfo): { messag
   const facts = removalFacts(disk ?? { freed: size, shared: 0 });
   return {
     message: `Remove ${title} from Weft's library?`,
-    detail: `${facts}${disk !== undefined && disk.shared > 0 ? ' That folder stays as it is.' : ''}`,
+    detail: `${facts}${disk !== undefined && disk.shared > 0 ? ' Weft does not change that folder.' : ''}`,
   };
 }
 
@@ -62,7 +62,7 @@ export function downloadState(known: KnownCheckpoint, progress: Omit<DownloadPro
   const percent = total > 0 ? Math.min(100, Math.floor((100 * bytes) / total)) : 0;
   const part = `${percent} % of ${formatBytes(total)}`;
   if (progress !== undefined) return `${part}${rateText(progress)}`;
-  return known.state === 'downloading' ? `${part} · another window is at it` : `paused at ${part}`;
+  return known.state === 'downloading' ? `${part} · downloading in another window` : `paused at ${part}`;
 }
 
 function rateText({ bytes, total, bytesPerSecond }: Omit<DownloadProgress, 'name'>): string {
@@ -91,12 +91,13 @@ export function licenceQuestion(
   mirror: string | undefined = known.mirror,
 ): { message: string; detail: string } {
   const { name, title, bytes, exact, source, replaces, licence, digests, files } = known;
-  const from = mirror === undefined ? `From ${source}.` : `From ${source}, fetched from the mirror ${mirror} instead.`;
-  const other = replaces === undefined || replaces === source ? '' : ` The name "${name}" meant ${replaces} until now.`;
+  const from = mirror === undefined ? `From ${source}.` : `From ${source}, downloaded from the mirror ${mirror}.`;
+  const other =
+    replaces === undefined || replaces === source ? '' : ` Until now the name "${name}" referred to ${replaces}.`;
   const checked =
     digests === files
       ? "Every file is checked against its publisher's SHA-256."
-      : 'Where no SHA-256 of the publisher is known, files are checked against what the server states, and you are told what was not checked.';
+      : 'Files without a known SHA-256 are checked against the digests that the server states. Weft tells you how many files it could not check.';
   return {
     message: `${title} is under the ${licence.title}. Accept it and download ${exact ? '' : 'about '}${formatBytes(bytes)}?`,
     detail: [

@@ -90,7 +90,7 @@ export class Checkpoints implements vscode.Disposable {
           );
         } catch (error) {
           if (reportError(error).kind !== 'internal' || attempt >= RESTARTS) throw error;
-          this.log.warn(`The engine ended while it downloaded ${name}: a new one goes on.`);
+          this.log.warn(`The engine ended while it downloaded ${name}. A new one continues the download.`);
         }
       }
     } finally {

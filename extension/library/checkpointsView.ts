@@ -102,7 +102,7 @@ export class CheckpointsView
     const found = uris.length > 0 ? uris : [...data].flatMap(([, item]) => item.asFile()?.uri ?? []);
     if (found.length === 0) {
       void notify.information(
-        'What was dropped has no path that the engine could read (a browser hands over contents only). Use Add Checkpoint Folder… instead.',
+        'The dropped item has no path on this machine (browsers pass only its contents). Use Add Checkpoint Folder… instead.',
       );
       return;
     }

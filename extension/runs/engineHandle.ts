@@ -72,7 +72,7 @@ export class EngineHandle implements vscode.Disposable {
       const wait = this.idleMs();
       if (this.busy === 0 && Number.isFinite(wait)) {
         clearTimeout(this.idle);
-        this.idle = setTimeout(() => this.kill('The engine had nothing to do and gave its memory back.'), wait);
+        this.idle = setTimeout(() => this.kill('The engine was idle and ended, to free its memory.'), wait);
       }
     }
   }
@@ -91,7 +91,7 @@ export class EngineHandle implements vscode.Disposable {
         () => (beating = false),
         () => {
           const where = rememberSilence(engine.atWork) ?? '(a graphics driver may hang)';
-          this.end(engine, `The engine stopped answering ${where} and was ended. Run again to start a new one.`);
+          this.end(engine, `The engine stopped responding ${where}, so Weft ended it. Run again to start a new one.`);
         },
       );
     }, HEARTBEAT_EVERY_MS);

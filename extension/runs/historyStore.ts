@@ -58,7 +58,7 @@ export class HistoryStore implements vscode.Disposable {
    */
   async image(entry: HistoryEntry, index = 0): Promise<vscode.Uri> {
     const file = entry.files[index];
-    if (file === undefined) throw new WeftError('graph', 'That run wrote no image.');
+    if (file === undefined) throw new WeftError('graph', 'This run wrote no image.');
     const uri = vscode.Uri.file(file);
     const copy = entry.copies[index];
     const bytes = await readUri(uri, MAX_IMAGE_BYTES).catch(() => undefined);
@@ -67,7 +67,7 @@ export class HistoryStore implements vscode.Disposable {
     if (copy?.kept === true && (await exists(kept))) return kept;
     throw new WeftError(
       'graph',
-      `The image of this run is no longer kept, and ${path.basename(file)} is ${bytes ? "another run's" : 'gone'}. Restore its graph and run it to make it again.`,
+      `The history no longer has a copy of this image, and ${path.basename(file)} ${bytes ? 'now belongs to another run' : 'was deleted'}. Restore the graph and run it again.`,
     );
   }
 

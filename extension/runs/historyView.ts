@@ -62,4 +62,4 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryItem> {
 }
 
 const keptWords = (entry: HistoryEntry, index: number): string =>
-  entry.copies[index]?.kept === true ? '' : ' · copy no longer kept';
+  entry.copies[index]?.kept === true ? '' : ' · copy removed';

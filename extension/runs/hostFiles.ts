@@ -13,7 +13,7 @@ export async function readUri(uri: vscode.Uri, maxBytes: number): Promise<Uint8A
   const name = path.posix.basename(uri.path);
   if (uri.scheme === 'file') return readRegular(uri.fsPath, maxBytes, name).catch(inWords);
   const { size } = await vscode.workspace.fs.stat(uri);
-  if (size > maxBytes) throw new WeftError('graph', `${name} is too large to look into.`);
+  if (size > maxBytes) throw new WeftError('graph', `${name} is too large to open.`);
   return vscode.workspace.fs.readFile(uri);
 }
 

@@ -27,7 +27,7 @@ export async function offerGitignore(outDir: string, state: vscode.Memento): Pro
   if (folder === '' || folder.startsWith('..') || isIgnored(decode(before), folder)) return;
   await state.update(ASKED, [...asked, root]);
   const add = 'Add to .gitignore';
-  const answer = await notify.information(`Results go to ${folder}/. Keep that folder out of git?`, add, 'No');
+  const answer = await notify.information(`Weft writes results to ${folder}/. Keep this folder out of git?`, add, 'No');
   if (answer !== add) return;
   const bytes = (await bytesOf(file)) ?? before;
   // Appended to the bytes, whatever their encoding is.

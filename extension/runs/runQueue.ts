@@ -78,11 +78,12 @@ export class RunQueue {
     this.stopped.add(runId);
     if (run !== this.running) {
       // Its turn in the queue will find it ended.
-      this.finish(run, () => run.record.fail({ kind: 'interrupted', message: 'Stopped before it began.' }));
+      this.finish(run, () => run.record.fail({ kind: 'interrupted', message: 'Stopped before it started.' }));
       return;
     }
     const grace = setTimeout(
-      () => this.engine.kill(`The engine did not stop within ${Math.round(this.graceMs() / 1000)} s and was ended.`),
+      () =>
+        this.engine.kill(`The engine did not stop within ${Math.round(this.graceMs() / 1000)} s, so Weft ended it.`),
       this.graceMs(),
     );
     try {

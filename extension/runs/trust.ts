@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { notify } from './window';
 
 const RUNNING =
-  'Weft runs graphs only in folders you trust: a run reads pictures and writes results. You can view and edit graphs without.';
+  'Weft runs graphs only in folders you trust, because a run reads images and writes results. You can view and edit graphs without trust.';
 
 /** Whether this is allowed here; if not, says so and offers the way to allow it. */
 export async function ensureTrusted(sentence = RUNNING): Promise<boolean> {

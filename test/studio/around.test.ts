@@ -97,7 +97,7 @@ describe('the Explorer', () => {
     await workbench.file('[Press here]').click();
     await workbench.tab('[Press here]').waitFor();
     await workbench.command('Weft: Open Graph of This Image');
-    const notification = workbench.notification(/carries no graph/);
+    const notification = workbench.notification(/contains no graph/);
     await notification.waitFor();
     expect(await notification.innerText()).toContain('[Press here]');
     expect(await notification.locator('a[href], .notification-list-item-message a').count()).toBe(0);

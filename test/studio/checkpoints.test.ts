@@ -117,7 +117,9 @@ test('a paused download is kept until it is discarded', { timeout: WORK_MS * 2 }
   await row(DRAWN).click({ button: 'right' });
   await workbench.choose('Discard');
   await dialog().waitFor();
-  expect(await dialog().innerText()).toMatch(/Discard what was downloaded of Drawn animals\?[\s\S]*MB become free/);
+  expect(await dialog().innerText()).toMatch(
+    /Discard the partial download of Drawn animals\?[\s\S]*This frees [\d.]+ MB/,
+  );
   await workbench.screenshot('download-discard');
   await press('Discard');
   await expect.poll(() => row(DRAWN).count()).toBe(0);

@@ -233,7 +233,7 @@ describe('without a graph', () => {
   test('a picture without a graph says so', async () => {
     await workbench.openFile('zebra.png');
     await workbench.command('Weft: Open Graph of This Image');
-    await workbench.notification(/zebra\.png carries no graph/).waitFor();
+    await workbench.notification(/zebra\.png contains no graph/).waitFor();
   });
 });
 

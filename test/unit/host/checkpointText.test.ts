@@ -49,7 +49,7 @@ describe('what is said of a checkpoint', () => {
     const facts = checkpointFacts(checkpoint).join('\n');
     expect(facts).toContain('512 × 512 pixels, fp32, 4.27 GB');
     expect(facts).toContain(
-      'about 7.00 GB of memory on the processor (3.50 GB of it weights), or about 5.50 GB on a graphics card',
+      'about 7.00 GB of memory on the processor (3.50 GB for weights), or about 5.50 GB on a GPU',
     );
     expect(facts).toContain('CreativeML Open RAIL-M');
     expect(facts).toContain('a'.repeat(64));
@@ -58,13 +58,15 @@ describe('what is said of a checkpoint', () => {
 
   it('says when the machine has too little memory', () => {
     const small = { ...checkpoint, memory: { ...checkpoint.memory!, machine: 4e9 } };
-    expect(checkpointFacts(small).join('\n')).toContain('more than the 4.00 GB of this machine');
+    expect(checkpointFacts(small).join('\n')).toContain("more than this machine's 4.00 GB");
   });
 
   it('explains before it is removed what hard links keep', () => {
     const { message, detail } = removalQuestion(checkpoint);
     expect(message).toContain('Stable Diffusion 1.5');
-    expect(detail).toMatch(/frees 140\.0 MB; 4\.10 GB are hard links to the folder.*That folder stays/);
+    expect(detail).toMatch(
+      /frees 140\.0 MB\. Another 4\.10 GB are hard links to the folder.*does not change that folder/,
+    );
     expect(removalQuestion({ ...checkpoint, disk: { freed: 4e9, shared: 0 } }).detail).toBe(
       'Removing it frees 4.00 GB.',
     );
@@ -92,14 +94,14 @@ describe('what is said of a download', () => {
   it('with its licence, and whether its files can be checked', () => {
     const { message, detail } = licenceQuestion(known);
     expect(message).toMatch(/under the The Licence.*about 2\.00 GB/);
-    expect(detail).toMatch(/• Do\.\n• Don't\.[\s\S]*hub\.example[\s\S]*told what was not checked/);
+    expect(detail).toMatch(/• Do\.\n• Don't\.[\s\S]*hub\.example[\s\S]*how many files it could not check/);
     expect(detail).toContain(`From ${known.source}.`);
     // What a setting puts in its place, and what its name meant.
     expect(licenceQuestion(known, 'https://mirror.example').detail).toContain(
-      `From ${known.source}, fetched from the mirror https://mirror.example instead.`,
+      `From ${known.source}, downloaded from the mirror https://mirror.example.`,
     );
     expect(licenceQuestion({ ...known, replaces: 'https://old.example/a/b' }).detail).toContain(
-      'meant https://old.example/a/b until now',
+      'Until now the name "sd15-fp16" referred to https://old.example/a/b',
     );
     expect(licenceQuestion({ ...known, digests: 11 }).detail).toContain(
       "Every file is checked against its publisher's SHA-256",

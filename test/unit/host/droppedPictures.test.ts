@@ -63,7 +63,7 @@ it('one from elsewhere is not taken without the user’s word', async () => {
     picked,
   );
   expect(paths(files)).toEqual(['/work/images/dog.png']);
-  expect(refused).toMatch(/^secret\.png, other\.png was not added: it lies outside the workspace/);
+  expect(refused).toMatch(/^secret\.png, other\.png was not added because it is outside the workspace/);
   expect(picked.all).toEqual([]);
 });
 
@@ -77,14 +77,14 @@ it('a path that climbs out of the workspace is judged by where it ends', async (
 it('an address is no file', async () => {
   const { files, refused } = await droppedFiles(graph, ['https://example.org/cat.png', 'command:weft.run'], picked);
   expect(files).toEqual([]);
-  expect(refused).toMatch(/no file of this machine/);
+  expect(refused).toMatch(/not a file on this machine/);
 });
 
 it('a name can not draw over the question', async () => {
   host.ask.mockResolvedValue(undefined);
   await droppedFiles(graph, [`file:///home/${encodeURIComponent('a\u202egnp\nAllow everything?')}.png`], picked);
   const [message, { detail }] = host.ask.mock.calls[0] as [string, { detail: string }];
-  expect(message).toBe('Let graphs of this workspace read agnp Allow everything?.png?');
+  expect(message).toBe('Allow graphs in this workspace to read agnp Allow everything?.png?');
   expect(detail).not.toContain('\u202e');
 });
 

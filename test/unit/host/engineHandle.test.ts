@@ -49,7 +49,7 @@ it('an engine without work ends after the idle time, not during a run, and the n
     vi.advanceTimersByTime(1);
     expect(handle.running).toBe(false);
     await until(() => !isAlive(pid));
-    expect(log.info.mock.calls.flat()).toContain('The engine had nothing to do and gave its memory back.');
+    expect(log.info.mock.calls.flat()).toContain('The engine was idle and ended, to free its memory.');
     const next = await handle.request('hello', { protocol: 1 });
     expect(next.pid).not.toBe(pid);
     expect(isAlive(next.pid)).toBe(true);
