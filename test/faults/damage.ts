@@ -28,7 +28,7 @@ const DAMAGES: Record<string, (bytes: Buffer, random: Random, others: () => Buff
   'a part zeroed': (bytes, random) => {
     const copy = Buffer.from(bytes);
     const from = random.below(copy.length + 1);
-    return copy.fill(0, from, from + 1 + random.below(4096));
+    return copy.fill(0, from, Math.min(copy.length, from + 1 + random.below(4096)));
   },
   zeroed: (bytes) => Buffer.alloc(bytes.length),
   'replaced by a text': (_, random) => Buffer.from(random.pick(TEXTS)),
