@@ -109,6 +109,8 @@ async function check(
   file: string,
 ): Promise<string | undefined> {
   fs.rmSync(path.join(project, 'weft-out'), { recursive: true, force: true });
+  // With its products kept, a run would not look at anything else.
+  if (!file.startsWith('cache/')) fs.rmSync(path.join(home, 'cache'), { recursive: true, force: true });
   const { status, stderr } = await weft(home, project, ...RUN);
   if (status !== 0) {
     // An imported checkpoint is not Weft's to make anew.
