@@ -96,11 +96,11 @@ export function sentencesOf(text) {
       .map(({ type, content }) => {
         if (type === 'softbreak' || type === 'hardbreak') return ' ';
         // A point inside code ends no sentence.
-        return type === 'code_inline' ? content.replaceAll(/[.:?!\s]/g, '_') : content;
+        return type === 'code_inline' ? `\`${content.replaceAll(/[.?!\s]/g, '_')}\`` : content;
       })
       .join('');
     return shown
-      .split(/(?<=[.!?:…])\s+(?=[\p{Lu}\d*_"'“(])/u)
+      .split(/(?<=[.!?][)"”]?)\s+(?=[\p{Lu}\d`"“(])/u)
       .map((sentence) => sentence.trim())
       .filter((sentence) => sentence !== '');
   });

@@ -59,9 +59,15 @@ describe('the length of sentences', () => {
   it('counts words as a reader sees them, and neither code blocks nor addresses', () => {
     expect(
       sentencesOf(
-        'Run `weft run a.weft.json --set x.y=1`. It writes [the result](docs/a.md).\nThen open it:\n\n    code one two\n\n- One.\n- Two!\n',
+        'Run `weft run a.weft.json --set x.y=1`. `weft` writes [the result](docs/a.md).\nThen: Open it:\n\n    code one two\n\n- One.\n- Two!\n',
       ),
-    ).toEqual(['Run weft_run_a_weft_json_--set_x_y=1.', 'It writes the result.', 'Then open it:', 'One.', 'Two!']);
+    ).toEqual([
+      'Run `weft_run_a_weft_json_--set_x_y=1`.',
+      '`weft` writes the result.',
+      'Then: Open it:',
+      'One.',
+      'Two!',
+    ]);
   });
 
   it('names the one that is too long', () => {
