@@ -110,11 +110,11 @@ function paramSchema(param: ParamSpec): Json {
 }
 
 const muteWords: Record<NodeSpec['mute'], string> = {
-  never: "It can't be muted.",
-  'pass-through': 'Muted, it passes its input on.',
-  reconstruct: "Muted, it gives the structure's reconstruction.",
-  'no-mask': 'Muted, it gives no mask.',
-  skip: 'Muted, it does not run.',
+  never: 'You cannot mute it.',
+  'pass-through': 'When muted, it passes its input on.',
+  reconstruct: "When muted, it returns the structure's reconstruction.",
+  'no-mask': 'When muted, it counts as no mask.',
+  skip: 'When muted, it does not run.',
 };
 
 /** The reference of all node types as Markdown. */
@@ -145,8 +145,9 @@ export function catalogueMarkdown(): string {
     ].join('\n');
   });
   const intro =
-    'Every type of node with its ports and parameters. Ranges and `structureUntil` are in per cent of all steps. ' +
-    "A checkpoint may have its own defaults, which take the place of those named here.\n\nMade from the catalogue by `npm run generate`; don't edit.";
+    'Reference of all node types with their ports and parameters, for everyone who builds or edits graphs. Ranges and `structureUntil` are in per cent ' +
+    'of all steps. A checkpoint can have its own defaults, which replace the ones below.\n\n' +
+    'This page is generated from the catalogue (`npm run generate`); do not edit it.';
   return `# Nodes\n\n${intro}\n\n${parts.join('\n\n')}\n`;
 }
 

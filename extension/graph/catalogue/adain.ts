@@ -4,12 +4,12 @@ export const adain: NodeSpec = {
   type: 'adain',
   title: 'AdaIN',
   category: 'transfer',
-  help: "Gives the result the appearance's mean and spread of each latent channel, after every step of its range.",
+  help: "Matches the mean and standard deviation of each latent channel to the appearance's, after each step in its range.",
   inputs: [
     {
       name: 'transfer',
       label: 'Transfer',
-      help: 'The transfer to add this to.',
+      help: 'The transfer to add AdaIN to.',
       types: ['transfer'],
       optional: false,
       list: false,
@@ -17,7 +17,7 @@ export const adain: NodeSpec = {
     {
       name: 'structureMask',
       label: 'Structure mask',
-      help: 'Where the object is in the structure; unwired, everywhere.',
+      help: 'Where the object is in the structure. If not connected: everywhere.',
       types: ['mask'],
       optional: true,
       list: false,
@@ -25,7 +25,7 @@ export const adain: NodeSpec = {
     {
       name: 'appearanceMask',
       label: 'Appearance mask',
-      help: 'Where the object is in the appearance, or in each of them, in the order of the swap; unwired, everywhere.',
+      help: 'Where the object is in the appearance. For several appearances, one mask each, in the order of the swap. If not connected: everywhere.',
       types: ['mask'],
       optional: true,
       list: true,
@@ -38,7 +38,7 @@ export const adain: NodeSpec = {
       kind: 'range',
       name: 'range',
       label: 'Range',
-      help: 'When it acts, in per cent of all steps.',
+      help: 'The steps at which AdaIN acts, in per cent of all steps.',
       default: [20, 100],
       unit: '%',
       min: 0,

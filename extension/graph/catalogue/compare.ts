@@ -3,7 +3,7 @@ import { type InputSpec, type NodeSpec } from './types';
 const side = (name: string, label: string): InputSpec => ({
   name,
   label,
-  help: 'A picture, or a timeline.',
+  help: 'An image or a timeline.',
   types: ['image', 'timeline'],
   optional: false,
   list: false,
@@ -13,7 +13,7 @@ export const compare: NodeSpec = {
   type: 'compare',
   title: 'Compare',
   category: 'output',
-  help: 'Shows two pictures under one slider.',
+  help: 'Compares two images with a slider.',
   inputs: [side('a', 'A'), side('b', 'B')],
   outputs: [],
   params: [],

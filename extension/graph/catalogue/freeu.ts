@@ -15,18 +15,18 @@ export const freeu: NodeSpec = {
   type: 'freeu',
   title: 'FreeU',
   category: 'model',
-  help: "Strengthens the decoder's backbone features and damps their lowest frequencies; on when wired, with a gain of 1 changing nothing.",
+  help: "Scales the decoder's backbone features and their lowest frequencies (FreeU). A gain of 1 changes nothing.",
   inputs: [
     {
       name: 'checkpoint',
       label: 'Checkpoint',
-      help: 'The model to change.',
+      help: 'The checkpoint to change.',
       types: ['checkpoint'],
       optional: false,
       list: false,
     },
   ],
-  outputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The model with FreeU on.', type: 'checkpoint' }],
+  outputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint with FreeU.', type: 'checkpoint' }],
   params: [
     gain('b1', 'Backbone, widest', 1.2, 'Gain of the first half of the channels in the widest decoder blocks.'),
     gain('s1', 'Low frequencies, widest', 0.9, 'Gain of the lowest frequencies in the widest decoder blocks.'),

@@ -2,21 +2,21 @@ import { pictureExtensions } from '../pictureFormats';
 import { type NodeSpec } from './types';
 
 /** Picture files that can be read. */
-export const pictureFilter = { label: 'Pictures', extensions: pictureExtensions } as const;
+export const pictureFilter = { label: 'Images', extensions: pictureExtensions } as const;
 
 export const image: NodeSpec = {
   type: 'image',
   title: 'Image',
   category: 'source',
-  help: 'A picture file. It is cropped in its centre to the shape that the checkpoint works at (a square by default) and brought to that size.',
+  help: 'An image file. Weft crops it around its centre to the shape of the checkpoint (a square by default) and resizes it.',
   inputs: [],
-  outputs: [{ name: 'image', label: 'Image', help: 'The picture.', type: 'image' }],
+  outputs: [{ name: 'image', label: 'Image', help: 'The image.', type: 'image' }],
   params: [
     {
       kind: 'path',
       name: 'path',
       label: 'File',
-      help: 'The picture, relative to the graph file, with forward slashes.',
+      help: 'Path of the image, relative to the graph file, with forward slashes.',
       required: true,
       filter: pictureFilter,
       access: 'read',

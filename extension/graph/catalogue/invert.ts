@@ -4,12 +4,12 @@ export const invert: NodeSpec = {
   type: 'invert',
   title: 'Invert',
   category: 'inversion',
-  help: 'Finds the noise from which the model would draw this picture.',
+  help: 'Inverts an image: finds the noisy latents and noise maps from which the model reconstructs it.',
   inputs: [
     {
       name: 'image',
       label: 'Image',
-      help: 'The picture to invert.',
+      help: 'The image to invert.',
       types: ['image'],
       optional: false,
       list: false,
@@ -17,7 +17,7 @@ export const invert: NodeSpec = {
     {
       name: 'checkpoint',
       label: 'Checkpoint',
-      help: 'The model that inverts it.',
+      help: 'The checkpoint to use.',
       types: ['checkpoint'],
       optional: false,
       list: false,
@@ -25,7 +25,7 @@ export const invert: NodeSpec = {
     {
       name: 'prompt',
       label: 'Prompt',
-      help: "What the picture shows; unwired, the checkpoint's default.",
+      help: "What the image shows. If not connected: the checkpoint's default.",
       types: ['prompt'],
       optional: true,
       list: false,
@@ -33,21 +33,21 @@ export const invert: NodeSpec = {
     {
       name: 'schedule',
       label: 'Schedule',
-      help: "The steps; unwired, the checkpoint's default.",
+      help: "The timesteps. If not connected: the checkpoint's default.",
       types: ['schedule'],
       optional: true,
       list: false,
     },
   ],
   outputs: [
-    { name: 'inversion', label: 'Inversion', help: "The picture's noisy latents and noise.", type: 'inversion' },
+    { name: 'inversion', label: 'Inversion', help: "The image's noisy latents and noise maps.", type: 'inversion' },
   ],
   params: [
     {
       kind: 'number',
       name: 'guidanceScale',
       label: 'Guidance scale',
-      help: 'Classifier-free guidance of the inversion; 1 follows the prompt alone and reconstructs best.',
+      help: 'Classifier-free guidance scale of the inversion. 1 turns guidance off and reconstructs best.',
       default: 3.5,
       min: 0,
       max: 30,
@@ -57,7 +57,7 @@ export const invert: NodeSpec = {
       kind: 'choice',
       name: 'method',
       label: 'Method',
-      help: 'How the noise is found.',
+      help: 'The inversion method.',
       default: 'edit-friendly-ddpm',
       options: [
         {
