@@ -31,6 +31,6 @@ async function removeOld(pictures: vscode.Uri): Promise<void> {
       if (Date.now() - mtime > KEPT_MS) await fs.delete(old, { recursive: true });
     }
   } catch {
-    // There are none yet, or another window is at it: the next picture is another occasion.
+    // There are none yet, or another window removes them at the same time: the next image tries again.
   }
 }

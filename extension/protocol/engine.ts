@@ -59,7 +59,7 @@ export const runOptionsSchema = z.object({
   reportName: z.string().optional(),
   /** Write each timeline as an animated picture and a strip beside the result. */
   timeline: z.boolean().default(false),
-  /** A preview every so many steps (0: none), at most this many pixels a side. */
+  /** A preview every N steps (0: none), at most this many pixels a side. */
   previewEvery: z.number().int().min(0).default(0),
   previewSize: z.number().int().min(16).max(1024).default(256),
   /** Previews of a node come at least so many milliseconds apart; those that came too soon are sent after the run. */

@@ -22,7 +22,7 @@ interface Waiting {
 }
 
 /**
- * Sends the newest picture of nodes that work in steps, every so many steps, and keeps their timelines for later questions. A small
+ * Sends the newest picture of nodes that work in steps, every N steps, and keeps their timelines for later questions. A small
  * model makes steps faster than anybody can see or a page can draw: what comes faster than `paceMs` is left for when the run is over.
  */
 export class PreviewSink {
