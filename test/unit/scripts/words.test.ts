@@ -3,7 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { marketplacePage } from '../../../scripts/marketplace.mjs';
-import { brokenLinks, longSentences, phrasesIn, phrasesOf, sentencesOf } from '../../../scripts/words.mjs';
+import { brokenLinks, longSentences, phrasesIn, phrasesOf, sentencesOf, wordsIn } from '../../../scripts/words.mjs';
 
 const root = path.resolve(__dirname, '..', '..', '..');
 const read = (name: string): string => fs.readFileSync(path.join(root, name), 'utf8');
@@ -117,8 +117,33 @@ describe("the extension's own page", () => {
 });
 
 describe('the version', () => {
-  it('is the same in package.json and CITATION.cff', () => {
+  it('is the same in package.json, CHANGELOG and CITATION.cff', () => {
     const { version } = JSON.parse(read('package.json')) as { version: string };
     expect(read('CITATION.cff')).toContain(`\nversion: ${version}\n`);
+    const [, inChanges, date] = /^## (?:\[)?(\d+\.\d+\.\d+)\]? - (\d{4}-\d\d-\d\d)$/m.exec(read('CHANGELOG.md')) ?? [];
+    expect(inChanges).toBe(version);
+    expect(read('CITATION.cff')).toContain(`\ndate-released: '${date}'\n`);
+  });
+});
+
+describe('the changelog', () => {
+  const entries = read('CHANGELOG.md').split('\n');
+
+  it('has the sections of Keep a Changelog, with what is to come on top', () => {
+    const [first, ...versions] = entries.filter((line) => line.startsWith('## '));
+    expect(first).toBe('## Unreleased');
+    for (const version of versions) expect(version).toMatch(/^## \d+\.\d+\.\d+( - \d{4}-\d\d-\d\d)?$/);
+    const sections = entries.filter((line) => line.startsWith('### '));
+    expect(sections.length).toBeGreaterThan(3);
+    for (const section of sections) expect(section).toMatch(/^### (Added|Changed|Deprecated|Removed|Fixed|Security)$/);
+  });
+
+  it('says each thing once, in one line, below the section of a version that is out', () => {
+    const released = entries.slice(entries.findIndex((line) => /^## \d/.test(line)));
+    const lines = released.filter((line) => line !== '' && !line.startsWith('#'));
+    expect(lines.filter((line) => !line.startsWith('- '))).toEqual([]);
+    expect(lines.filter((line, at) => lines.indexOf(line) !== at)).toEqual([]);
+    expect(lines.filter((line) => wordsIn(line) > 40)).toEqual([]);
+    expect(released[released.findIndex((line) => line.startsWith('- ')) - 2]).toBe('### Added');
   });
 });
