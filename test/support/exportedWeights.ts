@@ -26,17 +26,23 @@ export function exportedWeights(file: string): Record<string, { shape: number[];
       .map(({ name, opType, input }) => [input[1]!, `${module(name)}.${opType === 'Mul' ? 'weight' : 'bias'}`]),
   );
   const weights: Record<string, { shape: number[]; data: Float32Array }> = {};
-  for (const tensor of initializer) {
-    if (tensor.dataType !== TensorProto_DataType.FLOAT) continue;
+  const take = (called: string, tensor: (typeof initializer)[number]): void => {
     const shape = tensor.dims.map(Number);
     const data = numbersOf(model, tensor);
-    const layer = linear.get(tensor.name);
-    const name = norms.get(tensor.name) ?? tensor.name;
+    const layer = linear.get(called);
+    const name = norms.get(called) ?? called;
     if (layer !== undefined) {
       const [inputs, outputs] = shape as [number, number];
       const turned = Float32Array.from(data, (_, i) => data[(i % inputs) * outputs + Math.floor(i / inputs)]!);
       weights[`${layer}.weight`] = { shape: [outputs, inputs], data: turned };
-    } else if (/^(down|up|mid)_block|^conv_|^time_embedding/.test(name)) weights[name] = { shape, data };
+    } else if (/^[a-z_]+\.([\w.]+\.)?(weight|bias)$/.test(name)) weights[name] = { shape, data };
+  };
+  const numbers = initializer.filter(({ dataType }) => dataType === TensorProto_DataType.FLOAT);
+  for (const tensor of numbers) take(tensor.name, tensor);
+  // Equal tensors are written once, and called by their other names through an Identity.
+  for (const { opType, input, output } of node) {
+    const shared = opType === 'Identity' ? numbers.find(({ name }) => name === input[0]) : undefined;
+    if (shared !== undefined) take(output[0]!, shared);
   }
   return weights;
 }

@@ -329,7 +329,11 @@ export class Graph {
   /** Gives a tensor another name wherever it occurs. */
   rename(tensor: string, name: string): void {
     const producer = this.producer(tensor);
-    if (producer !== undefined) producer.output = producer.output.map((output) => (output === tensor ? name : output));
+    if (producer !== undefined) {
+      producer.output = producer.output.map((output) => (output === tensor ? name : output));
+      // Nodes that were made here are called by what they give; onnxruntime refuses two of one name.
+      if (producer.name === tensor) producer.name = name;
+    }
     for (const node of this.consumers(tensor)) renameReads(node, (read) => (read === tensor ? name : read));
     for (const output of this.proto.output) if (output.name === tensor) output.name = name;
     this.used.add(name);

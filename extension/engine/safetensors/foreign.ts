@@ -1,4 +1,5 @@
 /** What files that are no .safetensors are, by how they begin: names are no evidence. */
+import { notTheBytes } from '../onnx/notTheFile';
 
 /** FILE instead of its name: that comes from a stranger, and this line is there to be pasted into a shell. */
 export const PICKLE =
@@ -6,8 +7,6 @@ export const PICKLE =
   '.safetensors file of the same model, or convert it where PyTorch is installed, loading nothing but its numbers: ' +
   `python -c "import torch, safetensors.torch as s; d = torch.load('FILE', map_location='cpu', weights_only=True); d = d.get('state_dict', d); ` +
   `s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, 'model.safetensors')"`;
-
-const again = 'Download it again, and look at what you get.';
 
 /** By the bytes that a file begins with. */
 const SIGNATURES: [bytes: string, what: string][] = [
@@ -21,15 +20,12 @@ const SIGNATURES: [bytes: string, what: string][] = [
   ['\x1f\x8b', 'is a compressed file. Unpack it, and choose the .safetensors file inside.'],
   ['7z\xbc\xaf', 'is a 7z archive. Unpack it, and choose the .safetensors file inside.'],
   ['Rar!', 'is a RAR archive. Unpack it, and choose the .safetensors file inside.'],
-  [
-    'version https://git-lfs',
-    'is a Git LFS pointer, a few lines that stand for the real file. Fetch that one with `git lfs pull`, or download it from the page of the model.',
-  ],
 ];
 
 /** The rest of a sentence that begins with the file's name: what it is instead, and what to do. Undefined when it may be a .safetensors file. */
 export function foreignFile(first: Buffer, name: string): string | undefined {
-  if (first.length === 0) return `is empty. ${again}`;
+  const elsewhere = notTheBytes(first);
+  if (elsewhere !== undefined) return elsewhere;
   const head = first.toString('latin1');
   const known = SIGNATURES.find(([bytes]) => head.startsWith(bytes));
   if (known !== undefined) return known[1];
@@ -39,14 +35,12 @@ export function foreignFile(first: Buffer, name: string): string | undefined {
       : 'is a ZIP archive. Unpack it, and choose the .safetensors file inside.';
   // Opcode PROTO and a version.
   if (first[0] === 0x80 && first[1]! >= 2 && first[1]! <= 5) return PICKLE;
-  const text = head.replace(/^\xef\xbb\xbf/, '').trimStart();
-  if (/^<(!doctype|html|\?xml|head|body)/i.test(text))
-    return `is a web page, not a model: the download went to a page that asks or explains something. ${again}`;
   if (/\.(ckpt|pt|pth)$/i.test(name)) return PICKLE;
-  if (first.length < 8) return `has ${first.length} bytes: too few for a model. ${again}`;
+  if (first.length < 8) return `has ${first.length} bytes: too few for a model. Download it again.`;
   // A header begins with a brace, at the byte after its length, and that length has zeros in it.
   if (head[8] === '{' || first[7] === 0) return undefined;
   // eslint-disable-next-line no-control-regex -- control characters are what text has none of
-  if (/^[^\x00-\x08\x0e-\x1f]+$/.test(head)) return `is a text, not a model. ${again}`;
+  if (/^[^\x00-\x08\x0e-\x1f]+$/.test(head))
+    return 'is a text, not a model. Download it again, and look at what you get.';
   return `is no .safetensors file. Choose the .safetensors file of a Stable Diffusion model, or a folder in diffusers' or ONNX form.`;
 }

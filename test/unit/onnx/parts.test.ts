@@ -44,6 +44,18 @@ describe('a VAE encoder', () => {
     expect(difference(first.data as Float32Array, sampled.first.data as Float32Array)).toBeLessThan(1e-6);
   });
 
+  it('whose last node is called like its output opens all the same', async () => {
+    const model = readModel(modelPath('vae_encoder_params'));
+    const { node, output } = model.proto.graph!;
+    const last = node.find((each) => each.output.includes(output[0]!.name))!;
+    last.name = output[0]!.name;
+    deterministicEncoder(model, 4);
+    const file = path.join(fs.mkdtempSync(path.join(folder, 'part-')), 'model.onnx');
+    await writeModel(model, file);
+    await sessions.load(file, file, { provider: 'cpu', threads: 1 });
+    await sessions.release(file);
+  });
+
   it('that gives the mode already is used as it is', () => {
     const model = readModel(path.resolve('models/mini/vae_encoder/model.onnx'));
     expect(deterministicEncoder(model, 16)).toMatchObject({ changed: false });

@@ -145,7 +145,7 @@ describe('a file that is something else', () => {
     ['old.pt', Buffer.from('\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.', 'latin1'), /PyTorch pickle/],
     ['archive.safetensors', Buffer.from('PK\x03\x04....................model.txt', 'latin1'), /ZIP archive/],
     ['quantised.gguf', Buffer.from('GGUF\x03\0\0\0\x10\0\0\0', 'latin1'), /GGUF file/],
-    ['page.safetensors', '<!DOCTYPE html><html><body>Sign in</body></html>', /web page.*Download it again/],
+    ['page.safetensors', '<!DOCTYPE html><html><body>Sign in</body></html>', /web page.*Download the file itself/],
     ['page2.safetensors', '\n  <html lang="en">', /web page/],
     [
       'pointer.safetensors',

@@ -5,8 +5,9 @@ import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { difference } from '../../../fixtures/onnx/feeds';
 import { fixtures, modelPath } from '../../../fixtures/onnx/open';
-import { type Bench, makeEngine, shortGraph } from '../../../support/mini';
-import { SafetensorsFile } from '../../../support/safetensors';
+import { exportedWeights } from '../../../support/exportedWeights';
+import { type Bench, makeEngine, resultOf, shortGraph } from '../../../support/mini';
+import { SafetensorsFile, writeSafetensors } from '../../../support/safetensors';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-optimum-'));
 let bench: Bench;
@@ -48,5 +49,31 @@ describe("optimum's export", () => {
     const { result } = await bench.run(shortGraph({ checkpoint: 'optimum' }));
     expect(result.report.checkpoint.id).toBe('optimum');
     expect(fs.statSync(result.files[0]!).size).toBeGreaterThan(1000);
+  });
+
+  it('makes the picture that its weights make as a diffusers folder, to one level of 255', async () => {
+    const diffusers = path.join(folder, '..', `${path.basename(folder)}-diffusers`);
+    const weights = (part: string): ReturnType<typeof exportedWeights> =>
+      exportedWeights(path.join(folder, part, 'model.onnx'));
+    const parts: [name: string, config: string, tensors: ReturnType<typeof exportedWeights>][] = [
+      ['unet/diffusion_pytorch_model', 'unet', weights('unet')],
+      ['vae/diffusion_pytorch_model', 'vae_encoder', { ...weights('vae_encoder'), ...weights('vae_decoder') }],
+      ['text_encoder/model', 'text_encoder', weights('text_encoder')],
+    ];
+    for (const [name, config, tensors] of parts) {
+      const file = path.join(diffusers, `${name}.safetensors`);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      writeSafetensors(file, tensors);
+      fs.copyFileSync(path.join(folder, config, 'config.json'), path.join(path.dirname(file), 'config.json'));
+    }
+    for (const name of ['tokenizer', 'scheduler'])
+      fs.cpSync(path.join(folder, name), path.join(diffusers, name), { recursive: true });
+    await bench.engine.handlers['models.add']({ paths: [diffusers], id: 'same-weights' });
+    const [exported, own] = [
+      await bench.run(shortGraph({ checkpoint: 'optimum' })),
+      await bench.run(shortGraph({ checkpoint: 'same-weights' })),
+    ];
+    expect(difference(resultOf(own), resultOf(exported))).toBeLessThanOrEqual(1);
+    fs.rmSync(diffusers, { recursive: true, force: true });
   });
 });

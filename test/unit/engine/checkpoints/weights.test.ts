@@ -139,6 +139,23 @@ describe('a file that changes', () => {
     expect((await open()).id).toBe('changing');
   });
 
+  it('between two parts of a run is noticed before the second is opened', async () => {
+    const own = writeSingleFile(path.join(root, 'between.safetensors'), 'tiny', { precision: 'F16' });
+    await add([own]);
+    const checkpoint = (await bench.engine.checkpoint('between', 'cpu')).at({ width: 64, height: 64 }, 'checkpoint');
+    const store = bench.engine.scratch();
+    await checkpoint.embed('a photo', store);
+    const bytes = fs.readFileSync(own);
+    bytes[bytes.length - 3]! ^= 1;
+    fs.writeFileSync(`${own}.new`, bytes);
+    // As programs save: another file takes its name, and what is mapped stays whole.
+    fs.renameSync(`${own}.new`, own);
+    await expect(checkpoint.decode(new Float32Array(4 * 64), 'latents', store)).rejects.toThrow(
+      /was changed since it was added/,
+    );
+    await store.dispose();
+  });
+
   it('is untouched when the checkpoint is removed', async () => {
     const own = writeSingleFile(path.join(root, 'kept.safetensors'), 'tiny');
     await add([own]);
