@@ -46,10 +46,11 @@ function elsewhere(provider: string, nodes: Record<string, number>): string {
 /** Runs a graph, tells on stderr what came from the cache, and prints the files it wrote to stdout, one a line. */
 export async function execute(engine: EngineProcess, request: Omit<RunRequest, 'runId'>): Promise<RunResult> {
   const result = await engine.run({ runId: randomUUID(), ...request });
-  const { nodes, seconds, unet, provider, providerNodes } = result.report;
+  const { nodes, seconds, unet, provider, providerNodes, lowMemory } = result.report;
   const cached = Object.entries(nodes).flatMap(([id, node]) => (node.cached ? [id] : []));
   tell(
     `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet` +
+      `${lowMemory ? ', in the low-memory form (WEFT_LOW_MEMORY=0 for the faster one)' : ''}` +
       `${cached.length > 0 ? `; from the cache: ${cached.join(', ')}` : ''}\n`,
   );
   if (result.files.length === 0) tell('Nothing was saved: the graph has no save node.\n');

@@ -95,6 +95,11 @@ function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
       ? []
       : [
           `processor    ${terms(memory.cpu)}; this machine has ${bytesText(memory.machine)}`,
+          ...(memory.ordinary === undefined
+            ? []
+            : [
+                `form         low memory: weights are read as they lie in the file; held ready, the sum would be ${bytesText(memory.ordinary)} (WEFT_LOW_MEMORY=0)`,
+              ]),
           `graphics     ${terms(memory.gpu)}`,
         ]),
     `nouns        ${domains.map(({ noun }) => noun).join(', ') || 'any'}`,

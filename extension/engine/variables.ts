@@ -9,6 +9,8 @@ export interface Variables {
   cacheGb: number;
   /** Memory for intermediate results; 0: chosen from the machine's. */
   memoryGb: number;
+  /** Whether weights are read from their file as they lie there; absent: where holding them ready does not fit. */
+  lowMemory?: boolean;
   /** Threads of onnxruntime; absent: as many as are good. */
   threads?: number;
 }
@@ -35,6 +37,7 @@ export function readVariables(env: NodeJS.ProcessEnv = process.env): Variables {
   return {
     cacheGb: read('WEFT_CACHE_GB', gigabytes, plainNumber) ?? DEFAULT_CACHE_GB,
     memoryGb: read('WEFT_MEMORY_GB', gigabytes, plainNumber) ?? 0,
+    lowMemory: read('WEFT_LOW_MEMORY', '1 or 0', flag),
     threads: read('WEFT_THREADS', 'a whole number from 1 to 1024', (each) => {
       const threads = wholeNumber(each);
       return threads !== undefined && threads >= 1 && threads <= 1024 ? threads : undefined;
@@ -43,7 +46,8 @@ export function readVariables(env: NodeJS.ProcessEnv = process.env): Variables {
 }
 
 const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
-const flag = (value: string): true | undefined => (/^(1|true|yes|on|0|false|no|off)$/i.test(value) ? true : undefined);
+const flag = (value: string): boolean | undefined =>
+  /^(1|true|yes|on)$/i.test(value) ? true : /^(0|false|no|off)$/i.test(value) ? false : undefined;
 const url = (value: string): string | undefined =>
   URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) ? value : undefined;
 const folder = (value: string): string | undefined =>

@@ -79,6 +79,8 @@ export interface RunReport {
   provider: string;
   /** Nodes of the graphs that ran, by the provider that ran them; empty when everything came from the cache. */
   providerNodes: Record<string, number>;
+  /** Weights were read from their file as they lie there, which is slower and takes less memory. */
+  lowMemory?: true;
   seed: number;
   unet: { encoder: number; decoder: number };
   /** `metrics`: what an evaluate node found out. */
@@ -173,6 +175,8 @@ export interface CheckpointInfo {
 export interface MemoryNeed {
   cpu: MemoryTerms;
   gpu: MemoryTerms;
+  /** Set where the processor reads the weights from their file as they lie there: the total that holding them ready would take. */
+  ordinary?: number;
   /** Bytes of this machine's memory. */
   machine: number;
 }

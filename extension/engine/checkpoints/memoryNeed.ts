@@ -1,6 +1,8 @@
 /** How much memory a run of a checkpoint takes, by arithmetic: told before anything is opened. docs/checkpoints.md has the sums. */
-import * as os from 'node:os';
 import { type MemoryNeed, type MemoryTerms } from '../../protocol/engine';
+import { machineMemory } from '../machineMemory';
+import { type WeightForm } from '../onnx/types';
+import { readVariables } from '../variables';
 import { type PreparedCheckpoint } from './types';
 
 /** What a process with onnxruntime and its caches takes before a checkpoint is opened, measured with `mini`. */
@@ -14,23 +16,58 @@ const SKIP_MAPS = 4;
 /** Steps of a run at the default schedule: 100, of which 32 are skipped. */
 const KEPT_STEPS = 68;
 
+/** The rest is the system's and other programs'. */
+const SHARE_OF_MACHINE = 3 / 4;
+
+type Checkpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn'>;
+
+/**
+ * How the weights of a checkpoint are held by a provider; undefined: as onnxruntime likes it best.
+ * @param lowMemory what the person asked for; absent: `low-memory` where `plain` does not fit.
+ */
+export function weightForm(
+  checkpoint: Checkpoint,
+  provider: string,
+  lowMemory = readVariables().lowMemory,
+  machine = machineMemory(),
+): WeightForm | undefined {
+  // Of an ONNX folder the weights are laid out anew: a long run is some percent faster, and its numbers stay what they were.
+  if (checkpoint.weights === undefined || provider !== 'cpu') return undefined;
+  const fits = needOf(checkpoint, machine).cpu.total <= SHARE_OF_MACHINE * machine;
+  return (lowMemory ?? !fits) ? 'low-memory' : 'plain';
+}
+
 /**
  * @param machine bytes of main memory; a part of it is the cache's (an eighth, at most 2 GiB).
+ * @param lowMemory see {@link weightForm}
  */
-export function memoryNeed(
-  checkpoint: Omit<PreparedCheckpoint, 'folder' | 'builtIn'>,
-  machine = os.totalmem(),
-): MemoryNeed {
-  const { unet, latentSize, pictureSize, parameters, precision, files } = checkpoint;
-  const { swapLayers, middleChannels } = unet.interface;
-  const stored = files.reduce((sum, file) => sum + file.size, 0);
-  let single = precision === 'fp16' ? 0 : stored / 4;
-  let half = precision === 'fp16' ? stored / 2 : 0;
+export function memoryNeed(checkpoint: Checkpoint, machine = machineMemory(), lowMemory?: boolean): MemoryNeed {
+  const need = needOf(checkpoint, machine);
+  if (weightForm(checkpoint, 'cpu', lowMemory, machine) !== 'low-memory') return need;
+  const { weights, working, kept, total } = need.cpu;
+  // As they lie in the file.
+  const { single, half } = numbersIn(checkpoint);
+  const stored = 4 * single + 2 * half;
+  return { ...need, cpu: { weights: stored, working, kept, total: total - weights + stored }, ordinary: total };
+}
+
+/** Numbers in the weights, by their size. */
+function numbersIn({ parameters, precision, files }: Checkpoint): { single: number; half: number } {
   if (parameters !== undefined) {
     const parts = Object.values(parameters);
-    single = parts.reduce((sum, part) => sum + part.single, 0);
-    half = parts.reduce((sum, part) => sum + part.half, 0);
+    return {
+      single: parts.reduce((sum, part) => sum + part.single, 0),
+      half: parts.reduce((sum, part) => sum + part.half, 0),
+    };
   }
+  const stored = files.reduce((sum, file) => sum + file.size, 0);
+  return precision === 'fp16' ? { single: 0, half: stored / 2 } : { single: stored / 4, half: 0 };
+}
+
+function needOf(checkpoint: Checkpoint, machine: number): MemoryNeed {
+  const { unet, latentSize, pictureSize } = checkpoint;
+  const { swapLayers, middleChannels } = unet.interface;
+  const { single, half } = numbersIn(checkpoint);
   // One attention map of the widest layer is held at a time, and the skips beside it.
   const tokens = (halvings: number): number => (latentSize >> halvings) ** 2;
   const map = Math.max(0, ...swapLayers.map((layer) => layer.heads * tokens(layer.halvings) ** 2));

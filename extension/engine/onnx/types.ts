@@ -13,6 +13,12 @@ export type TensorData =
   | { type: 'int32'; dims: number[]; data: Int32Array }
   | { type: 'bool' | 'uint8'; dims: number[]; data: Uint8Array };
 
+/**
+ * How the processor holds weights. `plain`: packed for matrix products, but not laid out anew for convolutions, which takes seconds and as much memory
+ * again. `low-memory`: as they lie in their file, mapped; the system takes the memory back when it needs it.
+ */
+export type WeightForm = 'plain' | 'low-memory';
+
 export interface SessionOptions {
   /** Execution provider by onnxruntime's name; `cpu` always exists. No fallback to another one. */
   provider: string;
@@ -20,6 +26,8 @@ export interface SessionOptions {
   threads?: number;
   /** False: as the file has it, which opens faster and runs slower: to see whether it opens. */
   optimise?: boolean;
+  /** How the processor holds the weights; absent: as is best for speed in onnxruntime's own eyes. */
+  form?: WeightForm;
   /** Absolute folder of the weights, where they don't lie beside the graph. */
   weights?: string;
   /** Where optimised graphs are kept, and the name of this model's. */

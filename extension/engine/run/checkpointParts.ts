@@ -1,10 +1,11 @@
 import * as path from 'node:path';
+import { weightForm } from '../checkpoints/memoryNeed';
 import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
 import { needsParts, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type RowCounts } from '../diffusion/unet';
 import { type MemoryLimit, WorkingMemory } from './workingMemory';
-import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
+import { type Placement, type SessionHost, type TensorData, type WeightForm } from '../onnx/types';
 
 export type Part = 'textEncoder' | 'vaeEncoder' | 'vaeDecoder' | 'unet';
 
@@ -23,6 +24,8 @@ const WORTH_CLOSING = 64e6;
 export class CheckpointParts {
   readonly counts: RowCounts = { encoder: 0, decoder: 0 };
   readonly memory: WorkingMemory;
+  /** How the weights are held. */
+  readonly form?: WeightForm;
   private readonly opened = new Map<Part, Promise<string>>();
   /** Runs under way or about to be, and parts to close after them. */
   private readonly busy = new Map<Part, number>();
@@ -40,6 +43,7 @@ export class CheckpointParts {
     limit?: MemoryLimit,
   ) {
     this.memory = new WorkingMemory(provider, limit);
+    this.form = weightForm(prepared, provider);
   }
 
   /** Opens and closes every part, unoptimised: proof that onnxruntime takes the files. */
@@ -58,7 +62,7 @@ export class CheckpointParts {
   }
 
   private keyOf(part: Part): string {
-    return `${this.prepared.sha256}/${this.provider}/${part}`;
+    return `${this.prepared.sha256}/${this.provider}/${this.form ?? ''}/${part}`;
   }
 
   private async fileOf(part: Part): Promise<string> {
@@ -91,6 +95,7 @@ export class CheckpointParts {
           this.sessions.load(key, file, {
             provider,
             threads,
+            form: this.form,
             ...inPlace,
             ...(optimised ? { optimised: { folder: optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
           }),

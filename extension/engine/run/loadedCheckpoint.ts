@@ -85,9 +85,15 @@ export class LoadedCheckpoint {
     return this.parts.provider;
   }
 
-  /** What besides a graph decides the numbers: weights, provider, precision. */
+  /** Whether weights are read from their file as they lie there. */
+  get lowMemory(): boolean {
+    return this.parts.form === 'low-memory';
+  }
+
+  /** What besides a graph decides the numbers: weights, provider, precision, and to the last bit how the weights are held. */
   get computedBy(): string {
-    return `${this.prepared.sha256}/${this.provider}/${this.prepared.precision}`;
+    const { form } = this.parts;
+    return `${this.prepared.sha256}/${this.provider}/${this.prepared.precision}${form === undefined ? '' : `/${form}`}`;
   }
 
   /** Height and width of the latents. */

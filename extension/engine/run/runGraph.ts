@@ -265,6 +265,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const checkpoint = [...inversions.values()][0]?.checkpoint ?? (await firstOf(opened));
   takeCounts();
   const providerNodes: RunReport['providerNodes'] = {};
+  const lowMemory = (await Promise.all(opened.values())).some((loaded) => loaded.lowMemory);
   for (const loading of opened.values())
     for (const [name, count] of Object.entries(await (await loading).placement()))
       providerNodes[name] = (providerNodes[name] ?? 0) + count;
@@ -274,6 +275,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
     checkpoint: { id: checkpoint?.prepared.id ?? '', sha256: checkpoint?.prepared.sha256 ?? '' },
     provider,
     providerNodes,
+    ...(lowMemory ? { lowMemory } : {}),
     seed: [...inversions.values()][0]?.schedule.seed ?? firstCell?.seed ?? 42,
     unet: counts,
     nodes: timings,

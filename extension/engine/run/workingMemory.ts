@@ -1,4 +1,5 @@
 import * as os from 'node:os';
+import { machineMemory } from '../machineMemory';
 
 /** What a step may take on a graphics card, which onnxruntime does not let us ask: what a card of 6 GB has beside weights in fp16. */
 const CARD_BYTES = 2e9;
@@ -35,10 +36,7 @@ export class WorkingMemory {
 
   /** On this machine at any time: for choices that a picture's pixels depend on, so that they are the same tomorrow. */
   always(): number {
-    const constrained = typeof process.constrainedMemory === 'function' ? process.constrainedMemory() : 0;
-    // Without a limit it is 0 or astronomic.
-    const total = constrained > 0 ? Math.min(constrained, os.totalmem()) : os.totalmem();
-    return this.limit.bytes ?? (this.onProcessor ? total / 4 : CARD_BYTES);
+    return this.limit.bytes ?? (this.onProcessor ? machineMemory() / 4 : CARD_BYTES);
   }
 
   get onProcessor(): boolean {

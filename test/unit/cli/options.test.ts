@@ -75,6 +75,7 @@ describe('variables of the environment', () => {
       WEFT_CACHE_GB: ['20GB', '', 'abc', '-1', '1e3', 'Infinity', '0x10', ' 2', '1,5'],
       WEFT_MEMORY_GB: ['2GB', '', 'abc', '-1'],
       WEFT_THREADS: ['2.5', '0', '', 'all', '1e1', '100000'],
+      WEFT_LOW_MEMORY: ['2GB', '', '2'],
       WEFT_OFFLINE: ['maybe', '', '2'],
       WEFT_MIRROR: ['hub.example.org', '', 'file:///etc'],
       WEFT_NUGET_INDEX: ['', 'nuget'],
@@ -87,11 +88,18 @@ describe('variables of the environment', () => {
   });
 
   it('have defaults, and are read as they are written', () => {
-    expect(readVariables({})).toEqual({ cacheGb: 20, memoryGb: 0, threads: undefined });
-    const env = { WEFT_CACHE_GB: '0.5', WEFT_MEMORY_GB: '.25', WEFT_THREADS: '4', WEFT_OFFLINE: 'yes' };
+    expect(readVariables({})).toEqual({ cacheGb: 20, memoryGb: 0 });
+    const env = {
+      WEFT_CACHE_GB: '0.5',
+      WEFT_MEMORY_GB: '.25',
+      WEFT_THREADS: '4',
+      WEFT_OFFLINE: 'yes',
+      WEFT_LOW_MEMORY: 'off',
+    };
     expect(readVariables({ ...env, WEFT_MIRROR: 'https://hub.example.org' })).toEqual({
       cacheGb: 0.5,
       memoryGb: 0.25,
+      lowMemory: false,
       threads: 4,
     });
   });

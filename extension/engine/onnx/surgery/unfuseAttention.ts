@@ -20,7 +20,7 @@ export const needsParts = (provider: string): boolean => provider === 'webgpu';
 /** Checksums of the graph and of the one that was made from it. */
 const checkSchema = z.object({ from: z.number(), crc32: z.number() });
 
-/** A rewritten UNet's graph without fused attention, beside it and over the same weights; made when first asked for, or when it is damaged. */
+/** A part's graph for such a provider, beside it and over the same weights; made when first asked for, or when it is damaged. */
 export async function unfusedGraph(file: string): Promise<string> {
   const target = file.replace(/(\.onnx)?$/, '.parts.onnx');
   const checkFile = file.replace(/(\.onnx)?$/, '.parts.json');
@@ -33,6 +33,7 @@ export async function unfusedGraph(file: string): Promise<string> {
   const graph = new Graph(model);
   unfuseAttention(graph);
   unfuseProducts(graph);
+  widenTables(graph);
   const bytes = toBinary(ModelProtoSchema, model);
   await writeWhole(target, bytes);
   writeJson(checkFile, { from, crc32: crc32(bytes) });
@@ -90,6 +91,31 @@ export function unfuseProducts(graph: Graph): void {
       ];
     });
   graph.proto.node = replaced(graph.nodes);
+  graph.changed();
+}
+
+/**
+ * Rows that are looked up in a table of half precision and then widened become rows of the widened table, which is made when the session opens: many
+ * cards, and every driver in software, can't read half precision.
+ */
+export function widenTables(graph: Graph): void {
+  const tables = new Set(graph.proto.initializer.map(({ name }) => name));
+  const lookups = new Map(
+    graph.nodes
+      .filter(({ opType, input }) => opType === 'Gather' && tables.has(input[0]!))
+      .map((node) => [node.output[0]!, node]),
+  );
+  const nodes = [...graph.nodes];
+  for (const [at, cast] of graph.nodes.entries()) {
+    const lookup = cast.opType === 'Cast' ? lookups.get(cast.input[0]!) : undefined;
+    if (lookup === undefined || graph.consumers(lookup.output[0]!).length > 1) continue;
+    const wide = graph.fresh(`${lookup.input[0]!}_wide`);
+    const widened = makeNode('Cast', [lookup.input[0]!], [wide]);
+    widened.attribute = cast.attribute;
+    nodes[nodes.indexOf(lookup)] = widened;
+    nodes[at] = { ...lookup, input: [wide, ...lookup.input.slice(1)], output: [...cast.output] };
+  }
+  graph.proto.node = nodes;
   graph.changed();
 }
 
