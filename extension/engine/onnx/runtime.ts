@@ -7,7 +7,7 @@ import { WeftError } from '../../protocol/errors';
 import { optimisedGraph } from './optimisedGraphs';
 import { PlacementProfile } from './placement';
 import { countNodes } from './protobufFile';
-import { type Placement, type SessionOptions, type SessionTimes, type TensorData, type WeightForm } from './types';
+import { type Placement, type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 type Runtime = typeof Ort;
 let runtime: Runtime | undefined;
@@ -56,13 +56,6 @@ export function defaultThreads(): number {
   return Math.max(1, Math.min(physical, 16));
 }
 
-/** Which of onnxruntime's rewritings of a graph are left out. */
-const optimization = (form: WeightForm): { optimization: Record<string, string> } => ({
-  optimization: {
-    disable_specified_optimizers: form === 'plain' ? 'NchwcTransformer' : 'NchwcTransformer;ConstantFolding',
-  },
-});
-
 interface Opened {
   session: Ort.InferenceSession;
   signature: string;
@@ -82,8 +75,8 @@ export class LocalSessions {
   async load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void> {
     const threads = options.threads ?? defaultThreads();
     const modelPath = typeof model === 'string' ? model : key;
-    const { provider, optimise, weights, form } = options;
-    const signature = JSON.stringify([modelPath, provider, threads, optimise, weights, form]);
+    const { provider, optimise, weights, keepLayout } = options;
+    const signature = JSON.stringify([modelPath, provider, threads, optimise, weights, keepLayout]);
     const opened = this.sessions.get(key);
     if (opened?.signature === signature) return;
     if (opened !== undefined) await this.release(key);
@@ -103,13 +96,13 @@ export class LocalSessions {
         // DirectML demands it.
         ...(options.provider === 'dml' ? { enableMemPattern: false } : {}),
         extra: {
-          ...(options.form === undefined || options.provider !== 'cpu' ? {} : optimization(options.form)),
+          // The layout that convolutions like best on the processor is a second copy of their weights.
+          ...(options.keepLayout ? { optimization: { disable_specified_optimizers: 'NchwcTransformer' } } : {}),
           session: {
             // Denormals in the tails of softmax cost a hundred times a normal number and change nothing.
             set_denormal_as_zero: '1',
             // Threads that wait by spinning take the cores from the engine's own thread and from whatever else runs here.
             intra_op: { allow_spinning: '0' },
-            ...(options.form === 'low-memory' ? { disable_prepacking: '1' } : {}),
             ...(options.weights === undefined ? {} : { model_external_initializers_file_folder_path: options.weights }),
           },
         },

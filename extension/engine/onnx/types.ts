@@ -26,8 +26,8 @@ export interface SessionOptions {
   threads?: number;
   /** False: as the file has it, which opens faster and runs slower: to see whether it opens. */
   optimise?: boolean;
-  /** How the processor holds the weights; absent: as is best for speed in onnxruntime's own eyes. */
-  form?: WeightForm;
+  /** True: weights of convolutions are not laid out anew, see {@link WeightForm}. */
+  keepLayout?: boolean;
   /** Absolute folder of the weights, where they don't lie beside the graph. */
   weights?: string;
   /** Where optimised graphs are kept, and the name of this model's. */

@@ -2,6 +2,7 @@ import * as path from 'node:path';
 import { weightForm } from '../checkpoints/memoryNeed';
 import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
+import { lowMemoryGraph } from '../onnx/surgery/lowMemory';
 import { needsParts, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type RowCounts } from '../diffusion/unet';
 import { type MemoryLimit, WorkingMemory } from './workingMemory';
@@ -70,7 +71,8 @@ export class CheckpointParts {
     const file = path.join(this.prepared.folder, this.prepared[part].path);
     // Fused operators are surgery's, in the UNet, or the emitter's, in every part.
     const fused = part === 'unet' || this.prepared.weights !== undefined;
-    return fused && needsParts(this.provider) ? unfusedGraph(file) : file;
+    if (fused && needsParts(this.provider)) return unfusedGraph(file);
+    return this.form === 'low-memory' ? lowMemoryGraph(file) : file;
   }
 
   /** Where a part's weights are, if they don't lie beside its graph. */
@@ -95,7 +97,7 @@ export class CheckpointParts {
           this.sessions.load(key, file, {
             provider,
             threads,
-            form: this.form,
+            ...(this.form === undefined ? {} : { keepLayout: true }),
             ...inPlace,
             ...(optimised ? { optimised: { folder: optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
           }),

@@ -16,7 +16,7 @@ import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { FREEU_OFF, Unet } from '../../../extension/engine/diffusion/unet';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
-import { type WeightForm } from '../../../extension/engine/onnx/types';
+import { lowMemoryGraph } from '../../../extension/engine/onnx/surgery/lowMemory';
 import { root } from '../../support/mini';
 import { writeFullWidth } from './fullWidth';
 
@@ -65,10 +65,11 @@ const parts: Record<string, () => Promise<string>> = {
     const checkpoint = await library.open(ID);
     const sessions = inProcessSessions();
     const { path: graph, interface: unet } = checkpoint.unet;
-    const form = values.form === 'default' ? undefined : (values.form as WeightForm);
+    const plain = path.join(checkpoint.folder, graph);
+    const file = values.form === 'low-memory' ? await lowMemoryGraph(plain) : plain;
     const weights = path.dirname(checkpoint.weights![0]!.file);
     const opening = await cost(() =>
-      sessions.load('unet', path.join(checkpoint.folder, graph), { provider: 'cpu', weights, form }),
+      sessions.load('unet', file, { provider: 'cpu', weights, keepLayout: values.form !== 'default' }),
     );
     const noise = (length: number, timestep: number): Float32Array =>
       gaussianNoise({ seed: 1, imageDigest: new Uint8Array(32), timestep, length });

@@ -2,43 +2,21 @@
  * Fused operators in their parts, for providers that have none or whose own can't be trusted. onnxruntime 1.30's WebGPU provider is off by 10 to 30 % in
  * MultiHeadAttention beyond a few dozen tokens on a software driver (its flash attention), and exact in the parts.
  */
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import * as fs from 'node:fs';
-import { crc32 } from 'node:zlib';
-import { z } from 'zod';
-import { writeWhole } from '../../../node/files';
-import { readOwnJson } from '../../../node/ownFile';
-import { writeJson } from '../../../node/writeJson';
-import { checksumOf } from '../../../node/checksum';
-import { Graph, makeNode } from '../graph';
+import { derivedGraph } from '../derivedGraph';
+import { type Graph, makeNode } from '../graph';
 import { Inference } from '../inference';
-import { ModelProtoSchema, type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
+import { type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
 
 /** Providers that get a graph without fused operators. */
 export const needsParts = (provider: string): boolean => provider === 'webgpu';
 
-/** Checksums of the graph and of the one that was made from it. */
-const checkSchema = z.object({ from: z.number(), crc32: z.number() });
-
-/** A part's graph for such a provider, beside it and over the same weights; made when first asked for, or when it is damaged. */
-export async function unfusedGraph(file: string): Promise<string> {
-  const target = file.replace(/(\.onnx)?$/, '.parts.onnx');
-  const checkFile = file.replace(/(\.onnx)?$/, '.parts.json');
-  const from = checksumOf(file);
-  if (fs.existsSync(target)) {
-    const check = readOwnJson(checkFile, checkSchema);
-    if (check?.from === from && check.crc32 === checksumOf(target)) return target;
-  }
-  const model = fromBinary(ModelProtoSchema, await fs.promises.readFile(file));
-  const graph = new Graph(model);
-  unfuseAttention(graph);
-  unfuseProducts(graph);
-  widenTables(graph);
-  const bytes = toBinary(ModelProtoSchema, model);
-  await writeWhole(target, bytes);
-  writeJson(checkFile, { from, crc32: crc32(bytes) });
-  return target;
-}
+/** A part's graph for such a provider; see {@link derivedGraph}. */
+export const unfusedGraph = (file: string): Promise<string> =>
+  derivedGraph(file, 'parts', (graph) => {
+    unfuseAttention(graph);
+    unfuseProducts(graph);
+    widenTables(graph);
+  });
 
 /** Every MultiHeadAttention(q, k, v), also in branches, becomes softmax(scale·q·kᵀ)·v in plain operators. @returns how many there were */
 export function unfuseAttention(graph: Graph): number {
