@@ -379,8 +379,13 @@ export class Engine {
     );
     const key = `${prepared.sha256}/${provider}`;
     const { sessions, threads } = this.options;
+    const kept = this.loaded.get(key);
+    // The same files under another id: the place it was opened from may be removed.
+    const same = kept?.prepared.folder === prepared.folder;
+    if (!same) await kept?.close();
     const loaded =
-      this.loaded.get(key) ?? LoadedCheckpoint.open(prepared, sessions, provider, threads, this.optimised, this.memory);
+      (same ? kept : undefined) ??
+      LoadedCheckpoint.open(prepared, sessions, provider, threads, this.optimised, this.memory);
     // The last used one comes last.
     this.loaded.delete(key);
     this.loaded.set(key, loaded);

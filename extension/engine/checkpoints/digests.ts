@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { FileProblem, openRegularSync } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
@@ -7,15 +8,32 @@ import { WeftError } from '../../protocol/errors';
 /** No file of a checkpoint is larger: Stable Diffusion 1.x in float32 has 3.4 GB in its largest. A sparse file claims anything. */
 const MOST_BYTES = 16e9;
 
+const readInto = promisify(fs.read);
+const CHUNK_BYTES = 4 << 20;
+
 /**
- * SHA-256 of a file's bytes, streamed.
+ * SHA-256 of a file's bytes: one piece is digested while the next is read, into two buffers that are used again and again.
  * @throws WeftError `checkpoint` for what is no regular file, can't be read, or is larger than any file of a checkpoint.
  */
 export async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256');
   const fd = openPart(file);
-  for await (const chunk of fs.createReadStream('', { fd, highWaterMark: 4 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+  try {
+    const buffers = [0, 1].map(() => Buffer.allocUnsafe(CHUNK_BYTES));
+    const read = async (piece: number): Promise<Buffer> => {
+      const buffer = buffers[piece % 2]!;
+      return buffer.subarray(0, (await readInto(fd, buffer, 0, CHUNK_BYTES, null)).bytesRead);
+    };
+    let reading = read(0);
+    for (let piece = 1; ; piece++) {
+      const bytes = await reading;
+      if (bytes.length === 0) return hash.digest('hex');
+      reading = read(piece);
+      hash.update(bytes);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 function openPart(file: string): number {

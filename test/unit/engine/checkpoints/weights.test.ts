@@ -156,6 +156,24 @@ describe('a file that changes', () => {
     await store.dispose();
   });
 
+  it('of a removed checkpoint is not needed by another one of the same weights', async () => {
+    const [one, other] = ['one', 'other'].map((name) =>
+      writeSingleFile(path.join(root, `${name}.safetensors`), 'tiny', { precision: 'F16' }),
+    );
+    await add([one!]);
+    await add([other!]);
+    const embed = async (id: string) => {
+      const store = bench.engine.scratch();
+      const context = await (await bench.engine.checkpoint(id, 'cpu')).embed('a photo', store);
+      await store.dispose();
+      return context;
+    };
+    const first = await embed('one');
+    await bench.engine.handlers['models.remove']({ id: 'one' });
+    fs.rmSync(one!);
+    expect(difference(await embed('other'), first)).toBe(0);
+  });
+
   it('is untouched when the checkpoint is removed', async () => {
     const own = writeSingleFile(path.join(root, 'kept.safetensors'), 'tiny');
     await add([own]);
