@@ -225,12 +225,13 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
     }
     if (checkpoint?.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
     const { freed, shared } = checkpoint?.disk ?? { freed: paused?.doneBytes ?? 0, shared: 0 };
+    const kept = checkpoint?.origin === undefined ? (checkpoint?.weights ?? []) : [];
     const what =
       checkpoint === undefined ? `what was downloaded of ${id}` : `${checkpoint.title} (${id}) from Weft's library`;
     const stays =
       shared > 0
         ? ` ${bytesText(shared)} of it are hard links to the folder it was imported from, which stays as it is: they become free when that is deleted too.`
-        : '';
+        : kept.map((file) => ` ${plainLine(file)} stays as it is.`).join('');
     tell(`This removes ${plainLine(what)} and frees ${bytesText(freed)}.${stays}\n`);
     if (!flags.yes) {
       if (!process.stdin.isTTY) throw new WeftError('graph', 'Nothing was removed: pass --yes to do it.');

@@ -63,7 +63,7 @@ export const addCheckpointFilesCommand: Command = {
       openLabel: 'Add Checkpoint',
       title:
         'Choose a .safetensors file, or the four .onnx files of a checkpoint with its tokenizer’s .json and .txt files',
-      filters: { 'Checkpoint files': ['onnx', 'json', 'txt', 'safetensors', 'ckpt'], 'All files': ['*'] },
+      filters: { 'Checkpoint files': ['safetensors', 'onnx', 'json', 'txt', 'ckpt', 'gguf'], 'All files': ['*'] },
     });
     if (!chosen || chosen.length === 0) return;
     const [only, ...others] = chosen;

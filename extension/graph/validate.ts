@@ -436,7 +436,7 @@ class Validator {
     const sentence = (): string => {
       const ids = known.slice(0, 10).map((checkpoint) => checkpoint.id);
       const has = ids.length === 0 ? 'The library is empty.' : `The library has ${listed(ids)}.`;
-      return `There is no checkpoint ${show(name)} in the library. ${has} Add it with "Weft: Add Checkpoint Folder…", in a shell with "weft models add".`;
+      return `There is no checkpoint ${show(name)} in the library. ${has} Add it with "Weft: Add Checkpoint…", in a shell with "weft models add".`;
     };
     this.report('unknown-checkpoint', sentence, { node: id, param: 'id' }, () => this.paramNode(id, 'id'));
   }

@@ -29,13 +29,15 @@ export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
       `Needs about ${formatBytes(memory.cpu.total)} of memory on the processor (${formatBytes(memory.cpu.weights)} for weights)` +
         `${memory.cpu.total > memory.machine ? `, more than this machine's ${formatBytes(memory.machine)}` : ''}, or about ` +
         `${formatBytes(memory.gpu.total)} on a GPU.`,
+    checkpoint.prediction === 'v_prediction' && 'Predicts velocity (v-prediction).',
     nouns.length > 0 ? `Knows: ${nouns.join(', ')}` : 'Accepts any noun.',
     licence && `Licence: ${licence}`,
+    ...ownWeights(checkpoint).map((file) => `Reads its weights from ${file}, which stays where it is.`),
     origin && `From ${origin.source} at ${revisionText(origin)}`,
     builtIn ? 'Comes with Weft.' : disk && removalFacts(disk),
     sha256 && `SHA-256 ${sha256}`,
   ];
-  return lines.filter((line): line is string => line !== undefined && line !== '').map(plainLine);
+  return lines.filter((line): line is string => typeof line === 'string' && line !== '').map(plainLine);
 }
 
 function removalFacts({ freed, shared }: { freed: number; shared: number }): string {
@@ -47,13 +49,18 @@ function removalFacts({ freed, shared }: { freed: number; shared: number }): str
 }
 
 /** What is asked before a checkpoint is removed. */
-export function removalQuestion({ title, disk, size }: CheckpointInfo): { message: string; detail: string } {
+export function removalQuestion(checkpoint: CheckpointInfo): { message: string; detail: string } {
+  const { title, disk, size } = checkpoint;
   const facts = removalFacts(disk ?? { freed: size, shared: 0 });
+  const stays = disk !== undefined && disk.shared > 0 ? ['that folder'] : ownWeights(checkpoint);
   return {
     message: `Remove ${title} from Weft's library?`,
-    detail: `${facts}${disk !== undefined && disk.shared > 0 ? ' Weft does not change that folder.' : ''}`,
+    detail: plainLine([facts, ...stays.map((each) => `Weft does not change ${each}.`)].join(' ')),
   };
 }
+
+/** Files of the user's own that a checkpoint reads its weights from; a download's belong to Weft, and go with it. */
+const ownWeights = ({ weights = [], origin }: CheckpointInfo): string[] => (origin === undefined ? weights : []);
 
 /** The part of a download that is there, for the view. */
 export function downloadState(known: KnownCheckpoint, progress: Omit<DownloadProgress, 'name'> | undefined): string {

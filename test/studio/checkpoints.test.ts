@@ -6,6 +6,7 @@ import { standardGraph, writeGraph } from '../../extension/graph';
 import { FileServer } from '../support/fileServer';
 import { fillHub, hubManifest, writeManifest } from '../support/hub';
 import { writeReference } from '../support/referenceFolder';
+import { writeSingleFile } from '../support/smallModels';
 import { environment } from './support/environment';
 import { type Server, startServer } from './support/server';
 import { eventually, Workbench } from './support/workbench';
@@ -129,7 +130,7 @@ test('a paused download is kept until it is discarded', { timeout: WORK_MS * 2 }
 
 test('the files of a checkpoint are added by the command', { timeout: WORK_MS * 2 }, async () => {
   writeReference(workspace.path('loose'), true);
-  await workbench.command('Weft: Add Checkpoint Files');
+  await workbench.command('Weft: Add Checkpoint…');
   // The dialog writes the folder that it opens with into its field: what is typed before is lost in it.
   await expect.poll(() => workbench.palette.inputValue()).toContain(workspace.folder);
   await workbench.palette.fill(workspace.path('loose/unet.onnx'));
@@ -157,8 +158,47 @@ test('a folder is added by dragging it from the Explorer onto the view', { timeo
   await workbench.notification(/dragged is ready|choose "dragged"/).waitFor({ timeout: WORK_MS });
   await row(/^dragged/).waitFor();
   await workbench.screenshot('folder-dragged');
-  await workbench.command('View: Reset View Locations');
 });
+
+test(
+  'a .safetensors file is dropped on the view, used, and removed; it stays as it was',
+  {
+    timeout: WORK_MS * 3,
+  },
+  async () => {
+    const file = writeSingleFile(workspace.path('Small Model.safetensors'), 'tiny', { precision: 'F16' });
+    const stamp = () => {
+      const { size, mtimeMs, ctimeMs, ino, nlink } = fs.statSync(file);
+      return { size, mtimeMs, ctimeMs, ino, nlink };
+    };
+    const before = stamp();
+    await workbench.clearNotifications();
+    await workbench.file('Small Model.safetensors').waitFor();
+    await workbench.dragFromExplorer('Small Model.safetensors', row('Mini (drawn pictures)'));
+    await workbench.notification(/choose "small-model"/).waitFor({ timeout: WORK_MS });
+    await row(/^Small Model/).waitFor();
+    await workbench.screenshot('safetensors-dropped');
+    expect(stamp()).toEqual(before);
+
+    const pictures = { structure: 'images/giraffe.png', appearance: 'images/zebra.png', domain: 'animal' };
+    const size = { width: 64, height: 64, steps: 5, skip: 1 };
+    workspace.write('small.weft.json', writeGraph(standardGraph({ ...pictures, ...size, checkpoint: 'small-model' })));
+    await workbench.openStudio('small.weft.json');
+    await workbench.studio.getByTestId('run').click();
+    const state = () => workbench.studio.getByTestId('status-save').getAttribute('data-state');
+    await expect.poll(state, { timeout: WORK_MS, interval: 100 }).toBe('done');
+
+    await workbench.clearNotifications();
+    await act(/^Small Model/, 'Remove Checkpoint');
+    await dialog().waitFor();
+    expect(await dialog().innerText()).toMatch(/does not change .*Small Model\.safetensors/);
+    await workbench.screenshot('safetensors-remove');
+    await press('Remove');
+    await expect.poll(() => row(/^Small Model/).count()).toBe(0);
+    expect(stamp()).toEqual(before);
+    await workbench.command('View: Reset View Locations');
+  },
+);
 
 test('a tall picture is tall in the inspector and in the mask', { timeout: WORK_MS * 2 }, async () => {
   const pictures = { structure: 'images/giraffe.png', appearance: 'images/zebra.png', domain: 'dog' };

@@ -120,7 +120,7 @@ class Library implements CheckpointLibrary {
       throw new WeftError(
         'checkpoint',
         `There is no checkpoint "${id}". Known: ${entries.map((e) => e.id).join(', ') || 'none'}. ` +
-          'Import one with "Weft: Add Checkpoint Folder…" (in a shell `weft models add FOLDER`), or fetch one with ' +
+          'Add one with "Weft: Add Checkpoint…" (in a shell `weft models add PATH`), or download one with ' +
           '"Weft: Download Checkpoint…" (`weft models download NAME`; `weft models available` lists them).',
       );
     return entry;
@@ -259,7 +259,7 @@ class Library implements CheckpointLibrary {
   private async originalOf(entry: Entry, onProgress?: OnProgress): Promise<string[]> {
     const { checkpoint, stamps } = readStored(entry.folder);
     const from = stamps?.from;
-    const again = 'add it again ("Weft: Add Checkpoint Folder…", in a shell `weft models add FOLDER`).';
+    const again = 'add it again ("Weft: Add Checkpoint…", in a shell `weft models add PATH`).';
     const why =
       checkpoint === undefined || stamps === undefined
         ? `The checkpoint "${entry.id}" is not whole (${CHECKPOINT_FILE} or ${STAMPS_FILE} is missing or damaged)`

@@ -286,7 +286,7 @@ describe('checkpoints', () => {
 
   it('must be in the library, and should know the domain', () => {
     expect(params('model', { id: 'sd15' }, { checkpoints: [mini] })).toEqual([
-      'model.id: There is no checkpoint "sd15" in the library. The library has mini. Add it with "Weft: Add Checkpoint Folder…", in a shell with "weft models add".',
+      'model.id: There is no checkpoint "sd15" in the library. The library has mini. Add it with "Weft: Add Checkpoint…", in a shell with "weft models add".',
     ]);
     expect(params('prompt', { domain: 'Zebra' }, { checkpoints: [mini] })).toEqual([]);
     expect(params('prompt', { domain: 'teapot' }, { checkpoints: [mini] })).toEqual([

@@ -71,6 +71,18 @@ describe('what is said of a checkpoint', () => {
       'Removing it frees 4.00 GB.',
     );
   });
+
+  it('names the file that it reads its weights from, which stays; a downloaded one goes with the checkpoint', () => {
+    const own = { ...checkpoint, weights: ['/models/x.safetensors'], disk: { freed: 4e6, shared: 0 } };
+    expect(checkpointFacts(own).join('\n')).toContain('from /models/x.safetensors, which stays where it is');
+    expect(removalQuestion(own).detail).toBe('Removing it frees 4.0 MB. Weft does not change /models/x.safetensors.');
+    const downloaded = { ...own, origin: { source: 'https://hub.example/a/b', revision: 'main' } };
+    expect(removalQuestion(downloaded).detail).toBe('Removing it frees 4.0 MB.');
+  });
+
+  it('says when it predicts velocity', () => {
+    expect(checkpointFacts({ ...checkpoint, prediction: 'v_prediction' }).join('\n')).toContain('v-prediction');
+  });
 });
 
 describe('what is said of a download', () => {
