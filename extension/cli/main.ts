@@ -16,6 +16,7 @@ import {
   downloadModel,
   listModels,
   removeModel,
+  scanModels,
   showModel,
   verifyModel,
 } from './models';
@@ -165,6 +166,14 @@ models
   .option('--vae <file>', 'a VAE (.safetensors) to use instead of its own')
   .description('add a checkpoint; prints its id as the last line. Files of weights are used where they are')
   .action((paths: string[], flags: AddFlags) => addModel(paths, flags));
+models
+  .command('scan')
+  .argument('[dir]', 'a folder of A1111, Forge or ComfyUI; without it, the folders that are known')
+  .option('--forget', 'list the folder no more')
+  .description(
+    'list the checkpoints, VAEs and LoRAs in a folder; its checkpoints can be used by their ids from then on',
+  )
+  .action((folder: string | undefined, flags: { forget?: boolean }) => scanModels(folder, flags));
 models
   .command('verify')
   .argument('<id>')

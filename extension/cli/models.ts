@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
+import { isInside } from '../node/trustedFolders';
+import { type CheckpointInfo, type FoundModel, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { plainLine } from '../protocol/foreignText';
 import { confirm } from './confirm';
@@ -26,13 +27,13 @@ export async function listModels(): Promise<void> {
     known: await engine.request('models.known', {}),
   }));
   for (const checkpoint of checkpoints) {
-    const { id, title, size, precision, pictureSize, sha256, problem, memory, origin, prediction } = checkpoint;
+    const { id, title, size, precision, pictureSize, sha256, problem, memory, origin, prediction, found } = checkpoint;
     const predicts = prediction === 'v_prediction' ? ' · v-prediction' : '';
     const needs = memory === undefined ? '' : ` · needs ${bytesText(memory.cpu.total)} of memory`;
     const from = origin?.commit === undefined ? '' : ` · ${origin.revision}@${origin.commit.slice(0, 12)}`;
     const facts =
       problem ??
-      `${pictureSize}² · ${precision}${predicts} · ${bytesText(size)}${needs} · ${sha256.slice(0, 12)}${from}`;
+      `${pictureSize}² · ${precision}${predicts} · ${bytesText(size)}${needs} · ${found === undefined ? sha256.slice(0, 12) : `prepared at its first use, from ${found}`}${from}`;
     print(`${[id, title, facts].map(plainLine).join('\t')}\n`);
   }
   for (const { name, state, doneBytes, bytes } of known) {
@@ -103,7 +104,9 @@ function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
           `graphics     ${terms(memory.gpu)}`,
         ]),
     `nouns        ${domains.map(({ noun }) => noun).join(', ') || 'any'}`,
-    `sha256       ${sha256}`,
+    ...(checkpoint.found === undefined
+      ? [`sha256       ${sha256}`]
+      : [`file         ${checkpoint.found}, prepared when it is first used`]),
   ];
 }
 
@@ -122,6 +125,42 @@ function aboutKnown(known: KnownCheckpoint): string[] {
     ...known.licence.summary.map((sentence) => `             ${sentence}`),
     ...known.notes.map((note) => `note         ${note}`),
   ];
+}
+
+/** `weft models scan [DIR]`: a line for each model in DIR, which is a model folder from now on, or in all of them. */
+export async function scanModels(folder: string | undefined, { forget = false }: { forget?: boolean }): Promise<void> {
+  if (forget && folder === undefined)
+    throw new WeftError('graph', '--forget needs a folder: `weft models scan --forget DIR`.');
+  const named = folder === undefined ? undefined : path.resolve(folder);
+  const { folders, models, problems, others } = await withEngine((engine) =>
+    engine.request('models.scan', named === undefined ? {} : forget ? { forget: named } : { remember: named }, 0),
+  );
+  if (forget) {
+    tell(`${plainLine(named!)} is no model folder any more. What was prepared from it stays.\n`);
+    return;
+  }
+  const here = models.filter(({ file }) => named === undefined || isInside(named, file));
+  for (const { kind, id = '', file, size, precision, problem } of here)
+    print(`${[kind, id, problem ?? `${precision} · ${bytesText(size)}`, file].map(plainLine).join('\t')}\n`);
+  for (const problem of problems) tell(`${plainLine(problem)}\n`);
+  const count = (kind: FoundModel['kind'], one: string): string => {
+    const n = here.filter((model) => model.kind === kind).length;
+    return `${n} ${one}${n === 1 ? '' : 's'}`;
+  };
+  const where =
+    named ?? (folders.length === 0 ? 'no model folder (`weft models scan DIR` adds one)' : folders.join(', '));
+  tell(
+    `${count('checkpoint', 'checkpoint')}, ${count('vae', 'VAE')}, ${count('lora', 'LoRA')} in ${plainLine(where)}\n`,
+  );
+  if (others.pickles > 0)
+    tell(
+      `${others.pickles} .ckpt and .pt files were left out: Weft reads .safetensors files, which can't run programs.\n`,
+    );
+  const first = here.find(({ id }) => id !== undefined);
+  if (first !== undefined)
+    tell(
+      `Use a checkpoint by its id, for instance --checkpoint ${first.id}: Weft prepares it when you first use it.\n`,
+    );
 }
 
 /** `weft models add PATH...`: adds a .safetensors file, a folder, or the loose files of one checkpoint; the last line is its id. */
@@ -223,6 +262,11 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
       print(`there is no ${id} to remove\n`);
       return;
     }
+    if (checkpoint?.found !== undefined)
+      throw new WeftError(
+        'checkpoint',
+        `"${id}" is ${checkpoint.found}, in one of your model folders: Weft has nothing of it to remove.`,
+      );
     if (checkpoint?.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
     const { freed, shared } = checkpoint?.disk ?? { freed: paused?.doneBytes ?? 0, shared: 0 };
     const kept = checkpoint?.origin === undefined ? (checkpoint?.weights ?? []) : [];

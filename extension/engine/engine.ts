@@ -20,6 +20,7 @@ import { type InspectMethod } from '../protocol/inspect';
 import { ContentStore } from './cache/store';
 import { DigestMemory } from './checkpoints/digestMemory';
 import { openLibrary } from './checkpoints/library';
+import { ModelFolders } from './checkpoints/modelFolders';
 import { type ModelMethod, type ModelRequests, modelRequests } from './checkpoints/requests';
 import { type CheckpointLibrary } from './checkpoints/types';
 import { type Choice } from './devices/devices';
@@ -69,6 +70,7 @@ type Handlers = { [M in EngineMethod]: Handler<M> };
 export class Engine {
   private readonly variables = readVariables();
   private readonly home: string;
+  private readonly modelFolders: ModelFolders;
   private readonly library: CheckpointLibrary;
   private readonly models: ModelRequests;
   private readonly store: ContentStore;
@@ -92,15 +94,18 @@ export class Engine {
 
   constructor(private readonly options: EngineOptions) {
     this.home = options.home ?? weftHome();
+    this.modelFolders = new ModelFolders(this.home, this.variables.modelFolders);
     this.optimised = path.join(this.home, 'optimised');
     const digests = new DigestMemory(path.join(this.home, 'digests.json'));
     const { version, builtInModels, emit } = options;
-    this.library = openLibrary({ home: this.home, builtInModels, digests });
+    const { modelFolders } = this;
+    this.library = openLibrary({ home: this.home, builtInModels, digests, modelFolders });
     this.models = modelRequests({
       home: this.home,
       version,
       builtInModels,
       library: this.library,
+      modelFolders,
       digests,
       emit,
       list: () => this.checkpoints(),
@@ -137,11 +142,10 @@ export class Engine {
 
   private ownHandlers(): Omit<Handlers, InspectMethod | ModelMethod | DeviceMethod> {
     return {
-      hello: async () => ({
-        version: this.options.version,
-        pid: process.pid,
-        atWork: this.options.devices?.found.crashes.file,
-      }),
+      hello: async ({ modelFolders = [] }) => {
+        this.modelFolders.state(modelFolders);
+        return { version: this.options.version, pid: process.pid, atWork: this.options.devices?.found.crashes.file };
+      },
       ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
       run: async (params) => (await this.run(params)).result,
       sweep: (params) => this.sweep(params),
@@ -374,9 +378,10 @@ export class Engine {
 
   /** A checkpoint with its sessions, kept open between runs. */
   async checkpoint(id: string, provider: string): Promise<LoadedCheckpoint> {
-    const prepared = await this.library.open(id, ({ message }) =>
-      this.options.emit({ event: 'log', level: 'info', message }),
-    );
+    const prepared = await this.library.open(id, ({ message, added }) => {
+      this.options.emit({ event: 'log', level: 'info', message });
+      if (added) this.options.emit({ event: 'checkpoint', id, message });
+    });
     const key = `${prepared.sha256}/${provider}`;
     const { sessions, threads } = this.options;
     const kept = this.loaded.get(key);

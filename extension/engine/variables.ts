@@ -11,6 +11,8 @@ export interface Variables {
   memoryGb: number;
   /** Whether weights are read from their file as they lie there; absent: where holding them ready does not fit. */
   lowMemory?: boolean;
+  /** Folders of models that other programs have, too. */
+  modelFolders: string[];
   /** Threads of onnxruntime; absent: as many as are good. */
   threads?: number;
 }
@@ -38,6 +40,7 @@ export function readVariables(env: NodeJS.ProcessEnv = process.env): Variables {
     cacheGb: read('WEFT_CACHE_GB', gigabytes, plainNumber) ?? DEFAULT_CACHE_GB,
     memoryGb: read('WEFT_MEMORY_GB', gigabytes, plainNumber) ?? 0,
     lowMemory: read('WEFT_LOW_MEMORY', '1 or 0', flag),
+    modelFolders: read('WEFT_MODEL_FOLDERS', `folders, separated by "${path.delimiter}"`, folders) ?? [],
     threads: read('WEFT_THREADS', 'a whole number from 1 to 1024', (each) => {
       const threads = wholeNumber(each);
       return threads !== undefined && threads >= 1 && threads <= 1024 ? threads : undefined;
@@ -48,6 +51,10 @@ export function readVariables(env: NodeJS.ProcessEnv = process.env): Variables {
 const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
 const flag = (value: string): boolean | undefined =>
   /^(1|true|yes|on)$/i.test(value) ? true : /^(0|false|no|off)$/i.test(value) ? false : undefined;
+const folders = (value: string): string[] | undefined => {
+  const named = value.split(path.delimiter).filter((each) => each.trim() !== '');
+  return named.length === 0 ? undefined : named;
+};
 const url = (value: string): string | undefined =>
   URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) ? value : undefined;
 const folder = (value: string): string | undefined =>

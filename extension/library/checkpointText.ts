@@ -18,8 +18,21 @@ const revisionText = ({ revision, commit }: { revision: string; commit?: string 
 
 /** Lines that tell everything about a checkpoint, the most wanted first. */
 export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
-  const { title, problem, pictureSize, precision, size, memory, disk, domains, licence, origin, sha256, builtIn } =
-    checkpoint;
+  const {
+    title,
+    problem,
+    pictureSize,
+    precision,
+    size,
+    memory,
+    disk,
+    domains,
+    licence,
+    origin,
+    sha256,
+    builtIn,
+    found,
+  } = checkpoint;
   const nouns = domains.map(({ noun }) => noun);
   const lines = [
     title,
@@ -34,6 +47,7 @@ export function checkpointFacts(checkpoint: CheckpointInfo): string[] {
     licence && `Licence: ${licence}`,
     ...ownWeights(checkpoint).map((file) => `Reads its weights from ${file}, which stays where it is.`),
     origin && `From ${origin.source} at ${revisionText(origin)}`,
+    found && `${found} in a model folder. Weft prepares it when you first use it.`,
     builtIn ? 'Comes with Weft.' : disk && removalFacts(disk),
     sha256 && `SHA-256 ${sha256}`,
   ];

@@ -1,5 +1,11 @@
 import * as vscode from 'vscode';
-import { type CheckpointInfo, type DownloadProgress, type EngineEvent, type KnownCheckpoint } from '../protocol/engine';
+import {
+  type CheckpointInfo,
+  type DownloadProgress,
+  type EngineEvent,
+  type FoundModel,
+  type KnownCheckpoint,
+} from '../protocol/engine';
 import { reportError } from '../protocol/errors';
 import { type EngineHandle } from '../runs/engineHandle';
 import { settings } from '../runs/settings';
@@ -18,7 +24,7 @@ export class Checkpoints implements vscode.Disposable {
   private readonly downloads = new Map<string, DownloadProgress>();
   private readonly changes = new vscode.EventEmitter<void>();
   private readonly progresses = new vscode.EventEmitter<string>();
-  private readonly subscription: vscode.Disposable;
+  private readonly subscriptions: vscode.Disposable[];
   readonly onDidChange = this.changes.event;
   /** A download of this name went on. */
   readonly onDidProgress = this.progresses.event;
@@ -27,7 +33,12 @@ export class Checkpoints implements vscode.Disposable {
     private readonly engine: EngineHandle,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    this.subscription = engine.onEvent((event) => this.receive(event));
+    this.subscriptions = [
+      engine.onEvent((event) => this.receive(event)),
+      vscode.workspace.onDidChangeConfiguration(
+        (change) => change.affectsConfiguration('weft.modelFolders') && this.refresh(),
+      ),
+    ];
   }
 
   /** What the last listing gave; undefined before the first. */
@@ -44,6 +55,13 @@ export class Checkpoints implements vscode.Disposable {
   /** What can be downloaded, and what is there of it. */
   downloadable(): Promise<KnownCheckpoint[]> {
     return this.engine.request('models.known', {}, ANSWER_MS);
+  }
+
+  /** What lies in the model folders. */
+  async found(): Promise<FoundModel[]> {
+    const { models, problems } = await this.engine.request('models.scan', {}, ANSWER_MS);
+    for (const problem of problems) this.log.warn(problem);
+    return models;
   }
 
   progressOf(name: string): DownloadProgress | undefined {
@@ -122,12 +140,14 @@ export class Checkpoints implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.subscription.dispose();
+    for (const each of this.subscriptions) each.dispose();
     this.changes.dispose();
     this.progresses.dispose();
   }
 
   private receive(event: EngineEvent): void {
+    if (event.event === 'checkpoint' && this.last?.some(({ id, found }) => id === event.id && found !== undefined))
+      this.refresh();
     if (event.event !== 'download' || !this.downloads.has(event.name)) return;
     this.downloads.set(event.name, event);
     this.progresses.fire(event.name);
@@ -135,7 +155,7 @@ export class Checkpoints implements vscode.Disposable {
 
   private async ask(): Promise<CheckpointInfo[]> {
     try {
-      const found = await this.engine.request('models.list', {}, ANSWER_MS);
+      const found = await this.engine.request('models.list', { folders: settings.modelFolders() }, ANSWER_MS);
       const first = this.last === undefined;
       this.last = found;
       // Graphs were checked without knowing the checkpoints.

@@ -1,14 +1,16 @@
 import * as vscode from 'vscode';
-import { type CheckpointInfo, type KnownCheckpoint } from '../protocol/engine';
+import { type CheckpointInfo, type FoundModel, type KnownCheckpoint } from '../protocol/engine';
 import { plainLine } from '../protocol/foreignText';
 import { notify } from '../runs/window';
 import { type Checkpoints } from './checkpoints';
 import { checkpointFacts, downloadState, formatBytes } from './checkpointText';
 import { uriList } from './droppedPaths';
 
-/** A line of the view: a checkpoint of the library, or a download that is under way or paused. */
+/** A line of the view: a checkpoint, a download that is under way or paused, or a VAE or LoRA in a model folder. */
 export type CheckpointItem =
-  { kind: 'checkpoint'; checkpoint: CheckpointInfo } | { kind: 'download'; known: KnownCheckpoint };
+  | { kind: 'checkpoint'; checkpoint: CheckpointInfo }
+  | { kind: 'download'; known: KnownCheckpoint }
+  | { kind: 'found'; model: FoundModel };
 
 const MIME = 'text/uri-list';
 
@@ -43,10 +45,11 @@ export class CheckpointsView
 
   async getChildren(parent?: CheckpointItem): Promise<CheckpointItem[]> {
     if (parent) return [];
-    const [checkpoints, known] = await Promise.all([
+    const [checkpoints, known, found] = await Promise.all([
       this.checkpoints.list(),
       // The listing has told what is wrong when the engine can't answer.
       this.checkpoints.downloadable().catch((): KnownCheckpoint[] => []),
+      this.checkpoints.found().catch((): FoundModel[] => []),
     ]);
     const downloads = known.filter(
       ({ name, state }) =>
@@ -55,23 +58,46 @@ export class CheckpointsView
     const items: CheckpointItem[] = [
       ...checkpoints.map((checkpoint): CheckpointItem => ({ kind: 'checkpoint', checkpoint })),
       ...downloads.map((each): CheckpointItem => ({ kind: 'download', known: each })),
+      ...found.filter(({ kind }) => kind !== 'checkpoint').map((model): CheckpointItem => ({ kind: 'found', model })),
     ];
-    this.shown = new Map(items.map((item) => [item.kind === 'download' ? item.known.name : item.checkpoint.id, item]));
+    this.shown = new Map(
+      items.flatMap((item): [string, CheckpointItem][] => (item.kind === 'download' ? [[item.known.name, item]] : [])),
+    );
     return items;
   }
 
   getTreeItem(item: CheckpointItem): vscode.TreeItem {
-    return item.kind === 'checkpoint' ? this.checkpointItem(item.checkpoint) : this.downloadItem(item.known);
+    switch (item.kind) {
+      case 'checkpoint':
+        return this.checkpointItem(item.checkpoint);
+      case 'download':
+        return this.downloadItem(item.known);
+      case 'found':
+        return this.foundItem(item.model);
+    }
+  }
+
+  /** A VAE or a LoRA. */
+  private foundItem({ kind, file, title, size }: FoundModel): vscode.TreeItem {
+    const item = new vscode.TreeItem(plainLine(title));
+    item.id = `found:${file}`;
+    item.description = `${kind === 'vae' ? 'VAE' : 'LoRA'} · ${formatBytes(size)}`;
+    item.iconPath = new vscode.ThemeIcon('file-binary');
+    item.contextValue = `found.${kind}`;
+    item.tooltip = plainLine(file);
+    item.accessibilityInformation = { label: plainLine(`${title}, ${item.description}`) };
+    return item;
   }
 
   private checkpointItem(checkpoint: CheckpointInfo): vscode.TreeItem {
     const item = new vscode.TreeItem(plainLine(checkpoint.title || checkpoint.id));
-    const { id, problem, pictureSize, precision, size, memory, builtIn } = checkpoint;
+    const { id, problem, pictureSize, precision, size, memory, builtIn, found } = checkpoint;
     const tight = memory !== undefined && memory.cpu.total > memory.machine;
     item.id = id;
     item.description = plainLine(problem ?? `${id} · ${pictureSize}² · ${precision} · ${formatBytes(size)}`);
-    item.iconPath = new vscode.ThemeIcon(problem === undefined && !tight ? 'package' : 'warning');
-    item.contextValue = builtIn ? 'checkpoint.builtIn' : 'checkpoint.added';
+    const plain = found === undefined ? 'package' : 'file-symlink-file';
+    item.iconPath = new vscode.ThemeIcon(problem === undefined && !tight ? plain : 'warning');
+    item.contextValue = builtIn ? 'checkpoint.builtIn' : found === undefined ? 'checkpoint.added' : 'checkpoint.found';
     item.tooltip = checkpointFacts(checkpoint).join('\n');
     item.accessibilityInformation = { label: plainLine(`${checkpoint.title}, ${item.description}`) };
     return item;

@@ -159,6 +159,8 @@ export interface CheckpointInfo {
   prediction?: 'v_prediction';
   /** The person's own files that it reads its weights from, where they are. */
   weights?: string[];
+  /** A file or folder in a model folder; it is prepared when it is first used. */
+  found?: string;
   /** Bytes that removing it frees, and bytes that stay because other folders hold the same files (hard links). */
   disk?: { freed: number; shared: number };
   /** What a run needs at the checkpoint's own size, by arithmetic; see memoryNeed. */
@@ -169,6 +171,22 @@ export interface CheckpointInfo {
   problem?: string;
   /** Overrides of parameter defaults, `{ "node type": { parameter: value } }`. */
   defaults: Record<string, Record<string, unknown>>;
+}
+
+/** A model in one of the folders that people share between programs. */
+export interface FoundModel {
+  kind: 'checkpoint' | 'vae' | 'lora';
+  /** Absolute path: a .safetensors file, or a diffusers folder. */
+  file: string;
+  title: string;
+  size: number;
+  precision: CheckpointInfo['precision'];
+  pictureSize: number;
+  prediction?: 'v_prediction';
+  /** Of a checkpoint: what it is called in graphs, also before it is prepared. Absent where there is a problem. */
+  id?: string;
+  /** Why Weft does not run it: the rest of a sentence that begins with the file's name. */
+  problem?: string;
 }
 
 /** Bytes that a run needs, on the processor in float32 and on a graphics card in the checkpoint's own precision. */
@@ -273,15 +291,29 @@ export interface HeldMemory {
 }
 
 export interface EngineRequests extends InspectRequests {
-  /** `atWork`: the file that tells what the engine computes on, see node/atWork.ts. */
-  hello: { params: { protocol: number }; result: { version: string; pid: number; atWork?: string } };
+  /** `modelFolders`: those that the settings name. `atWork`: the file that tells what the engine computes on, see node/atWork.ts. */
+  hello: {
+    params: { protocol: number; modelFolders?: string[] };
+    result: { version: string; pid: number; atWork?: string };
+  };
   run: { params: RunRequest; result: RunResult };
   sweep: { params: SweepRequest; result: SweepResult };
   /** Brings the folders of one sweep's shards together in the first. */
   'sweep.merge': { params: { folders: string[] }; result: SweepResult };
   /** Takes effect within one step; the run's own answer is an `interrupted` error. */
   cancel: { params: { runId: string }; result: { cancelled: boolean } };
-  'models.list': { params: Record<string, never>; result: CheckpointInfo[] };
+  /** `folders`: the model folders that the settings name, from now on. */
+  'models.list': { params: { folders?: string[] }; result: CheckpointInfo[] };
+  /** What lies in the model folders; `remember` is one more of them from now on, `forget` one less. Absolute paths. */
+  'models.scan': {
+    params: { remember?: string; forget?: string };
+    result: {
+      folders: string[];
+      models: FoundModel[];
+      problems: string[];
+      others: { pickles: number; safetensors: number };
+    };
+  };
   /**
    * Imports a .safetensors file, a folder, or the files of one checkpoint, by absolute paths. `prediction`: what the UNet predicts, where the files
    * don't tell; `vae`: a VAE to use instead of the checkpoint's own.

@@ -49,6 +49,7 @@ export class EngineHandle implements vscode.Disposable {
     private readonly log: vscode.LogOutputChannel,
     /** How long an engine without work keeps its models in memory. */
     private readonly idleMs: () => number = () => Infinity,
+    private readonly modelFolders: () => string[] = () => [],
   ) {}
 
   async request<M extends EngineMethod>(
@@ -163,7 +164,8 @@ export class EngineHandle implements vscode.Disposable {
   }
 
   private async greet(engine: Engine): Promise<void> {
-    const hello = await engine.channel.request('hello', { protocol: PROTOCOL_VERSION }, HELLO_TIMEOUT_MS);
+    const about = { protocol: PROTOCOL_VERSION, modelFolders: this.modelFolders() };
+    const hello = await engine.channel.request('hello', about, HELLO_TIMEOUT_MS);
     engine.atWork = hello.atWork;
     this.log.info(`Engine ${hello.version} is ready.`);
   }

@@ -1,3 +1,5 @@
+import * as os from 'node:os';
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { type DownloadSettings, type NugetSource } from '../protocol/engine';
 import { type StudioSettings } from '../protocol/studio';
@@ -25,6 +27,12 @@ export const settings = {
     const mirror = read('mirror', '').trim();
     return { ...(mirror === '' ? {} : { mirror }), ...network() };
   },
+  /** Absolute paths of the folders whose models are listed; `~` is the user's own folder. */
+  modelFolders: (): string[] =>
+    read<unknown[]>('modelFolders', [])
+      .filter((each) => typeof each === 'string')
+      .map((each) => each.trim().replace(/^~(?=$|[/\\])/, os.homedir()))
+      .filter((each) => path.isAbsolute(each)),
   /** Where onnxruntime's CUDA library is fetched from, and through what. */
   nuget: (): NugetSource => {
     const index = read('nugetIndex', '').trim();

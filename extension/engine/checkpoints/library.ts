@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type CheckpointInfo } from '../../protocol/engine';
+import { type CheckpointInfo, type FoundModel } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { holderOf, type Lock, takeLock } from '../network/lock';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
@@ -10,6 +10,7 @@ import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
 import { readManifest } from './layout';
 import { memoryNeed } from './memoryNeed';
+import { type FoundModels, type ModelFolders } from './modelFolders';
 import { sizeFacts } from './pictureSizes';
 import { checkpointId, prepareCheckpoint, type PrepareOptions, removeWhole } from './prepare';
 import {
@@ -32,6 +33,8 @@ export interface LibraryOptions {
   home: string;
   /** Folder of the checkpoints that come with Weft, ordinary ONNX folders each. */
   builtInModels?: string;
+  /** Folders of models that other programs have, too. */
+  modelFolders?: ModelFolders;
   /** Where digests of files that were read are remembered; default: in `home`. */
   digests?: DigestMemory;
 }
@@ -49,6 +52,8 @@ interface Entry {
   folder: string;
   /** ONNX folder of a built-in one. */
   source?: string;
+  /** In a model folder, and not prepared yet. */
+  found?: FoundModel;
 }
 
 const lockOf = (folder: string): string => path.join(path.dirname(folder), `.${path.basename(folder)}.lock`);
@@ -111,6 +116,7 @@ class Library implements CheckpointLibrary {
 
   private async find(id: string): Promise<Entry> {
     let entries = await this.entries();
+    if (!entries.some((entry) => entry.id === id)) entries.push(...(await this.foundEntries(entries)));
     const folder = path.join(this.folder, id);
     if (!entries.some((entry) => entry.id === id) && isId(id) && holderOf(lockOf(folder)) !== undefined)
       // One that is being replaced has no folder for a moment.
@@ -128,7 +134,37 @@ class Library implements CheckpointLibrary {
 
   async list(): Promise<CheckpointInfo[]> {
     const entries = await this.entries();
+    entries.push(...(await this.foundEntries(entries)));
     return Promise.all(entries.map((entry) => this.describe(entry)));
+  }
+
+  async found(): Promise<FoundModels> {
+    const { modelFolders } = this.options;
+    if (modelFolders === undefined) return { models: [], problems: [], others: { pickles: 0, safetensors: 0 } };
+    const found = await modelFolders.find();
+    const entries = await this.entries();
+    const taken = new Map(entries.map((entry) => [entry.id, entry]));
+    for (const model of found.models) {
+      if (model.kind !== 'checkpoint' || model.problem !== undefined) continue;
+      const mark = createHash('sha256').update(model.file).digest('hex').slice(0, 8);
+      const plain = plainId(model.title) ?? `model-${mark}`;
+      // Once prepared it keeps its id, whatever has been put beside it since.
+      const ids = [plain, `${plain}-${mark}`];
+      model.id = ids.find((id) => isFrom(taken.get(id), model.file)) ?? ids.find((id) => !taken.has(id)) ?? ids[1]!;
+      if (!taken.has(model.id))
+        taken.set(model.id, { id: model.id, builtIn: false, folder: path.join(this.folder, model.id), found: model });
+    }
+    return found;
+  }
+
+  /** Checkpoints in model folders that are not prepared yet. */
+  private async foundEntries(known: Entry[]): Promise<Entry[]> {
+    const { models } = await this.found();
+    return models.flatMap((model) =>
+      model.id === undefined || known.some(({ id }) => id === model.id)
+        ? []
+        : [{ id: model.id, builtIn: false, folder: path.join(this.folder, model.id), found: model }],
+    );
   }
 
   private async describe(entry: Entry): Promise<CheckpointInfo> {
@@ -148,6 +184,10 @@ class Library implements CheckpointLibrary {
       builtIn: entry.builtIn,
       defaults: {},
     };
+    if (entry.found !== undefined) {
+      const { file, title, size, precision, pictureSize, prediction } = entry.found;
+      return { ...info, title, size, precision, pictureSize, ...(prediction && { prediction }), found: file };
+    }
     if (entry.source === undefined)
       return {
         ...info,
@@ -198,11 +238,14 @@ class Library implements CheckpointLibrary {
         // Whoever was at it before may have made it.
         const done = await this.ready(entry);
         if (done !== undefined) return done;
-        const { id, builtIn, folder, source } = entry;
+        const { id, builtIn, folder } = entry;
+        const source = entry.source ?? entry.found?.file;
         const from = source === undefined ? await this.originalOf(entry, onProgress) : [source];
         if (source !== undefined) onProgress?.({ message: `Preparing the checkpoint "${id}" for its first use.` });
         const { choices } = readStored(folder).stamps ?? {};
-        return prepareCheckpoint(from, folder, { ...this.means, id, builtIn, choices, onProgress });
+        const made = await prepareCheckpoint(from, folder, { ...this.means, id, builtIn, choices, onProgress });
+        if (entry.found !== undefined) onProgress?.({ message: `The checkpoint "${id}" is prepared.`, added: true });
+        return made;
       }).finally(() => this.preparing.delete(entry.folder));
     this.preparing.set(entry.folder, work);
     return work;
@@ -378,12 +421,31 @@ class Library implements CheckpointLibrary {
   async remove(id: string): Promise<number> {
     const entry = await this.find(id);
     if (entry.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
+    if (entry.found !== undefined)
+      throw new WeftError(
+        'checkpoint',
+        `"${id}" is ${entry.found.file}, in one of your model folders: Weft has nothing of it to remove.`,
+      );
     return this.alone(entry.folder, undefined, async () => {
       const { freed } = await this.diskOf(entry);
       await removeWhole(entry.folder);
       await fs.promises.rm(this.downloaded(entry.id), { recursive: true, force: true });
       return freed;
     });
+  }
+}
+
+/** Whether a prepared checkpoint was made from a file or folder. */
+function isFrom(entry: Entry | undefined, file: string): boolean {
+  if (entry === undefined || entry.builtIn || entry.found !== undefined) return false;
+  return readStored(entry.folder).stamps?.from?.includes(file) ?? false;
+}
+
+function plainId(title: string): string | undefined {
+  try {
+    return checkpointId(title);
+  } catch {
+    return undefined;
   }
 }
 

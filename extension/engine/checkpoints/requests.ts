@@ -6,6 +6,7 @@ import { readModel } from '../onnx/modelFile';
 import { rewriteUnetGraph } from '../onnx/surgery/rewriteUnet';
 import { type DigestMemory } from './digestMemory';
 import { Downloads } from './download/downloads';
+import { type ModelFolders } from './modelFolders';
 import { type CheckpointLibrary } from './types';
 
 export type ModelMethod = Extract<EngineMethod, `models.${string}`>;
@@ -19,6 +20,7 @@ export interface ModelServices {
   /** Folder of the checkpoints and manifests that come with Weft. */
   builtInModels: string;
   library: CheckpointLibrary;
+  modelFolders: ModelFolders;
   digests: DigestMemory;
   emit(event: EngineEvent): void;
   list(): Promise<CheckpointInfo[]>;
@@ -54,7 +56,15 @@ export function modelRequests(services: ModelServices): ModelRequests {
     builtIn: async (id) => (await library.list()).some((each) => each.id === id && each.builtIn),
   });
   const handlers: ModelHandlers = {
-    'models.list': () => services.list(),
+    'models.list': ({ folders }) => {
+      if (folders !== undefined) services.modelFolders.state(folders);
+      return services.list();
+    },
+    'models.scan': async ({ remember, forget }) => {
+      if (remember !== undefined) services.modelFolders.remember(remember);
+      if (forget !== undefined) services.modelFolders.forget(forget);
+      return { folders: services.modelFolders.folders(), ...(await library.found()) };
+    },
     'models.add': ({ paths, id, ...choices }) =>
       library.add(paths, id, importing(id ?? ''), Object.keys(choices).length > 0 ? choices : undefined),
     'models.verify': async ({ id }) => {

@@ -1,4 +1,5 @@
 import { type CheckpointInfo, type CheckpointOrigin } from '../../protocol/engine';
+import { type FoundModels } from './modelFolders';
 import { type GraphTensor, type UnetInterface } from '../onnx/types';
 
 export interface CheckpointFile {
@@ -127,6 +128,8 @@ export interface PrepareProgress {
   message: string;
   /** Bytes that will be copied because hard links across file systems are impossible. */
   copyBytes?: number;
+  /** A file in a model folder is a checkpoint of the library from now on. */
+  added?: boolean;
 }
 
 export interface CheckpointLibrary {
@@ -145,7 +148,10 @@ export interface CheckpointLibrary {
   ): Promise<CheckpointInfo>;
   /** Reads every file and compares digests. */
   verify(id: string): Promise<{ id: string; files: number; bytes: number }>;
+  /** Whether it is in the library; a file in a model folder is not, before it is prepared. */
   has(id: string): Promise<boolean>;
+  /** What lies in the model folders, with the ids of its checkpoints. */
+  found(): Promise<FoundModels>;
   /** Removes a checkpoint and what was downloaded for it; returns the bytes that are free now. The folder it was imported from stays. */
   remove(id: string): Promise<number>;
 }

@@ -7,7 +7,7 @@ import { emitTextEncoder, textEncoderShape } from '../onnx/emit/textEncoder';
 import { emitUnet } from '../onnx/emit/unet';
 import { emitVaeDecoder, emitVaeEncoder } from '../onnx/emit/vae';
 import { type OnnxModel } from '../onnx/modelFile';
-import { contextWidth, detectPrediction, identify, refusalOf } from '../safetensors/identify';
+import { contextWidth, detectPrediction, identify, type Kind, refusalOf } from '../safetensors/identify';
 import { textEncoderOf, unetOf, vaeOf } from '../safetensors/parts';
 import { readWeights, weightsIn, type WeightSet } from '../safetensors/weights';
 import {
@@ -97,15 +97,18 @@ function weightsLayoutOf(paths: string[], choices: ImportChoices): CheckpointLay
 const holdsWeights = (folder: string): boolean =>
   ['unet', 'vae', 'text_encoder'].every((part) => weightsIn(path.join(folder, part)) !== undefined);
 
+/** Why a file is no checkpoint that Weft runs, as the rest of a sentence that begins with its name. */
+export function fileRefusal(kind: Kind, withVae = false): string | undefined {
+  const refusal = refusalOf(kind);
+  if (refusal !== undefined || kind.kind !== 'checkpoint' || kind.hasVae || withVae) return refusal;
+  return 'has no VAE. Add it together with one (`weft models add FILE --vae VAE`).';
+}
+
 function fileLayout(file: string, choices: ImportChoices): CheckpointLayout {
   const set = readWeights(file);
   const vae = choices.vae === undefined ? undefined : readVae(choices.vae);
   const kind = identify(set);
-  const reason =
-    refusalOf(kind) ??
-    (kind.kind === 'checkpoint' && !kind.hasVae && vae === undefined
-      ? 'has no VAE. Add it together with one (`weft models add FILE --vae VAE`).'
-      : undefined);
+  const reason = fileRefusal(kind, vae !== undefined);
   if (reason !== undefined) throw refuse(`${path.basename(file)} ${reason}`);
   const part = { set, config: {} };
   return layoutOfWeights(
