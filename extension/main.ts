@@ -27,7 +27,13 @@ export function activate(context: vscode.ExtensionContext): void {
   };
   const log = own(vscode.window.createOutputChannel('Weft', { log: true }));
   const engine = own(
-    new EngineHandle(context.asAbsolutePath('dist/engine.js'), context.extensionPath, log, settings.idleMs, settings.modelFolders),
+    new EngineHandle(
+      context.asAbsolutePath('dist/engine.js'),
+      context.extensionPath,
+      log,
+      settings.idleMs,
+      settings.modelFolders,
+    ),
   );
   engine.onTrouble((sentence) => {
     const show = 'Show Output';

@@ -189,6 +189,9 @@ test(
     await expect.poll(state, { timeout: WORK_MS, interval: 100 }).toBe('done');
 
     await workbench.clearNotifications();
+    await workbench.command('View: Reset View Locations');
+    await workbench.command('Weft: Focus on Checkpoints View');
+    await row(/^Small Model/).waitFor();
     await act(/^Small Model/, 'Remove Checkpoint');
     await dialog().waitFor();
     expect(await dialog().innerText()).toMatch(/does not change .*Small Model\.safetensors/);
@@ -196,7 +199,6 @@ test(
     await press('Remove');
     await expect.poll(() => row(/^Small Model/).count()).toBe(0);
     expect(stamp()).toEqual(before);
-    await workbench.command('View: Reset View Locations');
   },
 );
 
