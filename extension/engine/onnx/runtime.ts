@@ -197,7 +197,11 @@ export class LocalSessions {
   placement(key: string): Placement | undefined {
     const opened = this.sessions.get(key);
     if (!opened || opened.profile) return opened?.profile?.placement;
-    if (opened.file !== undefined) opened.placement ??= { cpu: countNodes(opened.file) };
+    try {
+      if (opened.file !== undefined) opened.placement ??= { cpu: countNodes(opened.file) };
+    } catch {
+      // Its checkpoint was removed or replaced while it was open: nobody asks any more.
+    }
     return opened.placement;
   }
 
