@@ -79,6 +79,7 @@ describe('variables of the environment', () => {
       WEFT_OFFLINE: ['maybe', '', '2'],
       WEFT_MIRROR: ['hub.example.org', '', 'file:///etc'],
       WEFT_NUGET_INDEX: ['', 'nuget'],
+      WEFT_MODEL_FOLDERS: ['', path.delimiter],
       WEFT_ONNXRUNTIME: ['', '/nowhere/at/all'],
       WEFT_HOME: ['', ' '],
     };
@@ -88,18 +89,20 @@ describe('variables of the environment', () => {
   });
 
   it('have defaults, and are read as they are written', () => {
-    expect(readVariables({})).toEqual({ cacheGb: 20, memoryGb: 0 });
+    expect(readVariables({})).toEqual({ cacheGb: 20, memoryGb: 0, modelFolders: [] });
     const env = {
       WEFT_CACHE_GB: '0.5',
       WEFT_MEMORY_GB: '.25',
       WEFT_THREADS: '4',
       WEFT_OFFLINE: 'yes',
       WEFT_LOW_MEMORY: 'off',
+      WEFT_MODEL_FOLDERS: ['/a', '/b c', ''].join(path.delimiter),
     };
     expect(readVariables({ ...env, WEFT_MIRROR: 'https://hub.example.org' })).toEqual({
       cacheGb: 0.5,
       memoryGb: 0.25,
       lowMemory: false,
+      modelFolders: ['/a', '/b c'],
       threads: 4,
     });
   });
