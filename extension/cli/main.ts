@@ -55,6 +55,7 @@ program
   .requiredOption('--appearance <image>', 'the picture whose look is taken')
   .requiredOption('--domain <noun>', 'what both show, for instance animal')
   .option('--checkpoint <id>', 'the model', 'mini')
+  .option('--vae <file>', "a .safetensors file with another VAE (default: the checkpoint's own)")
   .option('--size <width>x<height>', "pixels of the pictures (default: the checkpoint's own)", size)
   .option(
     '--out <file>',

@@ -12,6 +12,7 @@ export interface TransferFlags {
   appearance: string;
   domain: string;
   checkpoint: string;
+  vae?: string;
   size?: Size;
   out?: string;
   steps?: number;
@@ -29,6 +30,7 @@ const OPTIONS: Record<string, string> = {
   'appearance.path': '--appearance',
   'prompt.domain': '--domain',
   'model.id': '--checkpoint',
+  'model.vae': '--vae',
   'model.width': '--size',
   'model.height': '--size',
   'schedule.steps': '--steps',
@@ -42,6 +44,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
   const { domain, checkpoint, masks, steps, skip, seed } = flags;
   const pictures = [flags.structure, flags.appearance];
   const picked = pictures.map(realFile);
+  const vae = flags.vae === undefined ? undefined : realFile(flags.vae);
   const stem = (file: string): string => path.basename(file, path.extname(file));
   const fallback = path.join('weft-out', joinedName(pictures.map(stem), '.png'));
   const { file: out, named } = outFile(flags.out, fallback, saveFormats.image);
@@ -64,6 +67,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
         appearance: relative(picked[1]!),
         domain,
         checkpoint,
+        ...(vae === undefined ? {} : { vae: relative(vae) }),
         ...flags.size,
         masks,
         steps,
@@ -78,7 +82,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
         graphPath,
         name: { as: 'The transfer', lines: false, options: OPTIONS },
         // The output's name, too, is the user's choice, or made of such.
-        picked: [...picked, out],
+        picked: [...picked, ...(vae === undefined ? [] : [vae]), out],
         roots: [process.cwd()],
         outDir: path.dirname(out),
         outDirNamed: flags.out !== undefined,

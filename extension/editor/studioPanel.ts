@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type GraphEdit, parseGraph, pictureExtensions } from '../graph';
+import { type GraphEdit, paramOf, parseGraph, type PathParam, pictureExtensions, specOf } from '../graph';
 import { cutToBytes, freeName } from '../node/fileNames';
 import { plainLine } from '../protocol/foreignText';
 import { type HostToStudio } from '../protocol/studio';
@@ -160,9 +160,10 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     pickFile: ({ node, param }) => this.pickFile(node, param),
     dropped: async ({ uris, position, node, param }) => {
       const graph = this.document.uri;
-      const { files, refused: kept } = await droppedFiles(graph, uris, this.services.picked);
+      const field = node === undefined || param === undefined ? undefined : this.pathField(node, param);
+      const { files, refused: kept } = await droppedFiles(graph, uris, this.services.picked, field);
       if (node === undefined && (await offerGraphOf(files))) return;
-      const { edits, refused = kept } = droppedEdits(graph, files, position, { node, param });
+      const { edits, refused = kept } = droppedEdits(graph, files, position, { node, param, field });
       this.allowPicked();
       if (edits.length > 0) await this.edit(edits);
       if (refused !== undefined) this.post({ type: 'error', message: refused });
@@ -328,19 +329,31 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
   }
 
+  /** The parameter of a node that names a file. */
+  private pathField(node: string, param: string): PathParam | undefined {
+    const type = parseGraph(this.document.getText()).document?.nodes[node]?.type;
+    const field = type === undefined ? undefined : paramOf(specOf(type), param);
+    return field?.kind === 'path' ? field : undefined;
+  }
+
   private async pickFile(node: string, param: string): Promise<void> {
+    const { label, extensions } = this.pathField(node, param)?.filter ?? {
+      label: 'Images',
+      extensions: pictureExtensions,
+    };
+    const what = label === 'Images' ? 'an image' : `a file (${label})`;
     const [file] =
       (await vscode.window.showOpenDialog({
         canSelectMany: false,
         openLabel: 'Use',
-        title: plainLine(`Choose an image for ${node}`),
+        title: plainLine(`Choose ${what} for ${node}`),
         defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
-        filters: { Images: [...pictureExtensions] },
+        filters: { [label]: [...extensions] },
       })) ?? [];
     if (!file) return;
     const name = pathInGraph(this.document.uri, file);
     if (name === undefined)
-      throw new Error('A graph can use only images on its own drive. Copy the image next to the graph.');
+      throw new Error('A graph can use only files on its own drive. Copy the file next to the graph.');
     await rememberPick(this.document.uri, file, this.services.picked);
     this.allowPicked();
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import {
   type CheckpointInfo,
   type EngineEvent,
@@ -310,9 +311,9 @@ export class Engine {
       emit: this.options.emit,
       warnAbout: (message) => this.options.emit({ event: 'log', level: 'warn', message }),
       checkpoints: () => this.checkpoints(),
-      openCheckpoint: (id) => {
+      openCheckpoint: (id, vae) => {
         this.options.devices?.found.crashes.with(id);
-        return this.checkpoint(id, provider);
+        return this.checkpoint(id, provider, vae);
       },
       attention: this.attention,
     };
@@ -376,17 +377,19 @@ export class Engine {
     }));
   }
 
-  /** A checkpoint with its sessions, kept open between runs. */
-  async checkpoint(id: string, provider: string): Promise<LoadedCheckpoint> {
-    const prepared = await this.library.open(id, ({ message, added }) => {
+  /** A checkpoint with its sessions, kept open between runs. @param vae absolute path of a VAE to use instead of its own */
+  async checkpoint(id: string, provider: string, vae?: string): Promise<LoadedCheckpoint> {
+    const own = await this.library.open(id, ({ message, added }) => {
       this.options.emit({ event: 'log', level: 'info', message });
       if (added) this.options.emit({ event: 'checkpoint', id, message });
     });
+    const prepared = vae === undefined ? own : await this.library.withVae(own, vae);
     const key = `${prepared.sha256}/${provider}`;
     const { sessions, threads } = this.options;
     const kept = this.loaded.get(key);
-    // The same files under another id: the place it was opened from may be removed.
-    const same = kept?.prepared.folder === prepared.folder;
+    // The same files under another id: the place it was opened from may be removed. The same VAE of another file, or of one that was touched.
+    const same =
+      kept?.prepared.folder === prepared.folder && isDeepStrictEqual(kept.prepared.vae?.stamps, prepared.vae?.stamps);
     if (!same) await kept?.close();
     const loaded =
       (same ? kept : undefined) ??

@@ -26,6 +26,7 @@ export { graphEditsSchema } from './edit-schema';
 export * from './connect';
 export * from './validate';
 export { isPictureName, pictureExtensions, pictureFormatNames } from './pictureFormats';
+export * from './clipSkip';
 export * from './pictureSize';
 export * from './places';
 export * from './plan';

@@ -34,6 +34,7 @@ export type ProblemCode =
   | 'unknown-checkpoint'
   | 'unknown-domain'
   | 'size-not-possible'
+  | 'clip-skip-not-possible'
   | 'bad-sweep'
   | 'more-problems'
   | 'internal';

@@ -9,6 +9,8 @@ export interface StandardOptions {
   /** The noun that names the object in both. */
   domain: string;
   checkpoint?: string;
+  /** Path of a VAE to use instead of the checkpoint's own. */
+  vae?: string;
   /** Size of the pictures in pixels; the checkpoint's own where absent. */
   width?: number;
   height?: number;
@@ -45,7 +47,7 @@ function beginning(
   for (const name of ['steps', 'skip', 'seed'] as const)
     if (options[name] !== undefined) schedule[name] = options[name];
   const chosen: Record<string, unknown> = checkpoint === 'mini' ? {} : { id: checkpoint };
-  for (const name of ['width', 'height'] as const) if (options[name] !== undefined) chosen[name] = options[name];
+  for (const name of ['vae', 'width', 'height'] as const) if (options[name] !== undefined) chosen[name] = options[name];
   const inversion = (image: string): GraphNode => ({
     type: 'invert',
     inputs: { checkpoint: model, image: `${image}.image`, prompt: 'prompt.prompt', schedule: 'schedule.schedule' },

@@ -23,6 +23,7 @@ import { type JsonNode, nodeAt } from './json';
 import { checkValue, effectiveParams, paramOf, show } from './params';
 import { sameFileKey } from './paths';
 import { keyAt, parseGraph } from './parse';
+import { clipSkipProblem } from './clipSkip';
 import { type SizeFacts, sizeProblem } from './pictureSize';
 import { twiceOnWire, type Plan } from './plan';
 import { axisProblems } from './sweep';
@@ -38,6 +39,8 @@ export interface CheckpointFacts {
   /** The sizes of pictures it can work at. */
   pictureSize?: number;
   sizes?: SizeFacts['sizes'];
+  /** How many of its text encoder's last layers can be left out; undefined when that is not known. */
+  clipSkip?: number;
   /** Its own parameter defaults, by type of node. */
   defaults?: Readonly<Record<string, ParamValues>>;
 }
@@ -472,9 +475,17 @@ class Validator {
   }
 
   private prompt(id: string, node: GraphNode): void {
-    const domain = node.params?.['domain'];
+    const { domain, clipSkip } = node.params ?? {};
     const name = this.checkpoints.get(id);
     const checkpoint = this.facts.checkpoints?.find((known) => known.id === name);
+    const problem = typeof clipSkip === 'number' && checkpoint && clipSkipProblem(checkpoint, clipSkip);
+    if (problem)
+      this.report(
+        'clip-skip-not-possible',
+        () => problem,
+        { node: id, param: 'clipSkip' },
+        () => this.paramNode(id, 'clipSkip'),
+      );
     if (typeof domain !== 'string' || domain.trim() === '' || !checkpoint || checkpoint.domains.length === 0) return;
     const nouns = checkpoint.domains.flatMap(({ noun, kinds }) => [noun, ...kinds]);
     if (nouns.includes(domain.trim().toLowerCase())) return;
@@ -565,9 +576,11 @@ class Validator {
       const node = nodeOf(this.document, id) as GraphNode;
       if (node.type === 'checkpoint') {
         const name = this.checkpoints.get(id) ?? id;
-        const { width, height } = node.params ?? {};
+        const { width, height, vae } = node.params ?? {};
         const size = width === undefined && height === undefined ? '' : ` at ${side(width)} × ${side(height)}`;
-        return { key: this.modelKey(`${name}${size}`), checkpoint: `checkpoint ${clip(name)}${size}`, freeu: [] };
+        const other = vae === undefined ? '' : ` with the VAE ${show(vae)}`;
+        const checkpoint = `checkpoint ${clip(name)}${size}${other}`;
+        return { key: this.modelKey(`${name}${size}${other && JSON.stringify(vae)}`), checkpoint, freeu: [] };
       }
       if (node.type !== 'freeu' || !over) return undefined;
       const gains = Object.values(this.effective(id, node)).map(show).join(', ');

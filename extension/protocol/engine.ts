@@ -74,7 +74,8 @@ export type RunRequest = z.input<typeof runOptionsSchema>;
 export interface RunReport {
   weft: string;
   graph: string;
-  checkpoint: { id: string; sha256: string };
+  /** `vae`: SHA-256 of the separate VAE that was used. */
+  checkpoint: { id: string; sha256: string; vae?: string };
   /** What really computed. */
   provider: string;
   /** Nodes of the graphs that ran, by the provider that ran them; empty when everything came from the cache. */
@@ -157,6 +158,8 @@ export interface CheckpointInfo {
   origin?: CheckpointOrigin;
   /** What the UNet predicts, where it is not the noise. */
   prediction?: 'v_prediction';
+  /** How many of its text encoder's last layers a prompt can leave out; 0 where they can't be told apart, absent where it is not known yet. */
+  clipSkip?: number;
   /** The person's own files that it reads its weights from, where they are. */
   weights?: string[];
   /** A file or folder in a model folder; it is prepared when it is first used. */

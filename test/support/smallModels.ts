@@ -17,8 +17,8 @@ interface ModelListing {
   /** Names of diffusers' folders → name in single files, and which third of it. */
   names: Record<string, [original: string, third?: number]>;
 }
-/** `tiny` knows all of CLIP's words. */
-export type SmallModel = 'sd1' | 'sd2' | 'tiny';
+/** `tiny` knows all of CLIP's words; `deep` and `deep2` (OpenCLIP) are text encoders of five layers, without other parts. */
+export type SmallModel = 'sd1' | 'sd2' | 'tiny' | 'deep' | 'deep2';
 type Listing = Record<Part, ModelListing> & { config: Record<'unet' | 'text', Record<string, unknown>> };
 
 export const references = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'numerics', 'emit');

@@ -1,5 +1,5 @@
 import { useEffect } from 'react';
-import { type PathParam } from '../../extension/graph';
+import { isPictureName, type PathParam } from '../../extension/graph';
 import { Tool } from '../app/Icon';
 import { flushParams } from '../state/actions';
 import { droppedUris, hasUris } from '../state/drops';
@@ -16,6 +16,7 @@ export function PathControl(props: ControlProps<PathParam>) {
   const drop = useDropTarget(!disabled && param.access === 'read', hasUris, (data) =>
     postToHost({ type: 'dropped', uris: droppedUris(data), position: [0, 0], node, param: param.name }),
   );
+  const pictures = param.access === 'read' && param.filter.extensions.some((each) => isPictureName(`.${each}`));
   return (
     <div className={`drop-target ${drop.over ? 'over' : ''}`} {...drop.handlers}>
       <div className="path-control">
@@ -24,7 +25,13 @@ export function PathControl(props: ControlProps<PathParam>) {
           className="field"
           type="text"
           value={draft.text}
-          placeholder={param.access === 'read' ? 'images/zebra.png' : 'result.png'}
+          placeholder={
+            param.access === 'write'
+              ? 'result.png'
+              : pictures
+                ? 'images/zebra.png'
+                : `models/file.${param.filter.extensions[0]}`
+          }
           spellCheck={false}
           disabled={disabled}
           aria-invalid={invalid}
@@ -49,7 +56,7 @@ export function PathControl(props: ControlProps<PathParam>) {
           />
         )}
       </div>
-      {param.access === 'read' && <Thumbnails value={value} disabled={disabled} onPick={onChange} />}
+      {pictures && <Thumbnails value={value} disabled={disabled} onPick={onChange} />}
     </div>
   );
 }

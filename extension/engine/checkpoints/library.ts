@@ -25,6 +25,7 @@ import {
   type StoredCheckpoint,
   writeStamps,
 } from './stored';
+import { withVae } from './separateVae';
 import { type CheckpointLibrary, type ImportChoices, type PreparedCheckpoint, type PrepareProgress } from './types';
 import { EMIT_VERSION, layoutOf } from './weightsLayout';
 
@@ -227,6 +228,10 @@ class Library implements CheckpointLibrary {
 
   async open(id: string, onProgress?: OnProgress): Promise<PreparedCheckpoint> {
     return this.prepared(await this.find(id), onProgress);
+  }
+
+  withVae(checkpoint: PreparedCheckpoint, file: string): Promise<PreparedCheckpoint> {
+    return withVae(checkpoint, file, this.digests);
   }
 
   private async prepared(entry: Entry, onProgress?: OnProgress): Promise<PreparedCheckpoint> {
@@ -451,7 +456,7 @@ function plainId(title: string): string | undefined {
 
 function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo {
   const { id, title, licence, origin, sha256, precision, pictureSize, domains, builtIn, files, defaults } = checkpoint;
-  const { weights = [], scheduler } = checkpoint;
+  const { weights = [], scheduler, textEncoder } = checkpoint;
   return {
     ...(licence === undefined ? {} : { licence }),
     ...(origin === undefined ? {} : { origin }),
@@ -462,6 +467,7 @@ function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo 
     size: [...files, ...weights].reduce((sum, file) => sum + file.size, 0),
     ...(weights.length === 0 ? {} : { weights: weights.map(({ file }) => file) }),
     ...(scheduler.prediction === undefined ? {} : { prediction: scheduler.prediction }),
+    ...(textEncoder.clipSkip === undefined ? {} : { clipSkip: textEncoder.clipSkip }),
     precision,
     pictureSize,
     sizes: sizeFacts(checkpoint).sizes,

@@ -392,7 +392,7 @@ async function build(
     scalingFactor: layout.scalingFactor,
     scheduler: layout.scheduler,
     unet: { path: paths.unet, interface: unet },
-    textEncoder: { path: paths.text_encoder, ...border(text), contextLength },
+    textEncoder: { path: paths.text_encoder, ...border(text), contextLength, clipSkip: text.clipSkip },
     vaeEncoder: { path: paths.vae_encoder, ...border(encoder) },
     vaeDecoder: { path: paths.vae_decoder, ...border(decoder) },
     tokenizer: { path: 'tokenizer' },

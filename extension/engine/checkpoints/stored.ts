@@ -34,7 +34,7 @@ export interface Stamps {
   checkpoint?: string;
 }
 
-export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn'>;
+export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn' | 'vae'>;
 
 const stampsSchema = z.object({
   surgery: z.number(),
@@ -107,7 +107,7 @@ const storedSchema = z.object({
     prediction: z.literal('v_prediction').optional(),
   }),
   unet: z.object({ path: relativePath, interface: interfaceSchema }),
-  textEncoder: z.object({ ...borders, contextLength: count }),
+  textEncoder: z.object({ ...borders, contextLength: count, clipSkip: z.number().int().nonnegative().optional() }),
   vaeEncoder: z.object(borders),
   vaeDecoder: z.object(borders),
   tokenizer: z.object({ path: relativePath }),
@@ -174,12 +174,21 @@ export async function requireDigest(id: string, file: string, relative: string, 
  * @throws WeftError `checkpoint`
  */
 export async function requirePart(
-  { id, folder, files, weights = [] }: PreparedCheckpoint,
+  { id, folder, files, weights = [], vae }: PreparedCheckpoint,
   part: string,
 ): Promise<void> {
   const { stamps } = readStored(folder);
-  for (const weight of weights)
-    if (weight.parts.includes(part)) await requireWeights(id, weight, stamps?.sources[weight.file]);
+  for (const weight of weights) {
+    if (!weight.parts.includes(part)) continue;
+    const stamp = vae?.stamps[weight.file];
+    // Of the parts that a separate VAE takes the place of, its files are the only ones.
+    if (stamp === undefined) await requireWeights(id, weight, stamps?.sources[weight.file]);
+    else if (!(await stampHolds(weight.file, stamp)))
+      throw new WeftError(
+        'checkpoint',
+        `${weight.file}, the VAE of this run, was changed or removed while the run used it. Run again to use the file as it is now.`,
+      );
+  }
   for (const { path: relative, sha256 } of files) {
     if (!relative.startsWith(`${part}/`)) continue;
     const stamp = stamps?.files[relative];

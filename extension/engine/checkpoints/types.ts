@@ -1,4 +1,5 @@
 import { type CheckpointInfo, type CheckpointOrigin } from '../../protocol/engine';
+import { type FileStamp } from './digests';
 import { type FoundModels } from './modelFolders';
 import { type GraphTensor, type UnetInterface } from '../onnx/types';
 
@@ -35,6 +36,17 @@ export interface WeightFile {
   sha256: string;
   /** Which parts (unet, text_encoder, vae_encoder, vae_decoder) have weights in it. */
   parts: string[];
+}
+
+/** A VAE from a file of its own, in the place of a checkpoint's. */
+export interface SeparateVae {
+  /** SHA-256 of the checkpoint without it. */
+  of: string;
+  /** SHA-256 of its file. */
+  sha256: string;
+  /** Of its files, which are used where they are. */
+  stamps: Record<string, FileStamp>;
+  graphs: { vaeEncoder: Uint8Array; vaeDecoder: Uint8Array };
 }
 
 /** A linear map from the channels of one latent position to RGB in [-1, 1]: rgb[k] = weight[k]·latent + bias[k]. */
@@ -91,7 +103,14 @@ export interface PreparedCheckpoint {
   scheduler: SchedulerConfig;
   unet: { path: string; interface: UnetInterface };
   /** input [B, L] of token ids → output [B, L, D]. */
-  textEncoder: { path: string; input: GraphTensor; output: GraphTensor; contextLength: number };
+  textEncoder: {
+    path: string;
+    input: GraphTensor;
+    output: GraphTensor;
+    contextLength: number;
+    /** How many of its last layers can be left out; 0 where they can't be told apart, absent in checkpoints of older versions of Weft. */
+    clipSkip?: number;
+  };
   /** input [B, 3, H, W] in [-1, 1] → output [B, C, h, w]: the mode, or 2C channels of which the first C are the mean. */
   vaeEncoder: { path: string; input: GraphTensor; output: GraphTensor };
   /** input [B, C, h, w] (divided by scalingFactor) → output [B, 3, H, W] in [-1, 1]. */
@@ -104,6 +123,8 @@ export interface PreparedCheckpoint {
   domains: { noun: string; kinds: string[] }[];
   defaults: Record<string, unknown>;
   previewRgb?: PreviewRgb;
+  /** Never stored: made for a run. `vaeEncoder`, `vaeDecoder`, `weights` and `sha256` are then those of the whole. */
+  vae?: SeparateVae;
 }
 
 /** A prompt as token ids. */
@@ -139,6 +160,11 @@ export interface CheckpointLibrary {
    * @throws WeftError `checkpoint` if it is missing, refused, or its files changed (names file and digest).
    */
   open(id: string, onProgress?: (progress: PrepareProgress) => void): Promise<PreparedCheckpoint>;
+  /**
+   * An opened checkpoint with the VAE of another file in the place of its own.
+   * @throws WeftError `checkpoint` if the file holds no VAE that fits
+   */
+  withVae(checkpoint: PreparedCheckpoint, file: string): Promise<PreparedCheckpoint>;
   /** Imports a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
   add(
     paths: string[],

@@ -124,13 +124,18 @@ function fileLayout(file: string, choices: ImportChoices): CheckpointLayout {
   );
 }
 
-function readVae(file: string): PartWeights {
+/** A VAE, alone in its file or inside a checkpoint of Stable Diffusion 1.x or 2.x. @throws WeftError `checkpoint` saying what the file is instead */
+export function readVae(file: string): PartWeights {
   const set = readWeights(file);
-  if (identify(set).kind !== 'vae') {
-    const what = refusalOf(identify(set)) ?? 'is a checkpoint, not a VAE alone. Add it without --vae.';
-    if (identify(set).kind !== 'checkpoint') throw refuse(`${path.basename(file)}, given as the VAE, ${what}`);
-  }
-  return { set, config: {} };
+  const kind = identify(set);
+  if (kind.kind === 'vae') return { set, config: {} };
+  const fits = kind.kind === 'checkpoint' && ['sd1', 'sd2', 'other-unet'].includes(kind.family);
+  if (fits && kind.hasVae) return { set, config: {} };
+  // What it is, without what to do about it as a checkpoint.
+  const what = fits ? 'is a checkpoint without a VAE.' : refusalOf(kind)?.replace(/(?<=\.) (?=[A-Z]).*$/s, '');
+  throw refuse(
+    `${path.basename(file)}, given as the VAE, ${what ?? 'is none.'} Use a VAE of Stable Diffusion 1.x or 2.x, for instance vae-ft-mse-840000-ema-pruned.safetensors.`,
+  );
 }
 
 /** A folder in diffusers' form, or one with a single file in it; undefined for any other. */

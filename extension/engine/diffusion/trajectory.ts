@@ -20,6 +20,8 @@ export interface InversionSource {
   context: Float32Array;
   emptyContext: Float32Array;
   prompt: string;
+  /** Layers of the text encoder that both embeddings leave out; 0 when absent. */
+  clipSkip?: number;
   seed: number;
   steps: number;
   skip: number;
@@ -105,11 +107,13 @@ export class Trajectory {
     readonly scheduler: Scheduler,
     readonly shortcuts: Readonly<Shortcuts> = ALL_SHORTCUTS,
   ) {
-    const { imageDigest, prompt, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
+    const { imageDigest, prompt, clipSkip, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
     this.key = keyOf('inversion', INVERSION_VERSION, {
       imageDigest,
       prompt,
+      // What was kept before there was such a setting stays good.
+      ...(clipSkip ? { clipSkip } : {}),
       seed,
       steps,
       guidanceScale,

@@ -1,10 +1,14 @@
 import { type Executor } from '../run/context';
+import { inputTrust } from '../run/planOutputs';
+import { resolveInput } from '../paths';
 import { firstSeen } from '../run/firstSeen';
 import { wantedSize } from '../run/settings';
 
 export const checkpoint: Executor = async ({ node, context }) => {
   if (context.leftOut !== undefined) context.warn(node.id, context.leftOut);
-  const base = await context.checkpoint(String(node.params['id']));
+  const { id, vae } = node.params;
+  const file = typeof vae === 'string' ? await resolveInput(vae, inputTrust(context.options)) : undefined;
+  const base = await context.checkpoint(String(id), file);
   const loaded = base.at(wantedSize(node.params, base.size), node.id);
   return {
     outputs: { checkpoint: { kind: 'checkpoint', checkpoint: loaded } },

@@ -8,8 +8,9 @@ export const prompt: Executor = async ({ node, context }) => {
   if (!text?.trim())
     throw new WeftError('graph', `${node.id} has no words: set its domain to the noun that names the object.`);
   const domain = String(node.params['domain'] ?? '');
+  const clipSkip = node.params['clipSkip'] as number;
   return {
-    outputs: { prompt: { kind: 'prompt', text, domain } },
-    computed: await firstSeen(context.store, 'prompt', [text, domain]),
+    outputs: { prompt: { kind: 'prompt', text, domain, clipSkip } },
+    computed: await firstSeen(context.store, 'prompt', [text, domain, ...(clipSkip > 0 ? [clipSkip] : [])]),
   };
 };

@@ -22,10 +22,15 @@ export async function derivedGraph(file: string, name: string, edit: (graph: Gra
     const check = readOwnJson(checkFile, checkSchema);
     if (check?.from === from && check.crc32 === checksumOf(target)) return target;
   }
-  const model = fromBinary(ModelProtoSchema, await fs.promises.readFile(file));
-  edit(new Graph(model));
-  const bytes = toBinary(ModelProtoSchema, model);
+  const bytes = edited(await fs.promises.readFile(file), edit);
   await writeWhole(target, bytes);
   writeJson(checkFile, { from, crc32: crc32(bytes) });
   return target;
+}
+
+/** Another form of a graph that is no file. */
+export function edited(bytes: Uint8Array, edit: (graph: Graph) => void): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes);
+  edit(new Graph(model));
+  return toBinary(ModelProtoSchema, model);
 }

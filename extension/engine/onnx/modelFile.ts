@@ -384,8 +384,29 @@ function hoistLargeConstants(proto: ModelProto): void {
 export interface WriteOptions {
   /** Called before bytes are copied that could not be hard-linked, with their number. */
   onCopy?: (file: string, bytes: number) => void;
-  /** Absolute folder in which all weight files lie and stay: the graph names them by their place in it, and its session is told the folder. */
+  /** Absolute folder in which all weight files lie and stay, see {@link modelBytes}. */
   inPlace?: string;
+}
+
+/**
+ * A model whose weights stay where they are: the graph names their files by their place in `folder`, in which all of them lie, and its
+ * session is told the folder. The model in memory is not changed.
+ */
+export function modelBytes(model: OnnxModel, folder: string): Uint8Array {
+  const out = fromBinary(ModelProtoSchema, toBinary(ModelProtoSchema, model.proto));
+  for (const tensor of out.graph?.initializer ?? []) {
+    const index = referenceOf(tensor);
+    if (index === undefined) continue;
+    const reference = model.weights[index]!;
+    placeOutside(tensor, path.relative(folder, reference.file).split(path.sep).join('/'), reference);
+  }
+  return toBinary(ModelProtoSchema, out);
+}
+
+function placeOutside(tensor: TensorProto, location: string, { offset, length }: Omit<WeightReference, 'file'>): void {
+  const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
+  tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  tensor.externalData = [entry('location', location), entry('offset', String(offset)), entry('length', String(length))];
 }
 
 /**
@@ -395,6 +416,10 @@ export interface WriteOptions {
 export async function writeModel(model: OnnxModel, target: string, options: WriteOptions = {}): Promise<WrittenModel> {
   const folder = path.dirname(target);
   await fs.promises.mkdir(folder, { recursive: true });
+  if (options.inPlace !== undefined) {
+    await fs.promises.writeFile(target, modelBytes(model, options.inPlace));
+    return { files: [target], linked: [] };
+  }
   const stem = path.basename(target, '.onnx');
   const source = fs.realpathSync(model.path);
   const out = fromBinary(ModelProtoSchema, toBinary(ModelProtoSchema, model.proto));
@@ -413,9 +438,7 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
       const reference = model.weights[index]!;
       let location: string;
       let { offset } = reference;
-      if (options.inPlace !== undefined) {
-        location = path.relative(options.inPlace, reference.file).split(path.sep).join('/');
-      } else if (reference.file === source) {
+      if (reference.file === source) {
         if (stream === undefined) {
           stream = await fs.promises.open(path.join(folder, streamName), 'w');
           files.push(path.join(folder, streamName));
@@ -445,13 +468,7 @@ export async function writeModel(model: OnnxModel, target: string, options: Writ
         }
         location = linked;
       }
-      const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
-      tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
-      tensor.externalData = [
-        entry('location', location),
-        entry('offset', String(offset)),
-        entry('length', String(reference.length)),
-      ];
+      placeOutside(tensor, location, { offset, length: reference.length });
     }
   } finally {
     await stream?.close();

@@ -1,6 +1,7 @@
 /** The parts of a checkpoint around the UNet: VAE encoder (made deterministic), VAE decoder, text encoder. */
 import { create } from '@bufbuild/protobuf';
 import { WeftError } from '../../protocol/errors';
+import { mostClipSkip } from './clipSkip';
 import { floatBorders, redeclare, tensorType } from './borders';
 import { declaredOf, Graph, intOf, intsOf, makeNode } from './graph';
 import { Inference } from './inference';
@@ -104,8 +105,13 @@ export function plainDecoder(model: OnnxModel): PartInterface {
   return described(graph, input, changed, 'VAE decoder');
 }
 
-/** A text encoder: token ids [B, L] → last hidden state [B, L, D]; other outputs (the pooled one) are dropped. */
-export function textEncoder(model: OnnxModel): PartInterface & { contextLength?: number; width?: number } {
+/**
+ * A text encoder: token ids [B, L] → last hidden state [B, L, D]; other outputs (the pooled one) are dropped. `clipSkip`: how many of its
+ * last layers can be left out.
+ */
+export function textEncoder(
+  model: OnnxModel,
+): PartInterface & { contextLength?: number; width?: number; clipSkip: number } {
   const graph = new Graph(model.proto);
   const ids = graph.inputs.find((value) => /input_ids|tokens/i.test(value.name)) ?? graph.inputs[0];
   if (ids === undefined || graph.inputs.length !== 1)
@@ -130,6 +136,7 @@ export function textEncoder(model: OnnxModel): PartInterface & { contextLength?:
   const [length, width] = [declaredOf(ids).dims?.[1], known.shape(name)?.[2]];
   return {
     ...described(graph, ids, changed, 'text encoder'),
+    clipSkip: mostClipSkip(graph),
     ...(typeof length === 'number' ? { contextLength: length } : {}),
     ...(width === undefined ? {} : { width }),
   };

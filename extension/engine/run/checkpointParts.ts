@@ -1,14 +1,29 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { clipSkipProblem } from '../../graph';
+import { WeftError } from '../../protocol/errors';
 import { weightForm } from '../checkpoints/memoryNeed';
 import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
-import { lowMemoryGraph } from '../onnx/surgery/lowMemory';
-import { needsParts, unfusedGraph } from '../onnx/surgery/unfuseAttention';
+import { leaveOutLayers, mostClipSkip } from '../onnx/clipSkip';
+import { edited } from '../onnx/derivedGraph';
+import { Graph } from '../onnx/graph';
+import { modelBytes, type OnnxModel, readModel } from '../onnx/modelFile';
+import { ModelProtoSchema } from '../onnx/proto/onnx_pb';
+import { lowMemoryGraph, weightsAsInputs } from '../onnx/surgery/lowMemory';
+import { needsParts, unfuse, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type RowCounts } from '../diffusion/unet';
 import { type MemoryLimit, WorkingMemory } from './workingMemory';
 import { type Placement, type SessionHost, type TensorData, type WeightForm } from '../onnx/types';
 
 export type Part = 'textEncoder' | 'vaeEncoder' | 'vaeDecoder' | 'unet';
+
+/** A part as it is opened: the text encoder also without its last layers, so many. */
+type Opened = Part | `textEncoder-${number}`;
+
+const partOf = (opened: Opened): Part => opened.split('-')[0] as Part;
+const clipSkipOf = (opened: Opened): number => Number(opened.split('-')[1] ?? 0);
 
 /** How checkpoint.json names the weights of each part. */
 const WEIGHTS: Record<Part, string> = {
@@ -27,12 +42,12 @@ export class CheckpointParts {
   readonly memory: WorkingMemory;
   /** How the weights are held. */
   readonly form?: WeightForm;
-  private readonly opened = new Map<Part, Promise<string>>();
+  private readonly opened = new Map<Opened, Promise<string>>();
   /** Runs under way or about to be, and parts to close after them. */
-  private readonly busy = new Map<Part, number>();
-  private readonly closing = new Set<Part>();
+  private readonly busy = new Map<Opened, number>();
+  private readonly closing = new Set<Opened>();
   /** Where the nodes of closed sessions ran. */
-  private readonly closed = new Map<Part, Placement>();
+  private readonly closed = new Map<Opened, Placement>();
 
   constructor(
     readonly prepared: PreparedCheckpoint,
@@ -52,56 +67,75 @@ export class CheckpointParts {
     for (const part of Object.keys(WEIGHTS) as Part[]) {
       const key = `${this.keyOf(part)}/trial`;
       const { provider, threads } = this;
-      await this.sessions.load(key, await this.fileOf(part), {
-        provider,
-        threads,
-        optimise: false,
-        ...this.weightsOf(part),
-      });
+      const { model, weights } = await this.modelOf(part);
+      await this.sessions.load(key, model, { provider, threads, optimise: false, weights });
       await this.sessions.release(key);
     }
   }
 
-  private keyOf(part: Part): string {
+  private keyOf(part: Opened): string {
     return `${this.prepared.sha256}/${this.provider}/${this.form ?? ''}/${part}`;
   }
 
-  private async fileOf(part: Part): Promise<string> {
+  /** A part's graph, the folder of its weights if they don't lie beside it, and how they are held. */
+  private async modelOf(opened: Opened): Promise<{ model: string | Uint8Array; weights?: string; form?: WeightForm }> {
+    const part = partOf(opened);
     await requirePart(this.prepared, WEIGHTS[part]);
     const file = path.join(this.prepared.folder, this.prepared[part].path);
-    // Fused operators are surgery's, in the UNet, or the emitter's, in every part.
-    const fused = part === 'unet' || this.prepared.weights !== undefined;
-    if (fused && needsParts(this.provider)) return unfusedGraph(file);
-    return this.form === 'low-memory' ? lowMemoryGraph(file) : file;
+    const weights = weightsOf(this.prepared, WEIGHTS[part]);
+    // Fused operators are surgery's, in the UNet, or the emitter's.
+    const fused = needsParts(this.provider) && (part === 'unet' || weights !== undefined);
+    const form = weights === undefined ? undefined : this.form;
+    const clipSkip = clipSkipOf(opened);
+    const own = part === 'vaeEncoder' || part === 'vaeDecoder' ? this.prepared.vae?.graphs[part] : undefined;
+    if (own === undefined && clipSkip === 0) {
+      const low = form === 'low-memory';
+      return { model: await (fused ? unfusedGraph(file) : low ? lowMemoryGraph(file) : file), weights, form };
+    }
+    const bytes = own ?? (await this.shortened(file, clipSkip, weights));
+    const edit = fused ? unfuse : form === 'low-memory' ? weightsAsInputs : undefined;
+    return {
+      model: edit === undefined ? bytes : edited(bytes, edit),
+      weights: weights ?? path.dirname(file),
+      form,
+    };
   }
 
-  /** Where a part's weights are, if they don't lie beside its graph. */
-  private weightsOf(part: Part): { weights?: string } {
-    const weights = weightsOf(this.prepared, WEIGHTS[part]);
-    return weights === undefined ? {} : { weights };
+  /** The text encoder without its last layers. `weights`: where those of an emitted graph are. */
+  private async shortened(file: string, clipSkip: number, weights: string | undefined): Promise<Uint8Array> {
+    // The graph alone, whose weights another folder has; or a model, whose weights may lie in the same file.
+    const model: OnnxModel =
+      weights === undefined
+        ? readModel(file)
+        : { path: file, proto: fromBinary(ModelProtoSchema, await fs.promises.readFile(file)), weights: [] };
+    const graph = new Graph(model.proto);
+    const problem = clipSkipProblem({ id: this.prepared.id, clipSkip: mostClipSkip(graph) }, clipSkip);
+    if (problem !== undefined) throw new WeftError('graph', problem);
+    leaveOutLayers(graph, clipSkip);
+    return modelBytes(model, weights ?? path.dirname(file));
   }
 
   /** The key of a part's session. */
-  open(part: Part): Promise<string> {
+  open(part: Opened): Promise<string> {
     this.closing.delete(part);
     let opening = this.opened.get(part);
     if (!opening) {
-      const { sha256 } = this.prepared;
+      // The other parts are the same with any VAE.
+      const sha256 = this.prepared.vae?.of ?? this.prepared.sha256;
       const key = this.keyOf(part);
       const { provider, threads } = this;
-      const inPlace = this.weightsOf(part);
-      // An optimised graph comes with a copy of its weights: of those that are read in place there is to be none.
-      const optimised = inPlace.weights === undefined ? this.optimised : undefined;
-      opening = this.fileOf(part)
-        .then((file) =>
-          this.sessions.load(key, file, {
+      opening = this.modelOf(part)
+        .then(({ model, weights, form }) => {
+          // An optimised graph comes with a copy of its weights: of those that are read in place there is to be none.
+          const optimised = weights === undefined ? this.optimised : undefined;
+          return this.sessions.load(key, model, {
             provider,
             threads,
-            ...(this.form === undefined ? {} : { keepLayout: true }),
-            ...inPlace,
+            ...(form === undefined ? {} : { keepLayout: true }),
+            ...(weights === undefined ? {} : { weights }),
             ...(optimised ? { optimised: { folder: optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
-          }),
-        )
+          });
+        })
         .then(() => key);
       opening.catch(() => this.opened.delete(part));
       this.opened.set(part, opening);
@@ -110,7 +144,7 @@ export class CheckpointParts {
   }
 
   /** Runs a part, which stays open at least until it has answered. */
-  async run(part: Part, feeds: Record<string, TensorData>, fetches: string[]): Promise<Record<string, TensorData>> {
+  async run(part: Opened, feeds: Record<string, TensorData>, fetches: string[]): Promise<Record<string, TensorData>> {
     this.busy.set(part, (this.busy.get(part) ?? 0) + 1);
     try {
       return await this.sessions.run(await this.open(part), feeds, fetches);
@@ -123,9 +157,11 @@ export class CheckpointParts {
   /** Says that a part is not needed for now: a large one gives its memory back, and is opened again when asked for. */
   async idle(part: Part): Promise<void> {
     const { half = 0, single = 0 } = this.prepared.parameters?.[WEIGHTS[part]] ?? {};
-    if (2 * half + 4 * single < WORTH_CLOSING || !this.opened.has(part)) return;
-    this.closing.add(part);
-    await this.close(part);
+    if (2 * half + 4 * single < WORTH_CLOSING) return;
+    for (const opened of [...this.opened.keys()].filter((each) => partOf(each) === part)) {
+      this.closing.add(opened);
+      await this.close(opened);
+    }
   }
 
   /** Closes every part that is open, when its work is done. */
@@ -136,7 +172,7 @@ export class CheckpointParts {
     }
   }
 
-  private async close(part: Part): Promise<void> {
+  private async close(part: Opened): Promise<void> {
     if ((this.busy.get(part) ?? 0) > 0) return;
     this.closing.delete(part);
     const opening = this.opened.get(part);

@@ -49,7 +49,7 @@ export interface RunContext {
   readonly inspections: Map<string, Inspection>;
   /** Where queries are kept while the run goes on; absent: they are computed when asked for. */
   readonly attention?: ContentStore;
-  checkpoint(id: string): Promise<LoadedCheckpoint>;
+  checkpoint(id: string, vae?: string): Promise<LoadedCheckpoint>;
   /** The inversion of an invert node; they all exist before the first one is computed. */
   inversion(node: string): InversionValue;
   /** What the whole plan will read of a trajectory. */

@@ -44,7 +44,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
   const digest = createHash('sha256').update(rgb).digest();
   const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
   const embed = async (text: string): Promise<Float32Array> =>
-    ingredients.context?.(text) ?? (await checkpoint.embed(text, store));
+    ingredients.context?.(text) ?? (await checkpoint.embed(text, store, prompt.clipSkip));
   const trajectory = new Trajectory(
     {
       x0,
@@ -56,6 +56,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       context: await embed(prompt.text),
       emptyContext: await embed(''),
       prompt: prompt.text,
+      clipSkip: prompt.clipSkip,
       seed: schedule.seed,
       steps: schedule.steps,
       skip: schedule.skip,
@@ -90,7 +91,7 @@ function impliedPrompt(node: PlannedNode): PromptValue {
       node.id,
     );
   }
-  return { kind: 'prompt', text, domain: String(params['domain'] ?? '') };
+  return { kind: 'prompt', text, domain: String(params['domain'] ?? ''), clipSkip: params['clipSkip'] as number };
 }
 
 /** An unwired schedule: the checkpoint's own. */

@@ -191,9 +191,12 @@ export class LoadedCheckpoint {
     return fits ? '' : (await this.tokenizer()).tokenize(prompt).unread;
   }
 
-  /** Text embedding [L, D] of a prompt. */
-  async embed(prompt: string, store: ContentStore): Promise<Float32Array> {
-    const key = keyOf('context', CONTEXT_VERSION, [this.computedBy, prompt]);
+  /**
+   * Text embedding [L, D] of a prompt. `clipSkip`: last layers of the text encoder that are left out.
+   * @throws WeftError `graph` when it has no so many
+   */
+  async embed(prompt: string, store: ContentStore, clipSkip = 0): Promise<Float32Array> {
+    const key = keyOf('context', CONTEXT_VERSION, [this.computedBy, prompt, ...(clipSkip > 0 ? [clipSkip] : [])]);
     const kept = (await store.get(key))?.context;
     if (kept) return kept.data;
     const { ids } = (await this.tokenizer()).tokenize(prompt);
@@ -202,7 +205,8 @@ export class LoadedCheckpoint {
       input.type === 'int32'
         ? { type: 'int32', dims: [1, ids.length], data: Int32Array.from(ids) }
         : { type: 'int64', dims: [1, ids.length], data: BigInt64Array.from(ids, BigInt) };
-    const answer = await this.parts.run('textEncoder', { [input.name]: feed }, [output.name]);
+    const part = clipSkip > 0 ? (`textEncoder-${clipSkip}` as const) : 'textEncoder';
+    const answer = await this.parts.run(part, { [input.name]: feed }, [output.name]);
     const context = answer[output.name]!.data as Float32Array;
     store.put(key, { context: { dims: [context.length], data: context } });
     return context;

@@ -55,8 +55,8 @@ export interface RunServices {
   warnAbout?(sentence: string): void;
   /** Why a better one is not used, as sentences. */
   leftOut?: string;
-  /** The checkpoint with its sessions, kept open between runs. */
-  openCheckpoint(id: string): Promise<LoadedCheckpoint>;
+  /** The checkpoint with its sessions, kept open between runs; `vae`: absolute path of a VAE to use instead of its own. */
+  openCheckpoint(id: string, vae?: string): Promise<LoadedCheckpoint>;
   ingredients?: Ingredients;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
   onPreviews?(previews: PreviewSink): void;
@@ -89,11 +89,12 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
   const loaded = new Set<LoadedCheckpoint>();
-  const openCheckpoint = (id: string): Promise<LoadedCheckpoint> => {
-    let opening = opened.get(id);
+  const openCheckpoint = (id: string, vae?: string): Promise<LoadedCheckpoint> => {
+    const key = JSON.stringify([id, vae]);
+    let opening = opened.get(key);
     if (!opening) {
-      opening = services.openCheckpoint(id);
-      opened.set(id, opening);
+      opening = services.openCheckpoint(id, vae);
+      opened.set(key, opening);
       opening.then(
         (checkpoint) => loaded.add(checkpoint),
         () => {},
@@ -272,7 +273,11 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const report: RunReport = {
     weft: services.version,
     graph: digestOf(text),
-    checkpoint: { id: checkpoint?.prepared.id ?? '', sha256: checkpoint?.prepared.sha256 ?? '' },
+    checkpoint: {
+      id: checkpoint?.prepared.id ?? '',
+      sha256: checkpoint?.prepared.sha256 ?? '',
+      ...(checkpoint?.prepared.vae && { vae: checkpoint.prepared.vae.sha256 }),
+    },
     provider,
     providerNodes,
     ...(lowMemory ? { lowMemory } : {}),

@@ -25,6 +25,8 @@ export interface PromptValue {
   kind: 'prompt';
   text: string;
   domain: string;
+  /** Last layers of the text encoder that are left out. */
+  clipSkip: number;
 }
 
 export interface ScheduleValue {

@@ -3,9 +3,11 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { leaveOutLayers, mostClipSkip } from '../../../extension/engine/onnx/clipSkip';
 import { emitTextEncoder } from '../../../extension/engine/onnx/emit/textEncoder';
 import { emitUnet } from '../../../extension/engine/onnx/emit/unet';
 import { emitVaeDecoder, emitVaeEncoder } from '../../../extension/engine/onnx/emit/vae';
+import { Graph } from '../../../extension/engine/onnx/graph';
 import { type OnnxModel, writeModel } from '../../../extension/engine/onnx/modelFile';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { type TensorData } from '../../../extension/engine/onnx/types';
@@ -44,6 +46,15 @@ async function run(model: OnnxModel, feeds: Record<string, TensorData>): Promise
   return answer[output]!.data as Float32Array;
 }
 
+const ids: TensorData = {
+  type: 'int64',
+  dims: [1, 77],
+  data: BigInt64Array.from({ length: 77 }, (_, i) => BigInt((i * 37) % 512)),
+};
+/** Of 77 tokens those that the references keep. */
+const everyEleventh = (text: Float32Array, width: number): Float32Array =>
+  Float32Array.from({ length: 7 * width }, (_, i) => text[Math.floor(i / width) * 11 * width + (i % width)]!);
+
 interface Sets {
   unet: WeightSet;
   vae: WeightSet;
@@ -54,7 +65,7 @@ interface Sets {
 
 /** Largest difference of each part's output from what diffusers computed. */
 async function differences(model: SmallModel, precision: Precision, sets: Sets): Promise<Record<string, number>> {
-  const width = { sd1: 768, sd2: 1024, tiny: 32 }[model];
+  const width = { sd1: 768, sd2: 1024, tiny: 32, deep: 64, deep2: 64 }[model];
   const config = sets.config ?? (() => ({}));
   const against = (name: string, values: Float32Array): number =>
     difference(values, expected.floats(`${model}.${precision}.${name}`));
@@ -71,19 +82,12 @@ async function differences(model: SmallModel, precision: Precision, sets: Sets):
     latent_sample: float32([1, 4, 4, 8], numbers('latents', 128, 4)),
   });
   const { source, openClip } = textEncoderOf(sets.text);
-  const ids = BigInt64Array.from({ length: 77 }, (_, i) => BigInt((i * 37) % 512));
-  const text = await run(emitTextEncoder(source, config('text_encoder'), openClip), {
-    input_ids: { type: 'int64', dims: [1, 77], data: ids },
-  });
-  const everyEleventh = Float32Array.from(
-    { length: 7 * width },
-    (_, i) => text[Math.floor(i / width) * 11 * width + (i % width)]!,
-  );
+  const text = await run(emitTextEncoder(source, config('text_encoder'), openClip), { input_ids: ids });
   return {
     unet: against('unet', unet),
     encoded: against('encoded', encoded),
     decoded: against('decoded', decoded),
-    text: against('text', everyEleventh),
+    text: against('text', everyEleventh(text, width)),
   };
 }
 
@@ -121,4 +125,18 @@ describe.each(['sd1', 'sd2'] as const)('%s', (model) => {
 it('a narrow one of no published width gives what diffusers gives too', async () => {
   const file = writeSingleFile(path.join(folder, 'tiny.safetensors'), 'tiny');
   expectClose(await differences('tiny', 'F32', whole(readWeights(file))));
+});
+
+describe.each(['deep', 'deep2'] as const)('the text encoder of %s', (model) => {
+  it.each([0, 1, 2, 3, 4])('without its last %i layers gives what diffusers’ clip_skip gives', async (clipSkip) => {
+    const file = writeSingleFile(path.join(folder, `${model}.safetensors`), model, { parts: ['text'] });
+    const { source, openClip } = textEncoderOf(readWeights(file));
+    const encoder = emitTextEncoder(source, {}, openClip);
+    const graph = new Graph(encoder.proto);
+    expect(mostClipSkip(graph)).toBe(4);
+    leaveOutLayers(graph, clipSkip);
+    const text = await run(encoder, { input_ids: ids });
+    const most = difference(everyEleventh(text, 64), expected.floats(`${model}.F32.text.${clipSkip}`));
+    expect(most).toBeLessThan(3e-5);
+  });
 });

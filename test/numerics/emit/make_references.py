@@ -180,7 +180,7 @@ def load(model, names, shapes, dtype, prefix=''):
         if key in own:
             state[key] = tensor(*origin).reshape(own[key].shape)
         else:
-            assert 'text_projection' in key or 'layers.1.' in key, key
+            assert 'text_projection' in key or f'layers.{model.config.num_hidden_layers}.' in key, key
     model.load_state_dict({k: v for k, v in own.items() if 'position_ids' in k} | state, strict=True)
     return model.eval()
 
@@ -238,6 +238,26 @@ for model, parts in MODELS.items():
         for name, tensor in results.items():
             print(model, dtype, name, list(tensor.shape), float(tensor.std()))
             expected[f'{model}.{dtype}.{name}'] = tensor.contiguous().numpy()
+
+# Clip skip: text encoders of five layers (OpenCLIP: six, of which Stable Diffusion 2.x has five) that end earlier, as diffusers' clip_skip does it.
+DEEP = {
+    'deep': (dict(hidden_act='quick_gelu'), clip(64, 96, 5, 512, 77)),
+    'deep2': (dict(hidden_act='gelu'), open_clip(64, 96, 6, 512, 77)),
+}
+for model, (config, shapes) in DEEP.items():
+    make_text = lambda: CLIPTextModel(CLIPTextConfig(hidden_size=64, intermediate_size=96, num_hidden_layers=5, num_attention_heads=1, vocab_size=512,
+                                                     max_position_embeddings=77, eos_token_id=511, bos_token_id=510, **config))
+    if model == 'deep':
+        names = {name.removeprefix('cond_stage_model.transformer.'): [name] for name in shapes}
+    else:
+        names = renamed(shapes, lambda t: convert_open_clip_checkpoint(make_text(), t))
+    listing[model] = dict(text=dict(shapes=shapes, names=names))
+    text = load(make_text(), names, shapes, 'F32', 'text_model.')
+    with torch.no_grad():
+        states = text(torch.arange(77)[None] * 37 % 512, output_hidden_states=True).hidden_states
+        norm = next(module for name, module in text.named_modules() if name.endswith('final_layer_norm'))
+        for skip in range(5):
+            expected[f'{model}.F32.text.{skip}'] = norm(states[-(skip + 1)])[:, ::11].contiguous().numpy()
 
 # A step of the schedule that Weft walks (eta = 1, noise given), for both things that a UNet can predict.
 for prediction in 'epsilon', 'v_prediction':

@@ -10,7 +10,7 @@ export const lowMemoryGraph = (file: string): Promise<string> => derivedGraph(fi
  * Weights in other files become inputs with a default. What may be fed anew at each run, onnxruntime does not fold, pack or lay out anew: it stays
  * mapped, and is widened when it is used.
  */
-function weightsAsInputs(graph: Graph): void {
+export function weightsAsInputs(graph: Graph): void {
   for (const { name, dataType, dims, dataLocation } of graph.proto.initializer)
     if (dataLocation === TensorProto_DataLocation.EXTERNAL)
       graph.proto.input.push(makeValueInfo(name, dataType, dims.map(Number)));

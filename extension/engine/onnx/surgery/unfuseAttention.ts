@@ -11,12 +11,14 @@ import { type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
 export const needsParts = (provider: string): boolean => provider === 'webgpu';
 
 /** A part's graph for such a provider; see {@link derivedGraph}. */
-export const unfusedGraph = (file: string): Promise<string> =>
-  derivedGraph(file, 'parts', (graph) => {
-    unfuseAttention(graph);
-    unfuseProducts(graph);
-    widenTables(graph);
-  });
+export const unfusedGraph = (file: string): Promise<string> => derivedGraph(file, 'parts', unfuse);
+
+/** All that {@link unfusedGraph} changes. */
+export function unfuse(graph: Graph): void {
+  unfuseAttention(graph);
+  unfuseProducts(graph);
+  widenTables(graph);
+}
 
 /** Every MultiHeadAttention(q, k, v), also in branches, becomes softmax(scale·q·kᵀ)·v in plain operators. @returns how many there were */
 export function unfuseAttention(graph: Graph): number {
