@@ -62,8 +62,8 @@ function beginning(
     'invert-appearance': inversion('appearance'),
   };
   const { top, below } = place;
-  // A written size makes the checkpoint's node higher.
-  const rows = ROW_HEIGHT * ['width', 'height'].filter((name) => name in chosen).length;
+  // A written size or VAE makes the checkpoint's node higher.
+  const rows = ROW_HEIGHT * ['vae', 'width', 'height'].filter((name) => name in chosen).length;
   const settings = top + (PICTURE_HEIGHT + below - top) / 2 - (SETTINGS_HEIGHT + rows) / 2;
   const layout: Record<string, Position> = {
     structure: [COLUMN.pictures, top],

@@ -90,7 +90,7 @@ describe('a plan', () => {
     expect(plan.byId.has('schedule')).toBe(false);
     expect(plan.byId.get('invert-structure')?.implied).toEqual({
       schedule: { steps: 100, skip: 32, seed: 42 },
-      prompt: { domain: 'thing', text: 'a photo of a {domain}' },
+      prompt: { domain: 'thing', text: 'a photo of a {domain}', clipSkip: 0 },
     });
     expect(plan.byId.get('mask-structure')?.params['noun']).toBe('thing');
     const inversion = plan.byId.get('invert-structure');

@@ -1,6 +1,7 @@
 /** What the page says was dropped on it: a file outside the workspace is taken only after VS Code asked the user. */
 import { beforeEach, expect, it, vi } from 'vitest';
 import type * as vscode from 'vscode';
+import { type PathParam, paramOf, specOf } from '../../../extension/graph';
 import { droppedEdits, droppedFiles } from '../../../extension/editor/droppedPictures';
 import { PickedFiles } from '../../../extension/runs/pickedFiles';
 import { Uri } from '../../support/vscodeUri';
@@ -112,4 +113,21 @@ it('becomes the value of the field it was dropped on, or a node each', () => {
   expect(refused).toMatch(
     /^b\.bmp is not an image that Weft reads\. Drop PNG, JPEG.* or AVIF files; convert others to PNG/,
   );
+});
+
+it('is a model’s file where the field takes one, and nothing else', async () => {
+  const field = paramOf(specOf('checkpoint'), 'vae') as PathParam;
+  const target = { node: 'model', param: 'vae', field };
+  const { files } = await droppedFiles(graph, ['file:///work/models/vae.safetensors'], picked, field);
+  expect(droppedEdits(graph, files, [0, 0], target).edits).toEqual([
+    { kind: 'setParam', id: 'model', param: 'vae', value: '../models/vae.safetensors' },
+  ]);
+  const picture = Uri.file('/work/images/dog.png') as unknown as vscode.Uri;
+  expect(droppedEdits(graph, [picture], [0, 0], target)).toEqual({
+    edits: [],
+    refused: 'dog.png is not a file for VAE. Drop a file that ends in .safetensors.',
+  });
+  // From elsewhere only when the user says so, like a picture.
+  host.ask.mockResolvedValue(undefined);
+  expect((await droppedFiles(graph, ['file:///home/vae.safetensors'], picked, field)).files).toEqual([]);
 });
