@@ -18,10 +18,7 @@ export async function listDevices(probe: boolean): Promise<void> {
 
 function requireCuda(library: string): void {
   if (library !== 'cuda')
-    throw new WeftError(
-      'graph',
-      `There is nothing to fetch for "${library}": the library that can be fetched is cuda.`,
-    );
+    throw new WeftError('graph', `There is no library "${library}" to install. The only one is cuda.`);
 }
 
 /** `weft devices install cuda`. */
@@ -31,20 +28,20 @@ export async function installDevice(library: string, flags: { yes?: boolean; ind
   await withEngine(async (engine) => {
     const { url, bytes, installed } = await engine.request('devices.cuda', source, FIND_MS);
     tell(
-      `onnxruntime's CUDA library${installed ? ' (installed already)' : ''}: ${Math.round(bytes / 1e6)} MB from ${new URL(url).host}.\n`,
+      `onnxruntime's CUDA library${installed ? ' (already installed)' : ''}: ${Math.round(bytes / 1e6)} MB from ${new URL(url).host}.\n`,
     );
-    if (!flags.yes && !(await agreed())) throw new WeftError('interrupted', 'Nothing was fetched.');
+    if (!flags.yes && !(await agreed())) throw new WeftError('interrupted', 'Nothing was downloaded.');
     await engine.pausable(
       () => engine.request('devices.cuda.pause', {}),
       () => engine.request('devices.cuda.install', source, 0),
     );
   });
-  print('Installed. See `weft devices` for what it offers.\n');
+  print('Installed. Run `weft devices` to see which devices you can use.\n');
 }
 
 async function agreed(): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new WeftError('graph', 'Pass --yes to fetch it.');
-  return confirm('Fetch it? (yes/no) ');
+  if (!process.stdin.isTTY) throw new WeftError('graph', 'Pass --yes to download it.');
+  return confirm('Download it? (yes/no) ');
 }
 
 /** `weft devices remove cuda`. */

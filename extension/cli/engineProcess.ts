@@ -50,7 +50,7 @@ export class EngineProcess {
       this.channel.fail(
         new WeftError(
           'internal',
-          `The engine ended unexpectedly${where === undefined ? '' : ` ${where}`} (${how}). What was computed before is kept; run again.`,
+          `The engine ended unexpectedly${where === undefined ? '' : ` ${where}`} (${how}). Earlier results are kept: run again.`,
         ),
       );
     });

@@ -53,7 +53,8 @@ const QUIET_MS = 4000;
 
 /** `weft eval PICTURE…`: measures results, each against the pictures that its graph or the flags name, and prints a table. */
 export async function evaluate(pictures: string[], flags: EvaluateFlags): Promise<void> {
-  if (flags.parts && !flags.truth) throw new WeftError('graph', '--parts are those of a truth: name it with --truth.');
+  if (flags.parts && !flags.truth)
+    throw new WeftError('graph', '--parts needs --truth, the ground truth that the parts belong to.');
   const wanted = pictures.map((picture) => ({ picture, comparison: comparisonOf(picture, flags) }));
   const rows: Row[] = [];
   await withEngine(
@@ -114,18 +115,19 @@ function comparisonOfGraph(picture: string, flags: EvaluateFlags): Comparison {
     const plan = planGraph(document);
     const denoise = denoiseOf(plan.nodes, picture, flags.node);
     const source = denoise.inputs['transfer']?.[0];
-    if (!source) throw new PlanError(`${denoise.id} carries out no transfer.`, denoise.id);
+    if (!source)
+      throw new PlanError(`${denoise.id} has no transfer: connect an attention-swap node to it.`, denoise.id);
     const { swap, adain } = transferOf(plan, source);
     const inversion = (port: string): PlannedNode => {
       const found = plan.byId.get(swap.inputs[port]?.[0]?.node ?? '');
-      if (!found) throw new PlanError(`${swap.id}.${port} is not wired.`, swap.id);
+      if (!found) throw new PlanError(`${swap.id}.${port} is not connected.`, swap.id);
       return found;
     };
     const fileOf = (node: PlannedNode | undefined, type: string): string | undefined =>
       node?.type === type ? fileOfRun(run, String(node.params['path']), flags) : undefined;
     const pictureOf = (node: PlannedNode): string => {
       const file = fileOf(plan.byId.get(node.inputs['image']?.[0]?.node ?? ''), 'image');
-      if (!file) throw new PlanError(`${node.id} inverts no picture file.`, node.id);
+      if (!file) throw new PlanError(`${node.id} does not invert an image file.`, node.id);
       return file;
     };
     const maskOf = (port: string): string | undefined =>
@@ -145,7 +147,7 @@ function comparisonOfGraph(picture: string, flags: EvaluateFlags): Comparison {
     if (!(error instanceof PlanError)) throw error;
     throw new WeftError(
       'graph',
-      `${picture} can't be measured by its graph: ${error.message} Name the pictures with --structure and --appearance.`,
+      `${picture} can't be measured by its graph: ${error.message} Pass the images with --structure and --appearance.`,
       error.node,
     );
   }
@@ -156,7 +158,7 @@ function runOf(picture: string, flags: EvaluateFlags): InspectedRun {
     return readRun(picture, flags);
   } catch (error) {
     if (!(error instanceof WeftError) || !fs.existsSync(picture)) throw error;
-    throw new WeftError(error.kind, `${error.message} Or name the pictures with --structure and --appearance.`);
+    throw new WeftError(error.kind, `${error.message} Or pass the images with --structure and --appearance.`);
   }
 }
 
@@ -167,7 +169,7 @@ function denoiseOf(nodes: PlannedNode[], picture: string, wanted: string | undef
   throw new WeftError(
     'graph',
     ids.length === 0
-      ? `The graph of ${picture} has no denoise node: name the pictures with --structure and --appearance.`
+      ? `The graph of ${picture} has no denoise node. Pass the images with --structure and --appearance.`
       : `The graph of ${picture} has ${ids.length === 1 ? 'one denoise node' : 'several denoise nodes'}: choose ${ids.length === 1 ? '' : 'one of '}${ids.join(', ')} with --node.`,
   );
 }

@@ -49,11 +49,11 @@ export async function execute(engine: EngineProcess, request: Omit<RunRequest, '
   const { nodes, seconds, unet, provider, providerNodes, lowMemory } = result.report;
   const cached = Object.entries(nodes).flatMap(([id, node]) => (node.cached ? [id] : []));
   tell(
-    `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet` +
+    `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, UNet passes: ${unet.encoder} encoder, ${unet.decoder} decoder` +
       `${lowMemory ? ', in the low-memory form (WEFT_LOW_MEMORY=0 for the faster one)' : ''}` +
       `${cached.length > 0 ? `; from the cache: ${cached.join(', ')}` : ''}\n`,
   );
-  if (result.files.length === 0) tell('Nothing was saved: the graph has no save node.\n');
+  if (result.files.length === 0) tell('Nothing was saved because the graph has no save node.\n');
   for (const file of result.files) printPath(path.relative(process.cwd(), file) || file);
   return result;
 }

@@ -59,7 +59,7 @@ export function outFile(out: string | undefined, fallback: string, endings: read
     return { file: path.join(file, path.basename(fallback)), named: false };
   if (!endings.includes(path.extname(file).slice(1).toLowerCase())) {
     const list = endings.map((ending) => `.${ending}`).join(', ');
-    throw new WeftError('graph', `--out ${out} must end in ${list}, or in a slash where it is a folder.`);
+    throw new WeftError('graph', `--out ${out} must end in ${list}, or in a slash if it is a folder.`);
   }
   return { file, named: true };
 }

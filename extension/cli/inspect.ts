@@ -34,7 +34,7 @@ const QUIET_MS = 4000;
 export async function inspect(source: string, flags: InspectFlags): Promise<void> {
   const place = flags.at === undefined ? undefined : parsePlace(flags.at);
   if (flags.map === 'heat' && !place) {
-    throw new WeftError('graph', 'Say where to look with --at x,y in pixels, for instance --at 64,40.');
+    throw new WeftError('graph', 'Choose a location with --at x,y in pixels, for instance --at 64,40.');
   }
   const run = readRun(source, flags);
   const node = flags.node ?? onlyDenoise(run.document);
@@ -51,7 +51,7 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
       for (const made of run.checkpoints) {
         const [id, sha256] = made.split('@');
         if (known.some((one) => one.id === id && one.sha256 !== sha256)) {
-          tell(`${id} is no longer the checkpoint that made this picture: attention may differ.\n`);
+          tell(`${id} is no longer the checkpoint that made this image, so attention may differ.\n`);
         }
       }
       const runId = randomUUID();
@@ -109,11 +109,11 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
         const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
         tell(
           flags.from === 'appearance'
-            ? `(${place.join(', ')}) of the ${seen}, ${where}: it went most to ${strongest} of the output.\n`
-            : `(${place.join(', ')}) of the output, ${where}: it looks most at ${strongest} of the ${seen}, ${percent(peak.weight)} of its attention.\n`,
+            ? `(${place.join(', ')}) of the ${seen}, ${where}: it is used most at ${strongest} of the output.\n`
+            : `(${place.join(', ')}) of the output, ${where}: it attends most to ${strongest} of the ${seen}, with ${percent(peak.weight)} of its attention.\n`,
         );
-      } else tell(`${where}: every place of the output in the colour of its source in the ${seen}.\n`);
-      if (looked === 'structure') tell(`At step ${step + 1} the structure's own keys were used, to hold its shapes.\n`);
+      } else tell(`${where}: each location of the output in the colour of its source in the ${seen}.\n`);
+      if (looked === 'structure') tell(`Step ${step + 1} used the structure's own keys, to keep its shapes.\n`);
       printPath(path.relative(process.cwd(), written) || written);
     },
     { quietMs: QUIET_MS },
@@ -126,7 +126,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 
 export function parsePlace(text: string): [number, number] {
   const match = /^(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/.exec(text);
   if (!match)
-    throw new WeftError('graph', `--at ${text} is not understood: write --at x,y in pixels, for instance --at 64,40.`);
+    throw new WeftError('graph', `--at ${text} is not valid. Write --at x,y in pixels, for instance --at 64,40.`);
   return [Number(match[1]), Number(match[2])];
 }
 
@@ -135,7 +135,7 @@ function inPicture([x, y]: [number, number], size: Size): [number, number] {
   if (x >= width || y >= height) {
     throw new WeftError(
       'graph',
-      `--at ${x},${y} lies outside the picture, which has ${sizeText(size)} pixels: 0 to ${width - 1} and 0 to ${height - 1}.`,
+      `--at ${x},${y} is outside the image, which has ${sizeText(size)} pixels: 0 to ${width - 1} and 0 to ${height - 1}.`,
     );
   }
   return [(x + 0.5) / width, (y + 0.5) / height];
@@ -147,7 +147,7 @@ function onlyDenoise(document: GraphDocument): string {
   throw new WeftError(
     'graph',
     found.length === 0
-      ? 'The graph has no denoise node, so there is no attention to look at.'
+      ? 'The graph has no denoise node, so there is no attention to show.'
       : `The graph has several denoise nodes: choose one of ${found.join(', ')} with --node.`,
   );
 }
@@ -157,15 +157,15 @@ function choose(info: InspectInfo, flags: InspectFlags): { step: number; level: 
   const known = info.levels.map(({ grid }) => `${grid.width} (${sizeText(grid)})`);
   const wanted = info.levels.find(({ grid }) => grid.width === flags.resolution);
   if (flags.resolution !== undefined && !wanted) {
-    throw new WeftError('graph', `--resolution ${flags.resolution}: the swap acts at ${known.join(' and ')}.`);
+    throw new WeftError('graph', `--resolution ${flags.resolution} is not swapped. Choose ${known.join(' or ')}.`);
   }
   const level = wanted?.level ?? info.levels.find(({ level: one }) => info.steps.some((step) => step[one]))?.level;
   if (!level)
-    throw new WeftError('graph', `The swap is off at every step of ${info.node}, so there is nothing to look at.`);
+    throw new WeftError('graph', `The swap is off at every step of ${info.node}, so there is no attention to show.`);
   if (flags.step !== undefined) return { step: flags.step - 1, level };
   const steps = info.steps.flatMap((step, index) => (step[level] === 'appearance' ? [index] : []));
   const step = steps[Math.floor(steps.length / 2)];
   if (step === undefined)
-    throw new WeftError('graph', `No step of ${info.node} looked at the appearance at this resolution.`);
+    throw new WeftError('graph', `No step of ${info.node} attended to the appearance at this resolution.`);
   return { step, level };
 }

@@ -61,7 +61,7 @@ export function readRun(file: string, where: Whereabouts): InspectedRun {
   }
   throw new WeftError(
     'graph',
-    `${file} lists ${listed(outputs) || 'no pictures'}, and none of them is a PNG here that carries its graph: give the graph itself instead.`,
+    `${file} lists ${listed(outputs) || 'no images'}, and none of them is a PNG beside it that contains its graph. Pass the graph itself instead.`,
   );
 }
 
@@ -94,7 +94,7 @@ function fromPicture(file: string, bytes: Uint8Array, where: Whereabouts): Inspe
   if (text === undefined) {
     throw new WeftError(
       'graph',
-      `${path.basename(file)} carries no graph: it was not made by Weft, or was changed since by a program that drops it.`,
+      `${path.basename(file)} contains no graph. Either Weft did not make it, or another program removed the graph when it saved the image.`,
     );
   }
   const provenance = provenanceSchema.safeParse(parsed(texts.get('weft.run') ?? '{}'));
@@ -119,7 +119,7 @@ function fromText(text: string, file: string, shown: string): InspectedRun {
   if (!document) {
     throw new WeftError(
       'graph',
-      `${shown} is neither a run.json, nor a picture that carries a graph, nor a graph: ${problems[0]?.message ?? 'it is empty.'}`,
+      `${shown} is not a run.json, an image that contains a graph, or a graph: ${problems[0]?.message ?? 'it is empty.'}`,
     );
   }
   const name = { as: shown, lines: true };
@@ -138,14 +138,11 @@ function folderWherePathsHold(start: string, document: GraphDocument, { allowOut
   if (found !== undefined) return found;
   const odd = paths.find((name) => pathFault(name, 'read') !== undefined);
   if (odd !== undefined)
-    throw new WeftError(
-      'graph',
-      `The path ${JSON.stringify(odd)} in the picture's graph ${pathFault(odd, 'read')!.is}.`,
-    );
+    throw new WeftError('graph', `The path ${JSON.stringify(odd)} in the image's graph ${pathFault(odd, 'read')!.is}.`);
   throw new WeftError(
     'graph',
-    `The graph's pictures (${listed(paths)}) are neither beside the file, nor in the folder of a graph above it, nor in the current folder: ` +
-      'name the folder they are relative to with --folder, or pass --allow-outside where they lie outside of it.',
+    `The graph's images (${listed(paths)}) are not beside the file, in the folder of a graph above it, or in the current folder: ` +
+      'pass the folder that they are relative to with --folder, or pass --allow-outside if they are outside it.',
   );
 }
 
@@ -193,7 +190,7 @@ export function fileOfRun({ graphPath }: InspectedRun, name: string, { allowOuts
   if (file !== undefined) return file;
   throw new WeftError(
     'graph',
-    `The path ${JSON.stringify(name)} in the picture's graph ${why}. Name the pictures with --structure and --appearance, or pass --allow-outside.`,
+    `The path ${JSON.stringify(name)} in the image's graph ${why}. Pass the images with --structure and --appearance, or pass --allow-outside.`,
   );
 }
 

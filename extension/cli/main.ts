@@ -39,176 +39,181 @@ program.configureOutput({ writeOut: print, writeErr: tell });
 program
   .command('run')
   .argument('<graph>', 'a *.weft.json file')
-  .description('run a graph and write what its save nodes say')
+  .description('run a graph and write the images of its save nodes')
   .option('--out <dir>', 'output folder (default: weft-out beside the graph)')
-  .option('--set <node.param=value>', 'override a parameter; the value is JSON, else text', collect, [])
-  .option('--provider <name>', 'what to compute on (default: the fastest that works, see weft devices)')
-  .option('--no-cache', 'compute everything, keep nothing')
-  .option('--timeline', 'also write every timestep, as an animated picture and a strip')
-  .option('--allow-outside', 'let the graph read pictures outside its own folder')
+  .option('--set <node.param=value>', 'override a parameter; the value is JSON or text', collect, [])
+  .option('--provider <name>', 'device to compute on (default: the fastest that works, see weft devices)')
+  .option('--no-cache', 'neither read nor write the cache')
+  .option('--timeline', 'also write every timestep, as an animated image and a strip')
+  .option('--allow-outside', 'let the graph read images outside its own folder')
   .action((graph: string, flags: RunFlags) => run(graph, flags));
 
 program
   .command('transfer')
-  .description('give one picture the look of another, without writing a graph')
-  .requiredOption('--structure <image>', 'the picture whose shapes are kept')
-  .requiredOption('--appearance <image>', 'the picture whose look is taken')
-  .requiredOption('--domain <noun>', 'what both show, for instance animal')
-  .option('--checkpoint <id>', 'the model', 'mini')
+  .description('give one image the appearance of another, without a graph file')
+  .requiredOption('--structure <image>', 'image that keeps its shapes')
+  .requiredOption('--appearance <image>', 'image that gives colours and textures')
+  .requiredOption('--domain <noun>', 'what both images show, for instance animal')
+  .option('--checkpoint <id>', 'checkpoint to use', 'mini')
   .option('--vae <file>', "a .safetensors file with another VAE (default: the checkpoint's own)")
-  .option('--size <width>x<height>', "pixels of the pictures (default: the checkpoint's own)", size)
+  .option('--size <width>x<height>', "size of the images in pixels (default: the checkpoint's own)", size)
   .option(
     '--out <file>',
-    'the result, or with a slash at its end the folder for it (default: weft-out/STRUCTURE-APPEARANCE.png)',
+    'file for the result, or a folder if it ends in a slash (default: weft-out/STRUCTURE-APPEARANCE.png)',
   )
-  .option('--steps <n>', 'steps of the whole schedule', whole)
-  .option('--skip <n>', 'steps left out at its noisy end', whole)
+  .option('--steps <n>', 'number of steps of the schedule', whole)
+  .option('--skip <n>', 'number of steps to skip at the noisy end', whole)
   .option('--seed <n>', 'seed of the noise', seed)
-  .option('--no-masks', 'let AdaIN act on the whole picture')
+  .option('--no-masks', 'apply AdaIN to the whole image')
   .option('--keep-graph <file>', 'also write the graph')
-  .option('--provider <name>', 'what to compute on (default: the fastest that works, see weft devices)')
-  .option('--no-cache', 'compute everything, keep nothing')
+  .option('--provider <name>', 'device to compute on (default: the fastest that works, see weft devices)')
+  .option('--no-cache', 'neither read nor write the cache')
   .action((flags: TransferFlags) => transfer(flags));
 
 const sweeps = program
   .command('sweep')
   .argument('<graph>', 'a *.weft.json file')
-  .description('run a graph once for each value of one or two parameters; cells become files, and a sheet')
-  .option('--over <node.param=values>', 'what varies: columns, then rows (default: the sweep node)', collect, [])
-  .option('--of <node.port>', 'the picture that cells show (default: the only one)')
-  .option('--node <id>', 'the sweep node, when there are several')
-  .option('--shard <i/n>', 'run one part of the cells only', (text: string) => parseShard(text))
-  .option('--out <dir>', 'folder of the cells (default: weft-out/GRAPH-sweep beside the graph)')
+  .description('run a graph for each value of one or two parameters; writes each cell and a sheet')
+  .option(
+    '--over <node.param=values>',
+    'parameter to vary: first columns, then rows (default: from the sweep node)',
+    collect,
+    [],
+  )
+  .option('--of <node.port>', 'image to show in each cell (default: the only one)')
+  .option('--node <id>', 'sweep node, if there are several')
+  .option('--shard <i/n>', 'run only one part of the cells', (text: string) => parseShard(text))
+  .option('--out <dir>', 'folder for the cells (default: weft-out/GRAPH-sweep beside the graph)')
   .option('--set <node.param=value>', 'override a parameter in all cells', collect, [])
-  .option('--provider <name>', 'what to compute on')
-  .option('--no-cache', 'compute everything, keep nothing but the cells')
-  .option('--allow-outside', 'let the graph read pictures outside its own folder')
+  .option('--provider <name>', 'device to compute on')
+  .option('--no-cache', 'neither read nor write the cache; cells are kept')
+  .option('--allow-outside', 'let the graph read images outside its own folder')
   .action((graph: string, flags: SweepFlags) => sweep(graph, flags));
 sweeps
   .command('merge')
   .argument('<dir...>', 'folders of one sweep')
-  .description('bring the cells of shards together in the first folder and write its sheet')
+  .description('collect the cells of all shards in the first folder and write its sheet')
   .action(merge);
 
 program
   .command('validate')
   .argument('<graph...>', '*.weft.json files')
-  .description('check graphs; problems as file:line:column: node.port: message')
+  .description('check graphs; prints problems as file:line:column: node.port: message')
   .action(async (graphs: string[]) => {
     process.exitCode = await validate(graphs);
   });
 
 program
   .command('inspect')
-  .argument('<run>', 'run.json, a picture that Weft wrote, or the graph itself')
-  .description('draw where a place of the result took its look from')
-  .option('--at <x,y>', 'the place, in pixels of the result (with --from appearance: of the appearance)')
+  .argument('<run>', 'a run.json, an image that Weft wrote, or a graph')
+  .description('draw a heat map of where a location of the result attends')
+  .option('--at <x,y>', 'location in pixels of the result (with --from appearance: of the appearance)')
   .option(
     '--step <n>',
-    'the step, counted from 1 (default: the middle one of those that looked at the appearance)',
+    'step, counted from 1 (default: the middle one of those that attended to the appearance)',
     positive,
   )
-  .option('--resolution <n>', 'tokens a side (default: the highest that is swapped)', positive)
-  .option('--head <n>', 'one head, counted from 1 (default: the mean of all)', positive)
+  .option(
+    '--resolution <n>',
+    'attention resolution in tokens per side (default: the highest that is swapped)',
+    positive,
+  )
+  .option('--head <n>', 'attention head, counted from 1 (default: the mean of all)', positive)
   .addOption(
-    new Option('--from <side>', 'which picture --at points into').choices(['output', 'appearance']).default('output'),
+    new Option('--from <side>', 'image that --at refers to').choices(['output', 'appearance']).default('output'),
   )
   .addOption(new Option('--map <kind>', 'what to draw').choices(['heat', 'correspondence']).default('heat'))
-  .option('--appearance <n>', 'which of several appearances, counted from 1', positive, 1)
-  .option('--raw', 'without the contrast that the run applied')
-  .option('--out <file>', 'the picture to write (default: RUN.heat.png or RUN.correspondence.png)')
-  .option('--size <pixels>', 'its side, at least', positive, 512)
-  .option('--node <id>', 'the denoise node, where the graph has several')
-  .option('--folder <dir>', "the folder that the graph's paths start from, where it is not found by itself")
-  .option('--provider <name>', 'what to compute on (default: what the run used)')
-  .option('--allow-outside', 'let the graph read pictures outside its own folder')
+  .option('--appearance <n>', 'which appearance, if there are several, counted from 1', positive, 1)
+  .option('--raw', 'show attention without the contrast of the run')
+  .option('--out <file>', 'image to write (default: RUN.heat.png or RUN.correspondence.png)')
+  .option('--size <pixels>', 'minimum side of that image', positive, 512)
+  .option('--node <id>', 'denoise node, if the graph has several')
+  .option('--folder <dir>', "folder that the graph's paths are relative to, if Weft can't find it")
+  .option('--provider <name>', 'device to compute on (default: the one that the run used)')
+  .option('--allow-outside', 'let the graph read images outside its own folder')
   .action((source: string, flags: InspectFlags) => inspect(source, flags));
 
 program
   .command('eval')
-  .argument('<picture...>', 'results: pictures that Weft wrote, or any with --structure and --appearance')
-  .description('measure results: shape against the structure, look against the appearance')
-  .option('--structure <image>', "the picture whose shape it should have (default: the one of the result's graph)")
-  .option('--appearance <image>', "the picture whose look it should have (default: the one of the result's graph)")
-  .option('--domain <noun>', 'what the pictures show')
-  .option('--checkpoint <id>', "the model that measures (default: the result's own, else mini)")
-  .option('--truth <image>', 'the right answer, where there is one')
-  .option('--parts <image>', 'a PNG of the part ids of the truth')
-  .option('--node <id>', 'the denoise node, where the graph has several')
-  .option('--folder <dir>', "the folder that the graph's paths start from, where it is not found by itself")
-  .option('--allow-outside', "let the result's graph name pictures outside its own folder")
+  .argument('<picture...>', 'images that Weft wrote, or any others with --structure and --appearance')
+  .description('measure results: shapes against the structure, colours and textures against the appearance')
+  .option('--structure <image>', "structure image to compare with (default: the one in the result's graph)")
+  .option('--appearance <image>', "appearance image to compare with (default: the one in the result's graph)")
+  .option('--domain <noun>', 'what the images show')
+  .option('--checkpoint <id>', "checkpoint to measure with (default: the result's own, else mini)")
+  .option('--truth <image>', 'ground truth, if there is one')
+  .option('--parts <image>', 'PNG with the part ids of the ground truth')
+  .option('--node <id>', 'denoise node, if the graph has several')
+  .option('--folder <dir>', "folder that the graph's paths are relative to, if Weft can't find it")
+  .option('--allow-outside', "let the result's graph read images outside its own folder")
   .option('--json', 'print JSON instead of a table')
-  .option('--provider <name>', 'what to compute on')
-  .option('--no-cache', 'compute everything, keep nothing')
+  .option('--provider <name>', 'device to compute on')
+  .option('--no-cache', 'neither read nor write the cache')
   .action((pictures: string[], flags: EvaluateFlags) => evaluate(pictures, flags));
 
-const models = program.command('models').description('the checkpoints in the library');
-models.command('list').description('id, title and facts of each').action(listModels);
-models.command('available').description('what can be downloaded by name').action(availableModels);
+const models = program.command('models').description('manage the checkpoints in the library');
+models.command('list').description('list the checkpoints in the library').action(listModels);
+models.command('available').description('list the checkpoints that you can download by name').action(availableModels);
 models
   .command('show')
   .argument('<id>')
-  .description('everything about one: size, licence, and the memory that it needs')
+  .description("show a checkpoint's size, licence and memory needs")
   .action(showModel);
 models
   .command('download')
   .argument('<name>', 'one of `weft models available`, or a manifest file (*.json)')
   .option('--accept-license', "accept the checkpoint's licence, which is shown first")
-  .option('--mirror <url>', 'a server that has the same files (default: WEFT_MIRROR, HF_ENDPOINT, else the publisher)')
-  .description('fetch and import a checkpoint, or go on where it was paused; prints its id as the last line')
+  .option('--mirror <url>', 'server that has the same files (default: WEFT_MIRROR, HF_ENDPOINT, else the publisher)')
+  .description('download and add a checkpoint, or resume a paused download; the last line is its id')
   .action((name: string, flags: DownloadFlags) => downloadModel(name, flags));
 models
   .command('add')
   .argument('<paths...>', 'a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint')
-  .option('--id <id>', 'what to call it')
+  .option('--id <id>', 'id for the checkpoint')
   .addOption(
-    new Option('--prediction <what>', 'what it predicts, where its files do not tell').choices(['epsilon', 'v']),
+    new Option('--prediction <what>', 'what the UNet predicts, if its files do not say').choices(['epsilon', 'v']),
   )
   .option('--vae <file>', 'a VAE (.safetensors) to use instead of its own')
-  .description('add a checkpoint; prints its id as the last line. Files of weights are used where they are')
+  .description('add a checkpoint; the last line is its id. .safetensors files are not copied')
   .action((paths: string[], flags: AddFlags) => addModel(paths, flags));
 models
   .command('scan')
-  .argument('[dir]', 'a folder of A1111, Forge or ComfyUI; without it, the folders that are known')
-  .option('--forget', 'list the folder no more')
-  .description(
-    'list the checkpoints, VAEs and LoRAs in a folder; its checkpoints can be used by their ids from then on',
-  )
+  .argument('[dir]', 'a folder of A1111, Forge or ComfyUI (default: all folders listed so far)')
+  .option('--forget', 'stop listing the folder')
+  .description('list the checkpoints, VAEs and LoRAs in a folder; you can then use its checkpoints by their ids')
   .action((folder: string | undefined, flags: { forget?: boolean }) => scanModels(folder, flags));
 models
   .command('verify')
   .argument('<id>')
-  .description('compare every file with its digest and open it')
+  .description('check every file against its digest and open it')
   .action(verifyModel);
 models
   .command('remove')
   .argument('<id>')
   .option('--yes', 'do not ask')
-  .description('forget a checkpoint, its prepared files and what was downloaded for it')
+  .description('remove a checkpoint, its prepared files and its downloads')
   .action((id: string, flags: { yes?: boolean }) => removeModel(id, flags));
 
-const cache = program
-  .command('cache')
-  .description('what can be made anew: products of runs, attention, optimised models');
-cache.command('show').description('folders, what they take and may take').action(showCache);
-cache.command('clear').description('remove it all; results and checkpoints stay').action(clearCache);
+const cache = program.command('cache').description('manage cached data: results of nodes, attention, optimised models');
+cache.command('show').description("show the cache's folders, their sizes and limits").action(showCache);
+cache.command('clear').description('clear the cache; results and checkpoints stay').action(clearCache);
 
 const devices = program
   .command('devices')
-  .description('what this machine can compute on, found by trial')
-  .option('--probe', 'try again what is remembered')
+  .description('list the devices that this machine can compute on')
+  .option('--probe', 'probe every device again')
   .action((flags: { probe?: boolean }) => listDevices(flags.probe ?? false));
 devices
   .command('install')
-  .argument('<library>', 'cuda: for NVIDIA cards on Linux')
-  .option('--yes', 'fetch it without asking')
-  .option('--index <url>', 'NuGet index to fetch from (default: WEFT_NUGET_INDEX, else nuget.org)')
-  .description("fetch onnxruntime's library for a device, after telling its size")
+  .argument('<library>', 'cuda: for NVIDIA GPUs on Linux')
+  .option('--yes', 'download it without asking')
+  .option('--index <url>', 'NuGet index to download from (default: WEFT_NUGET_INDEX, else nuget.org)')
+  .description("download onnxruntime's library for a device, after showing its size")
   .action((library: string, flags: { yes?: boolean; index?: string }) => installDevice(library, flags));
 devices
   .command('remove')
   .argument('<library>', 'cuda')
-  .description('remove a library that was fetched')
+  .description('remove an installed library')
   .action((library: string) => removeDevice(library));
 
 async function main(): Promise<void> {

@@ -40,7 +40,7 @@ export async function listModels(): Promise<void> {
     if (state === 'paused' || state === 'downloading')
       tell(
         `${name}: ${state} at ${Math.floor((100 * doneBytes) / bytes)} % of ${bytesText(bytes)}; ` +
-          `\`weft models download ${name}\` ${state === 'paused' ? 'goes on' : 'waits for no one: another Weft is at it'}\n`,
+          `${state === 'paused' ? `resume with \`weft models download ${name}\`` : 'another Weft is downloading it'}\n`,
       );
   }
   if (checkpoints.every(({ builtIn }) => builtIn))
@@ -67,7 +67,10 @@ export async function showModel(id: string): Promise<void> {
     known: (await engine.request('models.known', {})).find((each) => each.name === id),
   }));
   if (checkpoint === undefined && known === undefined)
-    throw new WeftError('checkpoint', `There is no checkpoint "${id}", neither in the library nor to be downloaded.`);
+    throw new WeftError(
+      'checkpoint',
+      `There is no checkpoint "${id}", neither in the library nor among those to download. Run \`weft models list\` and \`weft models available\` to see them.`,
+    );
   const lines = checkpoint === undefined ? aboutKnown(known!) : aboutCheckpoint(checkpoint);
   print(`${lines.map(plainLine).join('\n')}\n`);
 }
@@ -90,7 +93,7 @@ function aboutCheckpoint(checkpoint: CheckpointInfo): string[] {
     ...(disk === undefined
       ? []
       : [
-          `on removal   ${bytesText(disk.freed)} become free${disk.shared > 0 ? `; ${bytesText(disk.shared)} are shared with the folder it was imported from` : ''}`,
+          `on removal   frees ${bytesText(disk.freed)}${disk.shared > 0 ? `; ${bytesText(disk.shared)} are shared with the folder it was added from` : ''}`,
         ]),
     ...(memory === undefined
       ? []
@@ -119,7 +122,7 @@ function aboutKnown(known: KnownCheckpoint): string[] {
     `${known.name}: ${known.title} (not in the library: ${known.state})`,
     known.description,
     `from         ${known.source} at ${atText(known)}`,
-    `size         ${known.exact ? '' : 'about '}${bytesText(known.bytes)} in ${known.files} files, ${known.digests} digests known beforehand`,
+    `size         ${known.exact ? '' : 'about '}${bytesText(known.bytes)} in ${known.files} files, ${known.digests} with a known digest`,
     `precision    ${known.precision}`,
     `licence      ${known.licence.title}, ${known.licence.url}`,
     ...known.licence.summary.map((sentence) => `             ${sentence}`),
@@ -192,7 +195,7 @@ export async function downloadModel(nameOrFile: string, flags: DownloadFlags): P
     const { name } = checkpoint;
     tell(whatIsFetched(checkpoint, flags));
     const accepted = checkpoint.licenceAccepted || (await acceptLicence(checkpoint, flags));
-    if (!accepted) throw new WeftError('graph', 'The licence was not accepted: nothing was downloaded.');
+    if (!accepted) throw new WeftError('graph', 'Nothing was downloaded because the licence was not accepted.');
     return engine.pausable(
       () => engine.request('models.pause', { name }),
       () =>
@@ -220,7 +223,7 @@ async function wanted(engine: EngineProcess, nameOrFile: string): Promise<{ know
   if (known !== undefined) return { known };
   throw new WeftError(
     'checkpoint',
-    `No checkpoint to download is called "${nameOrFile}". Known: ${all.map((each) => each.name).join(', ')}.`,
+    `There is no checkpoint "${nameOrFile}" to download. Known: ${all.map((each) => each.name).join(', ')}.`,
   );
 }
 
@@ -230,8 +233,10 @@ function whatIsFetched(known: KnownCheckpoint, flags: DownloadFlags): string {
   const mirror = flags.mirror ?? known.mirror;
   const lines = [
     `${title}: ${exact ? '' : 'about '}${bytesText(bytes)} from ${source} at ${atText(known)}`,
-    ...(mirror === undefined ? [] : [`fetched from the mirror ${mirror} instead`]),
-    ...(replaces === undefined || replaces === source ? [] : [`The name "${known.name}" meant ${replaces} until now.`]),
+    ...(mirror === undefined ? [] : [`downloaded from the mirror ${mirror}`]),
+    ...(replaces === undefined || replaces === source
+      ? []
+      : [`Until now the name "${known.name}" referred to ${replaces}.`]),
   ];
   return lines.map((line) => `${plainLine(line)}\n`).join('');
 }
@@ -243,14 +248,14 @@ async function acceptLicence(checkpoint: KnownCheckpoint, flags: DownloadFlags):
   );
   if (flags.acceptLicense) return true;
   if (!process.stdin.isTTY)
-    throw new WeftError('graph', `Nothing was downloaded: read the licence and pass --accept-license to accept it.`);
+    throw new WeftError('graph', 'Nothing was downloaded. Read the licence, then pass --accept-license to accept it.');
   return confirm(`Do you accept the ${licence.title}? (yes/no) `);
 }
 
 /** `weft models verify ID`: reads every file and compares its digest. */
 export async function verifyModel(id: string): Promise<void> {
   const { files, bytes } = await withEngine((engine) => engine.request('models.verify', { id }, 0));
-  print(`${id}: ${files} files, ${bytesText(bytes)}, all as they were imported, and onnxruntime opens them\n`);
+  print(`${id}: ${files} files, ${bytesText(bytes)}, all match their digests, and onnxruntime opens them\n`);
 }
 
 /** `weft models remove ID`: asks first; also of a download that was paused. */
@@ -259,7 +264,7 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
     const checkpoint = (await engine.request('models.list', {})).find((each) => each.id === id);
     const paused = (await engine.request('models.known', {})).find((each) => each.name === id && each.doneBytes > 0);
     if (checkpoint === undefined && paused === undefined) {
-      print(`there is no ${id} to remove\n`);
+      print(`There is no checkpoint or download ${id} to remove.\n`);
       return;
     }
     if (checkpoint?.found !== undefined)
@@ -271,19 +276,19 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
     const { freed, shared } = checkpoint?.disk ?? { freed: paused?.doneBytes ?? 0, shared: 0 };
     const kept = checkpoint?.origin === undefined ? (checkpoint?.weights ?? []) : [];
     const what =
-      checkpoint === undefined ? `what was downloaded of ${id}` : `${checkpoint.title} (${id}) from Weft's library`;
+      checkpoint === undefined ? `the partial download of ${id}` : `${checkpoint.title} (${id}) from Weft's library`;
     const stays =
       shared > 0
         ? ` ${bytesText(shared)} of it are hard links to the folder it was imported from, which stays as it is: they become free when that is deleted too.`
         : kept.map((file) => ` ${plainLine(file)} stays as it is.`).join('');
     tell(`This removes ${plainLine(what)} and frees ${bytesText(freed)}.${stays}\n`);
     if (!flags.yes) {
-      if (!process.stdin.isTTY) throw new WeftError('graph', 'Nothing was removed: pass --yes to do it.');
+      if (!process.stdin.isTTY) throw new WeftError('graph', 'Nothing was removed. Pass --yes to remove it.');
       if (!(await confirm('Remove it? (yes/no) '))) throw new WeftError('graph', 'Nothing was removed.');
     }
     if (checkpoint === undefined) await engine.request('models.discard', { name: id });
     else await engine.request('models.remove', { id });
-    print(`${id} was removed; ${bytesText(freed)} are free\n`);
+    print(`${id} was removed: ${bytesText(freed)} freed\n`);
   });
 }
 

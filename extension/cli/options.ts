@@ -12,7 +12,7 @@ export const whole = (text: string): number => {
 export const seed = (text: string): number => {
   if (/^-\d+$/.test(text))
     throw new InvalidArgumentError(
-      'A seed is 0 or more, and the same seed gives the same picture. For a random one let the shell draw it: --seed $RANDOM.',
+      'Write a whole number, 0 or more. The same seed gives the same image; for a random seed, write --seed $RANDOM.',
     );
   return whole(text);
 };

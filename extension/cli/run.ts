@@ -18,7 +18,7 @@ export function parseOverride(text: string): [node: string, param: string, value
   if (!match)
     throw new WeftError(
       'graph',
-      `--set ${text} is not understood: write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`,
+      `--set ${text} is not valid. Write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`,
     );
   const [, node, param, value] = match as unknown as [string, string, string, string];
   try {

@@ -26,7 +26,7 @@ export function parseShard(text: string): { index: number; count: number } {
   if (!match || index < 1 || index > count) {
     throw new WeftError(
       'graph',
-      `--shard ${text} is not understood: write I/N with I from 1 to N, for instance --shard 1/4.`,
+      `--shard ${text} is not valid. Write I/N with I from 1 to N, for instance --shard 1/4.`,
     );
   }
   return { index, count };
@@ -62,7 +62,7 @@ export async function sweep(graph: string, flags: SweepFlags): Promise<void> {
   );
   const { computed, found, unet } = result;
   tell(
-    `${computed} ${computed === 1 ? 'cell' : 'cells'} made, ${found} were there; ${unet.encoder} encoder and ${unet.decoder} decoder rows of the UNet\n`,
+    `${computed} ${computed === 1 ? 'cell' : 'cells'} computed, ${found} already there; UNet passes: ${unet.encoder} encoder, ${unet.decoder} decoder\n`,
   );
   tellFolder(result);
 }
@@ -77,7 +77,7 @@ export async function merge(folders: string[]): Promise<void> {
 }
 
 function tellFolder({ finished, total, damaged, sheet }: SweepResult): void {
-  for (const file of damaged) tell(`${file} is not what its record says: run the sweep again to have it made anew\n`);
-  if (finished < total) tell(`${finished} of ${total} cells are there: the sheet has gaps\n`);
+  for (const file of damaged) tell(`${file} does not match its record: run the sweep again to compute it again\n`);
+  if (finished < total) tell(`${finished} of ${total} cells are done: the sheet has gaps\n`);
   printPath(path.relative(process.cwd(), sheet) || sheet);
 }

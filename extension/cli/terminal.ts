@@ -38,6 +38,6 @@ export function survivesClosedPipes(): void {
       // EPIPE: nobody reads any more. Anything else (a full disk behind `>`) loses results.
       if (stream !== process.stdout || error.code === 'EPIPE') return;
       process.exitCode = 1;
-      tell(`weft: What it found can't be written to stdout (${error.code ?? error.message}).\n`);
+      tell(`weft: The result can't be written to stdout (${error.code ?? error.message}).\n`);
     });
 }

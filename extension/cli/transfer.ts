@@ -59,7 +59,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
         const ids = known.map(({ id }) => id).join(', ') || 'none';
         throw new WeftError(
           'checkpoint',
-          `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add DIR".`,
+          `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add PATH".`,
         );
       }
       const document = standardGraph({

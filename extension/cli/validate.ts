@@ -40,7 +40,7 @@ async function installed(): Promise<CheckpointInfo[] | undefined> {
     return await withEngine((engine) => engine.request('models.list', {}));
   } catch (error) {
     if (error instanceof WeftError && error.kind === 'interrupted') throw error;
-    tell(`Checkpoints are not checked: ${reportError(error).message}\n`);
+    tell(`Checkpoints were not checked: ${reportError(error).message}\n`);
     return undefined;
   }
 }

@@ -75,7 +75,7 @@ describe('weft models download', () => {
     expect(done.stdout.trim().split('\n').at(-1)).toBe('drawn');
     expect(hub.for('unet/model.onnx').at(-1)!.range).toMatch(/^bytes=\d+-$/);
     expect((await call(['list'])).stdout).toMatch(/^drawn\tDrawn animals\t128² · \w+ · \d+ MB · needs \d/m);
-    expect((await call(['verify', 'drawn'])).stdout).toMatch(/all as they were imported, and onnxruntime opens them/);
+    expect((await call(['verify', 'drawn'])).stdout).toMatch(/all match their digests, and onnxruntime opens them/);
     expect((await call(['show', 'drawn'])).stdout).toMatch(/processor .* weights \+ .* for the largest step/);
   });
 
@@ -86,7 +86,7 @@ describe('weft models download', () => {
     const removed = await call(['remove', 'drawn', '--yes']);
     expect(removed).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(/^drawn was removed; \d+ MB are free/) as string,
+      stdout: expect.stringMatching(/^drawn was removed: \d+ MB freed/) as string,
     });
     expect((await call(['list'])).stdout).not.toMatch(/^drawn/m);
     expect((await call(['remove', 'mini', '--yes'])).status).toBe(3);
@@ -107,7 +107,7 @@ describe('weft models download', () => {
     expect(taken.stderr).toContain('"sd15-fp32" is the name of a checkpoint that comes with Weft');
     expect((await call(['show', 'sd15-fp32'])).stdout).toContain('https://huggingface.co/onnx-community');
     const through = await call(['download', 'drawn', '--mirror', 'http://127.0.0.1:9']);
-    expect(through.stderr).toContain('fetched from the mirror http://127.0.0.1:9 instead');
+    expect(through.stderr).toContain('downloaded from the mirror http://127.0.0.1:9');
   });
 
   it('says at which commit of a branch a checkpoint was downloaded', async () => {

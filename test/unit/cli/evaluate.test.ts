@@ -60,7 +60,7 @@ describe('weft eval', () => {
   it('says what to do when nothing tells what to measure against', () => {
     const { status, stderr } = call('eval', 'giraffe.png');
     expect(status).toBe(2);
-    expect(stderr).toMatch(/giraffe\.png carries no graph.*--structure and --appearance/);
+    expect(stderr).toMatch(/giraffe\.png contains no graph.*--structure and --appearance/);
     expect(call('eval', 'none.png', '--structure', 'giraffe.png', '--appearance', 'zebra.png').stderr).toMatch(
       /none\.png can't be read: there is no such file/,
     );

@@ -35,7 +35,7 @@ it('draws where a place took its look from, out of run.json and out of the pictu
   const report = path.join('weft-out', 'run.json');
   const one = call('inspect', report, '--at', '64,60', '--step', '5', '--out', 'heat.png');
   expect(one.stderr).toMatch(
-    /^\(64, 60\) of the output, step 5 of 8, 16 × 16: it looks most at \(\d+, \d+\) of the app/m,
+    /^\(64, 60\) of the output, step 5 of 8, 16 × 16: it attends most to \(\d+, \d+\) of the app/m,
   );
   expect(one.stderr).not.toMatch(/cached/);
   expect(one).toMatchObject({ status: 0, stdout: 'heat.png\n' });
@@ -52,10 +52,10 @@ it('draws where a place took its look from, out of run.json and out of the pictu
 
 it('draws the way back and the correspondences, and computes what the cache has lost', () => {
   const back = call('inspect', 'short.weft.json', '--at', '60,60', '--from', 'appearance', '--out', 'back.png');
-  expect(back.stderr).toMatch(/\(60, 60\) of the appearance.*it went most to/);
+  expect(back.stderr).toMatch(/\(60, 60\) of the appearance.*it is used most at/);
   fs.rmSync(home, { recursive: true, force: true });
   const map = call('inspect', 'short.weft.json', '--map', 'correspondence', '--resolution', '8', '--out', 'map.png');
-  expect(map.stderr).toMatch(/8 × 8: every place of the output/);
+  expect(map.stderr).toMatch(/8 × 8: each location of the output/);
   expect([back.status, map.status]).toEqual([0, 0]);
   expect(fs.existsSync(path.join(folder, 'map.png'))).toBe(true);
 });
@@ -63,7 +63,7 @@ it('draws the way back and the correspondences, and computes what the cache has 
 it('says what to do about a wrong question, and ends with 2', () => {
   const wrong: [string[], RegExp][] = [
     [['nowhere.png', '--at', '1,1'], /no such file/],
-    [['zebra.png', '--at', '1,1'], /carries no graph/],
+    [['zebra.png', '--at', '1,1'], /contains no graph/],
     [['short.weft.json'], /--at x,y/],
     [['short.weft.json', '--at', 'middle'], /--at 64,40/],
     [['short.weft.json', '--at', '128,0'], /128 × 128 pixels/],

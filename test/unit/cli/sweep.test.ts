@@ -87,7 +87,7 @@ describe('weft sweep', () => {
     expect(cells('both')).toHaveLength(6);
     expect(sheet('both').equals(sheet('one'))).toBe(true);
 
-    expect(call(...shard(1, 'left')).stderr).toMatch(/3 of 6 cells are there: the sheet has gaps/);
+    expect(call(...shard(1, 'left')).stderr).toMatch(/3 of 6 cells are done: the sheet has gaps/);
     expect(call(...shard(2, 'right')).status).toBe(0);
     const merged = call('sweep', 'merge', 'left', 'right');
     expect(merged.status).toBe(0);
@@ -121,8 +121,8 @@ describe('weft sweep', () => {
     });
     const merged = call('sweep', 'merge', 'hurt');
     expect(merged.status).toBe(0);
-    expect(merged.stderr).toContain(`cells/${cut}.png is not what its record says: run the sweep again`);
-    expect(merged.stderr).toMatch(/0 of 6 cells are there/);
+    expect(merged.stderr).toContain(`cells/${cut}.png does not match its record: run the sweep again`);
+    expect(merged.stderr).toMatch(/0 of 6 cells are done/);
 
     // A pipe is no file to replace: it is said before anything is computed.
     const refused = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
@@ -161,7 +161,7 @@ describe('weft sweep', () => {
       fs.copyFileSync(path.join(pictures, 'zebra.png'), path.join(folder, 'looks', name));
     const refused = call('sweep', 'short.weft.json', '--over', 'appearance.path=looks/', '--out', 'refused');
     expect(refused.status).toBe(2);
-    expect(refused.stderr).toContain('path has a control character in it: "looks/b\\u0001.png".');
+    expect(refused.stderr).toContain('path contains a control character: "looks/b\\u0001.png".');
     expect(cells('refused')).toEqual([]);
   });
 
@@ -186,8 +186,8 @@ describe('weft sweep', () => {
   it.each([
     [['sweep', 'short.weft.json'], /has no sweep node: say what varies with --over/],
     [['sweep', 'short.weft.json', '--over', 'a.b'], /is no axis/],
-    [['sweep', 'short.weft.json', ...OVER, '--shard', '5/4'], /--shard 5\/4 is not understood/],
-    [['sweep', 'short.weft.json', ...OVER, '--of', 'structure.image2'], /is no picture of this graph/],
+    [['sweep', 'short.weft.json', ...OVER, '--shard', '5/4'], /--shard 5\/4 is not valid/],
+    [['sweep', 'short.weft.json', ...OVER, '--of', 'structure.image2'], /is not an image in this graph/],
     [
       ['sweep', 'short.weft.json', '--over', 'swap.contrast=1', '--over', 'swap.contrast=2'],
       /varies swap\.contrast along both axes/,
@@ -196,7 +196,7 @@ describe('weft sweep', () => {
     [['sweep', 'short.weft.json', '--over', 'schedule.seed=0x10'], /seed must be a whole number, not "0x10"/],
     ...['', '1', '0/2', '1/0', '-1/2', '1/1e1', '0x1/2', ' 1/2', '1/2/3', '1.0/2'].map((shard): [string[], RegExp] => [
       ['sweep', 'short.weft.json', ...OVER, `--shard=${shard}`],
-      /--shard .* is not understood: write I\/N/,
+      /--shard .* is not valid. Write I\/N/,
     ]),
     [['sweep', 'merge', 'nowhere'], /holds no sweep/],
   ])('ends with 2 and a sentence: %j', (args, sentence) => {
