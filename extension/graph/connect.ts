@@ -39,7 +39,7 @@ export function nodesBetween(from: PortType, to: readonly PortType[]): NodeSpec[
 
 /** The sentence for a wire whose ends do not fit; `from` and `to` are "node.port". */
 export function mismatch(from: string, fromType: PortType, to: string, wanted: readonly PortType[]): string {
-  const said = `${to} wants ${anyOf(wanted)}, but ${from} is ${aType(fromType)}.`;
+  const said = `${to} takes ${anyOf(wanted)}, but ${from} is ${aType(fromType)}.`;
   const between = nodesBetween(fromType, wanted);
   if (!between || between.length === 0) return said;
   const names = between.map((spec) => `${/^[aeiou]/.test(spec.type) ? 'an' : 'a'} ${spec.type}`);
@@ -64,18 +64,19 @@ export function checkConnection(
     [toNode, to],
   ] as const) {
     const node = nodeOf(document, id);
-    if (!node) return `${from} can't be wired to ${to}: there is no node ${id}.`;
-    if (!specOf(node.type)) return `${end} can't be wired: this version of Weft does not know the type "${node.type}".`;
+    if (!node) return `${from} can't be connected to ${to}: there is no node ${id}.`;
+    if (!specOf(node.type))
+      return `${end} can't be connected: this version of Weft does not know the type "${node.type}".`;
   }
   const target = specOf(nodeOf(document, toNode)?.type ?? '');
   const input = target?.inputs.find(({ name }) => name === toPort);
   const type = outputType(document, { node: fromNode, port: fromPort });
-  if (!input) return `${from} can't be wired to ${to}: ${toNode} has no input ${toPort}.`;
-  if (!type) return `${from} can't be wired to ${to}: ${fromNode} has no output ${fromPort}.`;
-  if (fromNode === toNode) return `${from} can't be wired to ${to}: a node can't feed itself.`;
+  if (!input) return `${from} can't be connected to ${to}: ${toNode} has no input ${toPort}.`;
+  if (!type) return `${from} can't be connected to ${to}: ${fromNode} has no output ${fromPort}.`;
+  if (fromNode === toNode) return `${from} can't be connected to ${to}: a node can't feed itself.`;
   if (!input.types.includes(type)) return mismatch(from, type, to, input.types);
   const circle = pathUpstream(document, fromNode, toNode);
-  if (circle) return `${from} can't be wired to ${to}: it would close a circle, ${circleWords([...circle, toNode])}.`;
+  if (circle) return `${from} can't be connected to ${to}: it would form a cycle, ${circleWords([...circle, toNode])}.`;
   return undefined;
 }
 

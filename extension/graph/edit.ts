@@ -93,7 +93,7 @@ export function applyEdit(text: string, edit: GraphEdit): TextChange[] {
   if (later) throw new GraphEditError(later.message);
   if (!document || !tree) {
     throw new GraphEditError(
-      `The graph can't be changed: ${problems[0]?.message ?? 'it is empty.'} Open it as text to mend it.`,
+      `The graph can't be changed: ${problems[0]?.message ?? 'it is empty.'} Open it as text to fix it.`,
     );
   }
   return patchJson(text, patchOf(document, tree, edit), tree);
@@ -184,9 +184,7 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       const { from } = edit;
       const left = from ? wires.filter((wire) => wire !== wireText(from)) : [];
       if (left.length === wires.length) {
-        throw new GraphEditError(
-          `${wireText(edit.to)} has no wire${from ? ` from ${wireText(from)}` : ''} to take away.`,
-        );
+        throw new GraphEditError(`${wireText(edit.to)} has no wire${from ? ` from ${wireText(from)}` : ''} to remove.`);
       }
       return nodePatch(edit.to.node, inside('inputs', edit.to.port, wireChange(left)));
     }
@@ -203,7 +201,7 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
     case 'addFrame': {
       const id = edit.id ?? freshFrameId(document);
       checkId(id);
-      if (nodeAt(tree, ['frames', id])) throw new GraphEditError(`There already is a frame ${id}.`);
+      if (nodeAt(tree, ['frames', id])) throw new GraphEditError(`There is already a frame ${id}.`);
       return documentPatch({ frames: { [id]: { text: edit.text, rect: whole(edit.rect) } } });
     }
     case 'updateFrame':
@@ -214,7 +212,7 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
     }
     case 'pasteFragment': {
       const fragment = parseFragment(edit.fragment);
-      if (!fragment) throw new GraphEditError('The clipboard does not hold nodes of a graph.');
+      if (!fragment) throw new GraphEditError('The clipboard contains no Weft nodes.');
       return documentPatch(renamed(fragment, pasteIds(document, fragment), document, offsetOf(fragment, edit.at)));
     }
     case 'duplicate': {
@@ -229,8 +227,8 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
 export function cannotMute(type: string): string {
   const category = specOf(type)?.category;
   return category === 'source' || type === 'checkpoint'
-    ? `nothing could take the place of a source. Take its wire away instead.`
-    : `nothing could take the place of what ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type} node makes. Take its wire away instead.`;
+    ? `nothing can replace a source. Disconnect it instead.`
+    : `nothing can replace the output of ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type} node. Disconnect it instead.`;
 }
 
 /** A readable id that is free: `swap`, `swap-2`. */
@@ -506,7 +504,7 @@ function need(document: GraphDocument, id: string): GraphNode {
 function checkId(id: string): void {
   if (!NODE_ID.test(id)) {
     throw new GraphEditError(
-      `"${id}" can't be a name: it must begin with a small letter and hold small letters, digits and hyphens only.`,
+      `"${id}" can't be a name: a name starts with a lower-case letter and has only lower-case letters, digits and hyphens.`,
     );
   }
 }
@@ -515,13 +513,13 @@ function checkNewId(document: GraphDocument, tree: JsonNode, id: string): void {
   checkId(id);
   // Also one that could not be read is in the way.
   if (nodeOf(document, id) || nodeAt(tree, ['nodes', id]))
-    throw new GraphEditError(`There already is a node ${id}. Choose another name.`);
+    throw new GraphEditError(`There is already a node ${id}. Choose another name.`);
 }
 
 /** Why renaming a node would be refused; undefined when it is fine. */
 export function checkRename(document: GraphDocument, id: string, to: string): string | undefined {
   if (id === to) return undefined;
   if (!NODE_ID.test(to))
-    return `"${to}" can't be a name: it must begin with a small letter and hold small letters, digits and hyphens only.`;
-  return nodeOf(document, to) ? `There already is a node ${to}. Choose another name.` : undefined;
+    return `"${to}" can't be a name: a name starts with a lower-case letter and has only lower-case letters, digits and hyphens.`;
+  return nodeOf(document, to) ? `There is already a node ${to}. Choose another name.` : undefined;
 }

@@ -30,7 +30,7 @@ const sentences: Partial<Record<string, string>> = {
   InvalidCommentToken: 'Comments are not allowed in JSON',
   UnexpectedEndOfComment: 'A comment is not closed here',
   UnexpectedEndOfString: 'A closing quote is missing here',
-  UnexpectedEndOfNumber: 'This number breaks off',
+  UnexpectedEndOfNumber: 'This number is incomplete',
   InvalidUnicode: 'This is not a valid \\u escape',
   InvalidEscapeCharacter: 'This is not a valid escape',
   InvalidCharacter: 'A control character must be escaped here',
@@ -50,7 +50,7 @@ export function readJson(text: string): JsonTree {
   // A space in its place keeps every offset.
   const plain = text.charCodeAt(0) === 0xfeff ? ` ${text.slice(1)}` : text;
   if (plain.trim() === '') {
-    const message = 'The file is empty. A new graph begins with {"weft": 1, "nodes": {}}.';
+    const message = 'The file is empty. A new graph starts with {"weft": 1, "nodes": {}}.';
     return { error: { code: 'syntax', message, offset: 0, length: 0 } };
   }
   const errors: ParseError[] = [];
@@ -61,7 +61,7 @@ export function readJson(text: string): JsonTree {
     if (mistake) return { root, error: { code: 'syntax', ...mistake } };
     const comma = first && trailingComma(plain, first.offset);
     if (comma !== undefined) {
-      const message = 'The file is not valid JSON: there is a comma too many, nothing comes after it.';
+      const message = 'The file is not valid JSON: there is a comma with nothing after it. Remove it.';
       return { root, error: { code: 'syntax', message, offset: comma, length: 1 } };
     }
     const message = `The file is not valid JSON: ${(first && sentences[printParseErrorCode(first.error)]) ?? 'something is wrong here'}.`;

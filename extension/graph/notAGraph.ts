@@ -41,7 +41,7 @@ export function notAGraph(text: string): Mistake | undefined {
   const conflict = /^(<{7}|>{7}|\|{7})(?: .*)?\r?$/m.exec(text);
   if (conflict) {
     const message =
-      'A merge left its conflict here: choose between the two sides and remove the lines that begin with <<<<<<<, ======= and >>>>>>>.';
+      'There is a merge conflict here. Choose between the two sides and remove the lines that start with <<<<<<<, ======= and >>>>>>>.';
     return { message, offset: conflict.index, length: 7 };
   }
   return undefined;

@@ -96,9 +96,10 @@ export function checkValue(
       }
       const [from, to] = value as [number, number];
       if (from < param.min || to > param.max || from > param.max || to < param.min) {
-        return `${name} must lie between ${param.min} and ${param.max} per cent, not ${show(value)}.`;
+        return `${name} must be between ${param.min} and ${param.max} per cent, not ${show(value)}.`;
       }
-      if (from > to) return `${name} is reversed: it begins at ${from} per cent and ends at ${to}.`;
+      if (from > to)
+        return `${name} is reversed: it starts at ${from} per cent and ends at ${to}. Swap the two numbers.`;
       return undefined;
     }
     case 'boolean':
@@ -124,7 +125,7 @@ export function checkValue(
     case 'checkpoint':
       if (typeof value !== 'string') return `${name} must be text, not ${show(value)}.`;
       if (value.length > LONGEST[param.kind]) return `${name} is longer than ${LONGEST[param.kind]} characters.`;
-      return value.trim() === '' ? `${name} is empty.` : undefined;
+      return value.trim() === '' ? `${name} is empty. Enter a value.` : undefined;
   }
 }
 

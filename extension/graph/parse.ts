@@ -36,7 +36,7 @@ export function parseGraph(text: string): ParsedGraph {
     const [top, id] = path;
     const sentence = (): string => {
       const where = path.length === 0 ? 'the file' : path.map(clip).join('.');
-      return `${show(name)} appears twice in ${where}, first in line ${problems.lineOf(first.offset)}; only the last counts.`;
+      return `${show(name)} appears twice in ${where}, first on line ${problems.lineOf(first.offset)}; only the last counts.`;
     };
     problems.add('duplicate-key', () => second, sentence, { node: top === 'nodes' ? (id ?? name) : undefined });
   });
@@ -45,14 +45,14 @@ export function parseGraph(text: string): ParsedGraph {
     problems.add(
       'schema',
       () => root,
-      () => 'The file must hold one JSON object, with "weft" and "nodes" in it.',
+      () => 'The file must contain one JSON object with "weft" and "nodes".',
     );
     return { problems: problems.all(), tree: root };
   }
   const version = typeof data['weft'] === 'number' ? data['weft'] : undefined;
   const later = version !== undefined && version > CURRENT_VERSION;
   if (later) {
-    const sentence = `The file has version ${version} of the format, this Weft knows ${CURRENT_VERSION}. It can be looked at, not changed; update Weft to edit it.`;
+    const sentence = `The file uses version ${version} of the format, and this Weft knows ${CURRENT_VERSION}. It is read-only here; update Weft to edit it.`;
     problems.add(
       'later-version',
       () => nodeAt(root, ['weft']) ?? root,
@@ -102,7 +102,7 @@ function leaveOutMisfits(
   if (!known) {
     misfit(['weft'], () =>
       weft === undefined
-        ? `The file does not say its version; add "weft": ${CURRENT_VERSION}.`
+        ? `The file has no version. Add "weft": ${CURRENT_VERSION}.`
         : `weft must be the version of the format, ${CURRENT_VERSION}${not(weft)}.`,
     );
   }
@@ -138,7 +138,7 @@ function leaveOutMisfits(
       if (typeof wire === 'string' || (Array.isArray(wire) && wire.every((one) => typeof one === 'string'))) continue;
       misfit(
         [...at, 'inputs', port],
-        () => `The input ${clip(port)} must be "node.port" or an array of such${not(wire)}.`,
+        () => `The input ${clip(port)} must be "node.port" or an array of them${not(wire)}.`,
       );
       delete inputs[port];
     }

@@ -29,22 +29,22 @@ export function pathFault(path: string, access: 'read' | 'write', windows = fals
   if (path.trim() === '') return fault('is empty', 'is empty');
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(path))
-    return fault('contains a control character', `has a control character in it: ${quoted}`);
+    return fault('contains a control character', `contains a control character: ${quoted}`);
   if (/^[\\/]{2}/.test(path))
     return fault('is a network or device path', `must be relative ${base}; ${quoted} is a network or device path`);
   if (/^[\\/]/.test(path)) return fault('is an absolute path', `must be relative ${base}; ${quoted} is absolute`);
   if (/^[a-z]:/i.test(path))
     return fault('starts with a drive letter', `must be relative ${base}; ${quoted} is absolute`);
   if (/^[a-z][a-z0-9+.-]*:/i.test(path))
-    return fault('is a URL', `must be a file's path; ${quoted} is an address`, /:\//.test(path) ? undefined : true);
+    return fault('is a URL', `must be a file path; ${quoted} is a URL`, /:\//.test(path) ? undefined : true);
   if (path.includes('\\'))
     return fault(
       'contains a backslash; paths in a graph use forward slashes',
-      `must be written with forward slashes: ${quoted}`,
+      `must use forward slashes: ${quoted}`,
       true,
     );
   // Windows reads what follows a colon as a stream of the file.
-  if (path.includes(':')) return fault('contains a colon', `must not have a colon in it: ${quoted}`, true);
+  if (path.includes(':')) return fault('contains a colon', `must not contain a colon: ${quoted}`, true);
   if (path.length > MAX_PATH_LENGTH)
     return fault(`is longer than ${MAX_PATH_LENGTH} characters`, `is longer than ${MAX_PATH_LENGTH} characters`);
   const parts = path.split('/');
@@ -60,7 +60,7 @@ function writtenFault(path: string, parts: string[], quoted: string, windows: bo
   for (const part of parts) {
     if (part === '..') depth -= 1;
     else if (part !== '.' && part !== '') depth += 1;
-    if (depth < 0) return { is: 'contains ".."', must: `must stay below the output folder; ${quoted} leaves it.` };
+    if (depth < 0) return { is: 'contains ".."', must: `must be inside the output folder; ${quoted} is not.` };
   }
   if (depth === 0 || /(^|\/)\.{0,2}$/.test(path))
     return { is: 'names a folder', must: `must name a file; ${quoted} is a folder.` };
@@ -77,7 +77,7 @@ function writtenFault(path: string, parts: string[], quoted: string, windows: bo
   if (sign !== undefined)
     return {
       is: `contains ${sign}, which Windows can't write`,
-      must: `must not have ${sign} in it on Windows: ${quoted}.`,
+      must: `must not contain ${sign} on Windows: ${quoted}.`,
     };
   const ending = parts.find((part) => part !== '.' && /[. ]$/.test(part));
   if (ending !== undefined)

@@ -18,7 +18,7 @@ export function sizeProblem(checkpoint: SizeFacts, width: number, height: number
   if (width === own && height === own) return undefined;
   const asks = `asks for ${width} × ${height} pixels`;
   if (sizes.fixed)
-    return `${asks}, but the graphs of "${id}" were exported for ${own} × ${own} alone: take width and height away, or choose a checkpoint that was exported with dynamic sizes.`;
+    return `${asks}, but the graphs of "${id}" were exported only for ${own} × ${own}. Reset width and height, or choose a checkpoint that was exported with dynamic sizes.`;
   const { multipleOf } = sizes;
   if (width % multipleOf === 0 && height % multipleOf === 0) return undefined;
   const nearest = (pixels: number): number => Math.max(multipleOf, Math.round(pixels / multipleOf) * multipleOf);

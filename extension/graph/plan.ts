@@ -72,7 +72,7 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
   const { target, defaults } = options;
   const { ids, cycles } = orderOf(document);
   const circle = cycles[0];
-  if (circle) throw new PlanError(`The wires close a circle: ${circleWords(circle)}.`, circle[0]);
+  if (circle) throw new PlanError(`The wires form a cycle: ${circleWords(circle)}.`, circle[0]);
   if (target !== undefined && !nodeOf(document, target))
     throw new PlanError(`There is no node ${clip(target)} in the graph.`);
 
@@ -218,7 +218,7 @@ export function transferOf(plan: Plan, source: Source): Transfer {
 
 /** The sentence for two nodes of one type on a transfer wire. */
 export function twiceOnWire(first: string, second: string, type: string): string {
-  return `${clip(first)} and ${clip(second)} are two ${type} nodes on one wire, and a transfer holds one. Remove or mute one of them.`;
+  return `${clip(first)} and ${clip(second)} are two ${type} nodes on one wire, but a transfer takes only one. Remove or mute one of them.`;
 }
 
 /** Every node downstream of some nodes, themselves included: what a change there touches. */

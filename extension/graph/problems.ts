@@ -96,7 +96,7 @@ export class ProblemList {
       const at = this.rest[severity];
       if (!at) continue;
       const count = this.counts[severity] - MOST_PROBLEMS;
-      const message = `${count} more ${severity === 'error' ? 'errors' : 'warnings'} are not listed. Mend the others first.`;
+      const message = `${count} more ${severity === 'error' ? 'errors' : 'warnings'} are not listed. Fix the others first.`;
       found.push({ code: 'more-problems', severity, message, ...this.placed(at) });
     }
     return found;

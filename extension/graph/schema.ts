@@ -16,11 +16,11 @@ export const NODE_ID = /^[a-z][a-z0-9-]*$/;
 /** `"node.port"`, or at a list port an array of them. */
 export const wireSchema = z
   .union([z.string(), z.array(z.string())])
-  .describe('Where the input comes from: "node.port", or an array of them at a list port.');
+  .describe('Where the input comes from: "node.port", or an array of them for a list port.');
 
 export const graphNodeSchema = z.looseObject({
   type: z.string().describe('The kind of node.'),
-  muted: z.boolean().optional().describe('Written only when true: the node is passed over.'),
+  muted: z.boolean().optional().describe('Written only when true: the node is skipped.'),
   inputs: z.record(z.string(), wireSchema).optional().describe('Wires into this node, by the name of its port.'),
   params: z.record(z.string(), z.unknown()).optional().describe('Parameters that differ from their defaults.'),
 });
@@ -32,7 +32,7 @@ export const positionSchema = z.tuple([z.number(), z.number()]);
 export const rectSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 export const frameSchema = z.looseObject({
-  text: z.string().describe('What is written on the frame.'),
+  text: z.string().describe('The text of the frame.'),
   rect: rectSchema.describe('[x, y, width, height] in pixels.'),
 });
 

@@ -53,20 +53,20 @@ function axisOf(text: string, expand: (range: NumberRange) => number[]): SweepAx
   const match = /^([^.=\s]+)\.([^=\s]+)\s*=\s*(.*)$/s.exec(text.trim());
   if (!match) {
     throw new SweepError(
-      `${show(text)} is no axis: write NODE.PARAM=VALUES, for instance swap.contrast=1,1.67,2.5 or appearance.path=looks/*.png.`,
+      `${show(text)} is not an axis. Write NODE.PARAM=VALUES, for instance swap.contrast=1,1.67,2.5 or appearance.path=images/*.png.`,
     );
   }
   const [, node, param, written] = match as unknown as [string, string, string, string];
   const name = `${clip(node)}.${clip(param)}`;
   const parts = partsOf(written);
-  if (parts.length === 0) throw new SweepError(`${name} has no values: write them behind the =, with commas.`);
+  if (parts.length === 0) throw new SweepError(`${name} has no values. Write them after the =, separated by commas.`);
   const count = parts.reduce((sum, part) => sum + ('range' in part ? part.range.count : 1), 0);
   if (count > MOST_CELLS) throw tooMany(name, count);
   return { node, param, values: parts.flatMap((part) => ('range' in part ? expand(part.range) : [part.value])) };
 }
 
 const tooMany = (what: string, count: number): SweepError =>
-  new SweepError(`${what} has ${count} values; at most ${MOST_CELLS} fit.`);
+  new SweepError(`${what} has ${count} values; the most is ${MOST_CELLS}.`);
 
 interface NumberRange {
   from: number;
@@ -84,7 +84,8 @@ function partsOf(written: string): ({ value: unknown } | { range: NumberRange })
   // Before each is read: there may be millions.
   if (parts.length > MOST_CELLS) throw tooMany(`The list ${show(text)}`, parts.length);
   return parts.map((part) => {
-    if (part === '') throw new SweepError(`A value is missing in ${show(text)}: write one between two commas.`);
+    if (part === '')
+      throw new SweepError(`A value is missing in ${show(text)}. Write one on each side of every comma.`);
     const range = RANGE.exec(part);
     if (range) return { range: rangeOf(part, Number(range[1]), Number(range[2]), range[3]) };
     if (DECIMAL.test(part)) return { value: Number(part) };
@@ -145,7 +146,7 @@ function rangeOf(text: string, from: number, to: number, written: string | undef
   const step = written === undefined ? (to >= from ? 1 : -1) : Number(written);
   const count = Math.floor((to - from) / step + 1e-9) + 1;
   if (step === 0 || count < 1)
-    throw new SweepError(`The range ${clip(text)} has no values: its step leads away from its end.`);
+    throw new SweepError(`The range ${clip(text)} has no values because its step points away from its end.`);
   if (count > MOST_CELLS) throw tooMany(`The range ${clip(text)}`, count);
   return { from, step, count };
 }
@@ -208,7 +209,7 @@ export function checkAxis(
 export function checkAxes(columns: AxisTarget, rows: AxisTarget | undefined, whose = 'The sweep'): void {
   if (rows && rows.node === columns.node && rows.param === columns.param)
     throw new SweepError(
-      `${whose} varies ${clip(rows.node)}.${clip(rows.param)} along both axes: choose another for the rows.`,
+      `${whose} varies ${clip(rows.node)}.${clip(rows.param)} along both axes. Choose another parameter for the rows.`,
     );
 }
 
@@ -265,7 +266,7 @@ export function cellGraph(text: string, set: SweepCell['set']): string {
     if (document && sweeps.length > 0) edits.push({ kind: 'removeNodes', ids: [...downstreamOf(document, sweeps)] });
     if (edits.length > 0) changed = editText(changed, { kind: 'batch', edits });
     const made = parseGraph(changed).document;
-    if (!made) throw new SweepError('The graph can not be read.');
+    if (!made) throw new SweepError("The graph can't be read.");
     return writeGraph(made);
   } catch (error) {
     if (error instanceof GraphEditError) throw new SweepError(error.message);
@@ -305,16 +306,16 @@ export function sweptPicture(document: GraphDocument, named?: string): Source {
     const source = dot > 0 ? { node: named.slice(0, dot), port: named.slice(dot + 1) } : { node: named, port: 'image' };
     const node = nodeOf(document, source.node);
     const output = specOf(node?.type ?? '')?.outputs.find(({ name }) => name === source.port);
-    if (!node || output?.type !== 'image') throw new SweepError(`${named} is no picture of this graph.`);
+    if (!node || output?.type !== 'image') throw new SweepError(`${named} is not an image in this graph.`);
     return source;
   }
   const of = (type: string): string[] =>
     Object.entries(document.nodes).flatMap(([id, node]) => (node.type === type && !isMuted(node) ? [id] : []));
   const candidates = of('evaluate').length > 0 ? of('evaluate') : of('denoise');
   if (candidates.length === 1) return { node: candidates[0]!, port: 'image' };
-  if (candidates.length === 0) throw new SweepError('The graph has no denoise node, so there is no picture to show.');
+  if (candidates.length === 0) throw new SweepError('The graph has no denoise node, so there is no image to show.');
   throw new SweepError(
-    `The graph makes several pictures: say which one to show, for instance --of ${candidates[0]}.image (or ${listed(candidates.slice(1, 6), 'or')}).`,
+    `The graph makes several images. Choose the one to show, for instance --of ${candidates[0]}.image (or ${listed(candidates.slice(1, 6), 'or')}).`,
   );
 }
 
@@ -341,11 +342,10 @@ export function sweepOf(
     const columns = axisAt(id, node, 'columns', parseAxis);
     const rows = axisAt(id, node, 'rows', parseAxis);
     for (const axis of [columns, rows]) if (axis) checkAxis(document, axis);
-    if (!columns)
-      throw new SweepError(`${id} varies nothing: say what its columns are, for instance swap.contrast=1,1.67.`);
+    if (!columns) throw new SweepError(`${id} varies nothing. Set its columns, for instance swap.contrast=1,1.67.`);
     checkAxes(columns, rows, id);
     const picture = sourcesAt(node, 'image')[0];
-    if (!picture) throw new SweepError(`${id}.image needs a wire: the picture that each cell shows.`);
+    if (!picture) throw new SweepError(`${id}.image is not connected. Connect the image that each cell shows.`);
     return { columns, rows, picture };
   } catch (error) {
     if (error instanceof SweepError) throw new SweepError(error.message, id);

@@ -167,25 +167,25 @@ export const templates: readonly {
   {
     id: 'standard',
     title: 'Transfer',
-    help: 'The whole method, with masks that the model finds itself.',
+    help: 'The whole method, with masks that Weft finds automatically.',
     make: (options) => standardGraph(options),
   },
   {
     id: 'plain',
     title: 'Transfer without masks',
-    help: 'AdaIN over the whole pictures.',
+    help: 'The whole method, with AdaIN over the whole images.',
     make: (options) => standardGraph({ ...options, masks: false }),
   },
   {
     id: 'ablation',
     title: 'Ablation',
-    help: 'One pair four times: whole, without contrast, without AdaIN, without guidance.',
+    help: 'One pair of images four times: the whole method, then without contrast, AdaIN or guidance.',
     make: (options) => ablationGraph(options),
   },
   {
     id: 'empty',
     title: 'Empty',
-    help: 'Nothing but the canvas.',
+    help: 'An empty canvas.',
     make: () => ({ weft: CURRENT_VERSION, nodes: {} }),
   },
 ];

@@ -172,7 +172,7 @@ class Validator {
       if (known.includes(name) || !/^\p{L}/u.test(name)) continue;
       const sentence = (): string => {
         const like = this.suggestions.nearest(name, known);
-        const hint = like === undefined ? 'It is kept and has no effect.' : `Did you mean ${like}?`;
+        const hint = like === undefined ? 'It stays in the file and has no effect.' : `Did you mean ${like}?`;
         return `${show(name)} is not a key of ${of}. ${hint}`;
       };
       const subject = path[0] === 'nodes' ? { node: path[1] } : {};
@@ -184,10 +184,10 @@ class Validator {
     const name = clip(id);
     this.keys(['nodes', id], node, 'a node', nodeKeys);
     if (!NODE_ID.test(id)) {
-      const rule = 'an id begins with a small letter and holds small letters, digits and hyphens only';
+      const rule = 'an id starts with a lower-case letter and has only lower-case letters, digits and hyphens';
       this.report(
         'bad-id',
-        () => `${show(id)} is not an id: ${rule}.`,
+        () => `${show(id)} is not a valid id: ${rule}.`,
         { node: id },
         () => this.keyOf(id),
       );
@@ -197,7 +197,7 @@ class Validator {
       const at = () => nodeAt(this.tree, ['nodes', id, 'type']);
       const sentence = (): string => {
         const like = this.suggestions.nearest(node.type, nodeTypes);
-        const hint = like === undefined ? "It is kept, but can't run." : `Did you mean "${like}"?`;
+        const hint = like === undefined ? "It stays in the file, but can't run." : `Did you mean "${like}"?`;
         return `This version of Weft does not know the type ${show(node.type)}. ${hint}`;
       };
       this.report('unknown-type', sentence, { node: id }, at);
@@ -226,7 +226,8 @@ class Validator {
       if (input.optional || idle || wired) continue;
       this.report(
         'missing-input',
-        () => `${name}.${input.name} needs a wire: ${anyOf(input.types)}.${this.suggestion(id, input.types)}`,
+        () =>
+          `${name}.${input.name} is not connected: it needs ${anyOf(input.types)}.${this.suggestion(id, input.types)}`,
         { node: id, port: input.name },
         () => this.keyOf(id),
       );
@@ -238,7 +239,7 @@ class Validator {
   private suggestion(id: string, types: readonly PortType[]): string {
     for (const other of this.ids.slice(0, 50)) {
       const output = specOf(nodeOf(this.document, other)?.type ?? '')?.outputs.find(({ type }) => types.includes(type));
-      if (output && other !== id) return ` For instance from ${clip(other)}.${output.name}.`;
+      if (output && other !== id) return ` Connect ${clip(other)}.${output.name}, for instance.`;
     }
     return '';
   }
@@ -251,7 +252,7 @@ class Validator {
     if (input && !input.list && wires.length > 1) {
       this.report(
         'too-many-wires',
-        () => `${to} takes one wire, but has ${wires.length}.`,
+        () => `${to} takes one wire but has ${wires.length}. Remove the others.`,
         subject,
         () => this.wireNode(id, port, 1),
       );
@@ -260,7 +261,7 @@ class Validator {
       const at = () => this.wireNode(id, port, index);
       const source = parseWire(wire);
       if (!source) {
-        const sentence = (): string => `${to} is wired to ${show(wire)}, which is not of the form "node.port".`;
+        const sentence = (): string => `${to} is connected to ${show(wire)}, which is not of the form "node.port".`;
         this.report('bad-wire', sentence, subject, at);
         continue;
       }
@@ -269,7 +270,7 @@ class Validator {
         const sentence = (): string => {
           const like = this.suggestions.nearest(source.node, this.ids);
           const hint = like === undefined ? '' : ` Did you mean ${like}?`;
-          return `${to} is wired to ${clip(wire)}, but there is no node ${clip(source.node)}.${hint}`;
+          return `${to} is connected to ${clip(wire)}, but there is no node ${clip(source.node)}.${hint}`;
         };
         this.report('unknown-node', sentence, subject, at);
         continue;
@@ -281,7 +282,7 @@ class Validator {
         const names = spec.outputs.map(({ name }) => name);
         const has = names.length === 0 ? 'it has none' : `it has ${listed(names)}`;
         const sentence = (): string =>
-          `${to} is wired to ${clip(wire)}, but ${clip(source.node)} has no output ${clip(source.port)}; ${has}.`;
+          `${to} is connected to ${clip(wire)}, but ${clip(source.node)} has no output ${clip(source.port)}; ${has}.`;
         this.report('unknown-output', sentence, subject, at);
       } else if (input && !input.types.includes(output.type)) {
         this.report('wrong-type', () => mismatch(clip(wire), output.type, to, input.types), subject, at);
@@ -299,7 +300,7 @@ class Validator {
         const sentence = (): string => {
           const names = spec.params.map((known) => known.name);
           const like = this.suggestions.nearest(name, names);
-          const hint = like === undefined ? 'It is kept and has no effect.' : `Did you mean ${like}?`;
+          const hint = like === undefined ? 'It stays in the file and has no effect.' : `Did you mean ${like}?`;
           return `${type} has no parameter ${clip(name)}. ${hint}`;
         };
         this.report('unknown-param', sentence, { node: id, param: name }, at, 'warning');
@@ -330,7 +331,7 @@ class Validator {
 
   private file(id: string, param: string, path: string): void {
     if (!this.facts.fileExists || this.facts.fileExists(path)) return;
-    const message = `There is no file "${path}" beside the graph. Choose another, or put it there.`;
+    const message = `There is no file "${path}". Choose another file, or put it there; paths are relative to the graph.`;
     this.report(
       'missing-file',
       () => message,
@@ -346,7 +347,7 @@ class Validator {
     for (const [port, input] of Object.entries(node?.inputs ?? {})) {
       const index = wiresOf(input).findIndex((wire) => parseWire(wire)?.node === first);
       if (index < 0) continue;
-      const sentence = (): string => `The wires close a circle: ${circleWords(cycle)}. Take one of them away.`;
+      const sentence = (): string => `The wires form a cycle: ${circleWords(cycle)}. Remove one of them.`;
       this.report('cycle', sentence, { node: second, port }, () => this.wireNode(second, port, index));
       return;
     }
@@ -394,7 +395,7 @@ class Validator {
     const [own, others] = [wiresOf(node.inputs?.[port]).length, wiresOf(owner.node.inputs?.[other]).length];
     if (others === 0 || own <= others) return;
     const sentence = (): string =>
-      `${clip(id)}.${port} has ${own} wires, but ${clip(owner.id)}.${other} has ${others === 1 ? 'one' : others}: each belongs to the one at its place there. Take away what is left over.`;
+      `${clip(id)}.${port} has ${own} wires, but ${clip(owner.id)}.${other} has ${others === 1 ? 'one' : others}: each needs its counterpart there. Remove the extra wires.`;
     this.report('unpaired-wire', sentence, { node: id, port }, () => this.wireNode(id, port, others));
   }
 
@@ -439,7 +440,7 @@ class Validator {
     const sentence = (): string => {
       const ids = known.slice(0, 10).map((checkpoint) => checkpoint.id);
       const has = ids.length === 0 ? 'The library is empty.' : `The library has ${listed(ids)}.`;
-      return `There is no checkpoint ${show(name)} in the library. ${has} Add it with "Weft: Add Checkpoint…", in a shell with "weft models add".`;
+      return `There is no checkpoint ${show(name)} in the library. ${has} Add it with "Weft: Add Checkpoint…" or, in a shell, "weft models add PATH".`;
     };
     this.report('unknown-checkpoint', sentence, { node: id, param: 'id' }, () => this.paramNode(id, 'id'));
   }
@@ -465,7 +466,7 @@ class Validator {
     const { steps, skip } = this.effective(id, node);
     if (typeof steps !== 'number' || typeof skip !== 'number' || skip < steps) return;
     const written = node.params && Object.hasOwn(node.params, 'skip') ? 'skip' : 'steps';
-    const message = `skip must be below steps: ${skip} of ${steps} steps are skipped, and nothing is left to do.`;
+    const message = `skip must be less than steps: skipping ${skip} of ${steps} steps leaves none to run.`;
     this.report(
       'skip-exceeds-steps',
       () => message,
@@ -525,7 +526,7 @@ class Validator {
       if (typeof noun === 'string' && noun.trim() !== '' && this.lacks(prompt, noun)) {
         const place = () => (own === undefined ? this.keyOf(id) : this.paramNode(id, 'noun'));
         const sentence = (): string =>
-          `${show(noun)} does not occur in the prompt of ${clip(prompt.id)}, ${show(promptText(prompt.node.params ?? {}))}, so ${clip(id)} can't find it and gives no mask. Name a word of the prompt.`;
+          `${show(noun)} is not in the prompt of ${clip(prompt.id)}, ${show(promptText(prompt.node.params ?? {}))}, so ${clip(id)} finds no mask. Use a word from the prompt.`;
         this.report('noun-not-in-prompt', sentence, { node: id, param: 'noun' }, place, 'warning');
       }
     }
@@ -533,7 +534,7 @@ class Validator {
     const { steps, skip } = this.scheduleOf(inversion.id, inversion.node).params;
     if (typeof step !== 'number' || typeof steps !== 'number' || typeof skip !== 'number' || skip >= steps) return;
     if (step < steps - skip) return;
-    const message = `step must be below ${steps - skip}: of ${steps} steps ${skip} are skipped, and ${steps - skip} are done.`;
+    const message = `step must be less than ${steps - skip}: ${skip} of ${steps} steps are skipped, so ${steps - skip} run.`;
     this.report(
       'step-out-of-reach',
       () => message,
@@ -613,11 +614,11 @@ class Validator {
         );
       const other = this.modelOf(appearance.node);
       if (model && other && model.key !== other.key)
-        disagree(modelWords(model), modelWords(other), 'their checkpoints differ. Wire both to one.');
+        disagree(modelWords(model), modelWords(other), 'their checkpoints differ. Connect both to one checkpoint.');
       const second = this.scheduleOf(appearance.id, appearance.node);
       const same = (['steps', 'skip', 'seed'] as const).every((name) => first.params[name] === second.params[name]);
       if (!same)
-        disagree(scheduleWords(first), scheduleWords(second), 'their schedules differ. Wire both to one schedule.');
+        disagree(scheduleWords(first), scheduleWords(second), 'their schedules differ. Connect both to one schedule.');
     }
   }
 
@@ -653,10 +654,10 @@ class Validator {
     const known = Object.values(saveFormats).flat();
     // Other endings are no value of the parameter.
     if (!known.includes(ending) || fits.includes(ending)) return;
-    const what = type === 'image' ? 'a picture' : 'a timeline';
+    const what = type === 'image' ? 'an image' : 'a timeline';
     const sentence = (): string => {
       const endings = fits.map((each) => `.${each}`);
-      return `${clip(id)} saves ${what}, which can't be written as .${ending}. Let the path end in ${listed(endings, 'or')}.`;
+      return `${clip(id)} saves ${what}, which can't be written as .${ending}. End the path in ${listed(endings, 'or')}.`;
     };
     this.report('wrong-format', sentence, { node: id, param: 'path' }, () => this.paramNode(id, 'path'));
   }
@@ -676,7 +677,7 @@ class Validator {
           const both =
             other.path === path
               ? `${clip(other.id)} and ${clip(id)} both write ${show(path)}.`
-              : `${clip(other.id)} writes ${show(other.path)} and ${clip(id)} writes ${show(path)}, which on many machines are the same file.`;
+              : `${clip(other.id)} writes ${show(other.path)} and ${clip(id)} writes ${show(path)}, which are the same file on many machines.`;
           return `${both} Give one of them another name.`;
         };
         this.report('same-output', sentence, { node: id, param: 'path' }, () => this.paramNode(id, 'path'));

@@ -16,19 +16,19 @@ describe('a wire', () => {
 
   it('is refused in a sentence that names both ends and the way', () => {
     expect(check('structure.image', 'swap.structure')).toBe(
-      'swap.structure wants an inversion, but structure.image is an image. Put an invert node between them.',
+      'swap.structure takes an inversion, but structure.image is an image. Put an invert node between them.',
     );
     expect(check('structure.image', 'adain.structureMask')).toBe(
-      'adain.structureMask wants a mask, but structure.image is an image. Put an invert and a segment node between them.',
+      'adain.structureMask takes a mask, but structure.image is an image. Put an invert and a segment node between them.',
     );
     expect(check('prompt.prompt', 'save.image')).toMatch(
-      /^save\.image wants an image or a timeline, but prompt\.prompt is a prompt\./,
+      /^save\.image takes an image or a timeline, but prompt\.prompt is a prompt\./,
     );
   });
 
   it('is refused when it would close a circle, which is spelt out', () => {
     expect(check('guidance.transfer', 'adain.transfer')).toBe(
-      "guidance.transfer can't be wired to adain.transfer: it would close a circle, adain → guidance → adain.",
+      "guidance.transfer can't be connected to adain.transfer: it would form a cycle, adain → guidance → adain.",
     );
     expect(check('adain.transfer', 'adain.transfer')).toContain("can't feed itself");
   });

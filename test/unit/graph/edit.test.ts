@@ -355,7 +355,7 @@ describe('copy and paste', () => {
     ]) {
       expect(parseFragment(other)).toBeUndefined();
       expect(() => applyEdit(text, { kind: 'pasteFragment', fragment: other })).toThrow(
-        'The clipboard does not hold nodes of a graph.',
+        'The clipboard contains no Weft nodes.',
       );
     }
   });
@@ -527,7 +527,7 @@ describe('an edit that makes no sense', () => {
   it('is refused with a sentence', () => {
     refuses({ kind: 'setParam', id: 'nobody', param: 'x', value: 1 }, 'There is no node nobody in the graph.');
     refuses({ kind: 'removeNodes', ids: ['constructor'] }, 'There is no node constructor in the graph.');
-    refuses({ kind: 'renameNode', id: 'swap', to: 'adain' }, 'There already is a node adain.');
+    refuses({ kind: 'renameNode', id: 'swap', to: 'adain' }, 'There is already a node adain.');
     refuses({ kind: 'renameNode', id: 'swap', to: 'Swap 2' }, '"Swap 2" can\'t be a name');
     refuses({ kind: 'addNode', type: 'image', id: '__proto__' }, '"__proto__" can\'t be a name');
     refuses({ kind: 'setMuted', ids: ['structure'], muted: true }, "structure can't be muted");
@@ -539,13 +539,13 @@ describe('an edit that makes no sense', () => {
     );
     refuses(
       { kind: 'connect', from: { node: 'structure', port: 'image' }, to: { node: 'swap', port: 'structure' } },
-      'swap.structure wants an inversion, but structure.image is an image. Put an invert node between them.',
+      'swap.structure takes an inversion, but structure.image is an image. Put an invert node between them.',
     );
   });
 
   it('is refused in a broken file and in one of a later version', () => {
     const edit: GraphEdit = { kind: 'addNode', type: 'image' };
-    refuses(edit, 'Open it as text to mend it.', '{"weft": 1, "nodes": {');
+    refuses(edit, 'Open it as text to fix it.', '{"weft": 1, "nodes": {');
     refuses(edit, 'update Weft to edit it', '{"weft": 2, "nodes": {}}');
   });
 });

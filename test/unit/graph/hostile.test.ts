@@ -185,7 +185,7 @@ describe('graphs that are very large', () => {
   it('name one circle once, wherever it is', () => {
     const problems = validateGraph(heavyGraphs['a ring of adain nodes']!(100_000));
     expect(problems.filter(({ code }) => code === 'cycle').map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^The wires close a circle: n\d+ → .* → … → .* → n\d+\. Take one of them away\.$/),
+      expect.stringMatching(/^The wires form a cycle: n\d+ → .* → … → .* → n\d+\. Remove one of them\.$/),
     ]);
   });
 
@@ -197,7 +197,7 @@ describe('graphs that are very large', () => {
     expect(problems[1000]).toMatchObject({
       code: 'more-problems',
       severity: 'error',
-      message: '2000 more errors are not listed. Mend the others first.',
+      message: '2000 more errors are not listed. Fix the others first.',
       line: 1002,
     });
     // What is not listed holds up a run all the same.

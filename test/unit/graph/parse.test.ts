@@ -12,11 +12,13 @@ const first = (text: string) => {
 
 describe('a text that is not JSON', () => {
   it('is located where it breaks', () => {
-    expect(first('')).toBe('f:1:1: The file is empty. A new graph begins with {"weft": 1, "nodes": {}}.');
+    expect(first('')).toBe('f:1:1: The file is empty. A new graph starts with {"weft": 1, "nodes": {}}.');
     expect(first('{\n  "weft": 1\n  "nodes": {}\n}')).toBe(
       'f:3:3: The file is not valid JSON: A comma is expected here.',
     );
-    expect(first('{\r\n  "weft": 1,\r\n}')).toMatch(/^f:2:12: The file is not valid JSON: there is a comma too many/);
+    expect(first('{\r\n  "weft": 1,\r\n}')).toMatch(
+      /^f:2:12: The file is not valid JSON: there is a comma with nothing after it/,
+    );
     expect(first('{"weft": 1, // one\n"nodes": {}}')).toBe(
       'f:1:13: The file is not valid JSON: Comments are not allowed in JSON.',
     );
@@ -37,8 +39,8 @@ describe('a text that is not JSON', () => {
 
 describe('a text that is no graph', () => {
   it('is told what is missing', () => {
-    expect(first('[]')).toBe('f:1:1: The file must hold one JSON object, with "weft" and "nodes" in it.');
-    expect(first('{"nodes": {}}')).toBe('f:1:1: The file does not say its version; add "weft": 1.');
+    expect(first('[]')).toBe('f:1:1: The file must contain one JSON object with "weft" and "nodes".');
+    expect(first('{"nodes": {}}')).toBe('f:1:1: The file has no version. Add "weft": 1.');
     expect(first('{"weft": 1}')).toBe('f:1:1: The file has no "nodes".');
     expect(first('{"weft": "1", "nodes": {}}')).toBe('f:1:2: weft must be the version of the format, 1, not "1".');
     expect(first('{"weft": 0, "nodes": {}}')).toContain('weft must be the version of the format');
@@ -61,7 +63,7 @@ describe('a text that is no graph', () => {
     expect(problems.map((problem) => formatProblem('f', problem))).toEqual([
       'f:4:29: a: muted must be true or left out, not "yes".',
       'f:4:45: a: params must be an object, not 5.',
-      'f:5:42: b.image: The input image must be "node.port" or an array of such, not 7.',
+      'f:5:42: b.image: The input image must be "node.port" or an array of them, not 7.',
       'f:6:5: c: The node has no type.',
       'f:7:5: d: A node must be an object with a type.',
       'f:9:15: The frame "f" must have a text and a rect of four numbers.',
@@ -77,10 +79,10 @@ describe('a text that is no graph', () => {
 
   it('names both places of a duplicated key, wherever it is', () => {
     expect(first('{"weft":1,"nodes":{\n"a":{"type":"x"},\n"a":{"type":"y"}}}')).toBe(
-      'f:3:1: a: "a" appears twice in nodes, first in line 2; only the last counts.',
+      'f:3:1: a: "a" appears twice in nodes, first on line 2; only the last counts.',
     );
     expect(first('{"weft":1,"nodes":{"swap":{"type":"x","params":{"b":1,\n "b":2}}}}')).toBe(
-      'f:2:2: swap: "b" appears twice in nodes.swap.params, first in line 1; only the last counts.',
+      'f:2:2: swap: "b" appears twice in nodes.swap.params, first on line 1; only the last counts.',
     );
     expect(documentOf('{"weft":1,"nodes":{"a":{"type":"x"},"a":{"type":"y"}}}').nodes['a']?.type).toBe('y');
   });
@@ -134,7 +136,7 @@ describe('versions', () => {
     expect(problems.map(({ code }) => code)).toEqual(['later-version']);
     expect(validateGraph(text)).toEqual(problems);
     expect(first(text)).toBe(
-      'f:1:10: The file has version 7 of the format, this Weft knows 1. It can be looked at, not changed; update Weft to edit it.',
+      'f:1:10: The file uses version 7 of the format, and this Weft knows 1. It is read-only here; update Weft to edit it.',
     );
   });
 });

@@ -24,13 +24,13 @@ describe('problems of a graph whose parameters are set from outside', () => {
     ]);
     // Said of skip, which the file does not write; the option that made it wrong is told.
     expect(told(standardText(), [['schedule', 'skip', 500]])).toEqual([
-      expect.stringMatching(/^--set schedule\.skip: skip must be below steps/),
+      expect.stringMatching(/^--set schedule\.skip: skip must be less than steps/),
     ]);
     const short = standard();
     short.nodes['schedule']!.params = { skip: 30 };
     const text = writeGraph(short);
     expect(told(text, [['schedule', 'steps', 20]])).toEqual([
-      `g.weft.json:${at(text, '30')}: schedule.skip: skip must be below steps: 30 of 20 steps are skipped, and nothing is left to do.`,
+      `g.weft.json:${at(text, '30')}: schedule.skip: skip must be less than steps: skipping 30 of 20 steps leaves none to run.`,
     ]);
   });
 
@@ -86,7 +86,7 @@ describe('problems of a graph that is nobody’s file', () => {
     graph.nodes['swap']!.params = { contrast: 99 };
     const name = { as: 'the graph in coat.png', lines: false, options: { 'schedule.skip': '--skip' } };
     expect(told(writeGraph(graph), [], name)).toEqual([
-      expect.stringMatching(/^--skip: skip must be below steps/),
+      expect.stringMatching(/^--skip: skip must be less than steps/),
       'the graph in coat.png: swap.contrast: contrast must be between 0 and 10, not 99.',
     ]);
   });
@@ -131,7 +131,7 @@ describe('names that JavaScript has already', () => {
       expect(messages(entry('5'))).toEqual(['A node must be an object with a type.']);
       expect(messages(entry('{"type": "adain", "muted": 3}'))).toContain('muted must be true or left out, not 3.');
       expect(messages(`{"weft": 1, "nodes": {"a": {"type": "adain", "inputs": {"${name}": 5}}}}`)).toContain(
-        `The input ${name} must be "node.port" or an array of such, not 5.`,
+        `The input ${name} must be "node.port" or an array of them, not 5.`,
       );
       expect(messages(`{"weft": 1, "nodes": {}, "frames": {"${name}": {}}}`)).toContain(
         `The frame "${name}" must have a text and a rect of four numbers.`,

@@ -100,7 +100,7 @@ describe('a plan', () => {
   it('refuses a circle, an unknown type and an unknown target', () => {
     expect(() =>
       planGraph(changed((nodes) => Object.assign(nodes['adain']?.inputs ?? {}, { transfer: 'guidance.transfer' }))),
-    ).toThrow('close a circle');
+    ).toThrow('form a cycle');
     expect(() => planGraph(documentOf(strangeText))).toThrow('does not know the type "dream-machine"');
     expect(() => planGraph(standard(), { target: 'toString' })).toThrow('There is no node toString');
     expect(idsOf(documentOf(strangeText), 'swap')).toEqual(['swap']);

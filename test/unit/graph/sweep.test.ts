@@ -45,11 +45,11 @@ describe('the values of an axis', () => {
     ['', /swap\.contrast has no values/],
     ['1,,2', /A value is missing in "1,,2"/],
     ['1,2,', /A value is missing/],
-    ['1:2:-1', /its step leads away/],
-    ['1:2:0', /its step leads away/],
-    ['1:9999', /The range 1:9999 has 9999 values; at most 2000 fit/],
-    ['1:1500,1:1500', /swap\.contrast has 3000 values; at most 2000 fit/],
-    ['1,'.repeat(3000), /3001 values; at most 2000 fit/],
+    ['1:2:-1', /its step points away/],
+    ['1:2:0', /its step points away/],
+    ['1:9999', /The range 1:9999 has 9999 values; the most is 2000/],
+    ['1:1500,1:1500', /swap\.contrast has 3000 values; the most is 2000/],
+    ['1,'.repeat(3000), /3001 values; the most is 2000/],
   ])('%s is refused', (written, sentence) => {
     expect(() => values(written)).toThrow(sentence);
   });
@@ -82,7 +82,7 @@ describe('a sweep node', () => {
 
   it('may not vary the same along both axes', () => {
     expect(problems('swap.contrast=1,2', 'swap.contrast=3')).toEqual([
-      'rows: grid varies swap.contrast along both axes: choose another for the rows.',
+      'rows: grid varies swap.contrast along both axes. Choose another parameter for the rows.',
     ]);
     expect(problems('adain.muted=true,false', 'swap.contrast=3')).toEqual([]);
   });

@@ -75,9 +75,9 @@ describe('places', () => {
 `;
     expect(sentences(text)).toEqual([
       'g:7:17: look.path: path must be relative to the graph file; "/etc/passwd" is absolute.',
-      'g:10:5: swap.structure: swap.structure needs a wire: an inversion.',
-      'g:13:24: swap.appearance: swap.appearance wants an inversion, but look.image is an image. Put an invert node between them.',
-      'g:13:38: swap.appearance: swap.appearance is wired to nobody.inversion, but there is no node nobody.',
+      'g:10:5: swap.structure: swap.structure is not connected: it needs an inversion.',
+      'g:13:24: swap.appearance: swap.appearance takes an inversion, but look.image is an image. Put an invert node between them.',
+      'g:13:38: swap.appearance: swap.appearance is connected to nobody.inversion, but there is no node nobody.',
       'g:14:9: swap.tone: swap has no input tone; it has structure, appearance and masks.',
       'g:17:21: swap.contrast: contrast must be between 0 and 10, not 99.',
       'g:18:9: swap.contrst: attention-swap has no parameter contrst. Did you mean contrast?',
@@ -97,24 +97,24 @@ describe('places', () => {
 describe('wires', () => {
   it('must lead from somewhere, in the form node.port', () => {
     expect(inputs('save', { image: 'denois.image' })).toEqual([
-      'save.image: save.image is wired to denois.image, but there is no node denois. Did you mean denoise?',
+      'save.image: save.image is connected to denois.image, but there is no node denois. Did you mean denoise?',
     ]);
     expect(inputs('save', { image: 'denoise' })).toEqual([
-      'save.image: save.image is wired to "denoise", which is not of the form "node.port".',
+      'save.image: save.image is connected to "denoise", which is not of the form "node.port".',
     ]);
     expect(inputs('save', { image: 'denoise.video' })).toEqual([
-      'save.image: save.image is wired to denoise.video, but denoise has no output video; it has image and timeline.',
+      'save.image: save.image is connected to denoise.video, but denoise has no output video; it has image and timeline.',
     ]);
     expect(inputs('save', { image: 'constructor.name' })[0]).toContain('there is no node constructor');
   });
 
   it('must be there, one at most where one is wanted', () => {
     expect(inputs('save', { image: undefined })).toEqual([
-      'save.image: save.image needs a wire: an image or a timeline. For instance from appearance.image.',
+      'save.image: save.image is not connected: it needs an image or a timeline. Connect appearance.image, for instance.',
     ]);
-    expect(inputs('swap', { appearance: [] })[0]).toContain('swap.appearance needs a wire: an inversion.');
+    expect(inputs('swap', { appearance: [] })[0]).toContain('swap.appearance is not connected: it needs an inversion.');
     expect(inputs('save', { image: ['denoise.image', 'denoise.timeline'] })).toEqual([
-      'save.image: save.image takes one wire, but has 2.',
+      'save.image: save.image takes one wire but has 2. Remove the others.',
     ]);
     expect(inputs('adain', { structureMask: undefined, appearanceMask: undefined })).toEqual([]);
     expect(inputs('invert-structure', { prompt: undefined }).length).toBe(0);
@@ -122,7 +122,7 @@ describe('wires', () => {
 
   it('of a list that goes with another list must each have one to go with', () => {
     expect(inputs('swap', { masks: ['mask-structure.mask', 'mask-appearance.mask'] })).toEqual([
-      'swap.masks: swap.masks has 2 wires, but swap.appearance has one: each belongs to the one at its place there. Take away what is left over.',
+      'swap.masks: swap.masks has 2 wires, but swap.appearance has one: each needs its counterpart there. Remove the extra wires.',
     ]);
     const twice = ['mask-appearance.mask', 'mask-appearance.mask'];
     expect(inputs('adain', { appearanceMask: twice })).toEqual([
@@ -138,11 +138,11 @@ describe('wires', () => {
   it('must not close a circle, which is named at one of them', () => {
     expect(inputs('adain', { transfer: 'guidance.transfer' })).toEqual([
       expect.stringMatching(
-        /^(adain|guidance)\.transfer: The wires close a circle: (adain → guidance → adain|guidance → adain → guidance)\. Take/,
+        /^(adain|guidance)\.transfer: The wires form a cycle: (adain → guidance → adain|guidance → adain → guidance)\. Remove/,
       ),
     ]);
     expect(inputs('adain', { transfer: 'adain.transfer' })).toEqual([
-      'adain.transfer: The wires close a circle: adain → adain. Take one of them away.',
+      'adain.transfer: The wires form a cycle: adain → adain. Remove one of them.',
     ]);
   });
 });
@@ -151,7 +151,7 @@ describe('nodes', () => {
   it('need an id that people can read', () => {
     const renamed = standardText().replace('"save": {', '"Save 1": {');
     expect(sentences(renamed)).toContainEqual(
-      expect.stringContaining('Save 1: "Save 1" is not an id: an id begins with a small letter'),
+      expect.stringContaining('Save 1: "Save 1" is not a valid id: an id starts with a lower-case letter'),
     );
   });
 
@@ -160,7 +160,7 @@ describe('nodes', () => {
       'swap: This version of Weft does not know the type "atention-swap". Did you mean "attention-swap"?',
     ]);
     expect(sentences(strangeText).join()).toContain(
-      'does not know the type "dream-machine". It is kept, but can\'t run.',
+      'does not know the type "dream-machine". It stays in the file, but can\'t run.',
     );
     expect(after((nodes) => Object.assign(nodes['swap'] ?? {}, { type: 'toString' }))[0]).toContain(
       'does not know the type "toString"',
@@ -171,7 +171,7 @@ describe('nodes', () => {
     const mute = (id: string) => after((nodes) => Object.assign(nodes[id] ?? {}, { muted: true }));
     for (const id of ['swap', 'adain', 'guidance', 'mask-structure', 'save']) expect(mute(id)).toEqual([]);
     expect(mute('structure')).toEqual([
-      "structure: structure can't be muted: nothing could take the place of a source. Take its wire away instead.",
+      "structure: structure can't be muted: nothing can replace a source. Disconnect it instead.",
     ]);
     expect(mute('denoise')[0]).toContain("denoise can't be muted");
   });
@@ -184,9 +184,9 @@ describe('parameters', () => {
     expect(params('schedule', { seed: -1 })[0]).toContain('seed must be between 0 and 4294967295');
     expect(params('swap', { contrast: '2' })[0]).toBe('swap.contrast: contrast must be a number, not "2".');
     expect(params('swap', { higherRange: [90, 10] })[0]).toBe(
-      'swap.higherRange: higherRange is reversed: it begins at 90 per cent and ends at 10.',
+      'swap.higherRange: higherRange is reversed: it starts at 90 per cent and ends at 10. Swap the two numbers.',
     );
-    expect(params('swap', { higherRange: [10, 110] })[0]).toContain('must lie between 0 and 100 per cent');
+    expect(params('swap', { higherRange: [10, 110] })[0]).toContain('must be between 0 and 100 per cent');
     expect(params('swap', { higherRange: [10] })[0]).toContain('must be two numbers');
     expect(params('adain', { range: [30, 30] })).toEqual([]);
     expect(params('invert-structure', { method: 'magic' })[0]).toBe(
@@ -198,8 +198,8 @@ describe('parameters', () => {
     expect(after((nodes) => delete nodes['structure']?.params)).toEqual([
       'structure.path: path is not set. Choose a file.',
     ]);
-    expect(params('prompt', { domain: ' ' })).toContain('prompt.domain: domain is empty.');
-    expect(params('prompt', { text: '' })[0]).toBe('prompt.text: text is empty.');
+    expect(params('prompt', { domain: ' ' })).toContain('prompt.domain: domain is empty. Enter a value.');
+    expect(params('prompt', { text: '' })[0]).toBe('prompt.text: text is empty. Enter a value.');
   });
 
   it('that are unknown are kept, with a warning', () => {
@@ -211,7 +211,7 @@ describe('parameters', () => {
 
   it('must leave steps to do', () => {
     expect(params('schedule', { steps: 20, skip: 20 })).toEqual([
-      'schedule.skip: skip must be below steps: 20 of 20 steps are skipped, and nothing is left to do.',
+      'schedule.skip: skip must be less than steps: skipping 20 of 20 steps leaves none to run.',
     ]);
     expect(params('schedule', { steps: 20, skip: 19 })).toEqual([]);
     const mini = { id: 'mini', domains: [], defaults: { schedule: { steps: 50, skip: 24 } } };
@@ -219,7 +219,7 @@ describe('parameters', () => {
     expect(params('schedule', { steps: 20 }, { checkpoints: [mini] })).toEqual([]);
     expect(params('schedule', { skip: 60 }, { checkpoints: [mini] })[0]).toContain('60 of 50 steps');
     expect(params('mask-structure', { step: 68 })[0]).toBe(
-      'mask-structure.step: step must be below 68: of 100 steps 32 are skipped, and 68 are done.',
+      'mask-structure.step: step must be less than 68: 32 of 100 steps are skipped, so 68 run.',
     );
   });
 });
@@ -235,8 +235,8 @@ describe('paths', () => {
     expect(refused('//server/share/x.png')).toContain('is a network or device path');
     expect(refused('\\\\.\\pipe\\x')).toContain('is a network or device path');
     expect(refused('\\\\?\\C:\\x.png')).toContain('is a network or device path');
-    expect(refused('file:///x.png')).toContain('is an address');
-    expect(refused('https://example.org/x.png')).toContain('is an address');
+    expect(refused('file:///x.png')).toContain('is a URL');
+    expect(refused('https://example.org/x.png')).toContain('is a URL');
     expect(refused('images\\x.png')).toContain('forward slashes');
     expect(refused('images/x.png:stream')).toContain('colon');
     expect(refused('images/NUL.png')).toContain('"NUL.png" is one on Windows');
@@ -249,9 +249,9 @@ describe('paths', () => {
     expect(params('structure', { path: '../shared/x.png' })).toEqual([]);
     expect(params('save', { path: 'sub/../x.png' })[0]).toContain('must not contain ".."');
     expect(params('save', { path: '../x.png' })[0]).toBe(
-      'save.path: path must stay below the output folder; "../x.png" leaves it.',
+      'save.path: path must be inside the output folder; "../x.png" is not.',
     );
-    expect(params('save', { path: 'a/../../b/x.png' })[0]).toContain('leaves it');
+    expect(params('save', { path: 'a/../../b/x.png' })[0]).toContain('must be inside the output folder');
     expect(params('save', { path: 'a/..' })[0]).toContain('is a folder');
     expect(params('save', { path: 'x.exe' })[0]).toContain('must end in .png');
   });
@@ -259,7 +259,7 @@ describe('paths', () => {
   it('must lead to a file, where that is known', () => {
     const facts = { fileExists: (file: string) => file !== 'images/zebra.png' };
     expect(after(() => undefined, facts)).toEqual([
-      'appearance.path: There is no file "images/zebra.png" beside the graph. Choose another, or put it there.',
+      'appearance.path: There is no file "images/zebra.png". Choose another file, or put it there; paths are relative to the graph.',
     ]);
   });
 
@@ -270,7 +270,7 @@ describe('paths', () => {
           (nodes['save-2'] = { type: 'save', inputs: { image: 'structure.image' }, params: { path: './Result.png' } }),
       ),
     ).toEqual([
-      'save-2.path: save writes "result.png" and save-2 writes "./Result.png", which on many machines are the same file. Give one of them another name.',
+      'save-2.path: save writes "result.png" and save-2 writes "./Result.png", which are the same file on many machines. Give one of them another name.',
     ]);
   });
 });
@@ -286,7 +286,7 @@ describe('checkpoints', () => {
 
   it('must be in the library, and should know the domain', () => {
     expect(params('model', { id: 'sd15' }, { checkpoints: [mini] })).toEqual([
-      'model.id: There is no checkpoint "sd15" in the library. The library has mini. Add it with "Weft: Add Checkpoint…", in a shell with "weft models add".',
+      'model.id: There is no checkpoint "sd15" in the library. The library has mini. Add it with "Weft: Add Checkpoint…" or, in a shell, "weft models add PATH".',
     ]);
     expect(params('prompt', { domain: 'Zebra' }, { checkpoints: [mini] })).toEqual([]);
     expect(params('prompt', { domain: 'teapot' }, { checkpoints: [mini] })).toEqual([
@@ -305,7 +305,7 @@ describe('what a swap joins', () => {
       });
     expect(other({ steps: 50 })).toEqual([
       'swap.appearance: swap takes the structure from invert-structure (schedule: 100 steps, 32 skipped, seed 42) and the appearance from ' +
-        'invert-appearance (late: 50 steps, 16 skipped, seed 42): their schedules differ. Wire both to one schedule.',
+        'invert-appearance (late: 50 steps, 16 skipped, seed 42): their schedules differ. Connect both to one schedule.',
     ]);
     expect(other({ seed: 7 })[0]).toContain('their schedules differ');
     // Two nodes that say the same agree.
@@ -335,7 +335,7 @@ describe('what a swap joins', () => {
         if (muted) Object.assign(nodes['adain'] ?? {}, { muted });
       });
     expect(twice(false)).toEqual([
-      'adain-2.transfer: adain and adain-2 are two adain nodes on one wire, and a transfer holds one. Remove or mute one of them.',
+      'adain-2.transfer: adain and adain-2 are two adain nodes on one wire, but a transfer takes only one. Remove or mute one of them.',
     ]);
     expect(twice(true)).toEqual([]);
   });
@@ -344,7 +344,7 @@ describe('what a swap joins', () => {
 describe('a noun', () => {
   it('must occur in the prompt, whole and in any case', () => {
     expect(params('mask-structure', { noun: 'horse' })).toEqual([
-      'mask-structure.noun: "horse" does not occur in the prompt of prompt, "a photo of a animal", so mask-structure can\'t find it and gives no mask. Name a word of the prompt.',
+      'mask-structure.noun: "horse" is not in the prompt of prompt, "a photo of a animal", so mask-structure finds no mask. Use a word from the prompt.',
     ]);
     expect(params('prompt', { text: 'Two ANIMALs' }).length).toBe(2);
     expect(params('prompt', { text: 'My Animal, drawn' })).toEqual([]);

@@ -147,7 +147,7 @@ describe('a checkpoint with dynamic sides', () => {
 it('mini, whose graphs have fixed sides, says so by name', async () => {
   const wide = withParam(shortGraph(), 'model', 'width', 192);
   await expect(bench.run(wide)).rejects.toThrow(
-    'model asks for 192 × 128 pixels, but the graphs of "mini" were exported for 128 × 128 alone',
+    'model asks for 192 × 128 pixels, but the graphs of "mini" were exported only for 128 × 128',
   );
   await expect(bench.run(withParam(wide, 'model', 'width', 128), { target: 'structure' })).resolves.toBeDefined();
 });

@@ -96,12 +96,12 @@ describe('a sweep', () => {
   });
 
   it.each([
-    ['contrast=1', /is no axis: write NODE.PARAM=VALUES/],
+    ['contrast=1', /is not an axis. Write NODE.PARAM=VALUES/],
     ['swap.contrst=1', /swap has no parameter contrst\. It has .*contrast/],
     ['swop.contrast=1', /There is no node swop to vary\. Did you mean swap/],
     ['swap.contrast=1,99', /contrast must be between 0 and 10, not 99/],
     ['image.path=x', /There is no node image/],
-    ['swap.contrast=3:1:1', /its step leads away/],
+    ['swap.contrast=3:1:1', /its step points away/],
     ['appearance.path=none/*.png', /does not exist|No picture fits/],
     ['appearance.path=../../*.png', /leaves the folder/],
     ['schedule.muted=true', /schedule can't be muted/],

@@ -85,7 +85,7 @@ describe('what a run reads is not written over', () => {
 describe('outputs that would fail', () => {
   it('are found before the first node: formats, folders, lengths, two for one file', async () => {
     expect(await refused(saving('result.gif'))).toMatch(
-      /save\.path: save saves a picture, which can't be written as \.gif/,
+      /save\.path: save saves an image, which can't be written as \.gif/,
     );
     expect(await refused(saving('a/../b.png'))).toMatch(/must not contain "\.\."/);
     expect(await refused(saving(`${'ü'.repeat(126)}.png`))).toMatch(/at most 255 bytes/);

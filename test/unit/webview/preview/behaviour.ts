@@ -144,7 +144,7 @@ const tests: Record<string, (studio: Studio) => Promise<void>> = {
     const { page, host } = studio;
     await dragPort(studio, 'port-structure-image', { testId: 'port-swap-appearance' });
     const note = await page.getByTestId('refusal').textContent();
-    expect(note?.includes('wants an inversion'), `the note says: ${note}`);
+    expect(note?.includes('takes an inversion'), `the note says: ${note}`);
     await page.mouse.up();
     await page.getByTestId('toast').waitFor();
     expect(host.of('edit').length === 0, 'nothing was changed');

@@ -107,8 +107,7 @@ const scenes: Record<string, Scene> = {
   untrusted: { trusted: false },
   later: {
     text: example.replace('"weft": 1', '"weft": 2'),
-    readOnly:
-      'This file was written by a later version of Weft (format 2; this one knows 1). It can be looked at, not changed.',
+    readOnly: 'This file was written by a later version of Weft (format 2; this one knows 1). It is read-only here.',
   },
   narrow: { width: 760, height: 560, act: running },
   compared: {
