@@ -137,7 +137,7 @@ export async function runSweepFiles(
         services.emit({
           event: 'log',
           level: 'warn',
-          message: `${label}: cells/${cell.name}.png is not what its record says, so it is made anew`,
+          message: `${label}: cells/${cell.name}.png does not match its record, so it is computed again`,
         });
       try {
         const { image, report, provenance } = await runCell(options, services, cell.graphText, plan.picture, () => {});

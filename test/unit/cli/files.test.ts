@@ -216,7 +216,7 @@ describe('a stranger’s run.json', () => {
     expect(made).toMatchObject({
       status: 2,
       signal: null,
-      stderr: expect.stringMatching(/none of them is a PNG here/) as string,
+      stderr: expect.stringMatching(/none of them is a PNG beside it/) as string,
     });
     expect(made.touched).not.toMatch(/dev.zero|-x\.png|secret|elsewhere/);
   });

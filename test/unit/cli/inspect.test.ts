@@ -69,7 +69,7 @@ it('says what to do about a wrong question, and ends with 2', () => {
     [['short.weft.json', '--at', '128,0'], /128 × 128 pixels/],
     [['short.weft.json', '--at', '1,1', '--step', '99'], /8 steps: there is no step 99/],
     [['short.weft.json', '--at', '1,1', '--step', '1'], /off at step 1.*on from step 5/],
-    [['short.weft.json', '--at', '1,1', '--resolution', '12'], /16 \(16 × 16\) and 8/],
+    [['short.weft.json', '--at', '1,1', '--resolution', '12'], /16 \(16 × 16\) or 8/],
     [['short.weft.json', '--at', '1,1', '--head', '99'], /no head 99/],
     [['short.weft.json', '--at', '1,1', '--out', 'heat.jpg'], /\.png/],
   ];

@@ -54,7 +54,7 @@ describe('weft sweep', () => {
     const again = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
     expect(again.status).toBe(0);
     expect(again.stdout).toBe(`${path.join('one', 'sheet.png')}\n`);
-    const [, made, found] = /(\d+) cells? made, (\d+) were there/.exec(again.stderr)!.map(Number);
+    const [, made, found] = /(\d+) cells? computed, (\d+) already there/.exec(again.stderr)!.map(Number);
     expect(made! + found!).toBe(6);
     expect(found).toBeGreaterThanOrEqual(before.length);
     expect(before.map((name) => fs.statSync(path.join(folder, 'one', 'cells', name)).mtimeMs)).toEqual(times);
@@ -70,7 +70,7 @@ describe('weft sweep', () => {
     const graph = readPngTexts(fs.readFileSync(path.join(folder, 'one', last.file))).get('weft.graph')!;
     expect(JSON.parse(graph)).toMatchObject({ nodes: { swap: { params: { contrast: 2.5 } } } });
     const third = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
-    expect(third.stderr).toMatch(/0 cells made, 6 were there; 0 encoder/);
+    expect(third.stderr).toMatch(/0 cells computed, 6 already there; UNet passes: 0 encoder/);
   });
 
   it('divided between two processes at once gives the same sheet, in one folder or merged from two', async () => {
@@ -131,8 +131,8 @@ describe('weft sweep', () => {
       fs.rmSync(file(`${pipe}.png`));
     }
     const again = call('sweep', 'short.weft.json', ...OVER, '--out', 'one');
-    expect(again.stderr).toMatch(/6 cells made, 0 were there/);
-    expect(again.stderr).toMatch(/cells\/.* is not what its record says, so it is made anew/);
+    expect(again.stderr).toMatch(/6 cells computed, 0 already there/);
+    expect(again.stderr).toMatch(/cells\/.* does not match its record, so it is computed again/);
     expect(again.status).toBe(0);
     expect(sheet('one').equals(whole)).toBe(true);
     // What one folder has damaged is taken from another.
@@ -144,7 +144,7 @@ describe('weft sweep', () => {
     const over = ['--over', 'prompt.domain="ani\\u0001mal","a, b"', '--over', 'swap.contrast=.5:1:.5'];
     const run = call('sweep', 'short.weft.json', ...over, '--out', 'strange');
     expect(run.status).toBe(0);
-    expect(run.stderr).toMatch(/4 cells made/);
+    expect(run.stderr).toMatch(/4 cells computed/);
     expect(sheet('strange').length).toBeGreaterThan(1000);
   });
 
@@ -152,7 +152,7 @@ describe('weft sweep', () => {
     fs.copyFileSync(path.join(pictures, 'zebra.png'), path.join(folder, 'cat[1].png'));
     fs.copyFileSync(path.join(pictures, 'zebra.png'), path.join(folder, 'cat1.png'));
     const run = call('sweep', 'short.weft.json', '--over', 'appearance.path=cat[1].png,cat[1].png', '--out', 'named');
-    expect(run.stderr).toMatch(/1 cell made, 1 were there/);
+    expect(run.stderr).toMatch(/1 cell computed, 1 already there/);
     expect(cells('named')).toEqual([expect.stringMatching(/^appearance-cat-1_[0-9a-f]{10}\.json$/)]);
     const sweep = fs.readFileSync(path.join(folder, 'named', 'sweep.json'), 'utf8');
     expect(sweep).toContain('"value": "cat[1].png"');
@@ -177,7 +177,7 @@ describe('weft sweep', () => {
       '--out',
       'one',
     );
-    expect(run.stderr).toMatch(/1 cell made, 0 were there/);
+    expect(run.stderr).toMatch(/1 cell computed, 0 already there/);
     const other = call('sweep', 'merge', 'one', 'left');
     expect(other.status).toBe(2);
     expect(other.stderr).toMatch(/left holds another sweep than .*one/);
@@ -185,7 +185,7 @@ describe('weft sweep', () => {
 
   it.each([
     [['sweep', 'short.weft.json'], /has no sweep node: say what varies with --over/],
-    [['sweep', 'short.weft.json', '--over', 'a.b'], /is no axis/],
+    [['sweep', 'short.weft.json', '--over', 'a.b'], /is not an axis/],
     [['sweep', 'short.weft.json', ...OVER, '--shard', '5/4'], /--shard 5\/4 is not valid/],
     [['sweep', 'short.weft.json', ...OVER, '--of', 'structure.image2'], /is not an image in this graph/],
     [
