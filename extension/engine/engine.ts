@@ -196,7 +196,7 @@ export class Engine {
   run(request: EngineRequests['run']['params'], ingredients?: Ingredients): Promise<GraphRun> {
     const parsed = runOptionsSchema.safeParse(request);
     if (!parsed.success)
-      return Promise.reject(new WeftError('graph', `The run's options are not understood: ${parsed.error.message}`));
+      return Promise.reject(new WeftError('graph', `The run's options are not valid: ${parsed.error.message}`));
     const options = parsed.data;
     const controller = new AbortController();
     this.running.set(options.runId, controller);
@@ -235,8 +235,7 @@ export class Engine {
   /** Runs the cells of a sweep that its folder lacks, when the runs before it are done. */
   async sweep(request: SweepRequest): Promise<SweepResult> {
     const parsed = runOptionsSchema.safeParse(request.run);
-    if (!parsed.success)
-      throw new WeftError('graph', `The sweep's options are not understood: ${parsed.error.message}`);
+    if (!parsed.success) throw new WeftError('graph', `The sweep's options are not valid: ${parsed.error.message}`);
     const options = parsed.data;
     const controller = new AbortController();
     this.running.set(options.runId, controller);

@@ -125,7 +125,7 @@ export class ContentStore {
         if (this.writeProblem) return;
         this.writeProblem = error instanceof Error ? error.message : String(error);
         this.warn(
-          `The cache folder ${this.folder} can't be written (${this.writeProblem}): later runs will compute again what this one did.`,
+          `The cache folder ${this.folder} can't be written (${this.writeProblem}), so later runs compute these results again.`,
         );
       })
       .finally(() => this.writing.delete(key));

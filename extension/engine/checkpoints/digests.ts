@@ -46,7 +46,7 @@ function openPart(file: string): number {
   }
   throw new WeftError(
     'checkpoint',
-    `${file} is too large for a file of a checkpoint: Weft reads up to ${MOST_BYTES / 1e9} GB.`,
+    `${file} is too large for a checkpoint's file: Weft reads up to ${MOST_BYTES / 1e9} GB.`,
   );
 }
 

@@ -297,7 +297,7 @@ class Library implements CheckpointLibrary {
       }
       if (!told)
         onProgress?.({
-          message: `Another Weft is at work on the checkpoint "${path.basename(folder)}": waiting for it.`,
+          message: `Another Weft is using the checkpoint "${path.basename(folder)}". Waiting for it to finish.`,
         });
       await wait(LOOK_AGAIN_MS);
     }

@@ -43,7 +43,7 @@ export function checkpointId(wanted: string): string {
     .replace(/[^a-z0-9.]+/g, '-')
     .replace(/^[-.]+|[-.]+$/g, '');
   if (id === '' || id.length > 80)
-    throw new WeftError('checkpoint', `"${wanted}" makes no id: use letters, digits and hyphens.`);
+    throw new WeftError('checkpoint', `"${wanted}" is not a valid id. Use letters, digits and hyphens.`);
   return id;
 }
 

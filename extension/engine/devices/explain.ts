@@ -138,7 +138,7 @@ export function explain({ provider, title }: Candidate, trial: Trial, around: Su
         available: true,
         recommended: false,
         sentence: `${title} works, but is slower than the processor (${times}): a software driver, or a small card.`,
-        next: 'It is used when asked for by name only.',
+        next: 'Weft uses it only if you choose it by name.',
       };
     return { available: true, recommended: true, sentence: `${title} works: ${times}.` };
   }
@@ -166,7 +166,7 @@ function explainCuda(text: string, around: Surroundings): Verdict {
   if (!around.cudaInstalled)
     return failed(
       "An NVIDIA driver is here, but onnxruntime's CUDA library is not: it is too large to come with Weft.",
-      'Fetch it with `weft devices install cuda` (it tells its size first), or from Show Devices.',
+      'Download it with `weft devices install cuda` (it shows the size first) or from Weft: Show Devices.',
     );
   const { cuda, cudaRefusal } = around;
   if (cudaRefusal) return failed(cudaRefusal.sentence, cudaRefusal.next);

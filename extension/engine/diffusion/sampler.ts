@@ -307,7 +307,9 @@ export class Sampler {
     for (let step = 0; step < start; step++) {
       const kept = await store.get(this.keyAfter(step));
       if (!kept?.latents || !kept.original)
-        throw new Error('A kept step vanished while the run began: another process cleared the cache. Run again.');
+        throw new Error(
+          'A cached step disappeared when the run started because another process cleared the cache. Run again.',
+        );
       work.trace?.(this.plans[step]!.adain ? 'adain' : 'ddpm', step, kept.latents.data);
       work.onStep?.(this.news(step, latents, kept.original.data, true));
       latents = kept.latents.data;

@@ -12,7 +12,7 @@ export const attentionSwap: Executor = async (execution) => {
   for (const [index, region] of regions.entries()) {
     if (region?.found !== false || appearances.length === 1) continue;
     const { node: from } = appearances[index]!;
-    execution.context.warn(node.id, `The mask of ${from} is empty, so ${from} gives its look to no place.`);
+    execution.context.warn(node.id, `The mask of ${from} is empty, so ${from} has no effect.`);
   }
   for (const appearance of appearances) {
     for (const field of ['steps', 'skip', 'seed'] as const) {

@@ -6,7 +6,7 @@ import { firstSeen } from '../run/firstSeen';
 export const prompt: Executor = async ({ node, context }) => {
   const text = promptText(node.params);
   if (!text?.trim())
-    throw new WeftError('graph', `${node.id} has no words: set its domain to the noun that names the object.`);
+    throw new WeftError('graph', `${node.id} has no text. Set its domain to a noun that names the object.`);
   const domain = String(node.params['domain'] ?? '');
   const clipSkip = node.params['clipSkip'] as number;
   return {

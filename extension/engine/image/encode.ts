@@ -26,7 +26,7 @@ export async function encodePicture(
     default:
       throw new WeftError(
         'graph',
-        `A picture can't be saved as "${extension || 'a file without an extension'}". Let the path end in .png, .jpg or .webp.`,
+        `A picture can't be saved as "${extension || 'a file without an extension'}". End the path in .png, .jpg or .webp.`,
       );
   }
 }

@@ -225,7 +225,7 @@ export class Inspection {
     const on = Array.from({ length: sampler.total }, (_, one) => one).filter(
       (one) => sampler.swapAt(one).sources[level],
     );
-    const where = `The swap at ${sizeText(this.gridOf(level))} is off at step ${step + 1} of ${node}, so every place looked at the output itself`;
+    const where = `The swap at ${sizeText(this.gridOf(level))} is off at step ${step + 1} of ${node}, so the output attended only to itself`;
     return on.length === 0
       ? `${where}; it is off at every step.`
       : `${where}. It is on from step ${on[0]! + 1} to step ${on[on.length - 1]! + 1}.`;

@@ -33,7 +33,7 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
     if (!found) {
       throw new WeftError(
         'graph',
-        `The attention of ${node} is not in memory: run the graph again. What was computed is kept, so that takes a moment.`,
+        `The attention of ${node} is not in memory: run the graph again. Earlier results are kept, so this takes only a moment.`,
         node,
       );
     }
@@ -65,14 +65,14 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
       const output = () => {
         const result = runOf(where.runId)?.result(where.node);
         if (!result)
-          throw new WeftError('graph', `${where.node} has no picture yet: wait for the end of its run.`, where.node);
+          throw new WeftError('graph', `${where.node} has no image yet. Wait until its run ends.`, where.node);
         return result;
       };
       if (what === 'correspondence') {
         const { targets, grid, source } = await inspection.correspondence(where, cache);
         return { png: await encodePng(drawCorrespondence(output(), tokensOf(targets), grid, size)), source };
       }
-      if (!point) throw new WeftError('graph', 'A heat map needs a place to look from.', where.node);
+      if (!point) throw new WeftError('graph', 'A heat map needs a location.', where.node);
       const { weights, grid, peaks, source } = await inspection.map(where, from, [point], cache);
       const below = from === 'source' ? output() : inspection.picture(source, where.look);
       return { png: await encodePng(drawHeat(below, floatsOf(weights), grid, size)), peak: peaks[0], source };
@@ -83,6 +83,6 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
 function parsed<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   const result = schema.safeParse(params);
   if (!result.success)
-    throw new WeftError('graph', `The question about attention is not understood: ${z.prettifyError(result.error)}`);
+    throw new WeftError('graph', `The attention request is not valid: ${z.prettifyError(result.error)}`);
   return result.data;
 }

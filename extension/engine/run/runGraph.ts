@@ -331,7 +331,7 @@ export async function runCell(
   );
   const image = run.values.get(source.node)?.[source.port];
   if (image?.kind !== 'image') {
-    throw new WeftError('graph', `${source.node} makes no picture, so the sweep has nothing to show.`, source.node);
+    throw new WeftError('graph', `${source.node} has no image, so the sweep has nothing to show.`, source.node);
   }
   const { report } = run.result;
   const cached = Object.values(report.nodes).every((node) => node.cached);

@@ -49,7 +49,7 @@ export function scheduleSettings(params: Params, node: string): { steps: number;
   if (skip >= steps) {
     throw new WeftError(
       'graph',
-      `${node} skips ${skip} of ${steps} steps, so none would run: skip fewer than ${steps}.`,
+      `${node} skips ${skip} of ${steps} steps, so none would run. Skip fewer than ${steps}.`,
       node,
     );
   }

@@ -7,12 +7,12 @@ export function warnOfShare(share: number, node: string, context: RunContext): v
   if (share < SUSPICIOUS_SHARE.least) {
     context.warn(
       node,
-      `The mask covers only ${percent} % of the picture: look at it before you trust the result, and correct it.`,
+      `The mask covers only ${percent} % of the image. Check it before you trust the result, and correct it if necessary.`,
     );
   } else if (share > SUSPICIOUS_SHARE.most) {
     context.warn(
       node,
-      `The mask covers ${percent} % of the picture, nearly all of it: look at it before you trust the result, and correct it.`,
+      `The mask covers ${percent} % of the image, almost all of it. Check it before you trust the result, and correct it if necessary.`,
     );
   }
 }

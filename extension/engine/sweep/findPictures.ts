@@ -49,7 +49,7 @@ export async function findPictures(text: string, trust: InputTrust): Promise<str
       if (next.length > most)
         throw new WeftError(
           'graph',
-          `More than ${most} ${last ? 'pictures' : 'folders'} fit ${JSON.stringify(text)}: name fewer.`,
+          `More than ${most} ${last ? 'images' : 'folders'} match ${JSON.stringify(text)}. Use a narrower pattern.`,
         );
     }
     found = next;
@@ -59,7 +59,7 @@ export async function findPictures(text: string, trust: InputTrust): Promise<str
 
 function orRefuse(text: string, found: string[]): string[] {
   if (found.length > 0) return found.sort(asCounted);
-  throw new WeftError('graph', `No picture fits ${JSON.stringify(text)}. Paths start at the graph's folder.`);
+  throw new WeftError('graph', `No image matches ${JSON.stringify(text)}. Paths are relative to the graph's folder.`);
 }
 
 /** What is there under a path that a graph may read, undefined when nothing is. */
@@ -83,7 +83,7 @@ function matcher(part: string): (name: string) => boolean {
     return fitting(part);
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    throw new WeftError('graph', `The pattern ${JSON.stringify(part)} is not understood: ${error.message}.`);
+    throw new WeftError('graph', `The pattern ${JSON.stringify(part)} is not valid: ${error.message}.`);
   }
 }
 

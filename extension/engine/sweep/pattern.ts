@@ -48,7 +48,7 @@ function placesOf(letters: readonly string[]): Place[] {
   const places: Place[] = [];
   const braces: { begin: { ways: number[] }; exits: { ways: number[] }[] }[] = [];
   const closed = (): never => {
-    throw new PatternError('a bracket stays open');
+    throw new PatternError('a bracket is not closed');
   };
   const pass = (passes: (letter: string) => boolean): void => {
     places.push({ passes, next: places.length + 1 });

@@ -452,7 +452,7 @@ describe('before anything is asked for', () => {
       failure(downloads({ env: { WEFT_OFFLINE: '1' } }).start(request)),
       failure(downloads({ env: { HF_HUB_OFFLINE: '1' } }).start(request)),
     ])
-      expect((await running).message).toMatch(/told to stay offline/);
+      expect((await running).message).toMatch(/Weft is offline/);
     expect(server.asked).toEqual([]);
   });
 

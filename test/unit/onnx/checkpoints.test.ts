@@ -379,7 +379,7 @@ describe('two at once', () => {
       [a, b, a, b].map((folder) => openLibrary({ home }).add([folder], 'same', ({ message }) => said.push(message))),
     );
     expect(added.map(({ id }) => id)).toEqual(['same', 'same', 'same', 'same']);
-    expect(said.join()).toContain('Another Weft is at work on the checkpoint "same": waiting for it.');
+    expect(said.join()).toContain('Another Weft is using the checkpoint "same". Waiting for it to finish.');
     await openLibrary({ home }).verify('same');
     expect(fs.readdirSync(path.join(home, 'checkpoints'))).toEqual(['same']);
   });

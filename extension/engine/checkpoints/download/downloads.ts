@@ -356,7 +356,7 @@ export class Downloads {
     if (manifest.files.every(there)) return;
     throw new WeftError(
       'network',
-      `Weft is told to stay offline (${reason}), so nothing was downloaded. ` +
+      `Nothing was downloaded because Weft is offline (${reason}). ` +
         `Change that, or fetch ${manifest.server}/${manifest.repository} on another machine and import the folder.`,
     );
   }

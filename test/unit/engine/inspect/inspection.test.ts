@@ -106,7 +106,7 @@ describe('what can be asked', () => {
     await expect(ask({ step: 8 })).rejects.toThrow(/8 steps: there is no step 9/);
     await expect(ask({ head: 99 })).rejects.toThrow(/no head 100/);
     await expect(ask({ runId: 'forgotten' })).rejects.toThrow(/run the graph again/);
-    await expect(ask({ points: [[2, 0]] })).rejects.toThrow(/not understood/);
+    await expect(ask({ points: [[2, 0]] })).rejects.toThrow(/not valid/);
   });
 
   it('answers while another run is under way', async () => {

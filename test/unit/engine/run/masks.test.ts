@@ -85,7 +85,7 @@ describe('a correction', () => {
 describe('a suspicious mask', () => {
   it('is warned of before a step is denoised', async () => {
     for (const [name, inside, sentence] of [
-      ['all.png', () => 255, /covers 100(\.0)? % of the picture, nearly all/],
+      ['all.png', () => 255, /covers 100(\.0)? % of the image, almost all/],
       ['dot.png', (x: number, y: number) => (x === 3 && y === 3 ? 255 : 0), /covers only 0\.4 %/],
       ['none.png', () => 0, /No part of the picture/],
     ] as const) {

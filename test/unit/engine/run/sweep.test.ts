@@ -102,7 +102,7 @@ describe('a sweep', () => {
     ['swap.contrast=1,99', /contrast must be between 0 and 10, not 99/],
     ['image.path=x', /There is no node image/],
     ['swap.contrast=3:1:1', /its step points away/],
-    ['appearance.path=none/*.png', /does not exist|No picture fits/],
+    ['appearance.path=none/*.png', /does not exist|No image matches/],
     ['appearance.path=../../*.png', /leaves the folder/],
     ['schedule.muted=true', /schedule can't be muted/],
   ])('says what is wrong with %s', async (columns, sentence) => {
@@ -207,7 +207,7 @@ describe('a pattern', () => {
     expect(others.filter((name) => fitting(pattern)(name))).toEqual([]);
   });
   it.each(['[a', '{a', '{a,[b}', 'a]', 'a}'])('%s stays open', (pattern) => {
-    expect(() => fitting(pattern)).toThrow('a bracket stays open');
+    expect(() => fitting(pattern)).toThrow('a bracket is not closed');
   });
   it('looks at each letter once, however many stars there are', () => {
     // These would keep a regular expression busy for longer than the runner waits.
