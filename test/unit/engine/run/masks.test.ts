@@ -112,7 +112,7 @@ describe('a suspicious mask', () => {
     whole.nodes['mask-structure'] = { type: 'mask-image', params: { path: 'all.png' } };
     expect((await run(whole)).result.warnings).toContainEqual({
       node: 'mask-structure',
-      message: expect.stringMatching(/nearly all/) as string,
+      message: expect.stringMatching(/almost all/) as string,
     });
   });
 });
