@@ -28,7 +28,7 @@ const run = (): void => {
     env,
     encoding: 'utf8',
   });
-  expect(done.stderr).toMatch(/rows of the UNet/);
+  expect(done.stderr).toMatch(/UNet passes: \d+ encoder, \d+ decoder/);
   expect(done.status).toBe(0);
 };
 /** Tries the processor, in a process of its own. */
