@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import { FileProblem, openRegularSync } from '../../node/files';
 import { WeftError } from '../../protocol/errors';
@@ -8,8 +7,13 @@ import { WeftError } from '../../protocol/errors';
 /** No file of a checkpoint is larger: Stable Diffusion 1.x in float32 has 3.4 GB in its largest. A sparse file claims anything. */
 const MOST_BYTES = 16e9;
 
-const readInto = promisify(fs.read);
 const CHUNK_BYTES = 4 << 20;
+
+/** How many bytes came. */
+const readInto = (fd: number, buffer: Buffer): Promise<number> =>
+  new Promise((resolve, reject) =>
+    fs.read(fd, buffer, 0, buffer.length, null, (error, bytesRead) => (error ? reject(error) : resolve(bytesRead))),
+  );
 
 /**
  * SHA-256 of a file's bytes: one piece is digested while the next is read, into two buffers that are used again and again.
@@ -22,7 +26,7 @@ export async function sha256Of(file: string): Promise<string> {
     const buffers = [0, 1].map(() => Buffer.allocUnsafe(CHUNK_BYTES));
     const read = async (piece: number): Promise<Buffer> => {
       const buffer = buffers[piece % 2]!;
-      return buffer.subarray(0, (await readInto(fd, buffer, 0, CHUNK_BYTES, null)).bytesRead);
+      return buffer.subarray(0, await readInto(fd, buffer));
     };
     let reading = read(0);
     for (let piece = 1; ; piece++) {
