@@ -93,7 +93,7 @@ describe('a separate VAE', () => {
     await expect(run(name)).rejects.toThrow(/leaves the folder of the graph and the workspace/);
     const picked = await bench.run(graph(name), { ...at, picked: [path.join(outside, 'vae.safetensors')] });
     expect(picked.result.report.checkpoint.vae).toBeDefined();
-    await expect(run('nowhere.safetensors')).rejects.toThrow(/There is no file "nowhere.safetensors" beside the graph/);
+    await expect(run('nowhere.safetensors')).rejects.toThrow(/model\.vae: There is no file "nowhere\.safetensors"\./);
     const problems = validateGraph(writeGraph(graph('/etc/vae.safetensors')));
     expect(problems.map(({ node, param }) => `${node}.${param}`)).toEqual(['model.vae']);
     fs.rmSync(outside, { recursive: true, force: true });
@@ -125,7 +125,7 @@ describe('a separate VAE', () => {
     two.nodes['plain'] = { type: 'checkpoint', params: { id: 'tiny', width: 64, height: 64 } };
     two.nodes['invert-appearance']!.inputs!['checkpoint'] = 'plain.checkpoint';
     expect(validateGraph(writeGraph(two)).map(({ message }) => message)).toEqual([
-      'swap takes the structure from invert-structure (checkpoint tiny at 64 × 64 with the VAE "other.safetensors") and the appearance from invert-appearance (checkpoint tiny at 64 × 64): their checkpoints differ. Wire both to one.',
+      'swap takes the structure from invert-structure (checkpoint tiny at 64 × 64 with the VAE "other.safetensors") and the appearance from invert-appearance (checkpoint tiny at 64 × 64): their checkpoints differ. Connect both to one checkpoint.',
     ]);
   });
 
