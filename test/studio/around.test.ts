@@ -167,8 +167,16 @@ describe('saving', () => {
     await domain.press('Control+A');
     const clock = await holdClock(workbench.studio);
     const undone = workbench.studio.getByTestId('canvas');
+    const page = workbench.studio.locator('body');
+    await page.evaluate(() =>
+      window.addEventListener('message', ({ data }: MessageEvent<{ type?: string; text?: string }>) => {
+        if (data.type === 'document') document.body.dataset['told'] = data.text;
+      }),
+    );
     await domain.pressSequentially('dog');
     await clock.pass(1000);
+    // The page shows at once what it sends; an undo before the document has it would undo what came before.
+    await expect.poll(() => page.getAttribute('data-told')).toContain('"domain": "dog"');
     await clock.release();
     await undone.focus();
     for (const value of ['d', 'animal']) {

@@ -157,9 +157,16 @@ export class Workbench {
   /** Opens a folder of the Explorer. */
   async expand(folder: string): Promise<void> {
     const row = this.file(folder);
+    const open = this.page.locator('.explorer-folders-view .monaco-list-row[aria-expanded="true"]', {
+      hasText: folder,
+    });
     await row.waitFor();
-    if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click();
-    await this.page.locator('.explorer-folders-view .monaco-list-row[aria-expanded="true"]').first().waitFor();
+    // While the list still loads, a click may meet the row that took this one's place.
+    await eventually(async () => {
+      if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click();
+      await open.first().waitFor({ timeout: 3000 });
+      return true;
+    }, `${folder} does not open in the Explorer`);
   }
 
   /** Drags a file of the Explorer into the studio, with the Shift key that VS Code wants for that. */
