@@ -1,10 +1,10 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { mayRead, picturePathsOf } from '../editor/graphContext';
+import { mayRead } from '../editor/graphContext';
 import { fileOfGraph } from '../editor/graphFiles';
 import { graphTextOf } from '../editor/graphOfPicture';
 import { openGraphText } from '../editor/openGraphText';
-import { parseGraph } from '../graph';
+import { parseGraph, pathsRead } from '../graph';
 import { WeftError } from '../protocol/errors';
 import { exists } from '../runs/hostFiles';
 import { type PickedFiles } from '../runs/pickedFiles';
@@ -30,8 +30,7 @@ export const openGraphOfPictureCommand: Command = {
         'graph',
         `${name} contains a graph that can't be read: ${problems[0]?.message ?? 'it is empty.'}`,
       );
-    const folder =
-      history.graphFolderOf(picture) ?? (await folderWherePathsHold(picture, picturePathsOf(document), picked));
+    const folder = history.graphFolderOf(picture) ?? (await folderWherePathsHold(picture, pathsRead(document), picked));
     await openGraphText(text, folder, path.posix.basename(picture.path, path.posix.extname(picture.path)));
   },
 };

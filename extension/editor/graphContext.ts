@@ -1,19 +1,7 @@
 import * as vscode from 'vscode';
-import { checkPath, type GraphDocument, parseGraph, paramOf, specOf } from '../graph';
+import { checkPath, parseGraph, pathsRead } from '../graph';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { fileOfGraph, pathInGraph } from './graphFiles';
-
-/** The paths of pictures that a graph names, as written in it. */
-export function picturePathsOf(graph: GraphDocument | undefined): string[] {
-  const paths = new Set<string>();
-  for (const node of Object.values(graph?.nodes ?? {})) {
-    for (const [name, value] of Object.entries(node.params ?? {})) {
-      const param = paramOf(specOf(node.type), name);
-      if (param?.kind === 'path' && param.access === 'read' && typeof value === 'string') paths.add(value);
-    }
-  }
-  return [...paths];
-}
 
 /** Whether a graph may show this file: inside the workspace, beside the graph, or picked by hand. */
 export function mayRead(graph: vscode.Uri, file: vscode.Uri, picked: PickedFiles): boolean {
@@ -45,7 +33,7 @@ export interface FoundPictures {
 /** Looks for the pictures that a graph names. */
 export async function findPictures(document: vscode.TextDocument, picked: PickedFiles): Promise<FoundPictures> {
   const found: FoundPictures = { files: new Map(), missing: new Set() };
-  const paths = picturePathsOf(parseGraph(document.getText()).document);
+  const paths = pathsRead(parseGraph(document.getText()).document);
   await Promise.all(
     paths.map(async (name) => {
       const uri = fileOfGraph(document.uri, name);
