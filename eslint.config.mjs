@@ -49,17 +49,37 @@ export default tseslint.config(
     ['extension/graph/**', 'extension/protocol/**'],
     [
       never(
-        ['vscode', 'node:*', 'onnxruntime-node', 'react*', '**/node/**', '**/engine/**', '**/editor/**', '**/runs/**'],
+        [
+          'vscode',
+          'node:*',
+          'onnxruntime-node',
+          'react*',
+          '**/platform/**',
+          '**/engine/**',
+          '**/engine-client/**',
+          '**/host/**',
+          '**/cli/**',
+        ],
         'graph and protocol are pure.',
       ),
     ],
   ),
   forbid(
-    ['extension/node/**'],
+    ['extension/platform/**'],
+    [
+      never(['vscode', 'onnxruntime-node', 'sharp'], 'platform needs Node and nothing else.'),
+      never(
+        ['**/graph/**', '**/engine/**', '**/engine-client/**', '**/host/**', '**/cli/**'],
+        'platform is below every other room; only the sentences of errors (protocol/errors) come from outside.',
+      ),
+    ],
+  ),
+  forbid(
+    ['extension/engine-client/**'],
     [
       never(
-        ['vscode', 'onnxruntime-node', 'sharp', '../**'],
-        'What the extension host and the engine share needs Node and nothing else.',
+        ['vscode', 'onnxruntime-node', 'sharp', '**/engine/**', '**/host/**', '**/cli/**'],
+        'engine-client serves the extension host and the command line, and only knows the messages of protocol.',
       ),
     ],
   ),
@@ -67,13 +87,13 @@ export default tseslint.config(
     ['extension/engine/**'],
     [
       never(
-        ['vscode', '**/editor/**', '**/commands/**', '**/runs/**', '**/webview/**', '**/cli/**'],
+        ['vscode', '**/host/**', '**/engine-client/**', '**/webview/**', '**/cli/**'],
         'The engine knows nothing of VS Code.',
       ),
     ],
   ),
   forbid(
-    ['extension/editor/**', 'extension/commands/**', 'extension/runs/**', 'extension/library/**', 'extension/main.ts'],
+    ['extension/host/**', 'extension/main.ts'],
     [
       never(
         ['onnxruntime-node', 'sharp', '**/engine/**', '**/cli/**'],
@@ -81,9 +101,13 @@ export default tseslint.config(
       ),
     ],
   ),
+  forbid(
+    ['extension/cli/**'],
+    [never(['vscode', 'onnxruntime-node', '**/host/**'], 'The command line knows nothing of VS Code.')],
+  ),
   {
     files: ['extension/**'],
-    ignores: ['extension/runs/window.ts'],
+    ignores: ['extension/host/window.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',
@@ -91,7 +115,7 @@ export default tseslint.config(
         {
           selector:
             'MemberExpression[property.name=/^(show(Information|Warning|Error)Message|showQuickPick|showInputBox|createQuickPick|createInputBox|withProgress)$/]',
-          message: 'VS Code reads links and icons from such texts: use runs/window.ts.',
+          message: 'VS Code reads links and icons from such texts: use host/window.ts.',
         },
       ],
     },
@@ -100,7 +124,7 @@ export default tseslint.config(
     ['webview/**'],
     [
       never(
-        ['vscode', 'node:*', '**/node/**', '**/engine/**', '**/runs/**', '**/editor/**', '**/commands/**', '**/cli/**'],
+        ['vscode', 'node:*', '**/platform/**', '**/engine/**', '**/engine-client/**', '**/host/**', '**/cli/**'],
         'The webview imports graph and protocol only.',
       ),
     ],

@@ -1,23 +1,23 @@
 import * as vscode from 'vscode';
-import { registerCommands } from './commands';
-import { GraphEditor } from './editor/graphEditor';
-import { GraphProblems } from './editor/graphProblems';
-import { OutlineView } from './editor/outlineView';
-import { type Services } from './editor/services';
-import { StudioProvider } from './editor/studioProvider';
-import { StudioSessions } from './editor/studioSessions';
-import { WorkspacePictures } from './editor/workspacePictures';
-import { Checkpoints } from './library/checkpoints';
-import { CheckpointsView } from './library/checkpointsView';
-import { settings } from './runs/settings';
-import { EngineHandle } from './runs/engineHandle';
-import { GraphRunner } from './editor/graphRunner';
-import { HistoryStore } from './runs/historyStore';
-import { HistoryView } from './runs/historyView';
-import { PickedFiles } from './runs/pickedFiles';
-import { RunService } from './runs/runService';
-import { RunStatus } from './runs/runStatus';
-import { notify } from './runs/window';
+import { registerCommands } from './host/commands';
+import { GraphEditor } from './host/editor/graphEditor';
+import { GraphProblems } from './host/editor/graphProblems';
+import { OutlineView } from './host/views/outlineView';
+import { type Services } from './host/editor/services';
+import { StudioProvider } from './host/editor/studioProvider';
+import { StudioSessions } from './host/editor/studioSessions';
+import { WorkspacePictures } from './host/editor/workspacePictures';
+import { Checkpoints } from './host/views/checkpoints';
+import { CheckpointsView } from './host/views/checkpointsView';
+import { settings } from './host/settings';
+import { EngineHandle } from './host/runs/engineHandle';
+import { GraphRunner } from './host/editor/graphRunner';
+import { HistoryStore } from './host/runs/historyStore';
+import { HistoryView } from './host/views/historyView';
+import { PickedFiles } from './host/runs/pickedFiles';
+import { RunService } from './host/runs/runService';
+import { RunStatus } from './host/runs/runStatus';
+import { notify } from './host/window';
 
 /** Makes the parts and joins them; everything made is disposed with the extension. */
 export function activate(context: vscode.ExtensionContext): void {

@@ -7,12 +7,12 @@ import {
   type EngineRequests,
   PROTOCOL_VERSION,
 } from '../protocol/engine';
-import { forgetWork, rememberCrash } from '../node/atWork';
+import { forgetWork, rememberCrash } from '../platform/atWork';
 import { WeftError } from '../protocol/errors';
 import { onInterrupt } from './interrupts';
 import { tell } from './terminal';
-import { EngineChannel } from '../runs/engineChannel';
-import { engineEnvironment } from '../runs/engineEnvironment';
+import { EngineChannel } from '../engine-client/engineChannel';
+import { engineEnvironment } from '../engine-client/engineEnvironment';
 
 /** How long an engine may take to answer what it can answer at once. */
 const ANSWER_MS = 60_000;

@@ -1,7 +1,7 @@
 /** Files that a command reads and writes, by the names that the user gave. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { FileProblem, openRegularSync, readRegularSync, writeWhole } from '../node/files';
+import { FileProblem, openRegularSync, readRegularSync, writeWhole } from '../platform/files';
 import { WeftError } from '../protocol/errors';
 
 /** Larger than any graph that a person has; what pretends to be one may be a device or a film. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { type GraphDocument } from '../graph';
-import { besideName, withFreeNames } from '../node/freeNames';
+import { besideName, withFreeNames } from '../platform/freeNames';
 import { WeftError } from '../protocol/errors';
 import { type Size, sizeText } from '../protocol/size';
 import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';

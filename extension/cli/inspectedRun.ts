@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { type GraphDocument, type GraphName, parseGraph, pathFault, pathsRead } from '../graph';
-import { readPngTexts } from '../node/pngText';
-import { TrustedFolders } from '../node/trustedFolders';
+import { readPngTexts } from '../platform/pngText';
+import { TrustedFolders } from '../platform/trustedFolders';
 import { WeftError } from '../protocol/errors';
 import { readNamed } from './files';
 

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { isInside } from '../node/trustedFolders';
+import { isInside } from '../platform/trustedFolders';
 import { type CheckpointInfo, type FoundModel, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { plainLine } from '../protocol/foreignText';

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { saveFormats, standardGraph, writeGraph } from '../graph';
-import { joinedName } from '../node/fileNames';
-import { besideName } from '../node/freeNames';
+import { joinedName } from '../platform/fileNames';
+import { besideName } from '../platform/freeNames';
 import { WeftError } from '../protocol/errors';
 import { type Size } from '../protocol/size';
 import { execute, withEngine } from './execute';

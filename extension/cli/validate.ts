@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { formatProblem, hasErrors, pathFault, validateGraph } from '../graph';
-import { TrustedFolders } from '../node/trustedFolders';
+import { TrustedFolders } from '../platform/trustedFolders';
 import { type CheckpointInfo } from '../protocol/engine';
 import { exitCodes, reportError, WeftError } from '../protocol/errors';
 import { withEngine } from './execute';

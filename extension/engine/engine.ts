@@ -14,8 +14,8 @@ import {
   type SweepRequest,
   type SweepResult,
 } from '../protocol/engine';
-import { removeLeftovers } from '../node/leftovers';
-import { isAlive } from '../node/processes';
+import { removeLeftovers } from '../platform/leftovers';
+import { isAlive } from '../platform/processes';
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
 import { ContentStore } from './cache/store';
@@ -31,15 +31,15 @@ import { type InspectedRun, inspectHandlers } from './inspect/requests';
 import { encodePng, type RgbPicture } from './image/png';
 import { clearOptimisedGraphs, optimisedGraphsOnDisk, trimOptimisedGraphs } from './onnx/optimisedGraphs';
 import { type SessionHost } from './onnx/types';
-import { checkpointDefaults } from './run/checkpointDefaults';
-import { type Ingredients } from './run/context';
-import { recentNoise } from './run/createInversion';
-import { LoadedCheckpoint } from './run/loadedCheckpoint';
-import { recentPictures } from './run/pictures';
-import { forgetPeak } from './run/peakRss';
-import { type MemoryLimit } from './run/workingMemory';
-import { drawFrame, type PreviewSink } from './run/previews';
-import { type GraphRun, runGraph, type RunServices } from './run/runGraph';
+import { checkpointDefaults } from './execution/checkpointDefaults';
+import { type Ingredients } from './execution/context';
+import { recentNoise } from './execution/createInversion';
+import { LoadedCheckpoint } from './pipeline/loadedCheckpoint';
+import { recentPictures } from './execution/pictures';
+import { forgetPeak } from './execution/peakRss';
+import { type MemoryLimit } from './pipeline/workingMemory';
+import { drawFrame, type PreviewSink } from './execution/previews';
+import { type GraphRun, runGraph, type RunServices } from './execution/runGraph';
 import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
 import { readVariables } from './variables';
 

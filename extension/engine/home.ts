@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { makeFolderSync } from '../node/files';
+import { makeFolderSync } from '../platform/files';
 import { WeftError } from '../protocol/errors';
 
 /** The folder that the command line and all windows of a user share: WEFT_HOME, else the platform's place for caches. */

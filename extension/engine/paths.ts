@@ -5,7 +5,7 @@
 import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { pathFault, pickedPathFault } from '../graph';
-import { isInside, TrustedFolders } from '../node/trustedFolders';
+import { isInside, TrustedFolders } from '../platform/trustedFolders';
 import { WeftError } from '../protocol/errors';
 
 export interface InputTrust {

@@ -20,7 +20,7 @@ import { gaussianNoise } from '../../extension/engine/diffusion/philox';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { standardGraph, writeGraph } from '../../extension/graph';
 import { type EngineEvent, PROTOCOL_VERSION } from '../../extension/protocol/engine';
-import { EngineChannel } from '../../extension/runs/engineChannel';
+import { EngineChannel } from '../../extension/engine-client/engineChannel';
 import { pictures, root } from '../support/mini';
 
 const { values } = parseArgs({ options: { points: { type: 'string', default: '200' } } });

@@ -10,8 +10,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeGraph } from '../../extension/graph';
 import { PROTOCOL_VERSION } from '../../extension/protocol/engine';
-import { EngineChannel } from '../../extension/runs/engineChannel';
-import { engineEnvironment } from '../../extension/runs/engineEnvironment';
+import { EngineChannel } from '../../extension/engine-client/engineChannel';
+import { engineEnvironment } from '../../extension/engine-client/engineEnvironment';
 import { pictures, root } from '../support/mini';
 import { variedGraph } from '../support/variedGraph';
 

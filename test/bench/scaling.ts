@@ -17,7 +17,7 @@ import {
   type UnetRow,
 } from '../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
-import { type LoadedCheckpoint } from '../../extension/engine/run/loadedCheckpoint';
+import { type LoadedCheckpoint } from '../../extension/engine/pipeline/loadedCheckpoint';
 import { standardGraph, writeGraph } from '../../extension/graph';
 import { pictures, root } from '../support/mini';
 import { writeReference } from '../support/referenceFolder';

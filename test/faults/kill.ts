@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { PROTOCOL_VERSION } from '../../extension/protocol/engine';
-import { EngineChannel } from '../../extension/runs/engineChannel';
+import { EngineChannel } from '../../extension/engine-client/engineChannel';
 import { root } from '../support/mini';
 import { type FaultKind, halfDone } from './fault';
 import { differences, makeProject, picturesIn, RUN, weft } from './program';

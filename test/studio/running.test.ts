@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { readPngTexts } from '../../extension/node/pngText';
+import { readPngTexts } from '../../extension/platform/pngText';
 import { engines, holdEngine, letEngineGo } from './support/engines';
 import { environment } from './support/environment';
 import { eventually, Workbench } from './support/workbench';

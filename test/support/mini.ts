@@ -7,8 +7,8 @@ import { type Devices } from '../../extension/engine/devices/devices';
 import { Engine } from '../../extension/engine/engine';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { type SessionHost } from '../../extension/engine/onnx/types';
-import { type Ingredients } from '../../extension/engine/run/context';
-import { type GraphRun } from '../../extension/engine/run/runGraph';
+import { type Ingredients } from '../../extension/engine/execution/context';
+import { type GraphRun } from '../../extension/engine/execution/runGraph';
 import { type GraphDocument, standardGraph, writeGraph } from '../../extension/graph';
 import { type EngineEvent, type RunRequest } from '../../extension/protocol/engine';
 

@@ -12,7 +12,7 @@ import { type Trajectory } from '../../extension/engine/diffusion/trajectory';
 import { createScheduler } from '../../extension/engine/diffusion/scheduler';
 import { loadPicture } from '../../extension/engine/image/load';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
-import { type Ingredients } from '../../extension/engine/run/context';
+import { type Ingredients } from '../../extension/engine/execution/context';
 import { type GraphDocument, writeGraph } from '../../extension/graph';
 import { SafetensorsFile } from './safetensors';
 

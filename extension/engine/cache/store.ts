@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, renameSync, type Stats, statSync, writevSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { isLeftover } from '../../node/leftovers';
+import { isLeftover } from '../../platform/leftovers';
 import { decodeTensors, encodeTensors, seemsWhole, type Tensors } from './tensorFile';
 
 /** A cache key: the SHA-256 of what a product depends on, and of nothing else. */

@@ -1,7 +1,7 @@
 /** CLIP's tokenizer as files, for checkpoints that come without: a single .safetensors file has none, and all of Stable Diffusion's have the same. */
 import * as path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readRegularSync } from '../../node/files';
+import { readRegularSync } from '../../platform/files';
 
 /** As CLIP writes a byte that is no printable character: the first code points that no byte has, in order. */
 function byteLetters(): string[] {

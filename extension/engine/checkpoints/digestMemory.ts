@@ -1,8 +1,8 @@
 /** Digests of files that were read once, so that gigabytes are not read again to know them. */
 import * as fs from 'node:fs';
 import { z } from 'zod';
-import { readOwnJson } from '../../node/ownFile';
-import { writeJson } from '../../node/writeJson';
+import { readOwnJson } from '../../platform/ownFile';
+import { writeJson } from '../../platform/writeJson';
 import { sha256Of } from './digests';
 
 const MOST_ENTRIES = 2000;

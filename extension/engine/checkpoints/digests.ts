@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { z } from 'zod';
-import { FileProblem, openRegularSync } from '../../node/files';
+import { FileProblem, openRegularSync } from '../../platform/files';
 import { WeftError } from '../../protocol/errors';
 
 /** No file of a checkpoint is larger: Stable Diffusion 1.x in float32 has 3.4 GB in its largest. A sparse file claims anything. */

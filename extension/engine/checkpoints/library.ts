@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type CheckpointInfo, type FoundModel } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
-import { holderOf, type Lock, takeLock } from '../network/lock';
+import { holderOf, type Lock, takeLock } from '../../platform/fileLock';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';

@@ -5,8 +5,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { readOwnJson } from '../../node/ownFile';
-import { writeJson } from '../../node/writeJson';
+import { readOwnJson } from '../../platform/ownFile';
+import { writeJson } from '../../platform/writeJson';
 import { type FoundModel } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { contextWidth, detectPrediction, identify, type Kind } from '../safetensors/identify';

@@ -1,6 +1,6 @@
 /** Text files of a checkpoint (configurations, tokenizers), which people fetch, copy and edit: what is really wrong with one is named. */
 import * as path from 'node:path';
-import { FileProblem, readRegularSync } from '../../node/files';
+import { FileProblem, readRegularSync } from '../../platform/files';
 import { WeftError } from '../../protocol/errors';
 import { notTheFile } from '../onnx/notTheFile';
 

@@ -22,8 +22,8 @@ import {
   type WeightFile,
 } from './types';
 import { decidedBy, EMIT_VERSION, emitPart, filesOf, layoutOf, type Weights } from './weightsLayout';
-import { syncFolder, syncTree } from '../../node/files';
-import { isAbandoned, ownMark } from '../../node/processes';
+import { syncFolder, syncTree } from '../../platform/files';
+import { isAbandoned, ownMark } from '../../platform/processes';
 
 export interface PrepareOptions {
   /** Id of the checkpoint; default: its manifest's, else the folder's name. */

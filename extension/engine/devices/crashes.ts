@@ -1,8 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { type AtWork, atWorkFile, type Crash, crashFile, forgetWork, readCrash } from '../../node/atWork';
-import { writeJson } from '../../node/writeJson';
-import { isAlive } from '../../node/processes';
+import { type AtWork, atWorkFile, type Crash, crashFile, forgetWork, readCrash } from '../../platform/atWork';
+import { writeJson } from '../../platform/writeJson';
+import { isAlive } from '../../platform/processes';
 
 const LEFT_BEHIND_MS = 60_000;
 

@@ -7,8 +7,8 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { openRegularSync, writeWholeSync } from '../../node/files';
-import { readOwnJson } from '../../node/ownFile';
+import { openRegularSync, writeWholeSync } from '../../platform/files';
+import { readOwnJson } from '../../platform/ownFile';
 import { type FileStamp, fileStampSchema, sameStamp } from '../checkpoints/digests';
 
 const RECORD = 'weft-files.json';

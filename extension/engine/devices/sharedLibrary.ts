@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { openRegularSync, readRegularSync } from '../../node/files';
+import { openRegularSync, readRegularSync } from '../../platform/files';
 
 export interface SharedLibrary {
   /** e_machine: 62 for x86-64. */

@@ -1,7 +1,7 @@
 import { type ContentStore, keyOf } from '../cache/store';
 import { gaussianNoise } from '../diffusion/philox';
 import { FREEU_OFF, type UnetRow } from '../diffusion/unet';
-import { type LoadedCheckpoint } from '../run/loadedCheckpoint';
+import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { WeftError } from '../../protocol/errors';
 import { gramMatrix } from './gram';
 

@@ -1,6 +1,6 @@
 import { WeftError } from '../../protocol/errors';
 import { maskCell } from '../../protocol/mask';
-import { isPng } from '../../node/pngText';
+import { isPng } from '../../platform/pngText';
 import { pngParts } from './pngParts';
 import { loadSharp } from './sharp';
 

@@ -1,5 +1,5 @@
 import { WeftError } from '../../protocol/errors';
-import { FileProblem, readRegular } from '../../node/files';
+import { FileProblem, readRegular } from '../../platform/files';
 
 /** An image of 100 megapixels in 16 bits without compression has 600 MB; nobody means one larger than this. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;

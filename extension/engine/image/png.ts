@@ -1,5 +1,5 @@
 /** PNG out. The same pixels and texts give the same bytes. */
-import { insertPngText } from '../../node/pngText';
+import { insertPngText } from '../../platform/pngText';
 import { loadSharp } from './sharp';
 
 /** Interleaved bytes, rows from the top: height × width × 3. */

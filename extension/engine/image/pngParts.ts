@@ -1,6 +1,6 @@
 /** A PNG as the decoder gets it, and what it says of its colours (PNG specification, third edition, §11.3). */
 import { inflateSync } from 'node:zlib';
-import { pngChunks } from '../../node/pngText';
+import { pngChunks } from '../../platform/pngText';
 import { codedSpace, pngSpace, type ColourSpace } from './colour';
 
 /** A profile with large tables has a few megabytes. */

@@ -13,7 +13,7 @@ import { type Sampler } from '../diffusion/sampler';
 import { noDemand, Trajectory } from '../diffusion/trajectory';
 import { type RowCounts } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
-import { type InversionValue } from '../run/values';
+import { type InversionValue } from '../execution/values';
 import { attentionColumn, type AttentionLayer, attentionRow, type AttentionSummary, strongest } from './attention';
 
 /** A question with its defaults filled in. */

@@ -3,10 +3,10 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as fs from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { checksumOf } from '../../node/checksum';
-import { writeWhole } from '../../node/files';
-import { readOwnJson } from '../../node/ownFile';
-import { writeJson } from '../../node/writeJson';
+import { checksumOf } from '../../platform/checksum';
+import { writeWhole } from '../../platform/files';
+import { readOwnJson } from '../../platform/ownFile';
+import { writeJson } from '../../platform/writeJson';
 import { Graph } from './graph';
 import { ModelProtoSchema } from './proto/onnx_pb';
 

@@ -11,10 +11,10 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { readOwnJson } from '../../node/ownFile';
-import { isAlive } from '../../node/processes';
-import { writeJson } from '../../node/writeJson';
-import { checksumOf } from '../../node/checksum';
+import { readOwnJson } from '../../platform/ownFile';
+import { isAlive } from '../../platform/processes';
+import { writeJson } from '../../platform/writeJson';
+import { checksumOf } from '../../platform/checksum';
 
 /** What all of them may take together; the last used ones are kept. */
 const BUDGET_BYTES = 2 * 2 ** 30;

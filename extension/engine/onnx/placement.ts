@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { type Placement } from './types';
-import { isAlive } from '../../node/processes';
+import { isAlive } from '../../platform/processes';
 
 const NAMES: Record<string, string> = {
   CPUExecutionProvider: 'cpu',

@@ -1,6 +1,6 @@
 /** Protobuf files field by field, without decoding what lies in them: models are larger than memory should be. */
 import * as fs from 'node:fs';
-import { FileProblem, type OpenFile, openRegularSync } from '../../node/files';
+import { FileProblem, type OpenFile, openRegularSync } from '../../platform/files';
 import { WeftError } from '../../protocol/errors';
 import { HEAD_BYTES, notTheModel } from './notTheFile';
 

@@ -4,7 +4,7 @@ import { WeftError } from '../../protocol/errors';
 import { mostClipSkip } from './clipSkip';
 import { floatBorders, redeclare, tensorType } from './borders';
 import { declaredOf, Graph, intOf, intsOf, makeNode } from './graph';
-import { Inference } from './inference';
+import { Inference } from './shapeInference';
 import { type OnnxModel } from './modelFile';
 import {
   AttributeProtoSchema,

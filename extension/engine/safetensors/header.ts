@@ -7,7 +7,7 @@ import { visit } from 'jsonc-parser';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { FileProblem, openRegularSync } from '../../node/files';
+import { FileProblem, openRegularSync } from '../../platform/files';
 import { WeftError } from '../../protocol/errors';
 import { foreignFile } from './foreign';
 

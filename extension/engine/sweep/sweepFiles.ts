@@ -15,18 +15,18 @@ import {
   sweepOf,
   sweptPicture,
 } from '../../graph';
-import { FileProblem, readRegular } from '../../node/files';
+import { FileProblem, readRegular } from '../../platform/files';
 import { type RunOptions, type SweepResult, type SweepSide, type SweepRequest } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { encodePng } from '../image/png';
 import { loadSharp } from '../image/sharp';
 import { type InputTrust, resolveInput, resolveOutput, resolveOutputFolder } from '../paths';
-import { metricLines } from '../run/metrics';
-import { checkOutputs, writeWhole } from '../run/outputs';
-import { checkedGraph } from '../run/overrides';
-import { pictureOf } from '../run/pictures';
-import { inputTrust, outputTrust } from '../run/planOutputs';
-import { runCell, type RunServices } from '../run/runGraph';
+import { metricLines } from '../execution/metrics';
+import { checkOutputs, writeWhole } from '../execution/outputs';
+import { checkedGraph } from '../execution/overrides';
+import { pictureOf } from '../execution/pictures';
+import { inputTrust, outputTrust } from '../execution/planOutputs';
+import { runCell, type RunServices } from '../execution/runGraph';
 import { asGraphError, planSweep, type PlannedCell, type SweepDefinition } from './planSweep';
 import { drawSheet, type SheetCell } from './sheet';
 

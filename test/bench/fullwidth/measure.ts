@@ -20,7 +20,7 @@ import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
 import { type DecoderRow, FREEU_OFF, type Share, Unet, type UnetRow } from '../../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
-import { LoadedCheckpoint } from '../../../extension/engine/run/loadedCheckpoint';
+import { LoadedCheckpoint } from '../../../extension/engine/pipeline/loadedCheckpoint';
 import { standardGraph, writeGraph } from '../../../extension/graph';
 import { root } from '../../support/mini';
 import { countedSessions } from '../countedSessions';

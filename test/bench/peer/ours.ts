@@ -11,7 +11,7 @@ import { Engine } from '../../../extension/engine/engine';
 import { loadPicture } from '../../../extension/engine/image/load';
 import { toModelInput } from '../../../extension/engine/image/tensors';
 import { workerSessions } from '../../../extension/engine/onnx/session';
-import { type Ingredients } from '../../../extension/engine/run/context';
+import { type Ingredients } from '../../../extension/engine/execution/context';
 import { type GraphDocument, standardGraph, writeGraph } from '../../../extension/graph';
 import { pictures, root } from '../../support/mini';
 import { SafetensorsFile } from '../../support/safetensors';

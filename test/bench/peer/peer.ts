@@ -15,7 +15,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { engineEnvironment } from '../../../extension/runs/engineEnvironment';
+import { engineEnvironment } from '../../../extension/engine-client/engineEnvironment';
 import { root } from '../../support/mini';
 import { SafetensorsFile } from '../../support/safetensors';
 import { type Answer, paperSettings } from './protocol';

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { FREEU_OFF, type UnetRow } from '../../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
-import { LoadedCheckpoint } from '../../../extension/engine/run/loadedCheckpoint';
+import { LoadedCheckpoint } from '../../../extension/engine/pipeline/loadedCheckpoint';
 import { noise } from '../../fixtures/onnx/feeds';
 import { makeEngine, root } from '../../support/mini';
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { standardGraph, writeGraph } from '../../../extension/graph';
-import { insertPngText } from '../../../extension/node/pngText';
+import { insertPngText } from '../../../extension/platform/pngText';
 import { pictures, root } from '../../support/mini';
 
 const weft = path.join(root, 'dist', 'weft.js');

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeGraph } from '../../../extension/graph';
-import { insertPngText } from '../../../extension/node/pngText';
+import { insertPngText } from '../../../extension/platform/pngText';
 import { pictures, root, shortGraph, withParam } from '../../support/mini';
 
 let home: string;

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPngTexts } from '../../../extension/node/pngText';
+import { readPngTexts } from '../../../extension/platform/pngText';
 import { writeGraph } from '../../../extension/graph';
 import { pictures, root, shortGraph } from '../../support/mini';
 

@@ -5,8 +5,8 @@ import {
   downloadState,
   licenceQuestion,
   removalQuestion,
-} from '../../../extension/library/checkpointText';
-import { uriList } from '../../../extension/library/droppedPaths';
+} from '../../../extension/host/views/checkpointText';
+import { uriList } from '../../../extension/host/views/droppedPaths';
 import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../../../extension/protocol/engine';
 
 const terms = (total: number): MemoryTerms => ({ weights: total / 2, working: total / 4, kept: total / 4, total });

@@ -2,8 +2,8 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import type * as vscode from 'vscode';
 import { type PathParam, paramOf, specOf } from '../../../extension/graph';
-import { droppedEdits, droppedFiles } from '../../../extension/editor/droppedPictures';
-import { PickedFiles } from '../../../extension/runs/pickedFiles';
+import { droppedEdits, droppedFiles } from '../../../extension/host/editor/droppedPictures';
+import { PickedFiles } from '../../../extension/host/runs/pickedFiles';
 import { Uri } from '../../support/vscodeUri';
 
 const host = vi.hoisted(() => ({ ask: vi.fn(), folder: '/work' }));

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { isAlive } from '../../../extension/node/processes';
-import { EngineHandle } from '../../../extension/runs/engineHandle';
+import { isAlive } from '../../../extension/platform/processes';
+import { EngineHandle } from '../../../extension/host/runs/engineHandle';
 
 vi.mock('vscode', () => import('../../support/vscodeEvents'));
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { copyName, type NewEntry, RunHistory } from '../../../extension/runs/history';
+import { copyName, type NewEntry, RunHistory } from '../../../extension/host/runs/history';
 
 function setUp(stored: unknown = undefined, limits = { runs: 3, bytes: 100 }) {
   let value = stored;

@@ -1,7 +1,7 @@
 /** A picture may come from anybody, and so does the graph in it. */
 import { beforeEach, expect, it, vi } from 'vitest';
-import { openGraphOfPictureCommand } from '../../../extension/commands/openGraphOfPicture';
-import { type Services } from '../../../extension/editor/services';
+import { openGraphOfPictureCommand } from '../../../extension/host/commands/openGraphOfPicture';
+import { type Services } from '../../../extension/host/editor/services';
 import { standardGraph, writeGraph } from '../../../extension/graph';
 import { Uri } from '../../support/vscodeUri';
 
@@ -20,9 +20,9 @@ vi.mock('vscode', async () => ({
     },
   },
 }));
-vi.mock('../../../extension/editor/services', () => ({}));
-vi.mock('../../../extension/editor/graphOfPicture', () => ({ graphTextOf: async () => host.text }));
-vi.mock('../../../extension/editor/openGraphText', () => ({
+vi.mock('../../../extension/host/editor/services', () => ({}));
+vi.mock('../../../extension/host/editor/graphOfPicture', () => ({ graphTextOf: async () => host.text }));
+vi.mock('../../../extension/host/editor/openGraphText', () => ({
   openGraphText: async (_text: string, folder: { path: string }) => void host.opened.push(folder.path),
 }));
 

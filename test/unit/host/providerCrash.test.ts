@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeGraph } from '../../../extension/graph';
 import { type Device, type RunResult } from '../../../extension/protocol/engine';
-import { EngineHandle } from '../../../extension/runs/engineHandle';
+import { EngineHandle } from '../../../extension/host/runs/engineHandle';
 import { pictures, root, shortGraph } from '../../support/mini';
 
 vi.mock('vscode', () => import('../../support/vscodeEvents'));

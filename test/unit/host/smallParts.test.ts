@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { guessDomain } from '../../../extension/commands/guessDomain';
-import { SerialQueue } from '../../../extension/editor/serialQueue';
-import { ignoreLine, isIgnored } from '../../../extension/runs/gitignore';
+import { guessDomain } from '../../../extension/host/commands/guessDomain';
+import { SerialQueue } from '../../../extension/host/editor/serialQueue';
+import { ignoreLine, isIgnored } from '../../../extension/host/runs/gitignore';
 
 describe('a queue of edits', () => {
   it('does one after another in their order, and goes on after one that failed', async () => {

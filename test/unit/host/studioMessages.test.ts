@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dispatch, parseStudioMessage, type StudioHandlers } from '../../../extension/editor/studioMessages';
+import { dispatch, parseStudioMessage, type StudioHandlers } from '../../../extension/host/editor/studioMessages';
 import { type GraphEdit, writeGraph, editText, standardGraph } from '../../../extension/graph';
 import { studioSchemas } from '../../../extension/protocol/studio';
 

@@ -1,14 +1,14 @@
 /** What strangers wrote (a checkpoint's title, a file's name, a graph's id) is text wherever VS Code shows it. */
 import { expect, it, vi } from 'vitest';
 import type * as vscode from 'vscode';
-import { CheckpointsView } from '../../../extension/library/checkpointsView';
-import { type Checkpoints } from '../../../extension/library/checkpoints';
+import { CheckpointsView } from '../../../extension/host/views/checkpointsView';
+import { type Checkpoints } from '../../../extension/host/views/checkpoints';
 import { type KnownCheckpoint } from '../../../extension/protocol/engine';
-import { licenceQuestion } from '../../../extension/library/checkpointText';
-import { RunRecord } from '../../../extension/runs/runRecord';
-import { type RunService } from '../../../extension/runs/runService';
-import { RunStatus } from '../../../extension/runs/runStatus';
-import { ask, input, notify, pick, withNotification } from '../../../extension/runs/window';
+import { licenceQuestion } from '../../../extension/host/views/checkpointText';
+import { RunRecord } from '../../../extension/host/runs/runRecord';
+import { type RunService } from '../../../extension/host/runs/runService';
+import { RunStatus } from '../../../extension/host/runs/runStatus';
+import { ask, input, notify, pick, withNotification } from '../../../extension/host/window';
 
 const host = vi.hoisted(() => ({
   shown: [] as unknown[],

@@ -4,9 +4,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../../protocol/engine';
-import { writeWhole } from '../../../node/files';
-import { readOwnJson } from '../../../node/ownFile';
-import { writeJson } from '../../../node/writeJson';
+import { writeWhole } from '../../../platform/files';
+import { readOwnJson } from '../../../platform/ownFile';
+import { writeJson } from '../../../platform/writeJson';
 import { WeftError } from '../../../protocol/errors';
 import { fileStampSchema, stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
@@ -17,9 +17,9 @@ import {
   type HttpTimeouts,
   isPlain,
   type ProxySettings,
-} from '../../network/http';
-import { takeLock, holderOf } from '../../network/lock';
-import { offlineBecause } from '../../network/offline';
+} from '../../../platform/http/http';
+import { takeLock, holderOf } from '../../../platform/fileLock';
+import { offlineBecause } from '../../../platform/http/offline';
 import {
   type DownloadManifest,
   exactBytes,
@@ -30,7 +30,7 @@ import {
   readManifests,
   takenName,
 } from './manifest';
-import { defaultPolicy, NotThere, partBytes, stopped, transfer, type TransferPolicy } from '../../network/transfer';
+import { defaultPolicy, NotThere, partBytes, stopped, transfer, type TransferPolicy } from '../../../platform/http/downloadFile';
 
 /** Kept free beyond what a download needs, so that nothing else on the disk suffers. */
 const SPARE_BYTES = 256e6;

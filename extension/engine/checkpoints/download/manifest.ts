@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { FileProblem, readRegularSync } from '../../../node/files';
+import { FileProblem, readRegularSync } from '../../../platform/files';
 import { WeftError } from '../../../protocol/errors';
 import { notTheFile } from '../../onnx/notTheFile';
 import { jsonFault } from '../modelText';

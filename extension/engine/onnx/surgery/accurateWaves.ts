@@ -1,6 +1,6 @@
 /** Sines and cosines that are the same wherever a graph runs. */
 import { type Graph, makeNode } from '../graph';
-import { type Inference } from '../inference';
+import { type Inference } from '../shapeInference';
 import { TensorProto_DataType } from '../proto/onnx_pb';
 
 const { FLOAT, DOUBLE } = TensorProto_DataType;

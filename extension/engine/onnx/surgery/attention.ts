@@ -1,6 +1,6 @@
 /** Finds attention in whatever form an exporter wrote it: softmax(q·kᵀ)·v between projections. */
 import { attributeOf, type Graph, intOf } from '../graph';
-import { type Inference } from '../inference';
+import { type Inference } from '../shapeInference';
 import { type NodeProto } from '../proto/onnx_pb';
 
 export interface Projection {

@@ -1,6 +1,6 @@
 /** Lets each row of the decoder half continue any row of the encoder half. */
 import { type Graph, intOf, makeNode, readsOf, renameReads } from '../graph';
-import { type Inference } from '../inference';
+import { type Inference } from '../shapeInference';
 import { type NodeProto } from '../proto/onnx_pb';
 
 /**

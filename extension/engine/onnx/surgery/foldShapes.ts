@@ -3,7 +3,7 @@
  * UNet's nodes; where only one side of it can differ between runs (the batch), it is a constant with −1 there.
  */
 import { type Graph } from '../graph';
-import { Inference } from '../inference';
+import { Inference } from '../shapeInference';
 import { TensorProto_DataType } from '../proto/onnx_pb';
 
 /** Numbers given to the sides that are open: no two names alike, nor any name alike in both. Multiples of 64, so that halving stays exact. */

@@ -1,7 +1,7 @@
 /** Where the UNet's halves meet, and at which resolution each tensor lives: read from the structure alone. */
 import { WeftError } from '../../../protocol/errors';
 import { type Graph, intOf, intsOf, readsOf } from '../graph';
-import { type Inference } from '../inference';
+import { type Inference } from '../shapeInference';
 import { type NodeProto } from '../proto/onnx_pb';
 
 export interface Regions {

@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { WeftError } from '../../../protocol/errors';
 import { floatBorders, redeclare, tensorType } from '../borders';
 import { declaredOf, Graph, readsOf, renameReads } from '../graph';
-import { Inference } from '../inference';
+import { Inference } from '../shapeInference';
 import { type OnnxModel, readModel, writeModel, type WriteOptions, type WrittenModel } from '../modelFile';
 import { type NodeProto, TensorProto_DataType, type ValueInfoProto } from '../proto/onnx_pb';
 import {

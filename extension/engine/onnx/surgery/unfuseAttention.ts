@@ -4,7 +4,7 @@
  */
 import { derivedGraph } from '../derivedGraph';
 import { type Graph, makeNode } from '../graph';
-import { Inference } from '../inference';
+import { Inference } from '../shapeInference';
 import { type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
 
 /** Providers that get a graph without fused operators. */

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readPngTexts } from '../../../../extension/node/pngText';
+import { readPngTexts } from '../../../../extension/platform/pngText';
 import { type GraphDocument } from '../../../../extension/graph';
 import { type EngineEvent } from '../../../../extension/protocol/engine';
 import { type Bench, makeEngine, pictures, shortGraph } from '../../../support/mini';

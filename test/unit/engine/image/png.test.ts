@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { encodePicture } from '../../../../extension/engine/image/encode';
 import { maskPicture } from '../../../../extension/engine/image/mask';
 import { encodePng } from '../../../../extension/engine/image/png';
-import { insertPngText, readPngTexts } from '../../../../extension/node/pngText';
+import { insertPngText, readPngTexts } from '../../../../extension/platform/pngText';
 
 const rgb = new Uint8Array(6 * 4 * 3).map((_, i) => (i * 37) % 256);
 const pixels = { width: 6, height: 4, rgb };

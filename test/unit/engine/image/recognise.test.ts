@@ -209,7 +209,7 @@ describe('what an image may cost', () => {
   function read(files: Record<string, string>): { said: string[]; megabytes: number } {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-cost-'));
     const script = `import { loadPicture } from ${JSON.stringify(path.join(root, 'extension/engine/image/load.ts'))};
-      import { readPngTexts } from ${JSON.stringify(path.join(root, 'extension/node/pngText.ts'))};
+      import { readPngTexts } from ${JSON.stringify(path.join(root, 'extension/platform/pngText.ts'))};
       import { pngChunk, pngFile } from ${JSON.stringify(path.join(root, 'test/support/imageFiles.ts'))};
       import { deflateSync } from 'node:zlib';
       const files = { ${Object.entries(files)

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { RunRecord } from '../../../../extension/runs/runRecord';
+import { RunRecord } from '../../../../extension/host/runs/runRecord';
 import { type EngineEvent } from '../../../../extension/protocol/engine';
 import { type InspectMethod } from '../../../../extension/protocol/inspect';
 import { reportError } from '../../../../extension/protocol/errors';

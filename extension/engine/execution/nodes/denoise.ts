@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { type AdainSettings, Sampler, type TransferSettings } from '../../diffusion/sampler';
+import { encodePng, type RgbPicture } from '../../image/png';
+import { Inspection } from '../../inspect/inspection';
+import { type Executor, type RunContext } from '../context';
+import { requiredInput } from '../inputs';
+import { sharesOf } from '../shares';
+import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../values';
+
+export const denoise: Executor = async (execution) => {
+  const { node, context } = execution;
+  const { store } = context;
+  const transfer = requiredInput(execution, 'transfer', 'transfer');
+  const { checkpoint, trajectory } = transfer.structure;
+  const { kept, ...looks } = await appearancesOf(transfer);
+  const sampler = new Sampler({
+    structure: trajectory,
+    ...looks,
+    swap: transfer.swap,
+    adain: await adainSettings(transfer, kept),
+    guidance: transfer.guidance ?? { scale: 1, endScale: 1 },
+  });
+  const { attention } = context;
+  // A run that keeps nothing can't be asked afterwards.
+  if (context.options.useCache) {
+    const { structure } = transfer;
+    const appearances = kept.map((index) => transfer.appearances[index] ?? structure);
+    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearances, store }));
+  }
+  const missing = await sampler.missing(store);
+  if (missing.size > 0) await context.referencePass(missing);
+  // The decoder's session opens while the steps run.
+  if (missing.size > 0) checkpoint.warm('vaeDecoder');
+  const frames: TimelineFrameValue[] = [];
+  const { latents, computed } = await sampler.run({
+    store,
+    channels: checkpoint.prepared.latentChannels,
+    unet: () => checkpoint.unet(),
+    signal: context.signal,
+    trace: context.ingredients.trace,
+    attention,
+    onStep: (news) => {
+      frames.push(news);
+      context.progress(node.id, news.step + 1, sampler.total);
+      context.previews.push(node.id, checkpoint, sampler.total, news);
+    },
+  });
+  await context.previews.drawn();
+  const decoded = await checkpoint.decode(latents, sampler.key, store);
+  await checkpoint.idle('vaeDecoder');
+  const picture = checkpoint.toRgb(decoded.pixels);
+  await showPicture(node.id, picture, context);
+  const digest = createHash('sha256').update(picture.rgb).digest('hex');
+  return {
+    outputs: {
+      image: { kind: 'image', from: 'run', ...picture, digest },
+      timeline: { kind: 'timeline', checkpoint, frames },
+    },
+    computed: computed || !decoded.cached,
+  };
+};
+
+/** The appearances with their shares of the picture; those that give to no place are left out. */
+async function appearancesOf(
+  transfer: TransferValue,
+): Promise<Pick<TransferSettings, 'appearances' | 'sharesDigest'> & { kept: number[] }> {
+  const { structure, appearances, regions = [] } = transfer;
+  const all = appearances.length > 0 ? appearances : [structure];
+  if (all.length === 1) return { appearances: [{ trajectory: all[0]!.trajectory }], kept: [0] };
+  const grid = structure.checkpoint.latentSize;
+  const masks = await Promise.all(all.map((_, index) => regions[index]?.onGrid(...grid)));
+  const shares = sharesOf(masks, grid[0] * grid[1]);
+  const kept = shares.flatMap((share, index) => (share.some((part) => part > 0) ? [index] : []));
+  const [first, ...rest] = kept.map((index) => ({ trajectory: all[index]!.trajectory, share: shares[index]! }));
+  if (rest.length === 0) return { appearances: [{ trajectory: first!.trajectory }], kept };
+  const digest = createHash('sha256');
+  for (const index of kept) digest.update(shares[index]!);
+  return { appearances: [first!, ...rest], sharesDigest: digest.digest('hex'), kept };
+}
+
+async function adainSettings({ adain, structure }: TransferValue, kept: number[]): Promise<AdainSettings | undefined> {
+  if (!adain) return undefined;
+  const { range, structureMask } = adain;
+  const appearanceMasks = kept.map((index) => adain.appearanceMasks?.[index]);
+  // An object that was not found on one side leaves nothing to match on the other.
+  const lost = (mask: MaskValue | undefined): boolean => mask?.found === false;
+  const nothing = lost(structureMask) || (kept.length === 1 && lost(appearanceMasks[0]));
+  if (nothing) return { range, appearanceMasks: [], maskDigests: [undefined, undefined] };
+  const grid = structure.checkpoint.latentSize;
+  const onGrid = async (mask: MaskValue | undefined): Promise<Float32Array | undefined> => {
+    const data = await mask?.onGrid(...grid);
+    return data?.includes(1) ? data : undefined;
+  };
+  return {
+    range,
+    structureMask: await onGrid(structureMask),
+    appearanceMasks: await Promise.all(appearanceMasks.map(onGrid)),
+    maskDigests: [structureMask?.digest, ...appearanceMasks.map((mask) => mask?.digest)],
+  };
+}
+
+async function showPicture(node: string, picture: RgbPicture, context: RunContext): Promise<void> {
+  const png = await encodePng(picture);
+  context.emit({ event: 'picture', runId: context.options.runId, node, port: 'image', png });
+}

@@ -1,0 +1,38 @@
+import { type NodeType } from '../../../graph';
+import { type Executor } from '../context';
+import { adain } from './adain';
+import { attentionSwap } from './attention-swap';
+import { checkpoint } from './checkpoint';
+import { compare } from './compare';
+import { denoise } from './denoise';
+import { evaluate } from './evaluate';
+import { freeu } from './freeu';
+import { guidance } from './guidance';
+import { image } from './image';
+import { invert } from './invert';
+import { maskImage } from './mask-image';
+import { prompt } from './prompt';
+import { save } from './save';
+import { schedule } from './schedule';
+import { segment } from './segment';
+import { sweep } from './sweep';
+
+/** How each type of node of the catalogue runs. */
+export const executors: Record<NodeType, Executor> = {
+  image,
+  prompt,
+  schedule,
+  'mask-image': maskImage,
+  checkpoint,
+  freeu,
+  invert,
+  segment,
+  'attention-swap': attentionSwap,
+  adain,
+  guidance,
+  denoise,
+  compare,
+  evaluate,
+  sweep,
+  save,
+};

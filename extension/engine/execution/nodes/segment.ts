@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import * as path from 'node:path';
+import { WeftError } from '../../../protocol/errors';
+import { keyOf } from '../../cache/store';
+import { type Tensors } from '../../cache/tensorFile';
+import { noDemand } from '../../diffusion/trajectory';
+import { correct, loadCorrection } from '../../image/correction';
+import { maskPicture } from '../../image/mask';
+import { encodePng } from '../../image/png';
+import { type Execution, type Executor, type RunContext } from '../context';
+import { mergeDemand } from '../demands';
+import { requiredInput } from '../inputs';
+import { readInput } from '../readInput';
+import { segmentStep } from '../settings';
+import { warnOfShare } from '../suspiciousMask';
+import { type InversionValue } from '../values';
+
+const SEGMENT_VERSION = 3;
+const OVERRIDE_VERSION = 1;
+/** The authors' program seeds its K-means once; so does this one, whatever the noise's seed. */
+const KMEANS_SEED = 42;
+
+export const segment: Executor = async (execution) => {
+  const { node, context } = execution;
+  const { store } = context;
+  const inversion = requiredInput(execution, 'inversion', 'inversion');
+  const { trajectory, checkpoint, schedule } = inversion;
+  const step = segmentStep(node.params, schedule.steps, trajectory.length);
+  const noun = String(node.params['noun'] ?? inversion.prompt.domain);
+  const clusters = node.params['clusters'] as number;
+  const [height, width] = checkpoint.latentSize;
+
+  const key = keyOf('mask', SEGMENT_VERSION, [trajectory.referenceKey, step, noun, clusters, KMEANS_SEED]);
+  const kept = await store.get(key);
+  const found = kept?.mask ? readFound(kept) : await findObject(inversion, step, noun, clusters, context);
+  if (!kept?.mask) store.put(key, writeFound(found, height, width));
+  const correction =
+    node.params['override'] === undefined ? undefined : await readCorrection(execution, [height, width]);
+  const mask = correction ? correct(found.mask, correction.cells) : found.mask;
+  const digest = correction ? keyOf('corrected-mask', OVERRIDE_VERSION, [key, correction.digest]) : key;
+  const share = mask.reduce((sum, value) => sum + value, 0) / mask.length;
+  if (context.options.previewEvery > 0) {
+    context.emit({
+      event: 'segmentation',
+      runId: context.options.runId,
+      node: node.id,
+      noun,
+      grid: { width, height },
+      labels: Uint8Array.from(found.labels),
+      inside: Uint8Array.from(found.inside),
+      nounMap: Uint8Array.from(found.nounMap, (value) => 255 * Math.min(1, Math.max(0, value))),
+      found: Uint8Array.from(found.mask),
+      correction: correction?.cells ?? new Uint8Array(height * width),
+      png: await encodePng(inversion.picture),
+    });
+  }
+  if (share === 0) {
+    context.warn(
+      node.id,
+      `No part of the picture stands out as "${noun}", so AdaIN will use both whole pictures. Try another noun, another number of clusters, or paint the mask by hand.`,
+    );
+  } else warnOfShare(share, node.id, context);
+  context.emit({
+    event: 'picture',
+    runId: context.options.runId,
+    node: node.id,
+    port: 'mask',
+    png: await maskPicture(mask, height, width),
+    caption: share === 0 ? `no ${noun} found` : `${Math.round(100 * share)} % of the picture`,
+  });
+  return {
+    outputs: { mask: { kind: 'mask', digest, found: share > 0, onGrid: async () => mask } },
+    computed: kept?.mask === undefined,
+  };
+};
+
+/** What was found in a picture, before anybody corrects it. */
+interface Found {
+  /** [h·w] of 0 and 1; all 0 when the noun is not found. */
+  mask: Float32Array;
+  /** [h·w] cluster of each cell, and for each cluster 1 when it belongs to the noun. */
+  labels: ArrayLike<number>;
+  inside: ArrayLike<number>;
+  /** [h·w] how strongly each cell is the noun, 0 … 1; empty when the noun is not in the prompt. */
+  nounMap: Float32Array;
+}
+
+function writeFound({ mask, labels, inside, nounMap }: Found, height: number, width: number): Tensors {
+  return {
+    mask: { dims: [height, width], data: mask },
+    labels: { dims: [height, width], data: Float32Array.from(labels) },
+    inside: { dims: [inside.length], data: Float32Array.from(inside) },
+    nounMap: { dims: [nounMap.length], data: nounMap },
+  };
+}
+
+const readFound = ({ mask, labels, inside, nounMap }: Tensors): Found => ({
+  mask: mask!.data,
+  labels: labels!.data,
+  inside: inside!.data,
+  nounMap: nounMap!.data,
+});
+
+/** Where the noun is. */
+async function findObject(
+  inversion: InversionValue,
+  step: number,
+  noun: string,
+  clusters: number,
+  context: RunContext,
+): Promise<Found> {
+  const { checkpoint, trajectory, prompt } = inversion;
+  const [height, width] = checkpoint.latentSize;
+  const { selfProbe, crossProbe } = checkpoint.prepared.unet.interface;
+  const demands = new Map([[trajectory, { ...noDemand(), until: step, probeSteps: new Set([step]) }]]);
+  // Nothing of this picture is known: compute what the rest of the run will read along with it, side by side.
+  mergeDemand(demands, context.demands);
+  await context.referencePass(demands);
+  const probe = await trajectory.probeAt(step, context.store);
+  if (!crossProbe || !probe.crossQuery || !probe.crossKey) {
+    throw new WeftError(
+      'checkpoint',
+      `${checkpoint.prepared.id} has no cross-attention at half its highest resolution, so masks can't be found: wire mask-image nodes instead.`,
+    );
+  }
+  const positions = (await checkpoint.tokenizer()).positionsOf(prompt.text, noun);
+  const { mask, labels, clusterNouns, nounMaps } = await checkpoint.segment({
+    selfQuery: probe.selfQuery,
+    selfKey: probe.selfKey,
+    selfHeads: selfProbe.heads,
+    crossQuery: probe.crossQuery,
+    crossKey: probe.crossKey,
+    crossHeads: crossProbe.heads,
+    height,
+    width,
+    nounTokens: positions.length > 0 ? [{ noun, positions }] : [],
+    objectNoun: noun,
+    clusters,
+    seed: KMEANS_SEED,
+  });
+  const inside = clusterNouns.map((owner) => Number(owner === noun));
+  return { mask, labels, inside, nounMap: nounMaps[0] ?? new Float32Array() };
+}
+
+/** The correction that a node names, on its latent grid. */
+async function readCorrection(
+  execution: Execution,
+  [height, width]: [number, number],
+): Promise<{ cells: Uint8Array<ArrayBuffer>; digest: string }> {
+  const { file, bytes } = await readInput(execution, 'override');
+  const cells = await loadCorrection(bytes, height, width, path.basename(file)).catch((error: unknown) => {
+    throw error instanceof WeftError ? error.at(execution.node.id) : error;
+  });
+  return { cells, digest: createHash('sha256').update(cells).digest('hex') };
+}

@@ -1,4 +1,0 @@
-import { type Executor } from '../run/context';
-
-/** Shows what its inputs hold; whoever draws the graph has their pictures already. */
-export const compare: Executor = async () => ({ outputs: {}, computed: 'inherit' });

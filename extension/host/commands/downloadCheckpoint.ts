@@ -1,0 +1,141 @@
+import * as vscode from 'vscode';
+import { type Services } from '../editor/services';
+import { downloadChoice, downloadState, licenceQuestion } from '../views/checkpointText';
+import { type CheckpointItem } from '../views/checkpointsView';
+import { type KnownCheckpoint } from '../../protocol/engine';
+import { reportError } from '../../protocol/errors';
+import { settings } from '../settings';
+import { ensureTrusted } from '../trust';
+import { ask, notify, pick, withNotification } from '../window';
+import { type Command } from './command';
+
+const TRUST = 'Weft downloads checkpoints only in folders you trust.';
+
+export const knownOf = (value: unknown): KnownCheckpoint | undefined =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'download'
+    ? (value as CheckpointItem & { kind: 'download' }).known
+    : undefined;
+
+/** What is to be downloaded; `offer` names a manifest that was brought and is not known yet. */
+interface Wanted {
+  known: KnownCheckpoint;
+  offer?: string;
+}
+
+/** The known checkpoints with what there is of each; a manifest of one's own can be brought. */
+async function choose({ checkpoints }: Services): Promise<Wanted | undefined> {
+  const known = await checkpoints.downloadable();
+  const items: (vscode.QuickPickItem & { known?: KnownCheckpoint })[] = known.map((each) => ({
+    ...downloadChoice(each),
+    iconPath: new vscode.ThemeIcon(each.state === 'installed' ? 'check' : 'cloud-download'),
+    known: each,
+  }));
+  const chosen = await pick(
+    [
+      ...items,
+      { label: '', kind: vscode.QuickPickItemKind.Separator },
+      {
+        label: 'From a Manifest File…',
+        detail: 'A .json file that lists the files of a checkpoint; see docs/checkpoints.md.',
+      },
+    ],
+    {
+      title: 'Download Checkpoint',
+      placeHolder: 'Weft shows the licence first and downloads only after you accept it',
+      matchOnDescription: true,
+      matchOnDetail: true,
+    },
+  );
+  if (!chosen) return undefined;
+  if (chosen.known) return { known: chosen.known };
+  const [file] =
+    (await vscode.window.showOpenDialog({
+      openLabel: 'Use Manifest',
+      title: 'Choose the manifest of a checkpoint',
+      filters: { Manifest: ['json'] },
+    })) ?? [];
+  return file && checkpoints.offer(file.fsPath);
+}
+
+/** Shows the licence until it is accepted or refused; the page of the whole text can be opened in between. */
+async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
+  const accept = 'Accept and Download';
+  const open = 'Open Licence';
+  const question = licenceQuestion(known, settings.download().mirror);
+  for (;;) {
+    const answer = await ask.plainly(question, accept, open);
+    if (answer !== open) return answer === accept;
+    await vscode.env.openExternal(vscode.Uri.parse(known.licence.url));
+  }
+}
+
+async function download({ checkpoints, log }: Services, { known, offer }: Wanted): Promise<void> {
+  const { name, title, licence } = known;
+  try {
+    const added = await withNotification(
+      `Weft: downloading ${title} (cancel to pause)`,
+      async (progress, token) => {
+        let shown = 0;
+        const listener = checkpoints.onDidProgress((each) => {
+          const now = checkpoints.progressOf(name);
+          if (each !== name || !now) return;
+          const percent = now.total > 0 ? (100 * now.bytes) / now.total : 0;
+          progress.report({ message: downloadState(known, now), increment: Math.max(0, percent - shown) });
+          shown = Math.max(shown, percent);
+        });
+        const cancel = token.onCancellationRequested(() => void checkpoints.pause(name));
+        try {
+          return await checkpoints.download(name, licence.id, offer);
+        } finally {
+          listener.dispose();
+          cancel.dispose();
+        }
+      },
+      { cancellable: true },
+    );
+    void notify.information(`${added.title} is ready. To use it, choose "${added.id}" in a checkpoint node.`);
+  } catch (error) {
+    const { kind, message } = reportError(error);
+    if (kind !== 'interrupted' && kind !== 'network') throw error;
+    if (kind === 'network') log.error(`Downloading ${name} failed:`, error);
+    const resume = 'Resume';
+    const show = kind === 'interrupted' ? notify.information : notify.error;
+    void show(message, resume).then((answer) => {
+      if (answer === resume)
+        void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
+    });
+  }
+}
+
+/** Of the palette and the view's title: chosen from a list. Of a paused download: goes on. */
+export const downloadCheckpointCommand: Command = {
+  id: 'weft.downloadCheckpoint',
+  async run(services, item) {
+    if (!(await ensureTrusted(TRUST))) return;
+    const given = knownOf(item);
+    const wanted = given ? { known: given } : await choose(services);
+    if (!wanted) return;
+    const { known, offer } = wanted;
+    if (known.state === 'installed') {
+      void notify.information(`${known.title} is already in the library as "${known.name}".`);
+      return;
+    }
+    const now = offer === undefined ? await services.checkpoints.downloadable() : [];
+    const { licenceAccepted } = now.find(({ name }) => name === known.name) ?? known;
+    if (!licenceAccepted && !(await acceptLicence(known))) return;
+    await download(services, wanted);
+  },
+};
+
+export const pauseDownloadCommand: Command = {
+  id: 'weft.checkpoints.pause',
+  async run({ checkpoints }, item) {
+    const known = knownOf(item);
+    if (known) await checkpoints.pause(known.name);
+  },
+};
+
+export const resumeDownloadCommand: Command = {
+  id: 'weft.checkpoints.resume',
+  run: (services, item) => downloadCheckpointCommand.run(services, item),
+};

@@ -1,0 +1,62 @@
+import * as vscode from 'vscode';
+import { applyEdit, type GraphEdit, parseGraph } from '../../graph';
+import { reportError, WeftError } from '../../protocol/errors';
+import { SerialQueue } from './serialQueue';
+
+/** How often an edit is made anew because the text changed under it. */
+const ATTEMPTS = 5;
+
+/**
+ * Turns edits of the graph into edits of its text: one WorkspaceEdit, and so one step of undo, for one message; only the
+ * characters that change. Edits name nodes, not places, so one made on an older text is simply made on the text as it is now.
+ */
+export class GraphEditor {
+  private readonly queues = new Map<string, SerialQueue>();
+
+  /** @returns a sentence why the edit was refused, undefined if it was made */
+  apply(document: vscode.TextDocument, edits: readonly GraphEdit[]): Promise<string | undefined> {
+    const key = document.uri.toString();
+    const queue = this.queues.get(key) ?? new SerialQueue();
+    this.queues.set(key, queue);
+    return queue.add(() => this.applyNow(document, edits));
+  }
+
+  /** Resolves when every edit so far has been made or refused. */
+  settled(document: vscode.TextDocument): Promise<void> {
+    return this.queues.get(document.uri.toString())?.add(async () => undefined) ?? Promise.resolve();
+  }
+
+  forget(document: vscode.TextDocument): void {
+    this.queues.delete(document.uri.toString());
+  }
+
+  private async applyNow(document: vscode.TextDocument, edits: readonly GraphEdit[]): Promise<string | undefined> {
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const text = document.getText();
+        const reason = refusal(text);
+        if (reason !== undefined) throw new WeftError('graph', reason);
+        const edit = new vscode.WorkspaceEdit();
+        for (const { offset, length, content } of applyEdit(text, { kind: 'batch', edits })) {
+          edit.replace(
+            document.uri,
+            new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)),
+            content,
+          );
+        }
+        // VS Code refuses an edit whose document changed meanwhile.
+        if (edit.size === 0 || (await vscode.workspace.applyEdit(edit))) return undefined;
+      }
+      return 'The file kept changing while Weft edited it. Try again.';
+    } catch (error) {
+      return reportError(error).message;
+    }
+  }
+}
+
+/** Why this text can't be edited in the studio, undefined if it can. */
+export function refusal(text: string): string | undefined {
+  const { problems } = parseGraph(text);
+  const blocking = problems.find(({ code }) => code === 'later-version' || code === 'syntax');
+  return blocking?.message;
+}

@@ -1,0 +1,62 @@
+import * as vscode from 'vscode';
+import { isGraphUri } from './graphFiles';
+import { type StudioSessions } from './studioSessions';
+import { WeftError } from '../../protocol/errors';
+import { offerGitignore } from '../runs/outputFolder';
+import { type Run } from '../runs/runQueue';
+import { type RunService } from '../runs/runService';
+import { settings } from '../settings';
+import { ensureTrusted } from '../trust';
+import { notify } from '../window';
+
+/** Runs graphs of documents: on a click, a command or (a setting) on save; never because a graph was opened. */
+export class GraphRunner implements vscode.Disposable {
+  private readonly subscription: vscode.Disposable;
+
+  constructor(
+    private readonly runs: RunService,
+    private readonly sessions: StudioSessions,
+    private readonly state: vscode.Memento,
+  ) {
+    this.subscription = vscode.workspace.onDidSaveTextDocument((document) => {
+      if (!isGraphUri(document.uri) || !settings.runOnSave(document.uri) || !vscode.workspace.isTrusted) return;
+      void this.start(document);
+    });
+  }
+
+  async start(document: vscode.TextDocument, target?: string): Promise<Run | undefined> {
+    if (!(await ensureTrusted())) return undefined;
+    if (!['file', 'untitled'].includes(document.uri.scheme)) {
+      throw new WeftError(
+        'graph',
+        'Weft runs only graphs that are on disk. Save this graph on the machine that VS Code runs on first.',
+      );
+    }
+    // What was typed last belongs to the run.
+    await this.sessions.settle(document.uri);
+    const run = this.runs.start({
+      graph: document.uri,
+      text: document.getText(),
+      ...(target === undefined ? {} : { target }),
+    });
+    void run.done.then((result) => {
+      if (result && result.files.length > 0) void offerGitignore(run.request.outDir, this.state);
+      else if (!result) this.sayWhy(run, document.uri);
+    });
+    return run;
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+  }
+
+  /** The studio shows why a run failed; where none is in sight the sentence comes as a notification. */
+  private sayWhy(run: Run, uri: vscode.Uri): void {
+    const { state, message } = run.record.state;
+    if (state !== 'failed' || this.sessions.of(uri).some(({ panel }) => panel.visible)) return;
+    const show = 'Show Output';
+    void notify.error(message ?? 'The run failed.', show).then((answer) => {
+      if (answer === show) void vscode.commands.executeCommand('weft.showOutput');
+    });
+  }
+}

@@ -1,0 +1,28 @@
+import type * as vscode from 'vscode';
+import { type Checkpoints } from '../views/checkpoints';
+import { type EngineHandle } from '../runs/engineHandle';
+import { type HistoryStore } from '../runs/historyStore';
+import { type PickedFiles } from '../runs/pickedFiles';
+import { type Run } from '../runs/runQueue';
+import { type RunService } from '../runs/runService';
+import { type GraphEditor } from './graphEditor';
+import { type GraphProblems } from './graphProblems';
+import { type StudioSessions } from './studioSessions';
+import { type WorkspacePictures } from './workspacePictures';
+
+/** What the parts of the extension share; made once, in main.ts. */
+export interface Services {
+  readonly context: vscode.ExtensionContext;
+  readonly log: vscode.LogOutputChannel;
+  readonly engine: EngineHandle;
+  readonly runs: RunService;
+  readonly history: HistoryStore;
+  readonly picked: PickedFiles;
+  readonly checkpoints: Checkpoints;
+  readonly editor: GraphEditor;
+  readonly problems: GraphProblems;
+  readonly pictures: WorkspacePictures;
+  readonly sessions: StudioSessions;
+  /** Runs a document's graph as it stands in the editor, or only what a node needs; undefined when it may not run. */
+  startRun(document: vscode.TextDocument, target?: string): Promise<Run | undefined>;
+}

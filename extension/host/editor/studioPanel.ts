@@ -1,0 +1,403 @@
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { type GraphEdit, paramOf, parseGraph, type PathParam, pictureExtensions, specOf } from '../../graph';
+import { cutToBytes, freeName } from '../../platform/fileNames';
+import { plainLine } from '../../protocol/foreignText';
+import { type HostToStudio } from '../../protocol/studio';
+import { writeUri } from '../hostFiles';
+import { settings } from '../settings';
+import { type Services } from './services';
+import { findPictures, mayRead, rememberPick } from './graphContext';
+import { refusal } from './graphEditor';
+import { fileOfGraph, pathInGraph } from './graphFiles';
+import { droppedEdits, droppedFiles } from './droppedPictures';
+import { offerGraphOf } from './offerGraph';
+import { openGraphText } from './openGraphText';
+import { type CellEvent } from '../runs/runRecord';
+import { openPng } from './pictureViewer';
+import { RunOutbox } from './runOutbox';
+import { studioRoots } from './studioRoots';
+import { dispatch, parseStudioMessage, type StudioHandlers } from './studioMessages';
+import { type OpenStudio } from './studioSessions';
+import { asWorkspacePicture } from './workspacePictures';
+
+/** Longer than a page takes to answer, shorter than a save that hangs. */
+const FLUSH_PATIENCE_MS = 1000;
+
+/** Summing all rows of a large checkpoint's map takes seconds, the first time. */
+const INSPECT_TIMEOUT_MS = 180_000;
+
+/** One editor of one graph: what the webview says is done here, what happens is told to it from here. */
+export class StudioPanel implements OpenStudio, vscode.Disposable {
+  selection: readonly string[] = [];
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private ready = false;
+  private readonly resolved = Date.now();
+  /** The highest sequence number of this webview's edits that has been dealt with. */
+  private acknowledged = 0;
+  /** While an edit is on its way its change events are not told: the text goes out once, with the acknowledgement. */
+  private editing = 0;
+  private picturesWanted = false;
+  /** Those who wait for the page to have sent everything, by the id of their request. */
+  private readonly flushes = new Map<number, () => void>();
+  private flushCount = 0;
+  private readonly outbox = new RunOutbox((message) => this.panel.webview.postMessage(message));
+
+  constructor(
+    readonly document: vscode.TextDocument,
+    readonly panel: vscode.WebviewPanel,
+    private readonly services: Services,
+  ) {
+    const { runs, pictures, problems, checkpoints, sessions } = services;
+    const mine = (uri: vscode.Uri): boolean => uri.toString() === document.uri.toString();
+    this.subscriptions.push(
+      panel.webview.onDidReceiveMessage((value: unknown) => this.receive(value)),
+      panel.onDidChangeViewState(() => {
+        // A hidden page is gone; when it shows again it says that it is ready.
+        if (!panel.visible) this.rest();
+        sessions.update();
+      }),
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        if (mine(event.document.uri) && event.contentChanges.length > 0 && this.editing === 0) this.postDocument();
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.postDocument()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('weft')) this.post({ type: 'settings', settings: settings.studio() });
+      }),
+      problems.onDidChange((uri) => mine(uri) && this.postProblems()),
+      checkpoints.onDidChange(() => void this.postCheckpoints()),
+      pictures.onDidChange(() => {
+        void this.postResolved();
+        if (this.picturesWanted) void this.postPictures();
+      }),
+      runs.onDidChange(({ run, event }) => {
+        const record = runs.recordOf(this.key);
+        if (!this.ready || run.record !== record) return;
+        if (event?.event === 'preview') this.outbox.frame({ type: 'frame', frame: event });
+        else if (event?.event === 'picture') this.post({ ...event, type: 'picture' });
+        else if (event?.event === 'sweep') this.post({ ...event, type: 'sweep' });
+        else if (event?.event === 'cell') this.post(cellMessage(event));
+        else if (event?.event === 'metrics') this.post({ ...event, type: 'metrics' });
+        else if (event?.event === 'segmentation') this.post({ ...event, type: 'segmentation' });
+        else if (event?.event === 'node' || event?.event === 'warning') {
+          const status = record.state.nodes[event.node];
+          if (status) this.outbox.status({ type: 'node', runId: event.runId, node: event.node, status });
+        } else this.outbox.run({ type: 'run', run: record.state });
+      }),
+    );
+    sessions.add(this);
+  }
+
+  dispose(): void {
+    this.rest();
+    for (const subscription of this.subscriptions.splice(0)) subscription.dispose();
+    this.services.sessions.remove(this);
+  }
+
+  private rest(): void {
+    this.ready = false;
+    this.outbox.reset();
+    for (const settle of this.flushes.values()) settle();
+  }
+
+  /** Resolves when the document has everything that this page shows; a page that does not answer is not waited for. */
+  async settle(): Promise<void> {
+    if (this.ready) {
+      const id = ++this.flushCount;
+      await new Promise<void>((resolve) => {
+        this.flushes.set(id, resolve);
+        setTimeout(resolve, FLUSH_PATIENCE_MS);
+        this.post({ type: 'flush', id });
+      });
+      this.flushes.delete(id);
+    }
+    await this.services.editor.settled(this.document);
+  }
+
+  post(message: HostToStudio): void {
+    if (this.ready) void this.panel.webview.postMessage(message);
+  }
+
+  private get key(): string {
+    return this.document.uri.toString();
+  }
+
+  private receive(value: unknown): void {
+    const parsed = parseStudioMessage(value);
+    if ('problem' in parsed) {
+      this.services.log.warn(`The studio sent a message that Weft does not take. ${parsed.problem}`);
+      return;
+    }
+    const { message } = parsed;
+    Promise.resolve(dispatch(message, this.handlers)).catch((error: unknown) => {
+      this.services.log.error(`Message '${message.type}' of the studio failed:`, error);
+      this.post({ type: 'error', message: error instanceof Error ? error.message : String(error) });
+    });
+  }
+
+  private readonly handlers: StudioHandlers = {
+    ready: () => this.begin(),
+    edit: async ({ edits, label, seq }) => {
+      this.services.log.debug(`Edit of ${path.basename(this.document.uri.path)}: ${label}`);
+      await this.edit(edits, seq);
+    },
+    run: ({ target }) => this.services.startRun(this.document, target),
+    stop: () => this.services.runs.stop(this.key),
+    openAsText: ({ offset }) => this.openAsText(offset),
+    openPicture: ({ path: name }) => this.openPicture(name),
+    openPng: ({ name, png }) => openPng(this.services.context, name, png),
+    openCell: ({ node, row, column }) => {
+      const cell = this.services.runs.recordOf(this.key)?.sweeps.get(node)?.cells.get(`${row}/${column}`);
+      if (!cell) throw new Error('This cell is no longer available. Run the sweep again.');
+      const folder = vscode.Uri.joinPath(this.document.uri, '..');
+      const stem = path.basename(this.document.uri.path).replace(/\.weft\.json$/, '');
+      return openGraphText(cell.graphText, folder, `${stem}-${row + 1}-${column + 1}`);
+    },
+    requestPictures: () => {
+      this.picturesWanted = true;
+      return this.postPictures();
+    },
+    pickFile: ({ node, param }) => this.pickFile(node, param),
+    dropped: async ({ uris, position, node, param }) => {
+      const graph = this.document.uri;
+      const field = node === undefined || param === undefined ? undefined : this.pathField(node, param);
+      const { files, refused: kept } = await droppedFiles(graph, uris, this.services.picked, field);
+      if (node === undefined && (await offerGraphOf(files))) return;
+      const { edits, refused = kept } = droppedEdits(graph, files, position, { node, param, field });
+      this.allowPicked();
+      if (edits.length > 0) await this.edit(edits);
+      if (refused !== undefined) this.post({ type: 'error', message: refused });
+      await this.postResolved();
+    },
+    flushed: ({ id }) => this.flushes.get(id)?.(),
+    clipboardWrite: ({ text }) => vscode.env.clipboard.writeText(text),
+    pasteRequest: async () => this.post({ type: 'clipboard', text: await vscode.env.clipboard.readText() }),
+    selection: ({ nodes }) => {
+      this.selection = nodes;
+      this.services.sessions.selected(this);
+    },
+    requestTrust: () => vscode.commands.executeCommand('workbench.trust.manage'),
+    timelineFrame: async ({ runId, node, index, kind }) => {
+      const { png } = await this.services.engine.request('timeline.frame', {
+        runId,
+        node,
+        index,
+        kind,
+        size: settings.studio().previewSize,
+      });
+      this.post({ type: 'timelinePicture', runId, node, index, kind, ...(png && { png }) });
+    },
+    fix: ({ action, node }) => {
+      switch (action) {
+        case 'showOutput':
+          return vscode.commands.executeCommand('weft.showOutput');
+        case 'addCheckpoint':
+          return vscode.commands.executeCommand('weft.addCheckpoint');
+        case 'openSettings':
+          return vscode.commands.executeCommand('workbench.action.openSettings', 'weft');
+        case 'pickFile':
+          return node === undefined ? undefined : this.pickFile(node, 'path');
+      }
+    },
+    inspect: async ({ id, method, params }) => {
+      try {
+        const answer = await this.services.engine.request(method, params as never, INSPECT_TIMEOUT_MS);
+        this.post({ type: 'inspected', id, answer });
+      } catch (error) {
+        this.post({ type: 'inspected', id, error: error instanceof Error ? error.message : String(error) });
+      }
+    },
+    saveCorrection: ({ node, param, png }) => this.saveCorrection(node, param, png),
+    savePng: ({ name, png }) => this.savePng(name, png),
+    milestone: ({ name, ms }) =>
+      this.services.log.info(
+        `Milestone ${name}: ${Math.round(ms)} ms after the page began, ${Date.now() - this.resolved} ms after its editor was resolved`,
+      ),
+    log: ({ level, message }) => this.services.log[level](`Studio: ${message}`),
+  };
+
+  /** The webview has loaded, for the first time or again: it gets all there is to know. */
+  private async begin(): Promise<void> {
+    const { runs } = this.services;
+    this.outbox.reset();
+    this.ready = true;
+    this.acknowledged = 0;
+    this.post({ type: 'settings', settings: settings.studio() });
+    this.postDocument();
+    this.postProblems();
+    const record = runs.recordOf(this.key);
+    this.outbox.run({ type: 'run', run: record?.state });
+    for (const news of record?.segmentations.values() ?? []) this.post({ ...news, type: 'segmentation' });
+    for (const [node, metrics] of record?.metrics ?? [])
+      this.post({ type: 'metrics', runId: record!.state.runId, node, metrics });
+    for (const picture of record?.pictures.values() ?? []) this.post({ ...picture, type: 'picture' });
+    for (const [node, { columns, rows, cells }] of record?.sweeps ?? []) {
+      this.post({ type: 'sweep', runId: record!.state.runId, node, columns, rows });
+      for (const cell of cells.values()) this.post(cellMessage(cell));
+    }
+    for (const frame of record?.frames ?? []) this.outbox.frame({ type: 'frame', frame });
+    await this.postCheckpoints();
+  }
+
+  private async edit(edits: GraphEdit[], seq?: number): Promise<void> {
+    const studios = this.services.sessions.of(this.document.uri);
+    const held = studios.filter((studio): studio is StudioPanel => studio instanceof StudioPanel);
+    for (const studio of held) studio.editing++;
+    let refused: string | undefined;
+    try {
+      refused = await this.services.editor.apply(this.document, edits);
+    } finally {
+      if (seq !== undefined) this.acknowledged = Math.max(this.acknowledged, seq);
+      for (const studio of held) {
+        studio.editing--;
+        studio.postDocument();
+      }
+    }
+    if (refused !== undefined) this.post({ type: 'error', message: refused });
+  }
+
+  private postDocument(): void {
+    const text = this.document.getText();
+    const reason = this.readOnlyReason(text);
+    this.post({
+      type: 'document',
+      text,
+      version: this.document.version,
+      readOnly: reason !== undefined,
+      ...(reason === undefined ? {} : { reason }),
+      fileName: path.posix.basename(this.document.uri.path),
+      trusted: vscode.workspace.isTrusted,
+      acknowledged: this.acknowledged,
+    });
+    void this.postResolved();
+  }
+
+  private readOnlyReason(text: string): string | undefined {
+    if (vscode.workspace.fs.isWritableFileSystem(this.document.uri.scheme) === false) return 'This file is read-only.';
+    return refusal(text);
+  }
+
+  private postProblems(): void {
+    this.post({ type: 'problems', problems: this.services.problems.of(this.document.uri) });
+  }
+
+  private async postCheckpoints(): Promise<void> {
+    this.post({ type: 'checkpoints', checkpoints: await this.services.checkpoints.list() });
+  }
+
+  private async postResolved(): Promise<void> {
+    if (!this.ready) return;
+    const { files, missing } = await findPictures(this.document, this.services.picked);
+    const uris: Record<string, string | null> = {};
+    for (const name of missing) uris[name] = null;
+    // The time of change makes the webview fetch a picture again that was written anew under its old name.
+    for (const [name, { uri, mtime }] of files) {
+      uris[name] = this.panel.webview
+        .asWebviewUri(uri)
+        .with({ query: String(mtime) })
+        .toString();
+    }
+    this.post({ type: 'resolved', uris });
+  }
+
+  private async postPictures(): Promise<void> {
+    const found = await this.services.pictures.list();
+    this.post({
+      type: 'pictures',
+      pictures: found.flatMap((uri) => {
+        const name = pathInGraph(this.document.uri, uri);
+        return name === undefined
+          ? []
+          : [asWorkspacePicture(uri, name, (file) => this.panel.webview.asWebviewUri(file))];
+      }),
+    });
+  }
+
+  private async openAsText(offset?: number): Promise<void> {
+    const { document, panel } = this;
+    const at = document.positionAt(offset ?? 0);
+    await vscode.commands.executeCommand('vscode.openWith', document.uri, 'default', {
+      viewColumn: panel.viewColumn,
+      selection: new vscode.Range(at, at),
+    } satisfies vscode.TextDocumentShowOptions);
+  }
+
+  private async openPicture(name: string): Promise<void> {
+    const file = fileOfGraph(this.document.uri, name);
+    if (!mayRead(this.document.uri, file, this.services.picked))
+      throw new Error(`${name} is outside the workspace. To use it, choose it in the node.`);
+    await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  }
+
+  /** The parameter of a node that names a file. */
+  private pathField(node: string, param: string): PathParam | undefined {
+    const type = parseGraph(this.document.getText()).document?.nodes[node]?.type;
+    const field = type === undefined ? undefined : paramOf(specOf(type), param);
+    return field?.kind === 'path' ? field : undefined;
+  }
+
+  private async pickFile(node: string, param: string): Promise<void> {
+    const { label, extensions } = this.pathField(node, param)?.filter ?? {
+      label: 'Images',
+      extensions: pictureExtensions,
+    };
+    const what = label === 'Images' ? 'an image' : `a file (${label})`;
+    const [file] =
+      (await vscode.window.showOpenDialog({
+        canSelectMany: false,
+        openLabel: 'Use',
+        title: plainLine(`Choose ${what} for ${node}`),
+        defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
+        filters: { [label]: [...extensions] },
+      })) ?? [];
+    if (!file) return;
+    const name = pathInGraph(this.document.uri, file);
+    if (name === undefined)
+      throw new Error('A graph can use only files on its own drive. Copy the file next to the graph.');
+    await rememberPick(this.document.uri, file, this.services.picked);
+    this.allowPicked();
+    await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+  }
+
+  /** Writes what was painted beside the graph, under a name of its own for each node, and names it in the node. */
+  private async saveCorrection(node: string, param: string, png: Uint8Array): Promise<void> {
+    const { document } = this;
+    if (!vscode.workspace.isTrusted)
+      throw new Error('A correction is saved as a file next to the graph. Trust this folder first.');
+    if (document.isUntitled)
+      throw new Error('A correction is saved as a file next to the graph. Save the graph first.');
+    const folder = vscode.Uri.joinPath(document.uri, '..');
+    const graph = path.posix.basename(document.uri.path).replace(/\.weft\.json$/, '');
+    const stem = `${cutToBytes(graph, 140)}.${cutToBytes(node.replace(/[^a-z0-9-]/g, ''), 50)}`;
+    const files = new Set((await vscode.workspace.fs.readDirectory(folder)).map(([file]) => file));
+    // The node's own correction is painted on; a file of this name that it does not name is somebody else's.
+    const named = parseGraph(document.getText()).document?.nodes[node]?.params?.[param];
+    const name = freeName(stem, '.png', (candidate) => files.has(candidate) && candidate !== named);
+    await writeUri(vscode.Uri.joinPath(folder, name), png);
+    await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+    await this.postResolved();
+  }
+
+  private async savePng(name: string, png: Uint8Array): Promise<void> {
+    const folder = vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..');
+    const target = await vscode.window.showSaveDialog({
+      defaultUri: vscode.Uri.joinPath(folder, path.posix.basename(name)),
+      filters: { 'PNG images': ['png'] },
+      title: 'Save image',
+    });
+    if (target) await writeUri(target, png);
+  }
+
+  /** A picture from elsewhere was chosen by hand: the webview may show it from now on. */
+  private allowPicked(): void {
+    const { webview } = this.panel;
+    const roots = studioRoots(this.services, this.document);
+    if (roots.length !== webview.options.localResourceRoots?.length)
+      webview.options = { ...webview.options, localResourceRoots: roots };
+  }
+}
+
+/** A cell for the webview, which has no use for its graph until it is opened. */
+function cellMessage({ runId, node, row, column, state, png, metrics, message }: CellEvent): HostToStudio {
+  return { type: 'cell', runId, node, row, column, state, png, metrics, message };
+}
