@@ -1,7 +1,7 @@
 /**
  * `npm run eval -- [DIR] [--masks given|self|both] [--seeds N] [--sheet FILE]`: transfers every pair of a folder of drawn pairs
  * (NN_structure.png, NN_appearance.png, NN_ground_truth.png, NN_*_parts.png, examples.json) through Weft and scores the results against
- * the truth: PSNR, object PSNR, part-colour error and object IoU, beside the baselines.
+ * the truth: PSNR, object PSNR, part-colour error, object IoU, pattern and edges, beside the baselines.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -100,13 +100,29 @@ async function transfer(pair: Pair, given: boolean, seed: number): Promise<Uint8
   return rgbOf(run.result.files[0]!);
 }
 
-const line = (name: string, { psnr, objectPsnr, partColour, objectIou }: Score): string =>
-  `${name.padEnd(34)} ${psnr.toFixed(2).padStart(7)} ${objectPsnr.toFixed(2).padStart(12)} ${partColour.toFixed(1).padStart(12)} ${objectIou.toFixed(3).padStart(8)}`;
+const columns: [title: string, field: keyof Score, digits: number][] = [
+  ['PSNR', 'psnr', 2],
+  ['object PSNR', 'objectPsnr', 2],
+  ['part colour', 'partColour', 1],
+  ['IoU', 'objectIou', 3],
+  ['pattern', 'pattern', 3],
+  ['edges', 'edges', 3],
+];
+const cells = (name: string, texts: string[]): string =>
+  name.padEnd(34) + texts.map((text, column) => text.padStart(columns[column]![0].length + 4)).join('');
+const line = (name: string, score: Partial<Score>): string =>
+  cells(
+    name,
+    columns.map(([, field, digits]) => score[field]?.toFixed(digits) ?? '–'),
+  );
 
 async function main(): Promise<void> {
   console.log(`${pairs.length} pairs of ${folder}`);
   console.log(
-    `${''.padEnd(34)} ${'PSNR'.padStart(7)} ${'object PSNR'.padStart(12)} ${'part colour'.padStart(12)} ${'IoU'.padStart(8)}`,
+    cells(
+      '',
+      columns.map(([title]) => title),
+    ),
   );
   const baseline = async (picture: string): Promise<Score> => {
     const scores = [];

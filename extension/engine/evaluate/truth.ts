@@ -1,7 +1,8 @@
 /**
  * How good a transferred picture is against the drawn truth, as training/score.py of the embedded checkpoint measures it:
  * PSNR over the picture and over the object (dB, higher is better), part-colour error (0..255, lower is better) and the
- * IoU of the object found by its difference from the background (0..1, higher is better).
+ * IoU of the object found by its difference from the background (0..1, higher is better). Pattern and edges say what PSNR hides: it
+ * prefers the mean of all possible patterns to one of them.
  */
 import { maskIou } from './overlap';
 
@@ -10,6 +11,10 @@ export interface Score {
   objectPsnr: number;
   partColour: number;
   objectIou: number;
+  /** How much of the truth's pattern is left in its patterned parts, 0..1; undefined where no part has a pattern. */
+  pattern?: number;
+  /** How much of the truth's edges on the object the result has, 0..1; undefined where the truth has none. */
+  edges?: number;
 }
 
 /** Parts of the object have these ids; larger ones are its surroundings. */
@@ -17,6 +22,9 @@ const OBJECT_IDS = { first: 1, last: 14 };
 /** Parts whose colours are compared, and the fewest pixels a part needs for that. */
 const COLOUR_IDS = { first: 1, last: 7 };
 const FEWEST_PART_PIXELS = 24;
+/** A part has a pattern if its colours deviate by more than this in the truth, and it has pixels enough to tell. */
+const PATTERN_DEVIATION = 25;
+const FEWEST_PATTERN_PIXELS = 60;
 /** A row whose background shows in fewer pixels borrows the background colour of the row above. */
 const FEWEST_BACKGROUND_PIXELS = 4;
 const OBJECT_DIFFERENCE = 26;
@@ -36,17 +44,25 @@ export function score(result: Uint8Array, truth: Uint8Array, parts: Uint8Array, 
     objectPsnr: psnr(result, truth, (p) => object[p] === 1),
     partColour: partColourError(result, truth, parts),
     objectIou: objectIou(result, object, width, height),
+    pattern: patternKept(result, truth, parts),
+    edges: edgesKept(result, truth, object, width, height),
   };
 }
 
-/** The mean of scores, field by field. */
+/** The mean of scores, field by field, over those that have the field. */
 export function meanScore(scores: readonly Score[]): Score {
-  const mean = (field: keyof Score) => scores.reduce((sum, one) => sum + one[field], 0) / scores.length;
+  const mean = (field: keyof Score): number | undefined => {
+    const values = scores.flatMap((one) => one[field] ?? []);
+    return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
+  };
+  const always = (field: keyof Score): number => mean(field) ?? NaN;
   return {
-    psnr: mean('psnr'),
-    objectPsnr: mean('objectPsnr'),
-    partColour: mean('partColour'),
-    objectIou: mean('objectIou'),
+    psnr: always('psnr'),
+    objectPsnr: always('objectPsnr'),
+    partColour: always('partColour'),
+    objectIou: always('objectIou'),
+    pattern: mean('pattern'),
+    edges: mean('edges'),
   };
 }
 
@@ -75,6 +91,71 @@ function partColourError(result: Uint8Array, truth: Uint8Array, parts: Uint8Arra
     if (count >= FEWEST_PART_PIXELS) errors.push(Math.hypot(...difference.map((sum) => sum / count)));
   }
   return errors.reduce((sum, error) => sum + error, 0) / errors.length;
+}
+
+/**
+ * The deviation of RGB in each patterned part of the result, divided by that in the truth, at most 1; averaged over these parts. A part's
+ * deviation is the root of its three channels' mean variance.
+ */
+function patternKept(result: Uint8Array, truth: Uint8Array, parts: Uint8Array): number | undefined {
+  const kept: number[] = [];
+  for (let id = COLOUR_IDS.first; id <= COLOUR_IDS.last; id++) {
+    const pixels: number[] = [];
+    parts.forEach((part, p) => part === id && pixels.push(p));
+    if (pixels.length < FEWEST_PATTERN_PIXELS) continue;
+    const known = deviation(truth, pixels);
+    if (known > PATTERN_DEVIATION) kept.push(Math.min(1, deviation(result, pixels) / known));
+  }
+  return kept.length > 0 ? kept.reduce((sum, one) => sum + one, 0) / kept.length : undefined;
+}
+
+function deviation(rgb: Uint8Array, pixels: readonly number[]): number {
+  const variance = [0, 1, 2].map((c) => {
+    const mean = pixels.reduce((sum, p) => sum + rgb[p * 3 + c]!, 0) / pixels.length;
+    return pixels.reduce((sum, p) => sum + (rgb[p * 3 + c]! - mean) ** 2, 0) / pixels.length;
+  });
+  return Math.sqrt(variance.reduce((sum, one) => sum + one, 0) / 3);
+}
+
+/** Σ min(gradient of the result, gradient of the truth) / Σ gradient of the truth, over the object. */
+function edgesKept(
+  result: Uint8Array,
+  truth: Uint8Array,
+  object: Uint8Array,
+  width: number,
+  height: number,
+): number | undefined {
+  const [ours, theirs] = [result, truth].map((rgb) => gradient(rgb, width, height)) as [Float64Array, Float64Array];
+  let shared = 0;
+  let all = 0;
+  object.forEach((inside, p) => {
+    if (!inside) return;
+    shared += Math.min(ours[p]!, theirs[p]!);
+    all += theirs[p]!;
+  });
+  return all > 0 ? shared / all : undefined;
+}
+
+/** Size of the gradient of luminance (Rec. 601) by central differences, averaged over 3 × 3 pixels; the border repeats its pixels. */
+function gradient(rgb: Uint8Array, width: number, height: number): Float64Array {
+  const luminance = new Float64Array(width * height);
+  for (let p = 0; p < luminance.length; p++) {
+    luminance[p] = 0.299 * rgb[p * 3]! + 0.587 * rgb[p * 3 + 1]! + 0.114 * rgb[p * 3 + 2]!;
+  }
+  const index = (x: number, y: number): number =>
+    Math.min(height - 1, Math.max(0, y)) * width + Math.min(width - 1, Math.max(0, x));
+  const sizes = luminance.map((_, p) => {
+    const [x, y] = [p % width, Math.floor(p / width)];
+    const along = (luminance[index(x + 1, y)]! - luminance[index(x - 1, y)]!) / 2;
+    const down = (luminance[index(x, y + 1)]! - luminance[index(x, y - 1)]!) / 2;
+    return Math.hypot(along, down);
+  });
+  return sizes.map((_, p) => {
+    let sum = 0;
+    for (const dy of [-1, 0, 1])
+      for (const dx of [-1, 0, 1]) sum += sizes[index((p % width) + dx, Math.floor(p / width) + dy)]!;
+    return sum / 9;
+  });
 }
 
 /** The object is what differs from its row's median background colour. */

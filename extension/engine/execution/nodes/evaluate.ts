@@ -103,7 +103,8 @@ async function againstTruth(execution: Execution, result: ObservedPicture, size:
       node.id,
     );
   }
-  return { ...score(result.rgb, truth.rgb, parts.indices, size.width, size.height) };
+  const scored = Object.entries(score(result.rgb, truth.rgb, parts.indices, size.width, size.height));
+  return Object.fromEntries(scored.filter(([, value]) => value !== undefined));
 }
 
 function readParts(bytes: Uint8Array, name: string, node: string): ReturnType<typeof readIndices> {

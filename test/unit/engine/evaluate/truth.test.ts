@@ -41,6 +41,31 @@ describe('the score of a transferred picture', () => {
     expect(ours.objectIou).toBeCloseTo(0.3147880744075427, 12);
   });
 
+  it('finds the pattern and the edges that numpy finds', () => {
+    const ours = score(result, truth, parts, SIDE, SIDE);
+    expect(ours.pattern).toBeCloseTo(0.8700342987830061, 9);
+    expect(ours.edges).toBeCloseTo(0.5496582411817719, 9);
+    const faded = score(
+      truth.map((value) => value >> 1),
+      truth,
+      parts,
+      SIDE,
+      SIDE,
+    );
+    expect(faded.pattern).toBeCloseTo(0.49973594281827105, 9);
+    expect(faded.edges).toBeCloseTo(0.49915569654734754, 9);
+    const itself = score(truth, truth, parts, SIDE, SIDE);
+    expect([itself.pattern, itself.edges]).toEqual([1, 1]);
+  });
+
+  it('has no pattern where the truth is of one colour', () => {
+    const plain = new Uint8Array(SIDE * SIDE * 3).fill(90);
+    const ours = score(result, plain, parts, SIDE, SIDE);
+    expect([ours.pattern, ours.edges]).toEqual([undefined, undefined]);
+    const patterned = { ...ours, pattern: 0.5, edges: 0.25 };
+    expect(meanScore([ours, patterned])).toMatchObject({ pattern: 0.5, edges: 0.25 });
+  });
+
   it('averages field by field', () => {
     const one = { psnr: 1, objectPsnr: 2, partColour: 3, objectIou: 0 };
     const two = { psnr: 3, objectPsnr: 4, partColour: 5, objectIou: 1 };
