@@ -35,9 +35,8 @@ const edits = {
   setMuted: z.object({ kind: z.literal('setMuted'), ids, muted: z.boolean() }),
   connect: z.object({ kind: z.literal('connect'), from: source, to: source, replaces: source.optional() }),
   disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional() }),
-  moveNodes: z.object({ kind: z.literal('moveNodes'), positions }),
-  setLayout: z.object({
-    kind: z.literal('setLayout'),
+  moveNodes: z.object({
+    kind: z.literal('moveNodes'),
     positions,
     frames: z.record(z.string(), rectSchema).optional(),
   }),
@@ -65,7 +64,6 @@ export const graphEditsSchema = z
       edits.connect,
       edits.disconnect,
       edits.moveNodes,
-      edits.setLayout,
       edits.addFrame,
       edits.updateFrame,
       edits.removeFrame,

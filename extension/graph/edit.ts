@@ -48,10 +48,8 @@ export type GraphEdit =
   | { kind: 'connect'; from: Source; to: Source; replaces?: Source }
   /** One wire of an input, or, without `from`, all of them. */
   | { kind: 'disconnect'; to: Source; from?: Source }
-  /** New top left corners; what is not named stays. */
-  | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>> }
-  /** The same under the name of what it is after an automatic layout: many nodes, and frames with them. */
-  | { kind: 'setLayout'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
+  /** New top left corners, and rectangles of frames; what is not named stays. */
+  | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
   | { kind: 'addFrame'; id?: string; text: string; rect: Rect }
   | { kind: 'updateFrame'; id: string; text?: string; rect?: Rect }
   | { kind: 'removeFrame'; id: string }
@@ -188,12 +186,11 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       }
       return nodePatch(edit.to.node, inside('inputs', edit.to.port, wireChange(left)));
     }
-    case 'moveNodes':
-    case 'setLayout': {
+    case 'moveNodes': {
       const patch: JsonPatch = new Map();
       for (const id of Object.keys(edit.positions)) need(document, id);
       if (Object.keys(edit.positions).length > 0) patch.set('layout', { patch: positionsPatch(edit.positions) });
-      const frames = 'frames' in edit ? Object.entries(edit.frames ?? {}) : [];
+      const frames = Object.entries(edit.frames ?? {});
       if (frames.length > 0)
         patch.set('frames', { patch: new Map(frames.map(([id, rect]) => [id, framePatch(document, id, { rect })])) });
       return patch;

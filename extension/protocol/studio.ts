@@ -146,7 +146,7 @@ export type StudioToHost =
    * One undoable change. Several edits in one message are one step of undo. `label` names it in logs. `seq` counts this
    * webview's edits from 1; the host returns the last one it dealt with in `document.acknowledged` (also when it refused it).
    */
-  | { type: 'edit'; edits: GraphEdit[]; label: string; baseVersion: number; seq?: number }
+  | { type: 'edit'; edits: GraphEdit[]; label: string; seq?: number }
   | { type: 'run'; target?: string }
   | { type: 'stop' }
   | { type: 'openAsText'; offset?: number }
@@ -201,7 +201,6 @@ export const studioSchemas = {
     type: z.literal('edit'),
     edits: graphEditsSchema,
     label: name,
-    baseVersion: z.int(),
     seq: id.optional(),
   }),
   run: z.object({ type: z.literal('run'), target: name.optional() }),

@@ -19,7 +19,6 @@ import onnxruntime  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper
 
 import renderer
-from data import to_network
 from evaluate import load_network
 from text_encoder import CONTEXT_LENGTH, END, NOUNS, START, TOKENIZER, UNKNOWN, build_tokenizer, tokenize
 from unet import CONFIG
@@ -78,23 +77,6 @@ def export_part(folder, name, module, inputs, output):
         raise SystemExit(f'{name}: the exported model does not compute what torch computes')
 
 
-def fit_preview(vae, quads=24):
-    """The linear map from a latent position to the mean RGB (-1..1) of its 8x8 pixels, by least squares over drawn pictures."""
-    latents, colours = [], []
-    for index in range(quads):
-        pictures = torch.from_numpy(to_network(renderer.render_quad(TRAINED_DOMAINS[index % 4], 990_000 + index)[0]))
-        with torch.inference_mode():
-            latents.append(vae.encoder(pictures).permute(0, 2, 3, 1).reshape(-1, 16))
-        colours.append(torch.nn.functional.avg_pool2d(pictures, 8).permute(0, 2, 3, 1).reshape(-1, 3))
-    latents = torch.cat(latents)
-    solution = torch.linalg.lstsq(torch.cat([latents, torch.ones(len(latents), 1)], 1), torch.cat(colours)).solution.numpy()
-
-    def rounded(values):
-        return [round(float(value), 5) for value in values]
-
-    return dict(weight=[rounded(solution[:16, channel]) for channel in range(3)], bias=rounded(solution[16]))
-
-
 def write_configs(folder):
     channels, heads = list(CONFIG['block_out_channels']), list(CONFIG['heads'])
     version = '0.30.0'
@@ -124,12 +106,12 @@ def write_configs(folder):
                                                         sample_size=128, scaling_factor=1.0))
 
 
-def write_manifest(folder, vae, defaults):
+def write_manifest(folder, defaults):
     kinds = dict(animal=['giraffe', 'zebra', 'horse', 'cow', 'dog'])
     domains = [dict(noun=noun, kinds=kinds.get(noun, NOUNS[noun][1:])) for noun in TRAINED_DOMAINS]
     write_json(f'{folder}/weft.json', dict(
         id='mini', title='Mini (drawn pictures)', licence='MIT', pictureSize=renderer.PICTURE_SIZE,
-        promptTemplate='a photo of a {domain}', domains=domains, defaults=defaults, previewRgb=fit_preview(vae)))
+        promptTemplate='a photo of a {domain}', domains=domains, defaults=defaults))
 
 
 def main():
@@ -145,7 +127,7 @@ def main():
     network, vae = load_network(arguments.state), load_vae(arguments.vae)
     write_configs(arguments.out)
     with open(arguments.defaults) as file:
-        write_manifest(arguments.out, vae, json.load(file))
+        write_manifest(arguments.out, json.load(file))
     generator = torch.Generator().manual_seed(1)
     prompts = tokenize(['a photo of a animal', '', 'a photo of a house'])
     latents = torch.randn(3, 16, 16, 16, generator=generator)

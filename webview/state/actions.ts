@@ -365,7 +365,7 @@ export function tidy(): void {
   const positions = Object.fromEntries(
     Object.entries(places).map(([id, { x, y }]): [string, [number, number]] => [id, [x, y]]),
   );
-  if (edit([{ kind: 'setLayout', positions, ...(Object.keys(frames).length > 0 ? { frames } : {}) }], 'Tidy')) {
+  if (edit([{ kind: 'moveNodes', positions, ...(Object.keys(frames).length > 0 ? { frames } : {}) }], 'Tidy')) {
     announce(`Laid out ${plural(all.length, 'node')}.`);
     if (chosen.length <= 1) canvasControl().fit();
   }

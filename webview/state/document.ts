@@ -62,7 +62,7 @@ export function edit(edits: GraphEdit[], label: string): boolean {
     return false;
   }
   useStudio.setState({ synced: { ...synced, pending } });
-  postToHost({ type: 'edit', edits, label, baseVersion: synced.version, seq });
+  postToHost({ type: 'edit', edits, label, seq });
   show();
   return true;
 }

@@ -68,9 +68,6 @@ const manifestSchema = z.looseObject({
   promptTemplate: z.string().max(500).optional(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()).default([]) })).optional(),
   defaults: z.record(z.string(), z.unknown()).optional(),
-  previewRgb: z
-    .object({ weight: z.array(z.array(z.number())).length(3), bias: z.array(z.number()).length(3) })
-    .optional(),
   files: z
     .record(
       // What a stranger's manifest names is read and its digest told: only files of its own folder.

@@ -399,7 +399,6 @@ async function build(
     promptTemplate: manifest.promptTemplate ?? 'a photo of a {domain}',
     domains: manifest.domains ?? [],
     defaults: manifest.defaults ?? {},
-    ...(manifest.previewRgb === undefined ? {} : { previewRgb: manifest.previewRgb }),
   };
   const stamps: Stamps = {
     surgery: SURGERY_VERSION,

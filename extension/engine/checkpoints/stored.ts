@@ -114,7 +114,6 @@ const storedSchema = z.object({
   promptTemplate: z.string(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()) })),
   defaults: z.record(z.string(), z.unknown()),
-  previewRgb: z.object({ weight: z.array(z.array(finite)), bias: z.array(finite) }).optional(),
 }) satisfies z.ZodType<StoredCheckpoint>;
 
 export interface Stored {

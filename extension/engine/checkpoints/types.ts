@@ -49,12 +49,6 @@ export interface SeparateVae {
   graphs: { vaeEncoder: Uint8Array; vaeDecoder: Uint8Array };
 }
 
-/** A linear map from the channels of one latent position to RGB in [-1, 1]: rgb[k] = weight[k]·latent + bias[k]. */
-export interface PreviewRgb {
-  weight: number[][];
-  bias: number[];
-}
-
 /** What `weft.json` in a checkpoint's folder may say; all optional. */
 export interface CheckpointManifest {
   id?: string;
@@ -66,7 +60,6 @@ export interface CheckpointManifest {
   domains?: { noun: string; kinds: string[] }[];
   /** Overrides of the engine's parameter defaults, as the manifest has them. */
   defaults?: Record<string, unknown>;
-  previewRgb?: PreviewRgb;
   /** SHA-256 of files by relative path: checked when the checkpoint is prepared. */
   files?: Record<string, string>;
 }
@@ -122,7 +115,6 @@ export interface PreparedCheckpoint {
   /** Nouns it knows, empty when any noun will do. */
   domains: { noun: string; kinds: string[] }[];
   defaults: Record<string, unknown>;
-  previewRgb?: PreviewRgb;
   /** Never stored: made for a run. `vaeEncoder`, `vaeDecoder`, `weights` and `sha256` are then those of the whole. */
   vae?: SeparateVae;
 }

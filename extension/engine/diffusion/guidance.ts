@@ -10,11 +10,6 @@ export function guidanceScales(start: number, end: number, count: number): Float
   return out;
 }
 
-/** Where the authors let the swap guidance end: half of its start, but never below 1. */
-export function defaultEndScale(start: number): number {
-  return Math.max(start / 2, 1);
-}
-
 /**
  * ε = base + scale · (towards − base), elementwise over predictions of equal length (Ho & Salimans, "Classifier-Free
  * Diffusion Guidance", eq. 6, with base for the unconditional one). `out` may be one of the inputs.

@@ -11,7 +11,6 @@ export interface SchedulerConfig {
   beta_start?: number;
   beta_end?: number;
   beta_schedule?: string;
-  trained_betas?: readonly number[] | null;
   prediction_type?: string;
 }
 
@@ -82,7 +81,6 @@ export interface Scheduler {
 
 /** β_1 … β_n in float32, as the training code held them. Throws a checkpoint error for a schedule it doesn't know. */
 function betasOf(config: SchedulerConfig): Float32Array {
-  if (config.trained_betas) return Float32Array.from(config.trained_betas);
   const count = config.num_train_timesteps ?? 1000;
   const start = config.beta_start ?? 0.0001;
   const end = config.beta_end ?? 0.02;

@@ -126,11 +126,6 @@ export class LoadedCheckpoint {
     return this.parts.tryAll();
   }
 
-  /** Opens every session ahead of its use. */
-  async openAll(): Promise<void> {
-    for (const part of ['textEncoder', 'vaeEncoder', 'vaeDecoder', 'unet'] as const) await this.parts.open(part);
-  }
-
   /** Says that a part is not needed for now: a large one gives its memory back. */
   idle(part: Part): Promise<void> {
     return this.parts.idle(part);

@@ -120,7 +120,9 @@ function graphOf(settings: PeerSettings, contrast: number, givenMasks = false): 
 /** Models loaded, as far as an engine keeps them: large text encoders and VAEs are opened when a run needs them. */
 async function opened(): Promise<void> {
   const loaded = await engine.checkpoint(checkpoint, 'cpu');
-  await (checkpoint === 'mini' ? loaded.openAll() : loaded.unet());
+  const parts = checkpoint === 'mini' ? (['textEncoder', 'vaeEncoder', 'vaeDecoder'] as const) : [];
+  for (const part of parts) loaded.warm(part);
+  await loaded.unet();
 }
 
 let runs = 0;

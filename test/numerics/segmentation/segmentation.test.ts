@@ -2,12 +2,8 @@
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cluster } from '../../../extension/engine/diffusion/clusters';
-import {
-  headMeanAttention,
-  maskFromLabels,
-  mergeHeads,
-  segment,
-} from '../../../extension/engine/diffusion/segmentation';
+import { headMeanAttention, maskFromLabels, segment } from '../../../extension/engine/diffusion/segmentation';
+import { mergeHeads } from '../../support/mergeHeads';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { maskIou } from '../../../extension/engine/evaluate/overlap';
 import { SafetensorsFile } from '../../support/safetensors';

@@ -201,7 +201,7 @@ describe('nodes', () => {
 
   it('get a layout where the file had none', () => {
     const bare = writeGraph({ weft: 1, nodes: { swap: { type: 'attention-swap' }, save: { type: 'save' } } });
-    const result = edited(bare, { kind: 'setLayout', positions: { swap: [1, 2], save: [3, 4] } });
+    const result = edited(bare, { kind: 'moveNodes', positions: { swap: [1, 2], save: [3, 4] } });
     canonical(result);
     expect(documentOf(result).layout).toEqual({ save: [3, 4], swap: [1, 2] });
   });
@@ -287,7 +287,7 @@ describe('frames', () => {
 
   it('move with an automatic layout', () => {
     const result = edited(strangeText, {
-      kind: 'setLayout',
+      kind: 'moveNodes',
       positions: { swap: [1, 1] },
       frames: { note: [0, 0, 300, 200] },
     });

@@ -225,7 +225,7 @@ describe('graphs that are very large', () => {
     const ids = Object.keys(documentOf(text).nodes);
     expect(text).not.toContain('\n');
     const layout = (x: number): GraphEdit => ({
-      kind: 'setLayout',
+      kind: 'moveNodes',
       positions: Object.fromEntries(ids.map((id, index) => [id, [x, index]])),
     });
     const placed = edited(text, layout(1), layout(2));

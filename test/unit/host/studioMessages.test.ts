@@ -42,7 +42,7 @@ describe("the studio's messages", () => {
     ['an unknown kind', { type: 'format-disk' }],
     ['a name that every object has', { type: 'constructor' }],
     ['another such name', { type: '__proto__' }],
-    ['a missing field', { type: 'edit', edits: [], label: 'x' }],
+    ['a missing field', { type: 'edit', edits: [] }],
     ['a field of the wrong type', { type: 'run', target: 7 }],
     ['bytes that are none', { type: 'openPng', name: 'x', png: [1, 2] }],
     ['bytes that are no PNG', { type: 'savePng', name: 'x', png: new Uint8Array(100) }],
@@ -84,7 +84,7 @@ describe("the studio's messages", () => {
 });
 
 describe('edits of the studio', () => {
-  const edit = (...edits: unknown[]) => ({ type: 'edit', edits, label: 'Change', baseVersion: 1, seq: 1 });
+  const edit = (...edits: unknown[]) => ({ type: 'edit', edits, label: 'Change', seq: 1 });
   const all: GraphEdit[] = [
     { kind: 'addNode', type: 'image', id: 'second', params: { path: 'b.png' }, position: [10, 20] },
     { kind: 'addNode', type: 'save', inputs: { images: ['a.image', 'b.image'] } },
@@ -96,7 +96,7 @@ describe('edits of the studio', () => {
     { kind: 'connect', from: { node: 'a', port: 'image' }, to: { node: 'b', port: 'image' } },
     { kind: 'disconnect', to: { node: 'b', port: 'image' }, from: { node: 'a', port: 'image' } },
     { kind: 'moveNodes', positions: { a: [1, 2] } },
-    { kind: 'setLayout', positions: { a: [1, 2] }, frames: { f: [0, 0, 10, 10] } },
+    { kind: 'moveNodes', positions: { a: [1, 2] }, frames: { f: [0, 0, 10, 10] } },
     { kind: 'addFrame', text: 'Note', rect: [0, 0, 100, 100] },
     { kind: 'updateFrame', id: 'f', text: 'Other' },
     { kind: 'removeFrame', id: 'f' },

@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { defaultEndScale, guidanceScales, guide } from '../../../../extension/engine/diffusion/guidance';
+import { guidanceScales, guide } from '../../../../extension/engine/diffusion/guidance';
 
 describe('guidance', () => {
   it('falls linearly from start to end, both included', () => {
     expect([...guidanceScales(3.5, 1.75, 8)]).toEqual([3.5, 3.25, 3, 2.75, 2.5, 2.25, 2, 1.75]);
     expect([...guidanceScales(3.5, 1, 1)]).toEqual([3.5]);
     expect(guidanceScales(3.5, 1, 0).length).toBe(0);
-  });
-
-  it('ends at half its start but never below 1', () => {
-    expect([defaultEndScale(3.5), defaultEndScale(1.5)]).toEqual([1.75, 1]);
   });
 
   it('extrapolates from the base through the other prediction; scale 1 is that prediction, 0 the base', () => {

@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  headMeanAttention,
-  maskFromLabels,
-  mergeHeads,
-  segment,
-} from '../../../../extension/engine/diffusion/segmentation';
+import { headMeanAttention, maskFromLabels, segment } from '../../../../extension/engine/diffusion/segmentation';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
 
@@ -45,13 +40,6 @@ describe('head-mean attention', () => {
   it('refuses sizes that do not fit', () => {
     expect(() => headMeanAttention(new Float32Array(10), new Float32Array(12), 2, 3)).toThrow(RangeError);
     expect(() => headMeanAttention(new Float32Array(12), new Float32Array(13), 2, 3)).toThrow(RangeError);
-  });
-});
-
-describe('merged heads', () => {
-  it('lie beside each other for each token', () => {
-    expect([...mergeHeads(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), 2, 2)]).toEqual([1, 2, 5, 6, 3, 4, 7, 8]);
-    expect(() => mergeHeads(new Float32Array(7), 2, 2)).toThrow(RangeError);
   });
 });
 
