@@ -29,6 +29,12 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
+  {
+    // A promise that nobody waits for loses its error.
+    files: ['**/*.{ts,tsx,mts}'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: { '@typescript-eslint/no-floating-promises': 'error', '@typescript-eslint/no-misused-promises': 'error' },
+  },
   { files: ['webview/**/*.{ts,tsx}'], ...reactHooks.configs.flat['recommended-latest'] },
   {
     files: ['scripts/**', 'test/**', 'extension/cli/**', '*.mjs', '*.ts', '*.mts'],

@@ -24,7 +24,7 @@ function check(name, args) {
 
 check('formatting', [bin(['prettier', 'bin', 'prettier.cjs']), '--check', '.', '--log-level', 'warn']);
 check('lint', [bin(['eslint', 'bin', 'eslint.js']), '.']);
-check('types', [bin(['typescript', 'bin', 'tsc']), '-p', 'tsconfig.json']);
+check('types', [path.join(root, 'scripts', 'typecheck.mjs')]);
 check('words and links', [path.join(root, 'scripts', 'checkWords.mjs')]);
 check('generated files are current', [bin(['tsx', 'dist', 'cli.mjs']), 'scripts/generate.ts', '--check']);
 

@@ -358,7 +358,7 @@ function freeBytes(folder: string): number {
 
 /** An address that a NuGet index names; of one reached by https all are, since the digest comes from there. */
 function linked(text: string, index: URL): URL {
-  const url = URL.canParse(text, index) ? new URL(text, index) : undefined;
+  const url = URL.canParse(text, index.href) ? new URL(text, index) : undefined;
   const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && index.protocol === 'http:');
   if (url === undefined || !safe)
     throw network(

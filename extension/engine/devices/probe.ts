@@ -72,6 +72,6 @@ async function probe(provider: string): Promise<ProbeAnswer> {
 // Whoever asked is gone.
 process.on('disconnect', () => process.exit(0));
 
-probe(process.argv[2] ?? 'cpu')
+void probe(process.argv[2] ?? 'cpu')
   .catch((error: unknown): ProbeAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
   .then((answer) => process.send?.(answer, () => process.exit(0)));
