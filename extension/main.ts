@@ -4,6 +4,7 @@ import { GraphEditor } from './host/editor/graphEditor';
 import { GraphProblems } from './host/editor/graphProblems';
 import { OutlineView } from './host/views/outlineView';
 import { type Services } from './host/editor/services';
+import { ImagesWithGraph } from './host/editor/imagesWithGraph';
 import { StudioProvider } from './host/editor/studioProvider';
 import { StudioSessions } from './host/editor/studioSessions';
 import { WorkspacePictures } from './host/editor/workspacePictures';
@@ -46,6 +47,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const sessions = own(new StudioSessions());
   const checkpoints = own(new Checkpoints(engine, log));
   const pictures = own(new WorkspacePictures());
+  own(new ImagesWithGraph(pictures));
   const history = own(new HistoryStore(context, runs, log));
   const runner = own(new GraphRunner(runs, sessions, context.workspaceState));
   const services: Services = {

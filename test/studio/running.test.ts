@@ -218,6 +218,22 @@ describe('without a graph', () => {
     await workbench.screenshot('transfer');
   });
 
+  test('the menu of an image offers its graph, if it carries one', async () => {
+    const offer = workbench.page.locator('.monaco-menu').getByText('Open Graph of This Image');
+    const offered = async (name: string): Promise<number> => {
+      await workbench.tab(name).click({ button: 'right' });
+      await workbench.page.locator('.monaco-menu').getByText('Close All').waitFor();
+      const count = await offer.count();
+      await workbench.page.keyboard.press('Escape');
+      await workbench.page.locator('.monaco-menu').waitFor({ state: 'detached' });
+      return count;
+    };
+    await workbench.openFile('zebra.png');
+    expect(await offered('zebra.png')).toBe(0);
+    await workbench.openFile('giraffe-cow.png');
+    await expect.poll(() => offered('giraffe-cow.png')).toBe(1);
+  });
+
   test('a picture made by Weft opens as the graph that made it', async () => {
     await workbench.command('Weft: Open Graph of This Image');
     await workbench.tab('giraffe-cow.weft.json').waitFor();
