@@ -55,7 +55,10 @@ program
   .requiredOption('--appearance <image>', 'image that gives colours and textures')
   .requiredOption('--domain <noun>', 'what both images show, for instance animal')
   .option('--checkpoint <id>', 'checkpoint to use', 'mini')
-  .option('--vae <file>', "a .safetensors file with another VAE (default: the checkpoint's own)")
+  .option(
+    '--vae <file>',
+    "another VAE: a .safetensors file, or its name in a model folder (default: the checkpoint's own)",
+  )
   .option('--size <width>x<height>', "size of the images in pixels (default: the checkpoint's own)", size)
   .option(
     '--out <file>',
@@ -173,7 +176,7 @@ models
   .addOption(
     new Option('--prediction <what>', 'what the UNet predicts, if its files do not say').choices(['epsilon', 'v']),
   )
-  .option('--vae <file>', 'a VAE (.safetensors) to use instead of its own')
+  .option('--vae <file>', 'a VAE to use instead of its own: a .safetensors file, or its name in a model folder')
   .description('add a checkpoint; the last line is its id. .safetensors files are not copied')
   .action((paths: string[], flags: AddFlags) => addModel(paths, flags));
 models

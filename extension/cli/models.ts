@@ -6,6 +6,7 @@ import { WeftError } from '../protocol/errors';
 import { plainLine } from '../protocol/foreignText';
 import { confirm } from './confirm';
 import { type EngineProcess } from './engineProcess';
+import { vaeFile } from './vaeFile';
 import { withEngine } from './execute';
 import { print, tell } from './terminal';
 
@@ -172,10 +173,15 @@ export async function addModel(paths: string[], { id, prediction, vae }: AddFlag
     paths: paths.map((each) => path.resolve(each)),
     id,
     ...(prediction && { prediction: prediction === 'v' ? ('v_prediction' as const) : prediction }),
-    ...(vae !== undefined && { vae: path.resolve(vae) }),
   };
-  // Digesting, and for ONNX copying, gigabytes: it ends when it ends.
-  const info = await withEngine((engine) => engine.request('models.add', request, 0));
+  const info = await withEngine(async (engine) =>
+    engine.request(
+      'models.add',
+      { ...request, ...(vae !== undefined && { vae: await vaeFile(engine, vae) }) },
+      // Digesting, and for ONNX copying, gigabytes: it ends when it ends.
+      0,
+    ),
+  );
   tellAdded(info);
 }
 

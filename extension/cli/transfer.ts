@@ -6,6 +6,7 @@ import { WeftError } from '../protocol/errors';
 import { type Size } from '../protocol/size';
 import { execute, withEngine } from './execute';
 import { outFile, realFile, writeNamed } from './files';
+import { vaeFile } from './vaeFile';
 
 export interface TransferFlags {
   structure: string;
@@ -44,7 +45,6 @@ export async function transfer(flags: TransferFlags): Promise<void> {
   const { domain, checkpoint, masks, steps, skip, seed } = flags;
   const pictures = [flags.structure, flags.appearance];
   const picked = pictures.map(realFile);
-  const vae = flags.vae === undefined ? undefined : realFile(flags.vae);
   const stem = (file: string): string => path.basename(file, path.extname(file));
   const fallback = path.join('weft-out', joinedName(pictures.map(stem), '.png'));
   const { file: out, named } = outFile(flags.out, fallback, saveFormats.image);
@@ -62,6 +62,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
           `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add PATH".`,
         );
       }
+      const vae = flags.vae === undefined ? undefined : await vaeFile(engine, flags.vae);
       const document = standardGraph({
         structure: relative(picked[0]!),
         appearance: relative(picked[1]!),

@@ -33,6 +33,8 @@ const CLIP_VOCABULARY = 49408;
 /** A model that predicts v was trained at 768 pixels, as a rule; the others at 512. */
 const LATENT_SIZE = { epsilon: 64, v_prediction: 96 };
 
+const XL_SCALING = 0.13025;
+
 interface PartWeights {
   set: WeightSet;
   /** Its config.json, in a diffusers folder. */
@@ -128,14 +130,28 @@ function fileLayout(file: string, choices: ImportChoices): CheckpointLayout {
 export function readVae(file: string): PartWeights {
   const set = readWeights(file);
   const kind = identify(set);
+  const use = 'Use a VAE of Stable Diffusion 1.x or 2.x, for instance vae-ft-mse-840000-ema-pruned.safetensors.';
+  const xl = kind.kind === 'vae' ? markOfXl(file, set) : undefined;
+  if (xl !== undefined)
+    throw refuse(`${path.basename(file)}, given as the VAE, is a VAE of Stable Diffusion XL (${xl}). ${use}`);
   if (kind.kind === 'vae') return { set, config: {} };
   const fits = kind.kind === 'checkpoint' && ['sd1', 'sd2', 'other-unet'].includes(kind.family);
   if (fits && kind.hasVae) return { set, config: {} };
   // What it is, without what to do about it as a checkpoint.
   const what = fits ? 'is a checkpoint without a VAE.' : refusalOf(kind)?.replace(/(?<=\.) (?=[A-Z]).*$/s, '');
-  throw refuse(
-    `${path.basename(file)}, given as the VAE, ${what ?? 'is none.'} Use a VAE of Stable Diffusion 1.x or 2.x, for instance vae-ft-mse-840000-ema-pruned.safetensors.`,
-  );
+  throw refuse(`${path.basename(file)}, given as the VAE, ${what ?? 'is none.'} ${use}`);
+}
+
+/** What tells a VAE of Stable Diffusion XL: its tensors are called and shaped like those of 1.x, but its latents have another scale. */
+function markOfXl(file: string, { metadata }: WeightSet): string | undefined {
+  const architecture = metadata['modelspec.architecture'] ?? '';
+  if (/stable-diffusion-xl/i.test(architecture)) return `its header says ${architecture}`;
+  // Beside any other file, a config.json may be about anything.
+  if (!/^diffusion_pytorch_model\b/.test(path.basename(file))) return undefined;
+  const config: Config = readModelJson(path.join(path.dirname(file), 'config.json')) ?? {};
+  return numberIn(config, 'scaling_factor') === XL_SCALING
+    ? `its config.json says scaling_factor ${XL_SCALING}`
+    : undefined;
 }
 
 /** A folder in diffusers' form, or one with a single file in it; undefined for any other. */

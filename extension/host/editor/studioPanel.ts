@@ -6,6 +6,7 @@ import { plainLine } from '../../protocol/foreignText';
 import { type HostToStudio } from '../../protocol/studio';
 import { writeUri } from '../hostFiles';
 import { settings } from '../settings';
+import { pick } from '../window';
 import { type Services } from './services';
 import { findPictures, mayRead, rememberPick } from './graphContext';
 import { refusal } from './graphEditor';
@@ -341,15 +342,17 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       label: 'Images',
       extensions: pictureExtensions,
     };
-    const what = label === 'Images' ? 'an image' : `a file (${label})`;
+    const title = `Choose ${label === 'Images' ? 'an image' : `a file (${label})`} for ${node}`;
     const [file] =
+      (param === 'vae' ? await this.pickFoundVae(title) : undefined) ??
       (await vscode.window.showOpenDialog({
         canSelectMany: false,
         openLabel: 'Use',
-        title: plainLine(`Choose ${what} for ${node}`),
+        title: plainLine(title),
         defaultUri: vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..'),
         filters: { [label]: [...extensions] },
-      })) ?? [];
+      })) ??
+      [];
     if (!file) return;
     const name = pathInGraph(this.document.uri, file);
     if (name === undefined)
@@ -357,6 +360,19 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     await rememberPick(this.document.uri, file, this.services.picked);
     this.allowPicked();
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
+  }
+
+  /** A VAE of the model folders, or none when the list was cancelled; undefined for the file dialog, also when there are none to list. */
+  private async pickFoundVae(title: string): Promise<vscode.Uri[] | undefined> {
+    const found = await this.services.checkpoints.found().catch(() => []);
+    const vaes = found.flatMap((model) =>
+      model.kind === 'vae' ? [{ label: model.title, detail: model.file, uri: vscode.Uri.file(model.file) }] : [],
+    );
+    if (vaes.length === 0) return undefined;
+    const other = { label: 'Another File…', detail: undefined, uri: undefined };
+    const chosen = await pick([...vaes, other], { title, placeHolder: 'VAEs of your model folders' });
+    if (chosen === undefined) return [];
+    return chosen.uri && [chosen.uri];
   }
 
   /** Writes what was painted beside the graph, under a name of its own for each node, and names it in the node. */

@@ -1,5 +1,6 @@
 /** `weft models scan`, as a shell sees it; dist/ is built. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -14,12 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 
-const weft = (...args: string[]) =>
-  spawnSync(process.execPath, [path.resolve('dist', 'weft.js'), 'models', ...args], {
+const cli = (...args: string[]) =>
+  spawnSync(process.execPath, [path.resolve('dist', 'weft.js'), ...args], {
     cwd: root,
     encoding: 'utf8',
     env: { ...process.env, WEFT_HOME: path.join(root, 'home') },
   });
+const weft = (...args: string[]) => cli('models', ...args);
 
 it('lists a folder, which is known from then on, until it is forgotten', () => {
   const scan = weft('scan', 'models');
@@ -36,4 +38,36 @@ it('lists a folder, which is known from then on, until it is forgotten', () => {
   expect(weft('list').stdout).not.toContain('my-model');
   const none = weft('scan', 'nowhere');
   expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('nowhere is no folder')]);
+});
+
+it('a VAE of a model folder is used by its name, for a transfer and for a checkpoint that is added', () => {
+  weft('scan', 'models');
+  const from = (name: string) => path.resolve('examples', 'images', name);
+  const transfer = (vae: string) =>
+    cli(
+      ...['transfer', '--structure', from('giraffe.png'), '--appearance', from('zebra.png'), '--domain', 'animal'],
+      ...['--checkpoint', 'my-model', '--size', '64x64', '--steps', '4', '--skip', '1', '--no-masks'],
+      ...['--vae', vae, '--out', path.join(root, 'out.png')],
+    );
+  const made = transfer('sharp');
+  expect([made.status, made.stderr]).toEqual([0, expect.any(String)]);
+  const report = JSON.parse(fs.readFileSync(path.join(root, 'out.run.json'), 'utf8')) as {
+    checkpoint: { vae?: string };
+  };
+  expect(report.checkpoint.vae).toBe(
+    createHash('sha256')
+      .update(fs.readFileSync(path.join(models, 'VAE/sharp.safetensors')))
+      .digest('hex'),
+  );
+  const file = path.join(models, 'Stable-diffusion/My Model.safetensors');
+  const added = weft('add', file, '--id', 'sharper', '--vae', 'sharp.safetensors');
+  expect([added.status, added.stdout.trim()]).toEqual([0, 'sharper']);
+  expect(weft('show', 'sharper').stdout).toMatch(/^weights {6}.*VAE\/sharp\.safetensors, used where it is$/m);
+  const unknown = transfer('sharpe');
+  expect([unknown.status, unknown.stderr]).toEqual([
+    2,
+    expect.stringContaining(
+      '--vae sharpe: there is no such file, and no VAE of that name in the model folders (they have sharp). Give the path of a .safetensors file.',
+    ),
+  ]);
 });

@@ -23,12 +23,22 @@ export function requirePlain(source: WeightSource, config: Config, plain: Record
 
 /** Groups of the normalisations, which no shape tells. */
 export function groupsOf(source: WeightSource, config: Config, channels: number[]): number {
-  const groups = numberIn(config, 'norm_num_groups') ?? 32;
+  const stated = numberIn(config, 'norm_num_groups');
+  const groups = stated ?? 32;
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new WeftError(
+      'checkpoint',
+      `${source.file}: the ${source.part}'s config.json has norm_num_groups = ${groups}, which must be a whole number of at least 1. Correct it.`,
+    );
   const odd = channels.find((count) => count % groups !== 0);
-  if (odd === undefined && Number.isInteger(groups) && groups > 0) return groups;
+  if (odd === undefined) return groups;
+  const why =
+    stated === undefined
+      ? 'A single file does not say how many groups it has, and Weft takes 32, as all of Stable Diffusion has. Add the diffusers folder, whose config.json says it (norm_num_groups).'
+      : "Correct norm_num_groups in the part's config.json.";
   throw new WeftError(
     'checkpoint',
-    `${source.file} is no Stable Diffusion model that Weft runs: its ${source.part} has ${odd ?? 0} channels, which ${groups} groups do not divide.`,
+    `${source.file} can't be read: its ${source.part} has layers of ${odd} channels, which can't be normalised in ${groups} groups. ${why}`,
   );
 }
 

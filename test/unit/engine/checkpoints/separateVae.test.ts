@@ -111,6 +111,20 @@ describe('a separate VAE', () => {
       /^no-vae\.safetensors, given as the VAE, is a checkpoint without a VAE\. Use a VAE/,
     );
     await expect(run('zebra.png')).rejects.toThrow(/zebra\.png/);
+    const vaeOnly = { parts: ['vae' as const] };
+    // Its tensors are those of Stable Diffusion 1.x: only what is said about them tells.
+    const metadata = { 'modelspec.architecture': 'stable-diffusion-xl-v1-base/vae' };
+    writeSingleFile(path.join(root, 'sdxl_vae.safetensors'), 'tiny', { ...vaeOnly, metadata });
+    await expect(run('sdxl_vae.safetensors')).rejects.toThrow(
+      /^sdxl_vae\.safetensors, given as the VAE, is a VAE of Stable Diffusion XL \(its header says stable-diffusion-xl-v1-base\/vae\)\. Use a VAE of Stable Diffusion 1\.x/,
+    );
+    writeSingleFile(path.join(root, 'xl/diffusion_pytorch_model.safetensors'), 'tiny', vaeOnly);
+    fs.writeFileSync(path.join(root, 'xl/config.json'), JSON.stringify({ scaling_factor: 0.13025 }));
+    await expect(run('xl/diffusion_pytorch_model.safetensors')).rejects.toThrow(
+      /is a VAE of Stable Diffusion XL \(its config\.json says scaling_factor 0\.13025\)/,
+    );
+    fs.renameSync(path.join(root, 'xl/diffusion_pytorch_model.safetensors'), path.join(root, 'xl/mine.safetensors'));
+    expect((await run('xl/mine.safetensors')).result.files).toHaveLength(1);
     writeSingleFile(path.join(root, 'cut.safetensors'), 'tiny', {
       parts: ['vae'],
       rename: (name) => (name.includes('decoder.mid.attn_1.q.weight') ? undefined : name),
@@ -118,6 +132,24 @@ describe('a separate VAE', () => {
     await expect(run('cut.safetensors')).rejects.toThrow(
       /cut\.safetensors is incomplete: the tensor .*attn_1\.q\.weight of its VAE/,
     );
+  });
+
+  it('and clip skip make the same picture in the low-memory form', async () => {
+    const skipping = withParam(graph('other.safetensors'), 'prompt', 'clipSkip', 1);
+    const ordinary = await bench.run(skipping, { ...at, useCache: false });
+    expect(ordinary.result.report).not.toHaveProperty('lowMemory');
+    process.env.WEFT_LOW_MEMORY = '1';
+    const low = makeEngine(bench.home);
+    try {
+      const run = await low.run(skipping, { ...at, useCache: false });
+      expect(run.result.report).toMatchObject({ lowMemory: true, checkpoint: ordinary.result.report.checkpoint });
+      expect(difference(resultOf(run), resultOf(ordinary))).toBeLessThanOrEqual(1);
+      const without = await low.run(withParam(skipping, 'prompt', 'clipSkip', 0), { ...at, useCache: false });
+      expect(resultOf(without)).not.toEqual(resultOf(run));
+    } finally {
+      delete process.env.WEFT_LOW_MEMORY;
+      fs.rmSync(low.out, { recursive: true, force: true });
+    }
   });
 
   it('for two inversions must be one, and the graph says whose differ', () => {

@@ -76,6 +76,20 @@ describe('a single file', () => {
     expect(fs.existsSync(path.join(bench.home, 'graphs')) ? sizeOf(path.join(bench.home, 'graphs')) : 0).toBe(0);
   });
 
+  it('with layers too narrow for 32 groups is refused with what would say how many it has', async () => {
+    const narrow = writeSingleFile(path.join(root, 'narrow.safetensors'), 'tiny', {
+      more: {
+        'model.diffusion_model.input_blocks.1.0.in_layers.2.weight': {
+          shape: [16, 32, 3, 3],
+          data: new Float32Array(16 * 32 * 9),
+        },
+      },
+    });
+    await expect(add([narrow])).rejects.toThrow(
+      /^narrow\.safetensors can't be read: its UNet has layers of 16 channels, which can't be normalised in 32 groups\. A single file does not say how many groups it has, .* Add the diffusers folder, whose config\.json says it \(norm_num_groups\)\.$/,
+    );
+  });
+
   it('and its diffusers folder, in shards, make the same picture', async () => {
     const folder = writeDiffusersFolder(path.join(root, 'tiny-diffusers'), 'tiny', { shards: 2 });
     expect(await add([folder])).toMatchObject({ id: 'tiny-diffusers', precision: 'fp32' });
