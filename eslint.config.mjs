@@ -98,6 +98,39 @@ export default tseslint.config(
       ),
     ],
   ),
+  // A later list replaces an earlier one for the same files, so both name what no part of the engine imports.
+  forbid(
+    ['extension/engine/diffusion/**'],
+    [
+      never(
+        [
+          'vscode',
+          'node:*',
+          'onnxruntime-node',
+          '**/host/**',
+          '**/engine-client/**',
+          '**/webview/**',
+          '**/cli/**',
+          '**/onnx/**',
+          '**/cache/**',
+          '**/checkpoints/**',
+          '**/pipeline/**',
+          '**/execution/**',
+          '**/inspect/**',
+        ],
+        'diffusion is the method alone: arrays in, arrays out. pipeline/ runs the UNet and keeps what it computed.',
+      ),
+    ],
+  ),
+  forbid(
+    ['extension/engine/pipeline/**'],
+    [
+      never(
+        ['vscode', '**/host/**', '**/engine-client/**', '**/webview/**', '**/cli/**', '**/execution/**'],
+        'A loaded checkpoint knows nothing of runs.',
+      ),
+    ],
+  ),
   forbid(
     ['extension/host/**', 'extension/main.ts'],
     [

@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { Engine } from '../../extension/engine/engine';
-import { type Trajectory } from '../../extension/engine/diffusion/trajectory';
+import { type Trajectory } from '../../extension/engine/pipeline/trajectory';
 import { createScheduler } from '../../extension/engine/diffusion/scheduler';
 import { loadPicture } from '../../extension/engine/image/load';
 import { inProcessSessions } from '../../extension/engine/onnx/session';

@@ -3,8 +3,6 @@
  * Models", arXiv 2303.11306, as the program of cross-image attention uses them): self-attention rows are clustered, and
  * each cluster is given to the noun whose cross-attention stands out in it, or to the background.
  */
-import { type SessionHost } from '../onnx/types';
-import { cluster } from './clusters';
 
 /** A noun of the prompt with its positions among the tokens (the start token is position 0). */
 export interface NounTokens {
@@ -69,14 +67,19 @@ export interface Segmentation extends MaskResult {
 /** How far a cluster's best score must exceed the mean of the others to leave the background. */
 const STAND_OUT = 1.4;
 
+/** K-means over the rows of the head-mean self-attention map [N, N] of queries and keys [N, heads·d]. */
+export type Cluster = (
+  source: { query: Float32Array; key: Float32Array; heads: number; count: number },
+  options: { clusters: number; initialisations?: number; seed?: number },
+) => Promise<{ labels: Uint8Array; inertia: number }>;
+
 /** Segments one picture. Throws a RangeError when sizes disagree; a missing noun or an empty mask is a `problem`. */
-export async function segment(request: SegmentRequest, sessions: SessionHost, threads?: number): Promise<Segmentation> {
+export async function segment(request: SegmentRequest, cluster: Cluster): Promise<Segmentation> {
   const { height, width, clusters = 5 } = request;
   const pixels = height * width;
   const { labels, inertia } = await cluster(
-    sessions,
     { query: request.selfQuery, key: request.selfKey, heads: request.selfHeads, count: pixels },
-    { clusters, initialisations: request.initialisations, seed: request.seed, threads },
+    { clusters, initialisations: request.initialisations, seed: request.seed },
   );
   const crossMaps = headMeanAttention(request.crossQuery, request.crossKey, request.crossHeads, pixels / 4);
   return { labels, inertia, ...maskFromLabels({ ...request, labels, crossMaps, clusters }) };

@@ -1,10 +1,10 @@
 import { type EngineEvent, type RunOptions, type RunReport } from '../../protocol/engine';
 import { type PlannedNode, type Source } from '../../graph';
 import { type ContentStore } from '../cache/store';
-import { type Trace } from '../diffusion/sampler';
+import { type Trace } from '../pipeline/sampler';
 import { type Shortcuts } from '../diffusion/shortcuts';
 import { type Inspection } from '../inspect/inspection';
-import { type Demand, type Trajectory, type TrajectoryTrace } from '../diffusion/trajectory';
+import { type Demand, type Trajectory, type TrajectoryTrace } from '../pipeline/trajectory';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { type PreviewSink } from './previews';
 import { type ImageValue, type InversionValue, type Value } from './values';

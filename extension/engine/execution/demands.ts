@@ -1,6 +1,6 @@
 import { type Plan, type PlannedNode, type Source } from '../../graph';
-import { type Appearance, Sampler, type TransferSettings } from '../diffusion/sampler';
-import { type Demand, noDemand, type Trajectory } from '../diffusion/trajectory';
+import { type Appearance, Sampler, type TransferSettings } from '../pipeline/sampler';
+import { type Demand, noDemand, type Trajectory } from '../pipeline/trajectory';
 import { adainRange, guidanceSettings, segmentStep, swapSettings } from './settings';
 import { type InversionValue } from './values';
 

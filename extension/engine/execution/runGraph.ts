@@ -24,7 +24,7 @@ import {
 import { WeftError } from '../../protocol/errors';
 import { longerSide } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
-import { type Demand, noDemand, Trajectory } from '../diffusion/trajectory';
+import { type Demand, noDemand, Trajectory } from '../pipeline/trajectory';
 import { executors } from './nodes';
 import { type Inspection } from '../inspect/inspection';
 import { animate, strip } from '../image/timeline';

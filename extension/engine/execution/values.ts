@@ -1,6 +1,6 @@
 /** What travels on the wires of a running graph: one type for each port type of the catalogue. */
-import { type TransferSettings } from '../diffusion/sampler';
-import { type Trajectory } from '../diffusion/trajectory';
+import { type TransferSettings } from '../pipeline/sampler';
+import { type Trajectory } from '../pipeline/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';

@@ -9,8 +9,8 @@ import {
 import { WeftError } from '../../protocol/errors';
 import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
-import { type Sampler } from '../diffusion/sampler';
-import { noDemand, Trajectory } from '../diffusion/trajectory';
+import { type Sampler } from '../pipeline/sampler';
+import { noDemand, Trajectory } from '../pipeline/trajectory';
 import { type RowCounts } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
 import { type InversionValue } from '../execution/values';

@@ -8,17 +8,19 @@ import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/ty
 import { requirePart } from '../checkpoints/stored';
 import { loadTokenizer } from '../checkpoints/tokenizer';
 import { type ContentStore, keyOf } from '../cache/store';
-import { BatchSize } from '../diffusion/batchSize';
+import { BatchSize } from './batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { decodeInTiles } from '../diffusion/tiles';
 import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
-import { type RowCounts, Unet } from '../diffusion/unet';
+import { type RowCounts } from '../diffusion/unet';
 import { type AttentionLayer, type AttentionSummary, summarise } from '../inspect/attention';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
 import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
 import { previewModel, previewNames } from '../onnx/previewGraph';
 import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
+import { cluster } from './clusters';
+import { OnnxUnet } from './onnxUnet';
 import { CheckpointParts, type Part } from './checkpointParts';
 import { previewSamples } from './previewSamples';
 import { type MemoryLimit } from './workingMemory';
@@ -137,16 +139,18 @@ export class LoadedCheckpoint {
   }
 
   /** `counts`: where its rows are counted, when not among those of the run. */
-  async unet(counts: RowCounts = this.parts.counts): Promise<Unet> {
+  async unet(counts: RowCounts = this.parts.counts): Promise<OnnxUnet> {
     const { unet } = this.prepared;
     const key = await this.parts.open('unet');
     const { sessions, memory } = this.parts;
-    return new Unet(sessions, key, unet.interface, this.latentSize, counts, this.batchSize, memory);
+    return new OnnxUnet(sessions, key, unet.interface, this.latentSize, counts, this.batchSize, memory);
   }
 
   /** A mask from attention; its clusters are found on onnxruntime's thread. */
   segment(request: SegmentRequest): Promise<Segmentation> {
-    return segment(request, this.parts.sessions, this.parts.threads);
+    return segment(request, (source, options) =>
+      cluster(this.parts.sessions, source, { ...options, threads: this.parts.threads }),
+    );
   }
 
   /** One pass over all rows of attention maps, likewise. */

@@ -18,7 +18,8 @@ import { parseArgs } from 'node:util';
 import { Engine } from '../../../extension/engine/engine';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
-import { type DecoderRow, FREEU_OFF, type Share, Unet, type UnetRow } from '../../../extension/engine/diffusion/unet';
+import { type DecoderRow, FREEU_OFF, type Share, type UnetRow } from '../../../extension/engine/diffusion/unet';
+import { OnnxUnet } from '../../../extension/engine/pipeline/onnxUnet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { LoadedCheckpoint } from '../../../extension/engine/pipeline/loadedCheckpoint';
 import { standardGraph, writeGraph } from '../../../extension/graph';
@@ -62,7 +63,7 @@ const parts: Record<string, () => Promise<Record<string, unknown>>> = {
     const graph = checkpoint.unet.interface;
     await sessions.load('unet', path.join(checkpoint.folder, checkpoint.unet.path), { provider: values.provider });
     const opened = seconds();
-    const unet = new Unet(sessions, 'unet', graph, [side, side]);
+    const unet = new OnnxUnet(sessions, 'unet', graph, [side, side]);
     const noise = (length: number, timestep: number): Float32Array =>
       gaussianNoise({ seed: 1, imageDigest: new Uint8Array(32), timestep, length });
     const context = noise(checkpoint.textEncoder.contextLength * graph.contextWidth, 7);

@@ -13,7 +13,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
-import { FREEU_OFF, Unet } from '../../../extension/engine/diffusion/unet';
+import { FREEU_OFF } from '../../../extension/engine/diffusion/unet';
+import { OnnxUnet } from '../../../extension/engine/pipeline/onnxUnet';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { lowMemoryGraph } from '../../../extension/engine/onnx/surgery/lowMemory';
@@ -75,7 +76,7 @@ const parts: Record<string, () => Promise<string>> = {
       gaussianNoise({ seed: 1, imageDigest: new Uint8Array(32), timestep, length });
     const context = noise(checkpoint.textEncoder.contextLength * unet.contextWidth, 7);
     const row = { latents: noise(unet.latentChannels * SIDE * SIDE, 1), timestep: 401, context };
-    const run = new Unet(sessions, 'unet', unet, [SIDE, SIDE]);
+    const run = new OnnxUnet(sessions, 'unet', unet, [SIDE, SIDE]);
     const rows: Cost[] = [];
     for (let i = 0; i < 4; i++) rows.push(await cost(() => run.run({ rows: [row], freeu: FREEU_OFF })));
     const later = rows.slice(1).sort((a, b) => a.processor - b.processor)[1]!;

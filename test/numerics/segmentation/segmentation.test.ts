@@ -1,7 +1,7 @@
 /** Against the dumped tensors of the reference run B: attention, labels and masks as the authors' program made them. */
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cluster } from '../../../extension/engine/diffusion/clusters';
+import { cluster } from '../../../extension/engine/pipeline/clusters';
 import { headMeanAttention, maskFromLabels, segment } from '../../../extension/engine/diffusion/segmentation';
 import { mergeHeads } from '../../support/mergeHeads';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
@@ -74,7 +74,7 @@ describe('our own clusters of 64² tokens', () => {
         objectNoun: 'animal',
         seed,
       },
-      sessions,
+      (source, options) => cluster(sessions, source, options),
     );
     const { user, system } = process.cpuUsage(start);
     const ratio = inertiaOf(rows, result.labels) / theirs;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type AdainSettings, Sampler, type TransferSettings } from '../../diffusion/sampler';
+import { type AdainSettings, Sampler, type TransferSettings } from '../../pipeline/sampler';
 import { encodePng, type RgbPicture } from '../../image/png';
 import { Inspection } from '../../inspect/inspection';
 import { type Executor, type RunContext } from '../context';

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { WeftError } from '../../../protocol/errors';
 import { keyOf } from '../../cache/store';
 import { type Tensors } from '../../cache/tensorFile';
-import { noDemand } from '../../diffusion/trajectory';
+import { noDemand } from '../../pipeline/trajectory';
 import { correct, loadCorrection } from '../../image/correction';
 import { maskPicture } from '../../image/mask';
 import { encodePng } from '../../image/png';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { headMeanAttention, maskFromLabels, segment } from '../../../../extension/engine/diffusion/segmentation';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
+import { cluster } from '../../../../extension/engine/pipeline/clusters';
 import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
 
 const noise = (timestep: number, length: number) =>
@@ -228,6 +229,8 @@ describe('the mask of a noun', () => {
   });
 });
 
+const sessions = inProcessSessions();
+
 describe('segmenting a picture', () => {
   it('finds the object that attends to itself and to its noun', async () => {
     const [size, heads, width] = [16, 2, 4];
@@ -257,7 +260,7 @@ describe('segmenting a picture', () => {
         clusters: 2,
         seed: 1,
       },
-      inProcessSessions(),
+      (source, options) => cluster(sessions, source, options),
     );
     const wanted = Float32Array.from({ length: pixels }, (_, p) => Number(inside(p % size, Math.floor(p / size))));
     expect(result.mask).toEqual(wanted);

@@ -1,5 +1,5 @@
 import { Recent } from '../cache/recent';
-import { gaussianNoise, type NoiseRequest } from './philox';
+import { gaussianNoise, type NoiseRequest } from '../diffusion/philox';
 
 /** Noise of pictures that are looked at again and again: drawing it takes longer than all else that a warm step does beside the UNet. */
 export class NoiseMemory {

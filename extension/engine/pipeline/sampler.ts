@@ -1,11 +1,10 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
-import { type SwapLevel } from '../onnx/types';
-import { adain } from './adain';
-import { guidanceScales, guide } from './guidance';
-import { type Shortcuts } from './shortcuts';
-import { insideRange, laggedStep, type StepRange } from './stepRange';
+import { adain } from '../diffusion/adain';
+import { guidanceScales, guide } from '../diffusion/guidance';
+import { type Shortcuts } from '../diffusion/shortcuts';
+import { insideRange, laggedStep, type StepRange } from '../diffusion/stepRange';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
-import { type DecoderRow, type Latents, type Share, type Unet, type UnetRow } from './unet';
+import { type DecoderRow, type Latents, type Share, type SwapLevel, type Unet, type UnetRow } from '../diffusion/unet';
 
 const SAMPLER_VERSION = 1;
 const QUERIES_VERSION = 1;
@@ -182,7 +181,7 @@ export class Sampler {
     attention.put(
       this.queriesKey(step),
       Object.fromEntries(
-        unet.graph.swapLayers
+        unet.swapLayers
           .filter(({ level }) => swap[level] !== undefined)
           .map(({ index }) => [`q${index}`, { dims: [queries[index]!.length], data: queries[index]! }]),
       ),

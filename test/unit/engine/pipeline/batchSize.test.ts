@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BatchSize } from '../../../../extension/engine/diffusion/batchSize';
+import { BatchSize } from '../../../../extension/engine/pipeline/batchSize';
 
 /** Sizes of the calls that 200 rows are cut into where a row costs `cost(size)`. */
 function sizesOf(cost: (size: number) => number, limit = 16): number[] {

@@ -1,8 +1,15 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
-import { type Scheduler } from './scheduler';
-import { type FreeuGains, type Latents, type RowKeyValues, type RowProbe, type Unet, type UnetAnswer } from './unet';
-import { guide } from './guidance';
-import { ALL_SHORTCUTS, type Shortcuts } from './shortcuts';
+import { type Scheduler } from '../diffusion/scheduler';
+import {
+  type FreeuGains,
+  type Latents,
+  type RowKeyValues,
+  type RowProbe,
+  type Unet,
+  type UnetAnswer,
+} from '../diffusion/unet';
+import { guide } from '../diffusion/guidance';
+import { ALL_SHORTCUTS, type Shortcuts } from '../diffusion/shortcuts';
 
 /** Versions of the algorithms whose products are kept: a change of what they compute must change them. */
 const INVERSION_VERSION = 1;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cluster } from '../../../../extension/engine/diffusion/clusters';
+import { cluster } from '../../../../extension/engine/pipeline/clusters';
 import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 

@@ -1,6 +1,6 @@
 import { candidatesPerPick, clusterModel, clusterNames } from '../onnx/clusterGraph';
 import { type SessionHost, type TensorData } from '../onnx/types';
-import { uniformStream } from './philox';
+import { uniformStream } from '../diffusion/philox';
 
 /** What is clustered: rows [N, D], or the head-mean self-attention map [N, N] of queries and keys [N, heads·d]. */
 export type ClusterSource =

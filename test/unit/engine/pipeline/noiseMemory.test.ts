@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { NoiseMemory } from '../../../../extension/engine/diffusion/noiseMemory';
+import { NoiseMemory } from '../../../../extension/engine/pipeline/noiseMemory';
 import { gaussianNoise } from '../../../../extension/engine/diffusion/philox';
 
 it('gives the noise that is asked for, draws it once, and keeps the last used within its bytes', () => {

@@ -1,0 +1,331 @@
+import {
+  type DecoderRow,
+  type RowCounts,
+  type RowKeyValues,
+  type SwapLevel,
+  type Unet,
+  type UnetAnswer,
+  type UnetCall,
+} from '../diffusion/unet';
+import { ALL_SHORTCUTS, type Shortcuts } from '../diffusion/shortcuts';
+import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
+import { BatchSize } from './batchSize';
+
+/** Memory for intermediate results: what there is at the moment, and on what they are computed. */
+export interface Memory {
+  now(): number;
+  readonly onProcessor: boolean;
+}
+
+/** Contrast maps of about this size stay in a processor's cache between softmax, contrast and product: measured, not derived. */
+const CONTRAST_MAP_BYTES = 1 << 23;
+/** A card has no such cache, and each slice costs it a launch. */
+const CARD_CONTRAST_MAP_BYTES = 1 << 28;
+/** Contrast maps take at most this share of the memory there is. */
+const CONTRAST_SHARE = 1 / 8;
+/** Feature maps at full resolution that a row of the decoder holds at once, skips included, in channels of the middle block. */
+const FEATURE_MAPS = 3;
+
+/** Bytes below which a copy is as cheap. */
+const WORTH_HANDING_OVER = 1 << 14;
+
+/** With Stable Diffusion at 32² latents four rows, from which on rows get no cheaper but a batch keeps gigabytes. */
+const BATCH_MAP_BYTES = 1 << 28;
+
+const LEVELS: SwapLevel[] = ['high', 'low'];
+const int64 = (values: number[]): TensorData => ({
+  type: 'int64',
+  dims: [values.length],
+  data: BigInt64Array.from(values, BigInt),
+});
+const float32 = (dims: number[], data: Float32Array): TensorData => ({ type: 'float32', dims, data });
+
+/** Concatenates arrays of equal length; a single one is passed on as it is, or a view alone: messages copy whole buffers. */
+function stack(arrays: Float32Array[]): Float32Array {
+  if (arrays.length === 1) return compact(arrays[0]!);
+  const length = arrays[0]?.length ?? 0;
+  const all = new Float32Array(length * arrays.length);
+  arrays.forEach((array, index) => all.set(array, index * length));
+  return all;
+}
+
+/** A list brought to a length by repeating its first item: what has no weight may point anywhere. */
+const filled = (list: number[], length: number): number[] =>
+  Array.from({ length }, (_, index) => list[index] ?? list[0]!);
+
+const compact = (array: Float32Array): Float32Array =>
+  array.byteLength === array.buffer.byteLength ? array : array.slice();
+
+/** The rows of a batch, each with a buffer of its own: one row is often kept when the others are not. */
+function unstack(data: Float32Array, rows: number): Float32Array[] {
+  if (rows === 1) return [data];
+  const length = data.length / rows;
+  return Array.from({ length: rows }, (_, row) => data.slice(row * length, (row + 1) * length));
+}
+
+/** Calls a rewritten UNet with rows instead of tensors, and counts them. */
+export class OnnxUnet implements Unet {
+  readonly swapLayers: UnetInterface['swapLayers'];
+
+  constructor(
+    private readonly sessions: SessionHost,
+    private readonly sessionKey: string,
+    readonly graph: UnetInterface,
+    /** Height and width of the latents. */
+    readonly latentSize: [number, number],
+    /** Where the work is counted. */
+    private readonly counts: RowCounts = { encoder: 0, decoder: 0 },
+    private readonly batchSize = new BatchSize(),
+    private readonly memory: Memory = { now: () => Infinity, onProcessor: true },
+  ) {
+    this.swapLayers = graph.swapLayers;
+  }
+
+  /**
+   * One call of the UNet. Rows of one call may differ in timestep, prompt and everything else.
+   * @throws WeftError `checkpoint` when onnxruntime fails.
+   */
+  async run(call: UnetCall): Promise<UnetAnswer> {
+    const { graph, latentSize } = this;
+    const { shortcuts = ALL_SHORTCUTS } = call;
+    if (!shortcuts.sharesHalves) call = withoutSharing(call);
+    const rows = call.rows.length;
+    const decoderRows = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
+    const count = decoderRows.length;
+    if (count > 1 && count * this.decoderRowBytes() > this.memory.now()) return this.inHalves(call, decoderRows);
+    const context = call.rows[0]!.context;
+    const feeds: Record<string, TensorData> = {
+      [graph.sample.name]: float32(
+        [rows, graph.latentChannels, ...latentSize],
+        stack(call.rows.map((row) => row.latents)),
+      ),
+      [graph.timestep.name]: timesteps(
+        graph.timestep.type,
+        call.rows.map((row) => row.timestep),
+      ),
+      [graph.encoderHiddenStates.name]: float32(
+        [rows, context.length / graph.contextWidth, graph.contextWidth],
+        stack(call.rows.map((row) => row.context)),
+      ),
+      [unetNames.rows]: int64(decoderRows.map((row) => row.from)),
+      [unetNames.freeu]: float32([4], Float32Array.from(call.freeu)),
+    };
+    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows, shortcuts);
+
+    const layers = graph.swapLayers;
+    const fetches = [graph.output.name];
+    const { keyValues, probe, queries } = call.keep ?? {};
+    if (keyValues) for (const { index } of layers) fetches.push(unetNames.key(index), unetNames.value(index));
+    if (queries) for (const { index } of layers) fetches.push(unetNames.query(index));
+    if (probe) {
+      fetches.push(unetNames.selfQuery, unetNames.selfKey);
+      if (graph.crossProbe) fetches.push(unetNames.crossQuery, unetNames.crossKey);
+    }
+    const started = performance.now();
+    const answer = await this.sessions.run(this.sessionKey, feeds, fetches, { transfer: ownTensors(feeds, call) });
+    // Only plain batches tell what a row costs.
+    if (!call.decoderRows) this.batchSize.took(rows, performance.now() - started);
+    this.counts.encoder += rows;
+    this.counts.decoder += count;
+
+    const rowsOf = (name: string): Float32Array[] => unstack(answer[name]!.data as Float32Array, count);
+    const byLayer = (name: (layer: number) => string): Float32Array[][] => {
+      const all = layers.map(({ index }) => rowsOf(name(index)));
+      return decoderRows.map((_, row) => all.map((layer) => layer[row]!));
+    };
+    const result: UnetAnswer = { epsilons: rowsOf(graph.output.name) };
+    if (keyValues) {
+      const keys = byLayer(unetNames.key);
+      const values = byLayer(unetNames.value);
+      result.keyValues = decoderRows.map((_, row) => ({ keys: keys[row]!, values: values[row]! }));
+    }
+    if (queries) result.queries = byLayer(unetNames.query);
+    if (probe) {
+      const selfQuery = rowsOf(unetNames.selfQuery);
+      const selfKey = rowsOf(unetNames.selfKey);
+      const crossQuery = graph.crossProbe && rowsOf(unetNames.crossQuery);
+      const crossKey = graph.crossProbe && rowsOf(unetNames.crossKey);
+      result.probes = decoderRows.map((_, row) => ({
+        selfQuery: selfQuery[row]!,
+        selfKey: selfKey[row]!,
+        crossQuery: crossQuery?.[row],
+        crossKey: crossKey?.[row],
+      }));
+    }
+    return result;
+  }
+
+  /**
+   * A call whose decoder rows do not fit into memory together, as two: rows of the encoder that both need are computed twice, and each
+   * row gives the same numbers as before.
+   */
+  private async inHalves(call: UnetCall, decoderRows: DecoderRow[]): Promise<UnetAnswer> {
+    const middle = Math.ceil(decoderRows.length / 2);
+    const answers: UnetAnswer[] = [];
+    for (const half of [decoderRows.slice(0, middle), decoderRows.slice(middle)]) {
+      const used = [...new Set(half.map(({ from }) => from))];
+      const rows = used.map((row) => call.rows[row]!);
+      answers.push(
+        await this.run({ ...call, rows, decoderRows: half.map((row) => ({ ...row, from: used.indexOf(row.from) })) }),
+      );
+    }
+    const [first, second] = answers as [UnetAnswer, UnetAnswer];
+    const joined = <T>(a: T[] | undefined, b: T[] | undefined): T[] | undefined => a && b && [...a, ...b];
+    return {
+      epsilons: [...first.epsilons, ...second.epsilons],
+      keyValues: joined(first.keyValues, second.keyValues),
+      probes: joined(first.probes, second.probes),
+      queries: joined(first.queries, second.queries),
+    };
+  }
+
+  /** About what a row of the decoder takes. The processor's attention never holds a whole map; a card's may, twice with its softmax. */
+  private decoderRowBytes(): number {
+    const [height, width] = this.latentSize;
+    const features = FEATURE_MAPS * this.graph.middleChannels * height * width;
+    return 4 * (features + (this.memory.onProcessor ? 0 : 2 * this.largestMap()));
+  }
+
+  /** Numbers in the attention map of one row, where it is largest. */
+  private largestMap(): number {
+    return Math.max(0, ...this.graph.swapLayers.map(({ heads, halvings }) => heads * this.tokensAt(halvings) ** 2));
+  }
+
+  /** The index lists of one level, and the external keys and values they point at. */
+  private feedLevel(
+    feeds: Record<string, TensorData>,
+    level: SwapLevel,
+    rows: DecoderRow[],
+    { slicesContrast, fusesAttention }: Readonly<Shortcuts>,
+  ): void {
+    const count = rows.length;
+    const external: RowKeyValues[] = [];
+    const sourceOf = (keyValues: RowKeyValues): number => {
+      const known = external.indexOf(keyValues);
+      return count + (known >= 0 ? known : external.push(keyValues) - 1);
+    };
+    // One attention for each share of each row.
+    const attentions = rows.flatMap((row, index) => {
+      // β = 1 is no contrast, by way of whole maps.
+      const contrast = row.contrast?.[level] ?? (fusesAttention ? undefined : 1);
+      const shares = row.source?.[level];
+      if (!shares) return [{ row: index, kv: index, contrast, weights: undefined }];
+      return shares.map(({ keyValues, weights }) => ({ row: index, kv: sourceOf(keyValues), contrast, weights }));
+    });
+    const plain = attentions.filter(({ contrast }) => contrast === undefined);
+    const contrasted = attentions.filter(({ contrast }) => contrast !== undefined);
+    const order = [...plain, ...contrasted];
+    const positionsOf = (row: number): number[] =>
+      order.flatMap((attention, position) => (attention.row === row ? [position] : []));
+    const mixed = rows.flatMap((_, row) => (positionsOf(row).length > 1 ? [row] : []));
+    const most = Math.max(1, ...mixed.map((row) => positionsOf(row).length));
+    const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
+    const tokens = layers[0] ? this.tokensAt(layers[0].halvings) : 1;
+    const mixRows = mixed.flatMap((row) => filled(positionsOf(row), most));
+    const weights = new Float32Array(mixed.length * most * tokens);
+    for (const [index, row] of mixed.entries()) {
+      for (const [share, position] of positionsOf(row).entries()) {
+        weights.set(this.onTokens(order[position]!.weights, layers[0]!.halvings), (index * most + share) * tokens);
+      }
+    }
+    feeds[unetNames.querySlices(level)] = int64([slicesContrast ? this.querySlices(level, contrasted.length) : 1]);
+    feeds[unetNames.plainRows(level)] = int64(plain.map(({ row }) => row));
+    feeds[unetNames.plainKv(level)] = int64(plain.map(({ kv }) => kv));
+    feeds[unetNames.contrastRows(level)] = int64(contrasted.map(({ row }) => row));
+    feeds[unetNames.contrastKv(level)] = int64(contrasted.map(({ kv }) => kv));
+    feeds[unetNames.mixRows(level)] = { ...int64(mixRows), dims: [mixed.length, most] };
+    feeds[unetNames.mixWeights(level)] = float32([mixed.length, most, tokens, 1], weights);
+    feeds[unetNames.restore(level)] = int64(
+      rows.map((_, row) => (mixed.includes(row) ? order.length + mixed.indexOf(row) : positionsOf(row)[0]!)),
+    );
+    feeds[unetNames.contrast(level)] = float32(
+      [contrasted.length],
+      Float32Array.from(contrasted, ({ contrast }) => contrast!),
+    );
+    for (const layer of layers) {
+      const dims = [external.length, this.tokensAt(layer.halvings), layer.width];
+      feeds[unetNames.externalKey(layer.index)] = float32(dims, stack(external.map((row) => row.keys[layer.index]!)));
+      feeds[unetNames.externalValue(layer.index)] = float32(
+        dims,
+        stack(external.map((row) => row.values[layer.index]!)),
+      );
+    }
+  }
+
+  /** Values on the latent grid as their means on the coarser grid of a layer. */
+  onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
+    const tokens = this.tokensAt(halvings);
+    if (!values) return new Float32Array(tokens).fill(1);
+    const [height, width] = this.latentSize;
+    const [rows, columns] = [height >> halvings, width >> halvings];
+    const side = 1 << halvings;
+    const means = new Float32Array(tokens);
+    for (let y = 0; y < rows * side; y++) {
+      for (let x = 0; x < columns * side; x++) {
+        means[(y >> halvings) * columns + (x >> halvings)]! += values[y * width + x]! / side ** 2;
+      }
+    }
+    return means;
+  }
+
+  /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within the memory they may take. */
+  private querySlices(level: SwapLevel, rows: number): number {
+    const wanted = this.memory.onProcessor ? CONTRAST_MAP_BYTES : CARD_CONTRAST_MAP_BYTES;
+    const budgetBytes = Math.max(1, Math.min(wanted, this.memory.now() * CONTRAST_SHARE));
+    const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
+    const queries = layers.map((layer) => this.tokensAt(layer.halvings));
+    const maps = layers.map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
+    // At most one query a slice.
+    const most = Math.max(1, ...queries);
+    return Math.min(most, Math.max(1, Math.ceil(Math.max(0, ...maps) / budgetBytes)));
+  }
+
+  /** N of a layer: latents are halved `halvings` times on the way down to it. */
+  tokensAt(halvings: number): number {
+    const [height, width] = this.latentSize;
+    return (height >> halvings) * (width >> halvings);
+  }
+
+  /**
+   * Rows that the next call of many should have: as many as measuring shows to pay, few enough that the attention maps of the highest
+   * resolution (two copies of heads × N² floats a row, about as much as all else a row keeps) stay within `budgetBytes`.
+   */
+  batchRows(budgetBytes = Math.min(BATCH_MAP_BYTES, this.memory.now() / 2), most = 16): number {
+    const widest = 2 * 4 * this.largestMap();
+    return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
+  }
+}
+
+/** Every decoder row continues an encoder row of its own. */
+function withoutSharing(call: UnetCall): UnetCall {
+  if (!call.decoderRows) return call;
+  return {
+    ...call,
+    rows: call.decoderRows.map(({ from }) => call.rows[from]!),
+    decoderRows: call.decoderRows.map((row, from) => ({ ...row, from })),
+  };
+}
+
+/** Tensors of a call that nobody else holds, as far as handing them over is cheaper than copying them. */
+function ownTensors(feeds: Record<string, TensorData>, { rows, decoderRows = [] }: UnetCall): TensorData[] {
+  const held = new Set<ArrayBufferLike>();
+  for (const { latents, context } of rows) held.add(latents.buffer).add(context.buffer);
+  for (const { source } of decoderRows) {
+    for (const { keyValues } of Object.values(source ?? {}).flat()) {
+      for (const { buffer } of [...keyValues.keys, ...keyValues.values]) held.add(buffer);
+    }
+  }
+  return Object.values(feeds).filter(({ data }) => data.byteLength >= WORTH_HANDING_OVER && !held.has(data.buffer));
+}
+
+function timesteps(type: TensorData['type'], values: number[]): TensorData {
+  const dims = [values.length];
+  switch (type) {
+    case 'int64':
+      return { type, dims, data: BigInt64Array.from(values, BigInt) };
+    case 'int32':
+      return { type, dims, data: Int32Array.from(values) };
+    default:
+      return { type: 'float32', dims, data: Float32Array.from(values) };
+  }
+}
