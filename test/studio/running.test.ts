@@ -170,14 +170,17 @@ describe('a run that does not reach its end', () => {
     'shows its state in an editor that is closed and opened again, and stops from there',
     { timeout: RUN_MS },
     async () => {
+      const preview = workbench.studio.locator('.react-flow__node[data-id^="invert-"] .picture canvas').first();
       await waitForSteps();
+      // A step is counted before its preview is drawn, and an engine that is held draws none.
+      await preview.waitFor();
       holdEngine();
       await workbench.command('View: Close Editor');
       await expect.poll(() => workbench.tab('long.weft.json').count()).toBe(0);
       await workbench.openStudio('long.weft.json');
       await waitForSteps();
       const before = await runState().innerText();
-      await workbench.studio.locator('.react-flow__node[data-id^="invert-"] .picture canvas').first().waitFor();
+      await preview.waitFor();
       letEngineGo();
       await expect.poll(() => runState().innerText(), { timeout: RUN_MS }).not.toBe(before);
       holdEngine();
