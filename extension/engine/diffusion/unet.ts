@@ -1,5 +1,3 @@
-import { type Shortcuts } from './shortcuts';
-
 /** What the method asks of a UNet: batches of latents in, predictions of the noise out. */
 
 /** The two highest resolutions of the decoder's self-attention, whose keys and values can come from another picture. */
@@ -55,8 +53,6 @@ export interface UnetCall {
   decoderRows?: DecoderRow[];
   freeu: FreeuGains;
   keep?: { keyValues?: boolean; probe?: boolean; queries?: boolean };
-  /** Absent: all of them. */
-  shortcuts?: Readonly<Shortcuts>;
 }
 
 export interface UnetAnswer {

@@ -2,7 +2,6 @@ import { type EngineEvent, type RunOptions, type RunReport } from '../../protoco
 import { type PlannedNode, type Source } from '../../graph';
 import { type ContentStore } from '../cache/store';
 import { type Trace } from '../pipeline/sampler';
-import { type Shortcuts } from '../diffusion/shortcuts';
 import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../pipeline/trajectory';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
@@ -24,8 +23,6 @@ export interface Ingredients {
   trajectoryTrace?: TrajectoryTrace;
   /** Run both reference passes to their end, although nothing reads it. */
   complete?: boolean;
-  /** Shortcuts to walk around: the others stay. */
-  shortcuts?: Partial<Shortcuts>;
 }
 
 /** A file to be written when everything has succeeded. */

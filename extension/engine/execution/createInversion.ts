@@ -3,7 +3,6 @@ import { promptText, type PlannedNode } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { sizeText } from '../../protocol/size';
 import { NoiseMemory } from '../pipeline/noiseMemory';
-import { ALL_SHORTCUTS } from '../diffusion/shortcuts';
 import { Trajectory } from '../pipeline/trajectory';
 import { FREEU_OFF } from '../diffusion/unet';
 import { type Execution } from './context';
@@ -66,7 +65,6 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       given: ingredients.inversion?.(imageNode),
     },
     checkpoint.scheduler(schedule.steps),
-    { ...ALL_SHORTCUTS, ...ingredients.shortcuts },
   );
   return {
     kind: 'inversion',

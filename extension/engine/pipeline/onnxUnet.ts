@@ -7,7 +7,6 @@ import {
   type UnetAnswer,
   type UnetCall,
 } from '../diffusion/unet';
-import { ALL_SHORTCUTS, type Shortcuts } from '../diffusion/shortcuts';
 import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
 import { BatchSize } from './batchSize';
 
@@ -87,8 +86,6 @@ export class OnnxUnet implements Unet {
    */
   async run(call: UnetCall): Promise<UnetAnswer> {
     const { graph, latentSize } = this;
-    const { shortcuts = ALL_SHORTCUTS } = call;
-    if (!shortcuts.sharesHalves) call = withoutSharing(call);
     const rows = call.rows.length;
     const decoderRows = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
     const count = decoderRows.length;
@@ -110,7 +107,7 @@ export class OnnxUnet implements Unet {
       [unetNames.rows]: int64(decoderRows.map((row) => row.from)),
       [unetNames.freeu]: float32([4], Float32Array.from(call.freeu)),
     };
-    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows, shortcuts);
+    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows);
 
     const layers = graph.swapLayers;
     const fetches = [graph.output.name];
@@ -192,12 +189,7 @@ export class OnnxUnet implements Unet {
   }
 
   /** The index lists of one level, and the external keys and values they point at. */
-  private feedLevel(
-    feeds: Record<string, TensorData>,
-    level: SwapLevel,
-    rows: DecoderRow[],
-    { slicesContrast, fusesAttention }: Readonly<Shortcuts>,
-  ): void {
+  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderRow[]): void {
     const count = rows.length;
     const external: RowKeyValues[] = [];
     const sourceOf = (keyValues: RowKeyValues): number => {
@@ -206,8 +198,7 @@ export class OnnxUnet implements Unet {
     };
     // One attention for each share of each row.
     const attentions = rows.flatMap((row, index) => {
-      // β = 1 is no contrast, by way of whole maps.
-      const contrast = row.contrast?.[level] ?? (fusesAttention ? undefined : 1);
+      const contrast = row.contrast?.[level];
       const shares = row.source?.[level];
       if (!shares) return [{ row: index, kv: index, contrast, weights: undefined }];
       return shares.map(({ keyValues, weights }) => ({ row: index, kv: sourceOf(keyValues), contrast, weights }));
@@ -228,7 +219,7 @@ export class OnnxUnet implements Unet {
         weights.set(this.onTokens(order[position]!.weights, layers[0]!.halvings), (index * most + share) * tokens);
       }
     }
-    feeds[unetNames.querySlices(level)] = int64([slicesContrast ? this.querySlices(level, contrasted.length) : 1]);
+    feeds[unetNames.querySlices(level)] = int64([this.querySlices(level, contrasted.length)]);
     feeds[unetNames.plainRows(level)] = int64(plain.map(({ row }) => row));
     feeds[unetNames.plainKv(level)] = int64(plain.map(({ kv }) => kv));
     feeds[unetNames.contrastRows(level)] = int64(contrasted.map(({ row }) => row));
@@ -294,16 +285,6 @@ export class OnnxUnet implements Unet {
     const widest = 2 * 4 * this.largestMap();
     return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
   }
-}
-
-/** Every decoder row continues an encoder row of its own. */
-function withoutSharing(call: UnetCall): UnetCall {
-  if (!call.decoderRows) return call;
-  return {
-    ...call,
-    rows: call.decoderRows.map(({ from }) => call.rows[from]!),
-    decoderRows: call.decoderRows.map((row, from) => ({ ...row, from })),
-  };
 }
 
 /** Tensors of a call that nobody else holds, as far as handing them over is cheaper than copying them. */

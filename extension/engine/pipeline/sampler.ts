@@ -1,7 +1,6 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { adain } from '../diffusion/adain';
 import { guidanceScales, guide } from '../diffusion/guidance';
-import { type Shortcuts } from '../diffusion/shortcuts';
 import { insideRange, laggedStep, type StepRange } from '../diffusion/stepRange';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
 import { type DecoderRow, type Latents, type Share, type SwapLevel, type Unet, type UnetRow } from '../diffusion/unet';
@@ -115,7 +114,7 @@ export class Sampler {
     this.total = structure.length;
     const scales = guidanceScales(guidance.scale, guidance.endScale, this.total);
     let key = keyOf('transfer', SAMPLER_VERSION, structure.referenceKey);
-    let untouched = structure.shortcuts.startsAsStructure;
+    let untouched = true;
     this.plans = [];
     for (let step = 0; step < this.total; step++) {
       const lagged = laggedStep(step);
@@ -158,10 +157,6 @@ export class Sampler {
   /** Key of the final latents. */
   get key(): Key {
     return this.finalKey;
-  }
-
-  private get shortcuts(): Readonly<Shortcuts> {
-    return this.settings.structure.shortcuts;
   }
 
   swapAt(step: number): SwapAtStep {
@@ -207,7 +202,6 @@ export class Sampler {
         decoderRows: [await this.swappedRow(step, work)],
         freeu: this.settings.structure.source.freeu,
         keep: { queries: true },
-        shortcuts: this.shortcuts,
       });
       this.keepQueries(step, answer.queries![0]!, unet, attention);
     }
@@ -250,7 +244,6 @@ export class Sampler {
    * `total` when nothing has.
    */
   private async resumeAt(store: ContentStore): Promise<number> {
-    if (!this.shortcuts.resumes) return 0;
     let step = 0;
     while (step < this.total && (await store.has(this.keyAfter(step)))) step++;
     return step;
@@ -284,8 +277,7 @@ export class Sampler {
       }
       if (plan.adain) for (const look of looks) of(look).until = Math.max(of(look).until, step + 1);
     }
-    if (complete || !this.shortcuts.endsWithLastUse)
-      for (const trajectory of [structure, ...looks]) of(trajectory).until = this.total;
+    if (complete) for (const trajectory of [structure, ...looks]) of(trajectory).until = this.total;
     return demands;
   }
 
@@ -387,19 +379,19 @@ export class Sampler {
     const row = this.rowAt(step, latents);
     const { freeu } = this.settings.structure.source;
     if (!swaps(plan)) {
-      const answer = await (await work.unet()).run({ rows: [row], freeu, shortcuts: this.shortcuts });
+      const answer = await (await work.unet()).run({ rows: [row], freeu });
       trace?.('swap', step, answer.epsilons[0]!);
       trace?.('noswap', step, answer.epsilons[0]!);
       return answer.epsilons[0]!;
     }
     const swapped = await this.swappedRow(step, work);
     this.prefetch(step + 1, store);
-    const alone = plan.guidance === 1 && this.shortcuts.onePredictionAtGuidanceOne && !trace;
+    const alone = plan.guidance === 1 && !trace;
     const plain = alone ? [] : [{ from: 0 }];
     const unet = await work.unet();
     const keep = attention && { queries: true };
     const decoderRows = [swapped, ...plain];
-    const answer = await unet.run({ rows: [row], decoderRows, freeu, keep, shortcuts: this.shortcuts });
+    const answer = await unet.run({ rows: [row], decoderRows, freeu, keep });
     if (attention) this.keepQueries(step, answer.queries![0]!, unet, attention);
     const [withSwap, without] = answer.epsilons;
     trace?.('swap', step, withSwap!);

@@ -9,7 +9,6 @@ import {
   type UnetAnswer,
 } from '../diffusion/unet';
 import { guide } from '../diffusion/guidance';
-import { ALL_SHORTCUTS, type Shortcuts } from '../diffusion/shortcuts';
 
 /** Versions of the algorithms whose products are kept: a change of what they compute must change them. */
 const INVERSION_VERSION = 1;
@@ -112,7 +111,6 @@ export class Trajectory {
   constructor(
     readonly source: InversionSource,
     readonly scheduler: Scheduler,
-    readonly shortcuts: Readonly<Shortcuts> = ALL_SHORTCUTS,
   ) {
     const { imageDigest, prompt, clipSkip, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
@@ -150,7 +148,7 @@ export class Trajectory {
 
   /** The denoising runs at guidance 1: an inversion at guidance 1 predicts the same noise, so its path is the reference pass. */
   private get retraces(): boolean {
-    return this.shortcuts.retraces && this.source.guidanceScale === 1 && !this.source.given;
+    return this.source.guidanceScale === 1 && !this.source.given;
   }
 
   timestepAt(step: number): number {
@@ -224,7 +222,6 @@ export class Trajectory {
       rows: [{ latents: await this.latentsAt(step, store), timestep: this.timestepAt(step), context }],
       freeu,
       keep: { keyValues: true },
-      shortcuts: this.shortcuts,
     });
     return answer.keyValues![0]!;
   }
@@ -338,7 +335,7 @@ export class Trajectory {
 
   /** Whether keys and values of a step are to be kept. */
   private keeps(step: number, { keyValueSteps }: Demand): boolean {
-    return this.shortcuts.keepsKeyValues && keyValueSteps.has(step);
+    return keyValueSteps.has(step);
   }
 
   /** Steps whose noise map is missing. */
@@ -348,9 +345,7 @@ export class Trajectory {
     for (let step = 0; step < this.length - 1; step++) {
       if (!(await this.loadNoiseMap(step, store))) missing.push(step);
     }
-    if (this.shortcuts.invertsOnlyWhatIsRead || missing.length === 0) return missing;
-    const skipped = Array.from({ length: this.source.skip }, (_, index) => index - this.source.skip);
-    return [...skipped, ...missing, this.length - 1];
+    return missing;
   }
 
   private keepOriginal(step: number, original: Latents, store: ContentStore): void {
@@ -369,16 +364,14 @@ export class Trajectory {
     const steps = await this.missingNoiseMaps(store);
     // The last step has no noise map, but when this is the reference pass too it may as well share the batch.
     const last = this.length - 1;
-    if (this.retraces && steps.length > 0 && !steps.includes(last) && (await this.needs(last, demand, store)))
-      steps.push(last);
-    const { batches, promptsTogether } = this.shortcuts;
-    const perStep = this.retraces || !promptsTogether ? 1 : 2;
+    if (this.retraces && steps.length > 0 && (await this.needs(last, demand, store))) steps.push(last);
+    const perStep = this.retraces ? 1 : 2;
     if (steps.length === 0) return;
     const model = await unet();
     for (let done = 0; done < steps.length;) {
       signal.throwIfAborted();
       this.computed = true;
-      const size = batches ? Math.max(1, Math.floor(model.batchRows() / perStep)) : 1;
+      const size = Math.max(1, Math.floor(model.batchRows() / perStep));
       const batch = steps.slice(done, done + size);
       done += batch.length;
       const latents = batch.map((step) => this.inverted(step));
@@ -389,13 +382,10 @@ export class Trajectory {
         probe: this.retraces && batch.some((step) => demand.probeSteps.has(step)),
       };
       const answer = await model.run({
-        rows: promptsTogether ? [...rows, ...empty] : rows,
+        rows: [...rows, ...empty],
         freeu,
         keep,
-        shortcuts: this.shortcuts,
       });
-      if (!promptsTogether && empty.length > 0)
-        answer.epsilons.push(...(await model.run({ rows: empty, freeu, shortcuts: this.shortcuts })).epsilons);
       batch.forEach((step, index) => {
         const conditional = answer.epsilons[index]!;
         const epsilon = this.retraces
@@ -416,8 +406,7 @@ export class Trajectory {
           this.absorb(step, answer, index, demand, store);
           this.keepOriginal(step, original, store);
         }
-        if (step >= 0)
-          work.onStep?.(this, { step, timestep: this.timestepAt(step), latents: latents[index]!, original });
+        work.onStep?.(this, { step, timestep: this.timestepAt(step), latents: latents[index]!, original });
       });
     }
   }
@@ -476,7 +465,6 @@ export class Trajectory {
           keyValues: tasks.some(({ trajectory, step }) => trajectory.keeps(step, demands.get(trajectory)!)),
           probe: tasks.some(({ trajectory, step }) => demands.get(trajectory)!.probeSteps.has(step)),
         },
-        shortcuts: tasks[0]!.trajectory.shortcuts,
       });
       for (const [row, task] of tasks.entries()) {
         await task.trajectory.advance(task, answer, row, demands.get(task.trajectory)!, work);
@@ -497,8 +485,7 @@ export class Trajectory {
     for (const group of groupBy(known, ({ trajectory }) => trajectory.source.freeu.join())) {
       const model = await unet();
       for (let done = 0; done < group.length;) {
-        const size = group[0]!.trajectory.shortcuts.batches ? model.batchRows() : 1;
-        const batch = group.slice(done, done + size);
+        const batch = group.slice(done, done + model.batchRows());
         done += batch.length;
         await run(batch);
       }

@@ -1,0 +1,205 @@
+/**
+ * The method the long way, to be read next to the papers: every picture is inverted at every step, and the three pictures (output O,
+ * appearance A, structure S) are denoised side by side, one step at a time, in two passes, with whole attention maps. It shares no code
+ * with the engine but onnxruntime's session, and it keeps nothing.
+ */
+import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../../extension/engine/onnx/types';
+
+type Latents = Float32Array;
+type Range = readonly [from: number, to: number];
+
+export interface NaivePicture {
+  x0: Latents;
+  noise: (timestep: number) => Float32Array;
+  context: Float32Array;
+  /** Where the object is, [h·w]. */
+  mask: Float32Array;
+}
+
+export interface NaiveSettings {
+  structure: NaivePicture;
+  appearance: NaivePicture;
+  emptyContext: Float32Array;
+  /** T and s. */
+  steps: number;
+  skip: number;
+  inversionGuidance: number;
+  swap: { higherRange: Range; lowerRange: Range; structureEvery: number; structureUntil: number; contrast: number };
+  adainRange: Range;
+  guidance: { scale: number; endScale: number };
+  freeu: readonly number[];
+}
+
+export interface NaiveUnet {
+  sessions: SessionHost;
+  key: string;
+  graph: UnetInterface;
+  latentSize: readonly [number, number];
+}
+
+/** Whose keys and values the output's rows read at each level: 0 its own, 1 the appearance's, 2 the structure's. */
+interface Swapped {
+  high: number;
+  low: number;
+  contrast: number;
+}
+
+const map = (a: Latents, f: (value: number, i: number) => number): Latents => Float32Array.from(a, f);
+
+/** ᾱ_t of Stable Diffusion 1.x: scaled linear betas, rounded to float32 at each operation as in PyTorch. */
+function alphasCumprod(): number[] {
+  const { fround, sqrt } = Math;
+  const [start, end] = [fround(sqrt(0.00085)), fround(sqrt(0.012))];
+  const stride = fround(fround(end - start) / 999);
+  let product = 1;
+  return Array.from({ length: 1000 }, (_, t) => {
+    const root = fround(t < 500 ? start + fround(stride * t) : end - fround(stride * (999 - t)));
+    return (product = fround(product * fround(1 - fround(root * root))));
+  });
+}
+
+/** O's final latents. */
+export async function naiveSampler(unet: NaiveUnet, settings: NaiveSettings): Promise<Latents> {
+  const { structure, appearance, emptyContext, steps, skip, swap, adainRange, guidance } = settings;
+  const alphas = alphasCumprod();
+  const stride = Math.floor(1000 / steps);
+  const timesteps = Array.from({ length: steps }, (_, j) => (steps - 1 - j) * stride + 1);
+
+  /** DDPM at η = 1: the mean of x_prev, and σ. */
+  const posterior = (x: Latents, epsilon: Latents, t: number): { mean: Latents; sigma: number } => {
+    const [now, previous] = [alphas[t]!, t < stride ? alphas[0]! : alphas[t - stride]!];
+    const variance = ((1 - previous) / (1 - now)) * (1 - now / previous);
+    const mean = map(x, (value, i) => {
+      const predOriginalSample = (value - Math.sqrt(1 - now) * epsilon[i]!) / Math.sqrt(now);
+      return Math.sqrt(previous) * predOriginalSample + Math.sqrt(Math.max(0, 1 - previous - variance)) * epsilon[i]!;
+    });
+    return { mean, sigma: Math.sqrt(variance) };
+  };
+
+  /** Edit-friendly inversion (arXiv 2304.06140): independent x_t, and the noise z between each two of them. */
+  const invert = async ({ x0, noise, context }: NaivePicture): Promise<{ x: Latents[]; z: Latents[] }> => {
+    const x = timesteps.map((t) => {
+      const n = noise(t);
+      return map(x0, (value, i) => Math.sqrt(alphas[t]!) * value + Math.sqrt(1 - alphas[t]!) * n[i]!);
+    });
+    x.push(x0);
+    const z: Latents[] = [];
+    for (const [i, t] of timesteps.entries()) {
+      const [conditional] = await naivePrediction(unet, settings.freeu, [x[i]!], [context], t);
+      const [unconditional] = await naivePrediction(unet, settings.freeu, [x[i]!], [emptyContext], t);
+      const { mean, sigma } = posterior(x[i]!, guide(unconditional!, conditional!, settings.inversionGuidance), t);
+      z.push(map(mean, (value, at) => (x[i + 1]![at]! - value) / sigma));
+    }
+    z[steps - 1]!.fill(0);
+    return { x, z };
+  };
+
+  const [ofStructure, ofAppearance] = [await invert(structure), await invert(appearance)];
+  let [o, a, s] = [ofStructure.x[skip]!, ofAppearance.x[skip]!, ofStructure.x[skip]!];
+  const contexts = [structure.context, appearance.context, structure.context];
+  const inside = (step: number, [from, to]: Range): boolean => 100 * step >= from * steps && 100 * step < to * steps;
+  const count = steps - skip;
+  for (let i = 0; i < count; i++) {
+    const t = timesteps[skip + i]!;
+    // The authors advance their counter after the step.
+    const k = Math.max(i - 1, 0);
+    const source = k % swap.structureEvery === 0 && 100 * k < swap.structureUntil * steps ? 2 : 1;
+    const high = inside(k, swap.higherRange) ? source : 0;
+    const low = inside(k, swap.lowerRange) ? source : 0;
+    const plain = await naivePrediction(unet, settings.freeu, [o, a, s], contexts, t);
+    const crossed = await naivePrediction(unet, settings.freeu, [o, a, s], contexts, t, {
+      high,
+      low,
+      contrast: swap.contrast,
+    });
+    const scale = guidance.scale + ((guidance.endScale - guidance.scale) * i) / (count - 1);
+    const epsilons = [guide(plain[0]!, crossed[0]!, scale), plain[1]!, plain[2]!];
+    const noises = [ofStructure.z[skip + i]!, ofAppearance.z[skip + i]!, ofStructure.z[skip + i]!];
+    [o, a, s] = [o, a, s].map((x, picture) => {
+      const { mean, sigma } = posterior(x, epsilons[picture]!, t);
+      return map(mean, (value, at) => value + sigma * noises[picture]![at]!);
+    }) as [Latents, Latents, Latents];
+    if (inside(i, adainRange)) o = adain(o, a, structure.mask, appearance.mask);
+  }
+  return o;
+}
+
+const guide = (base: Latents, towards: Latents, scale: number): Latents =>
+  map(base, (value, i) => value + scale * (towards[i]! - value));
+
+/** AdaIN (arXiv 1703.06868) of the object in `content`, by the object in `style`. */
+function adain(content: Latents, style: Latents, contentMask: Float32Array, styleMask: Float32Array): Latents {
+  const positions = contentMask.length;
+  const statistics = (x: Latents, mask: Float32Array, channel: number): [mean: number, std: number] => {
+    const values = [...x.subarray(channel * positions, (channel + 1) * positions)].filter((_, p) => mask[p] === 1);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    return [mean, Math.sqrt(squares / (values.length - 1) + 1e-5)];
+  };
+  const channels = Array.from({ length: content.length / positions }, (_, channel) => channel);
+  const from = channels.map((channel) => statistics(content, contentMask, channel));
+  const to = channels.map((channel) => statistics(style, styleMask, channel));
+  return map(content, (value, i) => {
+    if (contentMask[i % positions] === 0) return value;
+    const channel = Math.floor(i / positions);
+    const [mean, std] = from[channel]!;
+    return ((value - mean) / std) * to[channel]![1] + to[channel]![0];
+  });
+}
+
+/** ε of a batch. All attention of the swapped layers runs as whole maps; only the first row's meet others' keys and values. */
+export async function naivePrediction(
+  { sessions, key, graph, latentSize }: NaiveUnet,
+  freeu: readonly number[],
+  latents: Latents[],
+  contexts: Float32Array[],
+  timestep: number,
+  swapped: Swapped = { high: 0, low: 0, contrast: 1 },
+): Promise<Latents[]> {
+  const batch = latents.length;
+  const order = latents.map((_, row) => row);
+  const floats = (dims: number[], data: Iterable<number>): TensorData => ({
+    type: 'float32',
+    dims,
+    data: Float32Array.from(data),
+  });
+  const ints = (values: number[]): TensorData => ({
+    type: 'int64',
+    dims: [values.length],
+    data: BigInt64Array.from(values, BigInt),
+  });
+  const join = (arrays: Float32Array[]): number[] => arrays.flatMap((array) => [...array]);
+  const times = order.map(() => timestep);
+  const feeds: Record<string, TensorData> = {
+    [graph.sample.name]: floats([batch, graph.latentChannels, ...latentSize], join(latents)),
+    [graph.timestep.name]: graph.timestep.type === 'int64' ? ints(times) : floats([batch], times),
+    [graph.encoderHiddenStates.name]: floats(
+      [batch, contexts[0]!.length / graph.contextWidth, graph.contextWidth],
+      join(contexts),
+    ),
+    [unetNames.rows]: ints(order),
+    [unetNames.freeu]: floats([4], freeu),
+  };
+  const tokens = (halvings: number): number => (latentSize[0] >> halvings) * (latentSize[1] >> halvings);
+  for (const level of ['high', 'low'] as const) {
+    const { halvings } = graph.swapLayers.find((layer) => layer.level === level)!;
+    const contrast = swapped[level] === 0 ? 1 : swapped.contrast;
+    feeds[unetNames.querySlices(level)] = ints([1]);
+    feeds[unetNames.plainRows(level)] = ints([]);
+    feeds[unetNames.plainKv(level)] = ints([]);
+    feeds[unetNames.contrastRows(level)] = ints(order);
+    feeds[unetNames.contrastKv(level)] = ints([swapped[level], ...order.slice(1)]);
+    feeds[unetNames.contrast(level)] = floats([batch], [contrast, ...order.slice(1).map(() => 1)]);
+    feeds[unetNames.mixRows(level)] = { ...ints([]), dims: [0, 1] };
+    feeds[unetNames.mixWeights(level)] = floats([0, 1, tokens(halvings), 1], []);
+    feeds[unetNames.restore(level)] = ints(order);
+  }
+  for (const { index, width, halvings } of graph.swapLayers) {
+    feeds[unetNames.externalKey(index)] = floats([0, tokens(halvings), width], []);
+    feeds[unetNames.externalValue(index)] = floats([0, tokens(halvings), width], []);
+  }
+  const { [graph.output.name]: epsilon } = await sessions.run(key, feeds, [graph.output.name]);
+  const data = epsilon!.data as Float32Array;
+  const length = data.length / batch;
+  return order.map((row) => data.slice(row * length, (row + 1) * length));
+}

@@ -1,0 +1,291 @@
+/** What need not be computed: each fast path gives the final latents of the method the long way, and the calls to onnxruntime show that it is taken. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { OnnxUnet } from '../../../../extension/engine/pipeline/onnxUnet';
+import { inProcessSessions } from '../../../../extension/engine/onnx/session';
+import { type SessionHost, type TensorData, unetNames } from '../../../../extension/engine/onnx/types';
+import { type GraphDocument } from '../../../../extension/graph';
+import { type GraphRun } from '../../../../extension/engine/execution/runGraph';
+import { naivePrediction, naiveSampler, type NaivePicture } from '../../../support/naiveSampler';
+import { type Bench, makeEngine, shortGraph, withParam } from '../../../support/mini';
+
+const STEPS = 12;
+const SKIP = 4;
+const LOOP = STEPS - SKIP;
+/** Steps of the loop in which the output is the structure still: the swap begins a step after 10 %. */
+const UNTOUCHED = 3;
+/** Rows of the structure's reference pass: its keys are read a last time in the step after the fifth. */
+const OF_STRUCTURE = 7;
+
+interface Call {
+  timesteps: number[];
+  /** Rows through the encoder half and through the decoder half. */
+  encoder: number;
+  decoder: number;
+  /** Attentions of level high without and with whole maps, and the slices of those. */
+  plain: number;
+  contrasted: number;
+  slices: number;
+}
+
+/** onnxruntime, with an ear at its border. */
+class Overheard implements SessionHost {
+  private readonly inner = inProcessSessions();
+  calls: Call[] = [];
+  unet = '';
+  /** What the VAE's decoder was given last: the final latents. */
+  latents = new Float32Array();
+
+  load: SessionHost['load'] = (...args) => this.inner.load(...args);
+  release: SessionHost['release'] = (...args) => this.inner.release(...args);
+  placement: SessionHost['placement'] = (key) => this.inner.placement(key);
+  times: SessionHost['times'] = (reset) => this.inner.times(reset);
+  run: SessionHost['run'] = (key, feeds, fetches, options) => {
+    if (key.endsWith('/unet')) {
+      this.unet = key;
+      const length = (name: string): number => feeds[name]!.data.length;
+      this.calls.push({
+        timesteps: Array.from(feeds['timestep']!.data as BigInt64Array, Number),
+        encoder: feeds['sample']!.dims[0]!,
+        decoder: length(unetNames.rows),
+        plain: length(unetNames.plainRows('high')),
+        contrasted: length(unetNames.contrastRows('high')),
+        slices: Number(feeds[unetNames.querySlices('high')]!.data[0]),
+      });
+    }
+    if (key.endsWith('/vaeDecoder'))
+      this.latents = (Object.values(feeds)[0] as TensorData).data.slice() as Float32Array<ArrayBuffer>;
+    return this.inner.run(key, feeds, fetches, options);
+  };
+}
+
+const sessions = new Overheard();
+
+/** The paper's settings in small: swap from the third step on, the structure's keys now and then, AdaIN behind it. */
+function graph(overrides: [node: string, param: string, value: unknown][] = []): GraphDocument {
+  const all: [string, string, unknown][] = [
+    ['invert-structure', 'guidanceScale', 3.5],
+    ['invert-appearance', 'guidanceScale', 3.5],
+    ['swap', 'higherRange', [10, 60]],
+    ['swap', 'lowerRange', [10, 50]],
+    ['swap', 'structureEvery', 5],
+    ['swap', 'structureUntil', 60],
+    ['swap', 'contrast', 1.67],
+    ['adain', 'range', [30, 100]],
+    ['guidance', 'scale', 3.5],
+    ['guidance', 'endScale', 1.75],
+    ...overrides,
+  ];
+  return all.reduce(
+    (made, [node, param, value]) => withParam(made, node, param, value),
+    shortGraph({ steps: STEPS, skip: SKIP }),
+  );
+}
+
+interface Walk {
+  latents: Float32Array;
+  calls: Call[];
+  rows: { encoder: number; decoder: number };
+  run: GraphRun;
+}
+
+async function walk(document: GraphDocument, bench: Bench = makeEngine(undefined, { sessions })): Promise<Walk> {
+  sessions.calls = [];
+  const run = await bench.run(document);
+  return { latents: sessions.latents, calls: [...sessions.calls], rows: run.result.report.unet, run };
+}
+
+/** Holds a walk against the method the long way, from the same pictures, noise, prompts and masks. */
+async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
+  const transfers = [...run.values.values()]
+    .flatMap((ports) => Object.values(ports))
+    .flatMap((value) => (value.kind === 'transfer' && value.swap && value.adain && value.guidance ? [value] : []));
+  const { structure, appearances, swap, adain, guidance } = transfers[0]!;
+  const { checkpoint } = structure;
+  const { source } = structure.trajectory;
+  const picture = async (of: typeof structure, mask = adain!.structureMask!): Promise<NaivePicture> => ({
+    ...of.trajectory.source,
+    mask: await mask.onGrid(...checkpoint.latentSize),
+  });
+  const long = await naiveSampler(
+    { sessions, key: sessions.unet, graph: checkpoint.prepared.unet.interface, latentSize: checkpoint.latentSize },
+    {
+      structure: await picture(structure),
+      appearance: await picture(appearances[0]!, adain!.appearanceMasks![0]!),
+      emptyContext: source.emptyContext,
+      steps: source.steps,
+      skip: source.skip,
+      inversionGuidance: source.guidanceScale,
+      swap: swap!,
+      adainRange: adain!.range,
+      guidance: guidance!,
+      freeu: source.freeu,
+    },
+  );
+  const { scalingFactor } = checkpoint.prepared;
+  const difference = long.reduce((most, value, i) => Math.max(most, Math.abs(value / scalingFactor - latents[i]!)), 0);
+  expect(latents.length).toBe(long.length);
+  expect(difference).toBeLessThan(1e-4);
+}
+
+const most = (calls: Call[], what: 'encoder' | 'decoder' | 'slices'): number =>
+  Math.max(...calls.map((call) => call[what]));
+
+describe('every fast path gives the numbers of the long way', () => {
+  let cold: Walk;
+  beforeAll(async () => {
+    cold = await walk(graph());
+  });
+
+  it('in a cold run', async () => {
+    await expectTheLongWay(cold);
+  });
+
+  it('which computes only what is read: the steps that are not skipped, and of each picture what something reads', () => {
+    // Two pictures' inversions with two prompts; A to its end, S to its last use; O from its first swap on.
+    expect(cold.rows).toEqual({
+      encoder: 4 * (LOOP - 1) + LOOP + OF_STRUCTURE + (LOOP - UNTOUCHED),
+      decoder: 4 * (LOOP - 1) + LOOP + OF_STRUCTURE + 2 * (LOOP - UNTOUCHED),
+    });
+    const first = (LOOP - 1) * Math.floor(1000 / STEPS) + 1;
+    expect(Math.max(...cold.calls.flatMap(({ timesteps }) => timesteps))).toBe(first);
+  });
+
+  it('steps, prompt and empty prompt share calls', () => {
+    expect(most(cold.calls, 'encoder')).toBeGreaterThan(2);
+    expect(cold.calls.some(({ timesteps }) => new Set(timesteps).size < timesteps.length)).toBe(true);
+    expect(cold.calls.some(({ timesteps }) => new Set(timesteps).size > 1)).toBe(true);
+  });
+
+  it('two predictions share the encoder and the start of the decoder', () => {
+    const swapped = cold.calls.filter(({ contrasted }) => contrasted > 0);
+    expect(swapped.map(({ encoder, decoder }) => [encoder, decoder])).toEqual(
+      Array.from({ length: LOOP - UNTOUCHED }, () => [1, 2]),
+    );
+  });
+
+  it('attention without contrast is one operator', () => {
+    const plain = cold.calls.reduce((sum, call) => sum + call.plain, 0);
+    const contrasted = cold.calls.reduce((sum, call) => sum + call.contrasted, 0);
+    expect(contrasted).toBe(LOOP - UNTOUCHED);
+    expect(plain + contrasted).toBe(cold.rows.decoder);
+  });
+
+  it('steps of a reference pass whose path is known share calls', async () => {
+    // After an inversion at guidance 1 a wider swap needs keys and values of steps that nobody asked for before.
+    const swapUntil = (percent: number): GraphDocument =>
+      graph([
+        ['invert-structure', 'guidanceScale', 1],
+        ['invert-appearance', 'guidanceScale', 1],
+        ['swap', 'higherRange', [10, percent]],
+        ['swap', 'lowerRange', [10, percent]],
+      ]);
+    const bench = makeEngine(undefined, { sessions });
+    await walk(swapUntil(20), bench);
+    const widened = await walk(swapUntil(60), bench);
+    const ofReference = widened.calls.filter(({ contrasted }) => contrasted === 0);
+    expect(most(ofReference, 'encoder')).toBeGreaterThan(1);
+    await expectTheLongWay(widened);
+  });
+
+  it('an inversion at guidance 1 is the reference pass', async () => {
+    const once = await walk(
+      graph([
+        ['invert-structure', 'guidanceScale', 1],
+        ['invert-appearance', 'guidanceScale', 1],
+      ]),
+    );
+    // The structure's last step is read by nobody.
+    expect(once.rows.encoder).toBe(LOOP + (LOOP - 1) + (LOOP - UNTOUCHED));
+    await expectTheLongWay(once);
+  });
+
+  it('keys and values are kept, in memory and on disk', async () => {
+    const bench = makeEngine(undefined, { sessions });
+    await walk(graph(), bench);
+    const onDisk = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'));
+    fs.cpSync(bench.home, onDisk, { recursive: true });
+    const changed = graph([['swap', 'contrast', 1.3]]);
+    const fromMemory = await walk(changed, bench);
+    const fromDisk = await walk(changed, makeEngine(onDisk, { sessions }));
+    expect(fromMemory.rows).toEqual({ encoder: LOOP - UNTOUCHED, decoder: 2 * (LOOP - UNTOUCHED) });
+    expect(fromDisk.rows).toEqual(fromMemory.rows);
+    expect(fromDisk.latents).toEqual(fromMemory.latents);
+    await expectTheLongWay(fromMemory);
+  });
+
+  it('keys and values that the disk lost are computed again', async () => {
+    const bench = makeEngine(undefined, { sessions });
+    await walk(graph(), bench);
+    const onDisk = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'));
+    fs.cpSync(bench.home, onDisk, { recursive: true });
+    let damaged = 0;
+    for (const entry of fs.readdirSync(path.join(onDisk, 'cache'), { recursive: true, withFileTypes: true })) {
+      const file = path.join(entry.parentPath, entry.name);
+      if (!entry.isFile() || !fs.readFileSync(file).subarray(0, 4096).includes('"k0"')) continue;
+      fs.truncateSync(file, fs.statSync(file).size / 2);
+      damaged += 1;
+    }
+    expect(damaged).toBe(LOOP - UNTOUCHED);
+    const again = await walk(graph([['swap', 'contrast', 1.3]]), makeEngine(onDisk, { sessions }));
+    // A row more for every swapped step.
+    expect(again.rows.encoder).toBe(2 * (LOOP - UNTOUCHED));
+    await expectTheLongWay(again);
+  });
+
+  it('the output goes on where a change first bites', async () => {
+    const bench = makeEngine(undefined, { sessions });
+    await walk(graph([['adain', 'range', [60, 100]]]), bench);
+    const once = await walk(graph([['adain', 'range', [50, 100]]]), bench);
+    expect(once.rows.encoder).toBe(LOOP - STEPS / 2);
+    await expectTheLongWay(once);
+  });
+
+  it('at guidance 1 one prediction is enough', async () => {
+    const once = await walk(
+      graph([
+        ['guidance', 'scale', 1],
+        ['guidance', 'endScale', 1],
+      ]),
+    );
+    const swapped = once.calls.filter(({ contrasted }) => contrasted);
+    expect(swapped).toHaveLength(LOOP - UNTOUCHED);
+    expect(most(swapped, 'decoder')).toBe(1);
+    await expectTheLongWay(once);
+  });
+
+  it('maps that contrast acts on are made in slices where memory is short', async () => {
+    const value = cold.run.values.get('invert-structure')!['inversion'];
+    if (value?.kind !== 'inversion') throw new Error('invert-structure made no inversion.');
+    const { checkpoint, trajectory } = value;
+    const { x0, context, freeu } = trajectory.source;
+    const { latentSize, prepared } = checkpoint;
+    const graph = prepared.unet.interface;
+    const other = x0.map((number, i) => number * 0.7 + Math.sin(i));
+    const unet = new OnnxUnet(sessions, sessions.unet, graph, latentSize, undefined, undefined, {
+      now: () => 2 ** 20,
+      onProcessor: true,
+    });
+    const row = { timestep: 501, context };
+    const { keyValues } = await unet.run({ rows: [{ ...row, latents: other }], freeu, keep: { keyValues: true } });
+    sessions.calls = [];
+    const source = [{ keyValues: keyValues![0]! }];
+    const { epsilons } = await unet.run({
+      rows: [{ ...row, latents: x0 }],
+      decoderRows: [{ from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } }],
+      freeu,
+    });
+    expect(most(sessions.calls, 'slices')).toBeGreaterThan(1);
+    const [whole] = await naivePrediction(
+      { sessions, key: sessions.unet, graph, latentSize },
+      freeu,
+      [x0, other],
+      [context, context],
+      501,
+      { high: 1, low: 1, contrast: 1.67 },
+    );
+    epsilons[0]!.forEach((number, i) => expect(Math.abs(number - whole![i]!)).toBeLessThan(1e-4));
+  });
+});
