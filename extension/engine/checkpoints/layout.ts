@@ -143,7 +143,7 @@ export function readScheduler(config: Json | undefined): SchedulerConfig {
   if (schedule !== 'scaled_linear' && schedule !== 'linear')
     throw new WeftError(
       'checkpoint',
-      `The scheduler's beta_schedule "${String(schedule)}" is none that Weft knows (scaled_linear, linear).`,
+      `The scheduler's beta_schedule "${String(schedule)}" is not supported. Weft supports scaled_linear and linear.`,
     );
   if (Array.isArray(config?.['trained_betas']))
     throw new WeftError(
@@ -341,7 +341,7 @@ export function readLayout(folder: string): CheckpointLayout {
   if (!fs.existsSync(folder) || !fs.statSync(folder).isDirectory())
     throw new WeftError(
       'checkpoint',
-      `${folder} is no folder. Give a .safetensors file, or the folder of a Stable Diffusion checkpoint.`,
+      `${folder} is not a folder. Give a .safetensors file, or the folder of a Stable Diffusion checkpoint.`,
     );
   refuseFamily(folder);
   const models: Partial<Record<PartName, string>> = {};

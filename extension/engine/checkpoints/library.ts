@@ -320,10 +320,7 @@ class Library implements CheckpointLibrary {
     for (const [file, { sha256 }] of Object.entries(stamps!.sources)) {
       const found = fs.existsSync(file) ? await this.digests.digest(file) : undefined;
       if (found !== sha256)
-        throw new WeftError(
-          'checkpoint',
-          `${why}, and ${file} is not the file any more that it was made from: ${again}`,
-        );
+        throw new WeftError('checkpoint', `${why}, and ${file} is no longer the file that it was made from: ${again}`);
     }
     onProgress?.({ message: `${why}: preparing it again from ${from[0]}.` });
     return from;
@@ -390,7 +387,7 @@ class Library implements CheckpointLibrary {
     if (known !== undefined && path.resolve(known.folder) === layout.folder)
       throw new WeftError(
         'checkpoint',
-        `${layout.folder} is the library's own folder of "${wanted}": it is imported already.`,
+        `${layout.folder} is the library's own folder of "${wanted}", which is already imported.`,
       );
     await fs.promises.mkdir(this.folder, { recursive: true });
     const from = layout.root === undefined ? sources : [layout.folder];

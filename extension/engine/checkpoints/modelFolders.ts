@@ -74,7 +74,7 @@ export class ModelFolders {
     if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
       throw new WeftError(
         'graph',
-        `${folder} is no folder. Name the folder that holds your models, for instance ComfyUI/models.`,
+        `${folder} is not a folder. Name the folder that holds your models, for instance ComfyUI/models.`,
       );
     const known = this.remembered();
     if (!known.includes(folder)) writeJson(this.listFile, [...known, folder]);

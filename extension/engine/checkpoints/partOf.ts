@@ -14,7 +14,8 @@ export function partOf(file: string): PartName {
   const inputs = graph.inputs.map((input) => ({ name: input.name, ...declaredOf(input) }));
   const name = path.basename(file);
   const [input] = inputs;
-  if (input === undefined) throw new WeftError('checkpoint', `${name} has no inputs: no part of a checkpoint.`);
+  if (input === undefined)
+    throw new WeftError('checkpoint', `${name} has no inputs, so it is not a part of a checkpoint.`);
   const integer = (type: number): boolean => type === TensorProto_DataType.INT64 || type === TensorProto_DataType.INT32;
   if (inputs.some(({ dims }) => dims?.length === 4) && inputs.length > 1) return 'unet';
   if (integer(input.type) && (input.dims?.length ?? 2) <= 2) return 'text_encoder';
@@ -32,7 +33,7 @@ export function partOf(file: string): PartName {
   }
   throw new WeftError(
     'checkpoint',
-    `${name} (inputs ${inputs.map((each) => each.name).join(', ')}) is no part of a Stable Diffusion checkpoint that Weft knows: ` +
+    `${name} (inputs ${inputs.map((each) => each.name).join(', ')}) is not a part of a Stable Diffusion checkpoint: ` +
       'UNet, text encoder, VAE encoder or VAE decoder.',
   );
 }

@@ -297,7 +297,7 @@ async function build(
   if (text.width !== undefined && text.width !== unet.contextWidth)
     throw new WeftError(
       'checkpoint',
-      `The text encoder gives vectors of ${text.width} numbers where the UNet reads ${unet.contextWidth}: they are not of one checkpoint.`,
+      `The text encoder gives vectors of ${text.width} numbers where the UNet reads ${unet.contextWidth}: they belong to different checkpoints.`,
     );
   if (unet.latentSize !== undefined && unet.latentSize[0] !== unet.latentSize[1])
     throw new WeftError(

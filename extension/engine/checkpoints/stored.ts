@@ -225,7 +225,7 @@ export async function requireWeights(id: string, { file, sha256 }: WeightFile, k
   if (found !== sha256)
     throw new WeftError(
       'checkpoint',
-      `${file}, which has the weights of the checkpoint "${id}", was changed since it was added. ${back}`,
+      `${file}, which has the weights of the checkpoint "${id}", has changed since you added it. ${back}`,
     );
   return now;
 }

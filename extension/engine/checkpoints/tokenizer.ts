@@ -38,7 +38,7 @@ function clipTokenizer(vocab: Record<string, number>, merges: string): Json {
   if (vocab[begin] === undefined || vocab[end] === undefined)
     throw new WeftError(
       'checkpoint',
-      `The tokenizer's vocab.json lacks ${begin} or ${end}: not the tokenizer of CLIP.`,
+      `The tokenizer's vocab.json lacks ${begin} or ${end}: it is not CLIP's tokenizer.`,
     );
   const pattern =
     "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";

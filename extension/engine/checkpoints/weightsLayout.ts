@@ -56,7 +56,7 @@ const refuse = (message: string): WeftError => new WeftError('checkpoint', messa
  * @throws WeftError `checkpoint` saying what is missing or what it is instead, and what to do.
  */
 export function layoutOf(paths: string[], choices: ImportChoices = {}): CheckpointLayout {
-  if (paths.length === 0) throw refuse('Nothing was given to import.');
+  if (paths.length === 0) throw refuse('Nothing to import. Give a .safetensors file or the folder of a checkpoint.');
   for (const given of paths) if (!fs.existsSync(given)) throw refuse(`${given} does not exist.`);
   const weights = weightsLayoutOf(paths, choices);
   if (weights !== undefined) return weights;

@@ -109,7 +109,7 @@ export class CudaLibrary {
     if (why !== undefined)
       throw new WeftError(
         'graph',
-        `onnxruntime's CUDA library was not fetched: native code is not loaded from a folder that others may change, and ${why}. ` +
+        `onnxruntime's CUDA library was not downloaded: native code is not loaded from a folder that others may change, and ${why}. ` +
           'Change that, or point WEFT_HOME at a folder of your own.',
       );
   }
@@ -173,7 +173,7 @@ export class CudaLibrary {
     const text = index ?? (this.env['WEFT_NUGET_INDEX']?.trim() || NUGET_INDEX);
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-      throw new WeftError('graph', `The NuGet index "${text}" is no address. Write it like ${NUGET_INDEX}.`);
+      throw new WeftError('graph', `The NuGet index "${text}" is not an address. Write it like ${NUGET_INDEX}.`);
     return url;
   }
 
@@ -217,7 +217,7 @@ export class CudaLibrary {
     if (lock === undefined)
       throw new WeftError(
         'graph',
-        `Another Weft on this machine is fetching onnxruntime's CUDA library (process ${holderOf(lockFile)?.pid}). Wait for it, or end it there.`,
+        `Another Weft on this machine is fetching onnxruntime's CUDA library (process ${holderOf(lockFile)?.pid}). Wait until it is done, or stop it there.`,
       );
     try {
       await this.fetch(found, source, news, signal);
@@ -280,7 +280,7 @@ export class CudaLibrary {
       throw new WeftError(
         'checkpoint',
         `onnxruntime's CUDA library needs ${megabytes(needed)} free for a while on the disk of ${this.options.home}, but ${megabytes(free)} are. ` +
-          'Free some, or point WEFT_HOME at another disk.',
+          'Free some space, or point WEFT_HOME at another disk.',
       );
   }
 

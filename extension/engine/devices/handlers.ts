@@ -31,7 +31,10 @@ export function deviceHandlers(services: DeviceServices | undefined, emit: (even
     },
     'devices.cuda.install': async (source) => {
       if (fetching !== undefined)
-        throw new WeftError('graph', "onnxruntime's CUDA library is being fetched already: wait for it, or cancel it.");
+        throw new WeftError(
+          'graph',
+          "onnxruntime's CUDA library is already being downloaded. Wait until it is done, or cancel it.",
+        );
       const controller = (fetching = new AbortController());
       try {
         return await own().cuda.install(
@@ -45,10 +48,7 @@ export function deviceHandlers(services: DeviceServices | undefined, emit: (even
     },
     'devices.cuda.pause': async () => {
       fetching?.abort(
-        new WeftError(
-          'interrupted',
-          "Fetching onnxruntime's CUDA library is paused. Fetch it again to go on from there.",
-        ),
+        new WeftError('interrupted', "Fetching onnxruntime's CUDA library is paused. Fetch it again to continue."),
       );
       return { paused: fetching !== undefined };
     },

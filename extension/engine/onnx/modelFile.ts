@@ -345,7 +345,7 @@ function refuseForeignDomains(proto: ModelProto, name: string): void {
       if (node.domain === 'com.microsoft.nchwc' || node.domain === 'com.microsoft.experimental')
         throw refuse(
           `${name} was optimised by onnxruntime for one kind of machine (${node.opType} of the domain "${node.domain}"). ` +
-            'Take the export from before the optimisation, or export again without it.',
+            'Use the export from before the optimisation, or export again without it.',
         );
       if (!ALLOWED_DOMAINS.has(node.domain))
         throw refuse(

@@ -42,5 +42,5 @@ export function foreignFile(first: Buffer, name: string): string | undefined {
   // eslint-disable-next-line no-control-regex -- control characters are what text has none of
   if (/^[^\x00-\x08\x0e-\x1f]+$/.test(head))
     return 'is a text, not a model. Download it again, and look at what you get.';
-  return `is no .safetensors file. Choose the .safetensors file of a Stable Diffusion model, or a folder in diffusers' or ONNX form.`;
+  return `is not a .safetensors file. Choose the .safetensors file of a Stable Diffusion model, or a folder in diffusers' or ONNX form.`;
 }

@@ -93,7 +93,7 @@ export function readHeader(file: string): SafetensorsHeader {
     const length = Number(first.readBigUInt64LE(0));
     if (length > LONGEST_HEADER)
       throw refuse(
-        `is damaged or no .safetensors file: its header would have ${length} bytes, and the largest that Weft reads has ` +
+        `is damaged or not a .safetensors file: its header would have ${length} bytes, and the largest that Weft reads has ` +
           `${LONGEST_HEADER}. Download it again.`,
       );
     const start = 8 + length;

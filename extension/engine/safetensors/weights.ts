@@ -33,7 +33,7 @@ function readShards(index: string): WeightSet {
     map = indexSchema.parse(JSON.parse(readRegularSync(index, LONGEST_INDEX).toString('utf8'))).weight_map;
   } catch (error) {
     if (error instanceof FileProblem) throw new WeftError('checkpoint', error.message);
-    throw refuse('is no index of .safetensors files. Download it again.');
+    throw refuse('is not an index of .safetensors files. Download it again.');
   }
   const shards = [...new Set(Object.values(map))].sort();
   const outside = shards.find((shard) => shard !== path.basename(shard) || path.win32.basename(shard) !== shard);

@@ -300,7 +300,7 @@ class Transfer {
         request.signal.throwIfAborted();
         if (at + chunk.length > most)
           throw new TooMuch(
-            `${answer.url.host} sends more of ${request.name} than the ${most} bytes it has. What came is not used; try again, or a mirror.`,
+            `${answer.url.host} sends more of ${request.name} than the ${most} bytes it has. Weft discarded it. Try again, or use a mirror.`,
           );
         await file.write(chunk, 0, chunk.length, at);
         this.hash.update(chunk);
@@ -391,7 +391,7 @@ class Transfer {
       default: {
         const asked = retryAfterMs(headerOf(headers, 'retry-after'));
         if (status === 429 || status >= 500) return new Busy(status, host, asked);
-        return network(`${host} answers ${status} instead of ${name}. Try again later, or a mirror.`);
+        return network(`${host} answers ${status} instead of ${name}. Try again later, or use a mirror.`);
       }
     }
   }
@@ -404,7 +404,9 @@ class Transfer {
     if (last || far) {
       const until = far ? `; it asks to come back in ${Math.ceil(asked / 60_000)} minutes` : '';
       const kept =
-        partBytes(request.target) > 0 ? ' What came so far is kept: resume later.' : ' Try again later, or a mirror.';
+        partBytes(request.target) > 0
+          ? ' What came so far is kept: resume later.'
+          : ' Try again later, or use a mirror.';
       const way = isUnreachable(error) ? ' Behind a proxy, set HTTPS_PROXY (in VS Code: http.proxy).' : '';
       throw network(`${what.replace(/^the/, 'The')}${until}.${way}${kept}`);
     }
@@ -450,7 +452,7 @@ function diskFailure(error: unknown, name: string): WeftError | undefined {
   if (code === 'ENOSPC' || code === 'EDQUOT' || problem?.reason === 'full')
     return new WeftError(
       'checkpoint',
-      `The disk is full: there is no space for the rest of ${name}. Free some and resume; what came is kept.`,
+      `The disk is full: there is no space for the rest of ${name}. Free some space and resume; Weft keeps what has arrived.`,
     );
   if (code === 'EFBIG')
     return new WeftError(

@@ -85,12 +85,12 @@ export class HttpClient {
       if (seen.has(url.href))
         throw new WeftError(
           'network',
-          `${address.host} redirects in circles (${seen.size} times). Try again later, or a mirror.`,
+          `${address.host} redirects in circles (${seen.size} times). Try again later, or use a mirror.`,
         );
       if (seen.size > MOST_REDIRECTS)
         throw new WeftError(
           'network',
-          `${address.host} redirects more than ${MOST_REDIRECTS} times. Try again later, or a mirror.`,
+          `${address.host} redirects more than ${MOST_REDIRECTS} times. Try again later, or use a mirror.`,
         );
       seen.add(url.href);
       const answer = await request(url, {
@@ -108,7 +108,7 @@ export class HttpClient {
       if (location === undefined)
         throw new WeftError(
           'network',
-          `${url.host} redirects without saying where (${answer.statusCode}). Try again later, or a mirror.`,
+          `${url.host} redirects without saying where (${answer.statusCode}). Try again later, or use a mirror.`,
         );
       url = followed(url, location);
     }
@@ -132,7 +132,7 @@ function followed(from: URL, location: string): URL {
   } catch {
     throw new WeftError(
       'network',
-      `${from.host} redirects to ${JSON.stringify(location.slice(0, 200))}, which is no address.`,
+      `${from.host} redirects to ${JSON.stringify(location.slice(0, 200))}, which is not an address.`,
     );
   }
   if (to.protocol !== 'https:' && to.protocol !== 'http:')

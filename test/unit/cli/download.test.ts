@@ -130,7 +130,7 @@ describe('weft models download', () => {
     fs.writeFileSync(file, '{"name": "../x"}');
     expect(await call(['download', file, '--accept-license'])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('mine.json is no manifest of a checkpoint: name') as string,
+      stderr: expect.stringContaining('mine.json is not a manifest of a checkpoint: name') as string,
     });
   });
 });

@@ -37,7 +37,7 @@ it('lists a folder, which is known from then on, until it is forgotten', () => {
   expect(weft('scan', '--forget', 'models').stderr).toContain('is no model folder any more');
   expect(weft('list').stdout).not.toContain('my-model');
   const none = weft('scan', 'nowhere');
-  expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('nowhere is no folder')]);
+  expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('nowhere is not a folder')]);
 });
 
 it('a VAE of a model folder is used by its name, for a transfer and for a checkpoint that is added', () => {

@@ -30,7 +30,14 @@ import {
   readManifests,
   takenName,
 } from './manifest';
-import { defaultPolicy, NotThere, partBytes, stopped, transfer, type TransferPolicy } from '../../../platform/http/downloadFile';
+import {
+  defaultPolicy,
+  NotThere,
+  partBytes,
+  stopped,
+  transfer,
+  type TransferPolicy,
+} from '../../../platform/http/downloadFile';
 
 /** Kept free beyond what a download needs, so that nothing else on the disk suffers. */
 const SPARE_BYTES = 256e6;
@@ -146,7 +153,7 @@ export class Downloads {
       return { manifest: known!, isNew: false };
     const manifest = this.offers.get(offer);
     if (manifest?.name !== name)
-      throw new WeftError('graph', `The manifest of "${name}" is not at hand any more: choose its file again.`);
+      throw new WeftError('graph', `The manifest of "${name}" is no longer available. Choose its file again.`);
     return { manifest, isNew: true };
   }
 
@@ -228,10 +235,7 @@ export class Downloads {
       (100 * (await this.known()).find((k) => k.name === name)!.doneBytes) / this.totalOf(name),
     );
     running.controller.abort(
-      new WeftError(
-        'interrupted',
-        `The download of ${name} is paused at ${percent} %. Download it again to go on from there.`,
-      ),
+      new WeftError('interrupted', `The download of ${name} is paused at ${percent} %. Download it again to continue.`),
     );
     await running.done.catch(() => undefined);
     return true;
@@ -299,7 +303,7 @@ export class Downloads {
     if (await this.options.installed(name))
       throw new WeftError(
         'graph',
-        `The checkpoint "${name}" is in the library already. Remove it first to fetch it again.`,
+        `The checkpoint "${name}" is already in the library. To download it again, remove it first.`,
       );
     let state = this.readState(manifest);
     const accepted = (state?.licence.id === licence.id && !isNew) || request.acceptedLicence === licence.id;
@@ -382,7 +386,7 @@ export class Downloads {
       'checkpoint',
       `${manifest.title} needs ${gigabytes(needed)} free on the disk of ${this.options.home} (${gigabytes(missing)} to download, ` +
         `up to ${gigabytes(importing)} to rewrite it${links ? '' : ', as this disk has no hard links'}), but ${gigabytes(free)} are free. ` +
-        'Free some, or point WEFT_HOME at another disk.',
+        'Free some space, or point WEFT_HOME at another disk.',
     );
   }
 
@@ -555,7 +559,7 @@ const offerOf = (manifest: DownloadManifest): string =>
 function busyElsewhere(name: string, pid: number | undefined): WeftError {
   return new WeftError(
     'graph',
-    `${name} is being downloaded by another Weft on this machine${pid ? ` (process ${pid})` : ''}. Wait for it, or pause it there.`,
+    `${name} is being downloaded by another Weft on this machine${pid ? ` (process ${pid})` : ''}. Wait until it is done, or pause it there.`,
   );
 }
 
@@ -576,10 +580,13 @@ function serverOf(manifest: DownloadManifest, mirror: string | undefined, env: N
   try {
     url = new URL(text!.trim().replace(/\/*$/, '/'));
   } catch {
-    throw new WeftError('graph', `${from} "${text}" is no address. Write it like https://huggingface.co.`);
+    throw new WeftError('graph', `${from} "${text}" is not an address. Write it like https://huggingface.co.`);
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new WeftError('graph', `${from} "${text}" is not reached by https. Write it like https://huggingface.co.`);
+    throw new WeftError(
+      'graph',
+      `${from} "${text}" does not start with https://. Write it like https://huggingface.co.`,
+    );
   return url;
 }
 

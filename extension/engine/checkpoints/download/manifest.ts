@@ -104,7 +104,7 @@ export function parseManifest(text: string, file: string): DownloadManifest {
   const place = issue.path.join('.');
   throw new WeftError(
     'graph',
-    `${file} is no manifest of a checkpoint: ${place ? `${place}: ` : ''}${issue.message}. See docs/checkpoints.md for the form.`,
+    `${file} is not a manifest of a checkpoint: ${place ? `${place}: ` : ''}${issue.message}. See docs/checkpoints.md for the form.`,
   );
 }
 

@@ -50,7 +50,7 @@ export function findRegions(graph: Graph, known: Inference, sample: string): Reg
   if (first === undefined)
     throw new WeftError(
       'checkpoint',
-      'No decoder was found in the UNet: nowhere does a Concat join the middle block with a skip. Weft needs the UNet of a ' +
+      'No decoder was found in the UNet: no Concat joins the middle block with a skip connection. Weft needs the UNet of a ' +
         'Stable Diffusion 1.x checkpoint, exported whole (sample, timestep, encoder_hidden_states → noise prediction).',
     );
   if (firsts.length > 1)

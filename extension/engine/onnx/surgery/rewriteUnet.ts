@@ -78,15 +78,15 @@ function refuseOthers(graph: Graph, { sample, output }: Roles): void {
   const fused = fusedAttention(graph);
   if (fused.length > 0)
     throw refuse(
-      `The UNet's attention is fused into ${fused.join(' and ')}, which can't be opened for the swap. ` +
+      `The UNet's attention is fused into ${fused.join(' and ')}, which Weft can't rewrite for the swap. ` +
         `Use an export without operator fusion. ${WHICH_EXPORT}`,
     );
   const altered = alteredExport(graph);
   if (altered !== undefined)
     throw refuse(
       altered.what === 'quantised'
-        ? `The UNet is quantised (${altered.operators.join(', ')}), which Weft does not run. Take an export in float32 or float16. ${WHICH_EXPORT}`
-        : `The UNet was optimised for the kernels of one provider (${altered.operators.join(', ')}). Take the export from before the ` +
+        ? `The UNet is quantised (${altered.operators.join(', ')}), which Weft does not run. Use an export in float32 or float16. ${WHICH_EXPORT}`
+        : `The UNet was optimised for the kernels of one provider (${altered.operators.join(', ')}). Use the export from before the ` +
             `optimisation. ${WHICH_EXPORT}`,
     );
   if (graph.opset < 13)
@@ -95,7 +95,9 @@ function refuseOthers(graph: Graph, { sample, output }: Roles): void {
     throw refuse(`The UNet is written with ONNX functions; export it with its functions inlined. ${WHICH_EXPORT}`);
   const { dims } = declaredOf(sample);
   if (dims !== undefined && dims.length !== 4)
-    throw refuse(`The UNet's ${sample.name} has ${dims.length} axes instead of 4: no Stable Diffusion 1.x UNet.`);
+    throw refuse(
+      `The UNet's ${sample.name} has ${dims.length} axes instead of 4, so it is not a Stable Diffusion UNet.`,
+    );
   if (typeof dims?.[0] === 'number')
     throw refuse(
       `The UNet was exported for a fixed batch of ${dims[0]}; Weft runs batches of different sizes. Export it with a dynamic ` +

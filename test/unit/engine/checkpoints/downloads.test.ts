@@ -556,7 +556,7 @@ describe('a manifest that somebody brought', () => {
   it('is asked for again when another engine has started since it was shown', async () => {
     const { offer } = await downloads().offer(brought({ name: 'cats' }));
     expect((await failure(downloads().start({ ...request, name: 'cats', offer }))).message).toContain(
-      'choose its file again',
+      'Choose its file again',
     );
     expect((await failure(downloads().offer('/dev/zero'))).message).toContain('it is a device');
   });
@@ -578,7 +578,7 @@ describe('a manifest from a stranger', () => {
     writeManifest(home, manifest);
     const known = await downloads().known();
     expect(known.some(({ name }) => name === 'drawn')).toBe(false);
-    expect(notes.join()).toMatch(/drawn\.json is no manifest of a checkpoint: files\.0\.path/);
+    expect(notes.join()).toMatch(/drawn\.json is not a manifest of a checkpoint: files\.0\.path/);
     expect(notes.join()).toMatch(reason);
     expect((await failure(downloads().start(request))).kind).toBe('checkpoint');
   });

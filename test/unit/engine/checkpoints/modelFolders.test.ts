@@ -122,7 +122,7 @@ describe('a folder of ComfyUI', () => {
     await scan({ forget: models });
     expect(await list([])).toEqual([]);
     await expect(scan({ forget: models })).rejects.toThrow(/is not among the model folders/);
-    await expect(scan({ remember: tiny })).rejects.toThrow(/is no folder/);
+    await expect(scan({ remember: tiny })).rejects.toThrow(/is not a folder/);
   });
 });
 

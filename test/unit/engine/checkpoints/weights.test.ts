@@ -142,7 +142,7 @@ describe('a file that changes', () => {
     const open = () => openLibrary({ home: bench.home, builtInModels: path.resolve('models') }).open('changing');
     fs.writeFileSync(own, changed);
     await expect(open()).rejects.toThrow(
-      /changing\.safetensors, which has the weights of the checkpoint "changing", was changed since it was added\. Put it back/,
+      /changing\.safetensors, which has the weights of the checkpoint "changing", has changed since you added it\. Put it back/,
     );
     fs.rmSync(own);
     await expect(open()).rejects.toThrow(
@@ -165,7 +165,7 @@ describe('a file that changes', () => {
     // As programs save: another file takes its name, and what is mapped stays whole.
     fs.renameSync(`${own}.new`, own);
     await expect(checkpoint.decode(new Float32Array(4 * 64), 'latents', store)).rejects.toThrow(
-      /was changed since it was added/,
+      /has changed since you added it/,
     );
     await store.dispose();
   });

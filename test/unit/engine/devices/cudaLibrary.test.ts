@@ -236,7 +236,7 @@ describe("onnxruntime's CUDA library", () => {
     expect(await message('http://127.0.0.1:1/index.json')).toMatch(
       /^127\.0\.0\.1:1 refuses connections.*HTTPS_PROXY.*http\.proxy.*weft\.nugetIndex/,
     );
-    expect(await message('nuget')).toMatch(/"nuget" is no address\. Write it like https/);
+    expect(await message('nuget')).toMatch(/"nuget" is not an address\. Write it like https/);
     expect(await message(`${server.url}/elsewhere.json`)).toMatch(/answers 404 for .*weft\.nugetIndex/);
     server.files.set('/page', Buffer.from('<html>login</html>'));
     expect(await message(`${server.url}/page`)).toMatch(/does not answer with JSON: it is no NuGet index/);
@@ -344,7 +344,9 @@ describe("onnxruntime's CUDA library", () => {
     fs.chmodSync(home, 0o777);
     const { kind, message } = await fails(cuda.install({ index }, news));
     expect(kind).toBe('graph');
-    expect(message).toMatch(/was not fetched: .* other users may write to .*point WEFT_HOME at a folder of your own/);
+    expect(message).toMatch(
+      /was not downloaded: .* other users may write to .*point WEFT_HOME at a folder of your own/,
+    );
     expect(server.asked).toEqual([]);
   });
 

@@ -103,7 +103,7 @@ describe('reading a folder', () => {
     const folder = referenceCheckpoint();
     fs.rmSync(path.join(folder, 'vae_encoder'), { recursive: true });
     expect(() => readLayout(folder)).toThrow(/lacks vae_encoder\/model.onnx/);
-    expect(() => readLayout(path.join(folder, 'nowhere'))).toThrow(/is no folder/);
+    expect(() => readLayout(path.join(folder, 'nowhere'))).toThrow(/is not a folder/);
   });
 
   it('asks which model to take where there are two', () => {

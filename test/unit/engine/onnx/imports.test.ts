@@ -199,7 +199,7 @@ describe('a checkpoint that another version of Weft prepared', () => {
     const bytes = fs.readFileSync(decoder);
     fs.rmSync(decoder);
     fs.writeFileSync(decoder, Buffer.concat([bytes, Buffer.from('x')]));
-    await expect(library.open('older')).rejects.toThrow(/vae_decoder.*is not the file any more/);
+    await expect(library.open('older')).rejects.toThrow(/vae_decoder.*is no longer the file/);
     fs.rmSync(source, { recursive: true });
     await expect(library.open('older')).rejects.toThrow(/is no longer there: add it again/);
   });

@@ -185,7 +185,7 @@ it('in the place of a manifest what is wrong is named, too', () => {
     [PAGE, /^mine\.json is a web page/],
     ['{"name": "x",}', /^mine\.json has a comma too many in line 1/],
     [utf16('{}'), /^mine\.json is UTF-16 text/],
-    ['\ufeff{"name": "../x"}', /^mine\.json is no manifest of a checkpoint: name/],
+    ['\ufeff{"name": "../x"}', /^mine\.json is not a manifest of a checkpoint: name/],
   ] as const) {
     fs.writeFileSync(file, content);
     expect(() => readManifestFile(file)).toThrow(message);

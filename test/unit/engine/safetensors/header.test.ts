@@ -86,9 +86,9 @@ describe('a header', () => {
       /cut short: it has \d+ bytes, but its header alone reaches byte 5008/,
     ],
     ['a header of 100 MB', safetensors({ a: tensor(0, 8) }, 0, 100_000_000), /its header would have 100000000 bytes/],
-    ['a length of 2⁶³', safetensors({ a: tensor(0, 8) }, 0, 2n ** 63n), /no .safetensors file/],
+    ['a length of 2⁶³', safetensors({ a: tensor(0, 8) }, 0, 2n ** 63n), /not a .safetensors file/],
     ['a length that cuts the JSON', safetensors({ a: tensor(0, 8) }, 8, 20), /header is not JSON/],
-    ['a list', safetensors('[1, 2, 3]      '), /no .safetensors file|not a JSON object/],
+    ['a list', safetensors('[1, 2, 3]      '), /not a .safetensors file|not a JSON object/],
     [
       'bytes that are no UTF-8',
       safetensors(Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]).toString('latin1')),
@@ -158,7 +158,7 @@ describe('a file that is something else', () => {
     [
       'noise.safetensors',
       Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 73 + 42) % 251)),
-      /is no .safetensors file/,
+      /is not a .safetensors file/,
     ],
   ];
   it.each(FILES)('%s is told what it is', (name, content, message) => {

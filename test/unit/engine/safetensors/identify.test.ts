@@ -271,6 +271,6 @@ describe("a diffusers folder's part", () => {
       /names "diffusion_pytorch_model-00002-of-00002.safetensors", which is missing/,
     );
     fs.writeFileSync(index, '[]');
-    expect(() => readWeights(index)).toThrow(/is no index of .safetensors files/);
+    expect(() => readWeights(index)).toThrow(/is not an index of .safetensors files/);
   });
 });
