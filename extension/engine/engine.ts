@@ -23,7 +23,7 @@ import { DigestMemory } from './checkpoints/digestMemory';
 import { openLibrary } from './checkpoints/library';
 import { ModelFolders } from './checkpoints/modelFolders';
 import { type ModelMethod, type ModelRequests, modelRequests } from './checkpoints/requests';
-import { type CheckpointLibrary } from './checkpoints/types';
+import { type CheckpointLibrary, type LoraChoice } from './checkpoints/types';
 import { type Choice } from './devices/devices';
 import { deviceHandlers, type DeviceMethod, type DeviceServices } from './devices/handlers';
 import { weftHome } from './home';
@@ -310,9 +310,9 @@ export class Engine {
       emit: this.options.emit,
       warnAbout: (message) => this.options.emit({ event: 'log', level: 'warn', message }),
       checkpoints: () => this.checkpoints(),
-      openCheckpoint: (id, vae) => {
+      openCheckpoint: (id, vae, loras) => {
         this.options.devices?.found.crashes.with(id);
-        return this.checkpoint(id, provider, vae);
+        return this.checkpoint(id, provider, vae, loras);
       },
       attention: this.attention,
     };
@@ -376,19 +376,22 @@ export class Engine {
     }));
   }
 
-  /** A checkpoint with its sessions, kept open between runs. @param vae absolute path of a VAE to use instead of its own */
-  async checkpoint(id: string, provider: string, vae?: string): Promise<LoadedCheckpoint> {
+  /** A checkpoint with its sessions, kept open between runs. @param vae absolute path of a VAE to use instead of its own @param loras to add to its weights */
+  async checkpoint(id: string, provider: string, vae?: string, loras: LoraChoice[] = []): Promise<LoadedCheckpoint> {
     const own = await this.library.open(id, ({ message, added }) => {
       this.options.emit({ event: 'log', level: 'info', message });
       if (added) this.options.emit({ event: 'checkpoint', id, message });
     });
-    const prepared = vae === undefined ? own : await this.library.withVae(own, vae);
+    let prepared = vae === undefined ? own : await this.library.withVae(own, vae);
+    for (const lora of loras) prepared = await this.library.withLora(prepared, lora);
     const key = `${prepared.sha256}/${provider}`;
     const { sessions, threads } = this.options;
     const kept = this.loaded.get(key);
     // The same files under another id: the place it was opened from may be removed. The same VAE of another file, or of one that was touched.
     const same =
-      kept?.prepared.folder === prepared.folder && isDeepStrictEqual(kept.prepared.vae?.stamps, prepared.vae?.stamps);
+      kept?.prepared.folder === prepared.folder &&
+      isDeepStrictEqual(kept.prepared.vae?.stamps, prepared.vae?.stamps) &&
+      isDeepStrictEqual(kept.prepared.loras?.stamps, prepared.loras?.stamps);
     if (!same) await kept?.close();
     const loaded =
       (same ? kept : undefined) ??

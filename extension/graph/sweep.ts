@@ -275,7 +275,7 @@ export function cellGraph(text: string, set: SweepCell['set']): string {
 }
 
 /** Types of nodes whose change costs inversions, not only the output's own steps. */
-const COSTLY = new Set(['image', 'checkpoint', 'freeu', 'prompt', 'schedule', 'invert']);
+const COSTLY = new Set(['image', 'checkpoint', 'freeu', 'lora', 'prompt', 'schedule', 'invert']);
 
 /**
  * The cells in the order in which shards divide them: what is costly to change varies least, so that a block of neighbours shares

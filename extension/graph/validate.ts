@@ -88,18 +88,18 @@ interface Named {
   node: GraphNode;
 }
 
-/** The checkpoint of an inversion with the FreeU nodes on the way: two are the same if their keys are. */
+/** The checkpoint of an inversion with the FreeU and LoRA nodes on the way: two are the same if their keys are. */
 interface Model {
   key: number;
   checkpoint: string;
-  freeu: string[];
+  changes: string[];
 }
 
 /** Letters of a prompt's text, and of its noun, up to which it is searched for the noun of a mask. */
 const LONGEST_PROMPT = 1000;
 
-/** FreeU nodes of one way that are named in a sentence. */
-const MOST_FREEU = 4;
+/** FreeU and LoRA nodes of one way that are named in a sentence. */
+const MOST_CHANGES = 4;
 
 /**
  * Whatever a file holds, checking takes time in proportion to its length: what is asked again and again is remembered, chains of wires are
@@ -562,7 +562,7 @@ class Validator {
     return { params: effectiveParams('schedule', {}, this.overrides(id, 'schedule')) };
   }
 
-  /** The checkpoint of an inversion, FreeU included; undefined when it is not wired. */
+  /** The checkpoint of an inversion, FreeU and LoRAs included; undefined when it is not wired. */
   private modelOf(inversion: GraphNode): Model | undefined {
     const checkpoint = this.upstream(inversion, 'checkpoint');
     return checkpoint && this.modelAt(checkpoint.id);
@@ -571,7 +571,7 @@ class Validator {
   private readonly modelAt = upward<Model | undefined>(
     (id) => {
       const node = nodeOf(this.document, id) as GraphNode;
-      return node.type === 'freeu' ? this.upstream(node, 'checkpoint')?.id : undefined;
+      return node.type === 'freeu' || node.type === 'lora' ? this.upstream(node, 'checkpoint')?.id : undefined;
     },
     (id, over) => {
       const node = nodeOf(this.document, id) as GraphNode;
@@ -581,16 +581,18 @@ class Validator {
         const size = width === undefined && height === undefined ? '' : ` at ${side(width)} × ${side(height)}`;
         const other = vae === undefined ? '' : ` with the VAE ${show(vae)}`;
         const checkpoint = `checkpoint ${clip(name)}${size}${other}`;
-        return { key: this.modelKey(`${name}${size}${other && JSON.stringify(vae)}`), checkpoint, freeu: [] };
+        return { key: this.modelKey(`${name}${size}${other && JSON.stringify(vae)}`), checkpoint, changes: [] };
       }
-      if (node.type !== 'freeu' || !over) return undefined;
-      const gains = Object.values(this.effective(id, node)).map(show).join(', ');
-      const freeu = over.freeu.length < MOST_FREEU ? [...over.freeu, clip(`FreeU ${gains}`)] : over.freeu;
-      return { ...over, key: this.modelKey(`${over.key} ${gains}`), freeu };
+      if ((node.type !== 'freeu' && node.type !== 'lora') || !over) return undefined;
+      const { path, ...rest } = this.effective(id, node);
+      const settings = [...(path === undefined ? [] : [path]), ...Object.values(rest)].map(show).join(', ');
+      const change = `${node.type === 'freeu' ? 'FreeU' : 'LoRA'} ${settings}`;
+      const changes = over.changes.length < MOST_CHANGES ? [...over.changes, clip(change)] : over.changes;
+      return { ...over, key: this.modelKey(`${over.key} ${change}`), changes };
     },
   );
 
-  /** A number for a way from a checkpoint through FreeU nodes: the same for the same, without comparing the whole way. */
+  /** A number for a way from a checkpoint through FreeU and LoRA nodes: the same for the same, without comparing the whole way. */
   private modelKey(way: string): number {
     const key = this.modelKeys.get(way) ?? this.modelKeys.size;
     this.modelKeys.set(way, key);
@@ -695,8 +697,8 @@ function scheduleWords({ id, params }: { id?: string; params: Record<string, unk
   return `${name}: ${show(steps)} steps, ${show(skip)} skipped, seed ${show(seed)}`;
 }
 
-function modelWords({ checkpoint, freeu }: Model): string {
-  return [checkpoint, ...freeu].join(' with ');
+function modelWords({ checkpoint, changes }: Model): string {
+  return [checkpoint, ...changes].join(' with ');
 }
 
 /** The words of a text in small letters, with a space before, between and after them: words are searched whole and in a row. */

@@ -23,7 +23,8 @@ type Listing = Record<Part, ModelListing> & { config: Record<'unet' | 'text', Re
 
 export const references = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'numerics', 'emit');
 let listings: Record<SmallModel, Listing> | undefined;
-const listingOf = (model: SmallModel): Listing =>
+/** Shapes, names and configurations of a model. */
+export const listingOf = (model: SmallModel): Listing =>
   (listings ??= JSON.parse(gunzipSync(fs.readFileSync(path.join(references, 'models.json.gz'))).toString()) as Record<
     SmallModel,
     Listing
@@ -45,7 +46,8 @@ export function uniform(name: string, count: number): Float64Array {
 
 const weights = new Map<string, Float32Array>();
 
-function weight(name: string, shape: number[]): Float32Array {
+/** A weight of a single file by its name there. */
+export function weight(name: string, shape: number[]): Float32Array {
   const key = `${name} ${shape.join()}`;
   let values = weights.get(key);
   if (values === undefined) {

@@ -26,7 +26,14 @@ import {
   writeStamps,
 } from './stored';
 import { withVae } from './separateVae';
-import { type CheckpointLibrary, type ImportChoices, type PreparedCheckpoint, type PrepareProgress } from './types';
+import { withLora } from './withLoras';
+import {
+  type CheckpointLibrary,
+  type ImportChoices,
+  type LoraChoice,
+  type PreparedCheckpoint,
+  type PrepareProgress,
+} from './types';
 import { EMIT_VERSION, layoutOf } from './weightsLayout';
 
 export interface LibraryOptions {
@@ -232,6 +239,10 @@ class Library implements CheckpointLibrary {
 
   withVae(checkpoint: PreparedCheckpoint, file: string): Promise<PreparedCheckpoint> {
     return withVae(checkpoint, file, this.digests);
+  }
+
+  withLora(checkpoint: PreparedCheckpoint, lora: LoraChoice): Promise<PreparedCheckpoint> {
+    return withLora(checkpoint, lora, this.digests);
   }
 
   private async prepared(entry: Entry, onProgress?: OnProgress): Promise<PreparedCheckpoint> {

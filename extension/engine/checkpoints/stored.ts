@@ -34,7 +34,7 @@ export interface Stamps {
   checkpoint?: string;
 }
 
-export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn' | 'vae'>;
+export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn' | 'vae' | 'loras'>;
 
 const stampsSchema = z.object({
   surgery: z.number(),
@@ -173,19 +173,19 @@ export async function requireDigest(id: string, file: string, relative: string, 
  * @throws WeftError `checkpoint`
  */
 export async function requirePart(
-  { id, folder, files, weights = [], vae }: PreparedCheckpoint,
+  { id, folder, files, weights = [], vae, loras }: PreparedCheckpoint,
   part: string,
 ): Promise<void> {
   const { stamps } = readStored(folder);
   for (const weight of weights) {
     if (!weight.parts.includes(part)) continue;
-    const stamp = vae?.stamps[weight.file];
+    const stamp = vae?.stamps[weight.file] ?? loras?.stamps[weight.file];
     // Of the parts that a separate VAE takes the place of, its files are the only ones.
     if (stamp === undefined) await requireWeights(id, weight, stamps?.sources[weight.file]);
     else if (!(await stampHolds(weight.file, stamp)))
       throw new WeftError(
         'checkpoint',
-        `${weight.file}, the VAE of this run, was changed or removed while the run used it. Run again to use the file as it is now.`,
+        `${weight.file}, ${vae?.stamps[weight.file] ? 'the VAE' : 'a LoRA'} of this run, was changed or removed while the run used it. Run again to use the file as it is now.`,
       );
   }
   for (const { path: relative, sha256 } of files) {

@@ -49,6 +49,27 @@ export interface SeparateVae {
   graphs: { vaeEncoder: Uint8Array; vaeDecoder: Uint8Array };
 }
 
+/** A LoRA to use, and how strongly. */
+export interface LoraChoice {
+  /** Absolute path. */
+  file: string;
+  strength: number;
+  /** Of the text encoder, where it differs. */
+  textStrength?: number;
+  /** Told how many of its layers the checkpoint has, and in a sentence what is left out. */
+  onMatched?: (found: { message: string; left?: string }) => void;
+}
+
+/** LoRAs that change a checkpoint's weights. */
+export interface FoldedLoras {
+  /** The checkpoint without them. */
+  of: PreparedCheckpoint;
+  /** Of their files, which are used where they are. */
+  stamps: Record<string, FileStamp>;
+  /** In the order in which they are applied. */
+  choices: LoraChoice[];
+}
+
 /** What `weft.json` in a checkpoint's folder may say; all optional. */
 export interface CheckpointManifest {
   id?: string;
@@ -117,6 +138,8 @@ export interface PreparedCheckpoint {
   defaults: Record<string, unknown>;
   /** Never stored: made for a run. `vaeEncoder`, `vaeDecoder`, `weights` and `sha256` are then those of the whole. */
   vae?: SeparateVae;
+  /** LoRAs that its weights are changed by. */
+  loras?: FoldedLoras;
 }
 
 /** A prompt as token ids. */
@@ -157,6 +180,11 @@ export interface CheckpointLibrary {
    * @throws WeftError `checkpoint` if the file holds no VAE that fits
    */
   withVae(checkpoint: PreparedCheckpoint, file: string): Promise<PreparedCheckpoint>;
+  /**
+   * An opened checkpoint with a LoRA added.
+   * @throws WeftError `checkpoint` if the file is no LoRA that fits
+   */
+  withLora(checkpoint: PreparedCheckpoint, lora: LoraChoice): Promise<PreparedCheckpoint>;
   /** Imports a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
   add(
     paths: string[],

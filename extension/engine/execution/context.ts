@@ -1,6 +1,7 @@
 import { type EngineEvent, type RunOptions, type RunReport } from '../../protocol/engine';
 import { type PlannedNode, type Source } from '../../graph';
 import { type ContentStore } from '../cache/store';
+import { type LoraChoice } from '../checkpoints/types';
 import { type Trace } from '../pipeline/sampler';
 import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../pipeline/trajectory';
@@ -46,7 +47,7 @@ export interface RunContext {
   readonly inspections: Map<string, Inspection>;
   /** Where queries are kept while the run goes on; absent: they are computed when asked for. */
   readonly attention?: ContentStore;
-  checkpoint(id: string, vae?: string): Promise<LoadedCheckpoint>;
+  checkpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
   /** The inversion of an invert node; they all exist before the first one is computed. */
   inversion(node: string): InversionValue;
   /** What the whole plan will read of a trajectory. */

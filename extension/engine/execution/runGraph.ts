@@ -33,6 +33,7 @@ import { checkpointDefaults } from './checkpointDefaults';
 import { type Ingredients, type OutputFile, type RunContext } from './context';
 import { createInversion } from './createInversion';
 import { planDemands } from './demands';
+import { type LoraChoice } from '../checkpoints/types';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { type Metrics } from './metrics';
 import { writeOutputs, writeWhole } from './outputs';
@@ -56,7 +57,7 @@ export interface RunServices {
   /** Why a better one is not used, as sentences. */
   leftOut?: string;
   /** The checkpoint with its sessions, kept open between runs; `vae`: absolute path of a VAE to use instead of its own. */
-  openCheckpoint(id: string, vae?: string): Promise<LoadedCheckpoint>;
+  openCheckpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
   ingredients?: Ingredients;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
   onPreviews?(previews: PreviewSink): void;
@@ -89,11 +90,11 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
 
   const opened = new Map<string, Promise<LoadedCheckpoint>>();
   const loaded = new Set<LoadedCheckpoint>();
-  const openCheckpoint = (id: string, vae?: string): Promise<LoadedCheckpoint> => {
-    const key = JSON.stringify([id, vae]);
+  const openCheckpoint = (id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint> => {
+    const key = JSON.stringify([id, vae, loras]);
     let opening = opened.get(key);
     if (!opening) {
-      opening = services.openCheckpoint(id, vae);
+      opening = services.openCheckpoint(id, vae, loras);
       opened.set(key, opening);
       opening.then(
         (checkpoint) => loaded.add(checkpoint),
@@ -400,7 +401,7 @@ async function planWithDefaults(
 function inWorkingOrder(plan: Plan): PlannedNode[] {
   const rank = ({ type }: PlannedNode): number => {
     if (type === 'invert') return 1;
-    return ['image', 'prompt', 'schedule', 'checkpoint', 'freeu', 'mask-image'].includes(type) ? 0 : 2;
+    return ['image', 'prompt', 'schedule', 'checkpoint', 'freeu', 'lora', 'mask-image'].includes(type) ? 0 : 2;
   };
   return [...plan.nodes].sort((a, b) => rank(a) - rank(b));
 }

@@ -3,6 +3,7 @@ import { type TransferSettings } from '../pipeline/sampler';
 import { type Trajectory } from '../pipeline/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
+import { type LoraChoice } from '../checkpoints/types';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { type Metrics } from './metrics';
 
@@ -17,6 +18,8 @@ export type ImageValue = { kind: 'image'; digest: string; metrics?: Metrics } & 
 export interface CheckpointValue {
   kind: 'checkpoint';
   checkpoint: LoadedCheckpoint;
+  /** What it was opened from, for nodes that change it. */
+  from: { id: string; vae?: string; loras: LoraChoice[] };
   /** Set by a freeu node. */
   freeu?: FreeuGains;
 }

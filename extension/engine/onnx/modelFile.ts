@@ -403,7 +403,11 @@ export function modelBytes(model: OnnxModel, folder: string): Uint8Array {
   return toBinary(ModelProtoSchema, out);
 }
 
-function placeOutside(tensor: TensorProto, location: string, { offset, length }: Omit<WeightReference, 'file'>): void {
+export function placeOutside(
+  tensor: TensorProto,
+  location: string,
+  { offset, length }: Omit<WeightReference, 'file'>,
+): void {
   const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
   tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
   tensor.externalData = [entry('location', location), entry('offset', String(offset)), entry('length', String(length))];

@@ -6,6 +6,7 @@ import { WeftError } from '../../protocol/errors';
 import { weightForm } from '../checkpoints/memoryNeed';
 import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
+import { foldLoras } from '../checkpoints/withLoras';
 import { leaveOutLayers, mostClipSkip } from '../onnx/clipSkip';
 import { edited } from '../onnx/derivedGraph';
 import { Graph } from '../onnx/graph';
@@ -87,12 +88,18 @@ export class CheckpointParts {
     const fused = needsParts(this.provider) && (part === 'unet' || weights !== undefined);
     const form = weights === undefined ? undefined : this.form;
     const clipSkip = clipSkipOf(opened);
-    const own = part === 'vaeEncoder' || part === 'vaeDecoder' ? this.prepared.vae?.graphs[part] : undefined;
-    if (own === undefined && clipSkip === 0) {
+    const isVae = part === 'vaeEncoder' || part === 'vaeDecoder';
+    const own = isVae ? this.prepared.vae?.graphs[part] : undefined;
+    const { loras } = this.prepared;
+    // The graph names its files by their place in the folder that they had without the LoRAs.
+    const plain = isVae || loras === undefined ? undefined : weightsOf(loras.of, WEIGHTS[part]);
+    if (own === undefined && clipSkip === 0 && plain === undefined) {
       const low = form === 'low-memory';
       return { model: await (fused ? unfusedGraph(file) : low ? lowMemoryGraph(file) : file), weights, form };
     }
-    const bytes = own ?? (await this.shortened(file, clipSkip, weights));
+    let bytes = own ?? (await (clipSkip > 0 ? this.shortened(file, clipSkip, weights) : fs.promises.readFile(file)));
+    if (plain !== undefined && weights !== undefined)
+      bytes = foldLoras(bytes, part === 'unet' ? 'unet' : 'text_encoder', this.prepared, plain, weights);
     const edit = fused ? unfuse : form === 'low-memory' ? weightsAsInputs : undefined;
     return {
       model: edit === undefined ? bytes : edited(bytes, edit),

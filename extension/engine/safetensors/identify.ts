@@ -238,7 +238,7 @@ export function detectPrediction({
 }
 
 /** Numbers of a small tensor; undefined for a large one, and for a type that is no floating point. */
-function readFloats({ dtype, file, offset, length }: StoredTensor): number[] | undefined {
+export function readFloats({ dtype, file, offset, length }: StoredTensor): number[] | undefined {
   if (length > 1 << 20) return undefined;
   const bytes = Buffer.alloc(length);
   const fd = fs.openSync(file, 'r');

@@ -58,7 +58,7 @@ export function averagedUnet(tensors: Tensors): Naming {
   return (name) => original(name).map((candidate) => ({ key: key(candidate.key) }));
 }
 
-function originalUnet(has: (key: string) => boolean): Naming {
+export function originalUnet(has: (key: string) => boolean): Naming {
   // Resnets of a level; then comes its downsampler.
   let layers = 1;
   while (layers < 16 && !has(`input_blocks.${layers + 1}.0.op.weight`)) layers++;

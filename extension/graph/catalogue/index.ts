@@ -9,6 +9,7 @@ import { freeu } from './freeu';
 import { guidance } from './guidance';
 import { image } from './image';
 import { invert } from './invert';
+import { lora } from './lora';
 import { maskImage } from './mask-image';
 import { prompt } from './prompt';
 import { save } from './save';
@@ -24,6 +25,7 @@ const entries = {
   'mask-image': maskImage,
   checkpoint,
   freeu,
+  lora,
   invert,
   segment,
   'attention-swap': attentionSwap,

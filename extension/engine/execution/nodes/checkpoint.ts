@@ -11,7 +11,7 @@ export const checkpoint: Executor = async ({ node, context }) => {
   const base = await context.checkpoint(String(id), file);
   const loaded = base.at(wantedSize(node.params, base.size), node.id);
   return {
-    outputs: { checkpoint: { kind: 'checkpoint', checkpoint: loaded } },
+    outputs: { checkpoint: { kind: 'checkpoint', checkpoint: loaded, from: { id: String(id), vae: file, loras: [] } } },
     computed: await firstSeen(context.store, 'checkpoint', [loaded.computedBy, loaded.size]),
   };
 };

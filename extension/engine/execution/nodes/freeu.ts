@@ -3,7 +3,7 @@ import { requiredInput } from '../inputs';
 import { freeuGains } from '../settings';
 
 export const freeu: Executor = async (execution) => {
-  const { checkpoint } = requiredInput(execution, 'checkpoint', 'checkpoint');
+  const model = requiredInput(execution, 'checkpoint', 'checkpoint');
   const gains = freeuGains(execution.node.params);
-  return { outputs: { checkpoint: { kind: 'checkpoint', checkpoint, freeu: gains } }, computed: 'inherit' };
+  return { outputs: { checkpoint: { ...model, freeu: gains } }, computed: 'inherit' };
 };

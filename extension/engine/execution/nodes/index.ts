@@ -10,6 +10,7 @@ import { freeu } from './freeu';
 import { guidance } from './guidance';
 import { image } from './image';
 import { invert } from './invert';
+import { lora } from './lora';
 import { maskImage } from './mask-image';
 import { prompt } from './prompt';
 import { save } from './save';
@@ -25,6 +26,7 @@ export const executors: Record<NodeType, Executor> = {
   'mask-image': maskImage,
   checkpoint,
   freeu,
+  lora,
   invert,
   segment,
   'attention-swap': attentionSwap,

@@ -1,0 +1,109 @@
+/** A checkpoint whose weights are changed by LoRA files. */
+import { fromBinary } from '@bufbuild/protobuf';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { WeftError } from '../../protocol/errors';
+import { edited } from '../onnx/derivedGraph';
+import { foldLora, matchLora, moveWeights } from '../onnx/foldLora';
+import { Graph } from '../onnx/graph';
+import { ModelProtoSchema } from '../onnx/proto/onnx_pb';
+import { type LoraFile, type LoraPart, readLora } from '../safetensors/lora';
+import { type DigestMemory } from './digestMemory';
+import { stampOf } from './digests';
+import { requirePart, weightsOf } from './stored';
+import { type LoraChoice, type PreparedCheckpoint } from './types';
+
+/** To be raised when a LoRA's numbers change. */
+const LORA_VERSION = 1;
+
+const PARTS: [part: LoraPart, key: 'unet' | 'textEncoder', title: string][] = [
+  ['unet', 'unet', 'UNet'],
+  ['text_encoder', 'textEncoder', 'text encoder'],
+];
+
+const strengthOf = ({ strength, textStrength = strength }: LoraChoice, part: LoraPart): number =>
+  part === 'unet' ? strength : textStrength;
+
+/**
+ * The checkpoint with a LoRA added to those that it has. Nothing is written: its weights are changed when a session opens. At strength 0 it
+ * is the checkpoint itself.
+ * @throws WeftError `checkpoint` saying why the file does not fit
+ */
+export async function withLora(
+  checkpoint: PreparedCheckpoint,
+  choice: LoraChoice,
+  digests: DigestMemory,
+): Promise<PreparedCheckpoint> {
+  const plain = checkpoint.loras?.of ?? checkpoint;
+  const lora = readLora(choice.file);
+  if (plain.weights === undefined || weightsOf(plain, 'unet') === undefined)
+    throw new WeftError(
+      'checkpoint',
+      `${lora.name} can't be used with the checkpoint ${plain.id}: it consists of ONNX graphs, and an export turns weights round, fuses them and drops their names, so that ` +
+        'a LoRA finds none of them. Use the same model as a .safetensors file or a diffusers folder.',
+    );
+  const matched = new Set<string>();
+  const counts: string[] = [];
+  for (const [part, key, title] of PARTS) {
+    await requirePart(plain, part);
+    const file = path.join(plain.folder, plain[key].path);
+    const graph = new Graph(fromBinary(ModelProtoSchema, await fs.promises.readFile(file)));
+    const found = matchLora(graph, part, lora, plain.id);
+    for (const [, layer] of found) matched.add(layer.name);
+    counts.push(`${found.length} of the ${title}`);
+  }
+  if (matched.size === 0)
+    throw new WeftError(
+      'checkpoint',
+      `${lora.name} does not fit the checkpoint ${plain.id}: none of its ${lora.layers.size} layers is there. Use a LoRA of Stable Diffusion 1.x or 2.x.`,
+    );
+  choice.onMatched?.({
+    message: `${lora.name}: ${matched.size} of ${lora.layers.size} layers fit the checkpoint ${plain.id} (${counts.join(', ')}).`,
+    left: leftOut(lora, matched, plain.id),
+  });
+  if (PARTS.every(([part]) => strengthOf(choice, part) === 0)) return checkpoint;
+  // Taken before it is read: what is written meanwhile shows when it is opened.
+  const stamp = await stampOf(lora.file, '');
+  const sha256 = await digests.digest(lora.file);
+  const identity = [LORA_VERSION, sha256, ...PARTS.map(([part]) => strengthOf(choice, part))].join(' ');
+  const weights = (checkpoint.weights ?? []).filter(({ file }) => file !== lora.file);
+  return {
+    ...checkpoint,
+    sha256: createHash('sha256').update(`${checkpoint.sha256} lora ${identity}\n`).digest('hex'),
+    weights: [...weights, { file: lora.file, size: stamp.size, sha256, parts: PARTS.map(([part]) => part) }],
+    loras: {
+      of: plain,
+      stamps: { ...checkpoint.loras?.stamps, [lora.file]: { ...stamp, sha256 } },
+      choices: [...(checkpoint.loras?.choices ?? []), choice],
+    },
+  };
+}
+
+function leftOut({ name, layers, strange }: LoraFile, matched: Set<string>, id: string): string | undefined {
+  const missing = [...layers.values()].filter((layer) => !matched.has(layer.name)).map((layer) => layer.name);
+  const all = [...missing, ...strange];
+  if (all.length === 0) return undefined;
+  const some = all
+    .slice(0, 3)
+    .map((each) => JSON.stringify(each.slice(0, 100)))
+    .join(', ');
+  return `${all.length === 1 ? '1 part' : `${all.length} parts`} of ${name} without a place in the checkpoint ${id} ${all.length === 1 ? 'is' : 'are'} left out: ${some}${all.length > 3 ? ', …' : ''}.`;
+}
+
+/** The graph of a part with the LoRAs in it. `from`: the folder of its weights without them, `folder`: with them. */
+export function foldLoras(
+  bytes: Uint8Array,
+  part: LoraPart,
+  { id, loras }: PreparedCheckpoint,
+  from: string,
+  folder: string,
+): Uint8Array {
+  return edited(bytes, (graph) => {
+    moveWeights(graph, from, folder);
+    for (const choice of loras?.choices ?? []) {
+      const strength = strengthOf(choice, part);
+      if (strength !== 0) foldLora(graph, part, readLora(choice.file), { strength, folder, checkpoint: id });
+    }
+  });
+}

@@ -1,0 +1,52 @@
+import { type NodeSpec } from './types';
+
+export const lora: NodeSpec = {
+  type: 'lora',
+  title: 'LoRA',
+  category: 'model',
+  help: 'Changes the weights of a checkpoint by a LoRA file. Several in a row add up. The checkpoint must be a .safetensors file or a diffusers folder.',
+  inputs: [
+    {
+      name: 'checkpoint',
+      label: 'Checkpoint',
+      help: 'The checkpoint to change.',
+      types: ['checkpoint'],
+      optional: false,
+      list: false,
+    },
+  ],
+  outputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint with the LoRA.', type: 'checkpoint' }],
+  params: [
+    {
+      kind: 'path',
+      name: 'path',
+      label: 'File',
+      help: 'Path of the .safetensors file of a LoRA for Stable Diffusion 1.x or 2.x, relative to the graph file, with forward slashes.',
+      required: true,
+      access: 'read',
+      filter: { label: 'LoRA', extensions: ['safetensors'] },
+    },
+    {
+      kind: 'number',
+      name: 'strength',
+      label: 'Strength',
+      help: 'How much of the change is made: 1 is what the LoRA was trained for, 0 nothing, below 0 the opposite.',
+      default: 1,
+      min: -2,
+      max: 2,
+      step: 0.05,
+    },
+    {
+      kind: 'number',
+      name: 'textStrength',
+      label: 'Text strength',
+      help: 'The same for the text encoder alone, where it is to differ.',
+      defaultNote: 'the strength',
+      min: -2,
+      max: 2,
+      step: 0.05,
+    },
+  ],
+  mute: 'pass-through',
+  keyParams: ['path', 'strength'],
+};
