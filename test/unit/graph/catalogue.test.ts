@@ -30,6 +30,7 @@ describe('the catalogue', () => {
       'mask-image': '→ mask',
       checkpoint: '→ checkpoint',
       freeu: 'checkpoint → checkpoint',
+      lora: 'checkpoint → checkpoint',
       invert: 'image checkpoint prompt? schedule? → inversion',
       segment: 'inversion → mask',
       'attention-swap': 'structure appearance* masks*? → transfer',
