@@ -87,6 +87,38 @@ export function adain(
   return { latents: out, problems };
 }
 
+/** Latents whose statistics a share of the content takes on. */
+export interface Style {
+  latents: Float32Array;
+  /** [h·w]: where its statistics are taken. Absent: everywhere. */
+  mask?: Float32Array;
+  /** How much of each pixel [h·w] of the content takes them on: all styles' shares add up to 1. Absent: all of it, from a single style. */
+  share?: Float32Array;
+}
+
+/** AdaIN by several styles: each acts on its share of the content with its own statistics. */
+export function adainInShares(
+  content: Float32Array,
+  styles: readonly Style[],
+  channels: number,
+  mask?: Float32Array,
+): Float32Array {
+  const styled = styles.map((style) => {
+    const { share } = style;
+    const contentMask = share ? share.map((value, pixel) => Number(value > 0 && mask?.[pixel] !== 0)) : mask;
+    // A share that lies outside the object has nothing to change.
+    if (share && !contentMask!.includes(1)) return content;
+    return adain(content, style.latents, { channels, contentMask, styleMask: style.mask }).latents;
+  });
+  if (styles.length === 1) return styled[0]!;
+  const next = new Float32Array(content.length);
+  for (const [index, { share }] of styles.entries()) {
+    const pixels = share!.length;
+    for (let i = 0; i < next.length; i++) next[i]! += share![i % pixels]! * styled[index]![i]!;
+  }
+  return next;
+}
+
 function usable(
   mask: Float32Array | undefined,
   positions: number,

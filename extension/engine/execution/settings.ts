@@ -3,7 +3,7 @@ import { type PlannedNode } from '../../graph';
 import { defaultSegmentStep } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { type Size } from '../../protocol/size';
-import { type SwapSettings } from '../pipeline/sampler';
+import { type SwapSettings } from '../diffusion/transferSteps';
 import { type FreeuGains } from '../diffusion/unet';
 
 type Params = PlannedNode['params'];

@@ -1,22 +1,13 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
-import { adain } from '../diffusion/adain';
-import { guidanceScales, guide } from '../diffusion/guidance';
-import { insideRange, laggedStep, type StepRange } from '../diffusion/stepRange';
+import { adainInShares, type Style } from '../diffusion/adain';
+import { guide } from '../diffusion/guidance';
+import { type StepRange } from '../diffusion/stepRange';
+import { type SwapSettings, swaps, type TransferStep, transferSteps } from '../diffusion/transferSteps';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
-import { type DecoderRow, type Latents, type Share, type SwapLevel, type Unet, type UnetRow } from '../diffusion/unet';
+import { type DecoderRow, type Latents, type Share, type Unet, type UnetRow } from '../diffusion/unet';
 
 const SAMPLER_VERSION = 1;
 const QUERIES_VERSION = 1;
-
-export interface SwapSettings {
-  higherRange: StepRange;
-  lowerRange: StepRange;
-  /** Every how many steps K and V come from the structure instead (0: never), and below which per cent of T. */
-  structureEvery: number;
-  structureUntil: number;
-  /** β of the contrast; 1 is none. */
-  contrast: number;
-}
 
 export interface AdainSettings {
   range: StepRange;
@@ -49,13 +40,8 @@ export interface TransferSettings {
   guidance: { scale: number; endScale: number };
 }
 
-/** What happens at one loop step, resolved from the ranges. */
-interface StepPlan {
-  /** Where O's keys and values come from, by level; its own where absent. */
-  swap: Partial<Record<SwapLevel, 'appearance' | 'structure'>>;
-  contrast: number;
-  guidance: number;
-  adain: boolean;
+/** A step with the names of what is kept of it. */
+interface StepPlan extends TransferStep {
   /** Key of O's latents before the step: names all that they depend on. */
   key: Key;
   /** O equals the structure's own trajectory before this step, bitwise: nothing has acted on it yet. */
@@ -92,12 +78,9 @@ interface Work {
 export interface SwapAtStep {
   timestep: number;
   /** Whose keys and values each level meets; its own where absent. */
-  sources: Partial<Record<SwapLevel, 'appearance' | 'structure'>>;
+  sources: TransferStep['swap'];
   contrast: number;
 }
-
-/** True where a step swaps at either level. */
-const swaps = (plan: StepPlan): boolean => plan.swap.high !== undefined || plan.swap.low !== undefined;
 
 /**
  * The denoising of O with cross-image attention (Alaluf et al., arXiv 2311.03335, §4): its own queries meet the keys and values that
@@ -110,40 +93,27 @@ export class Sampler {
 
   constructor(private readonly settings: TransferSettings) {
     const { structure, swap, adain, guidance } = settings;
-    const { steps } = structure.source;
     this.total = structure.length;
-    const scales = guidanceScales(guidance.scale, guidance.endScale, this.total);
+    const steps = transferSteps({
+      swap,
+      adainRange: adain?.range,
+      guidance,
+      steps: structure.source.steps,
+      count: this.total,
+    });
     let key = keyOf('transfer', SAMPLER_VERSION, structure.referenceKey);
     let untouched = true;
-    this.plans = [];
-    for (let step = 0; step < this.total; step++) {
-      const lagged = laggedStep(step);
-      const source =
-        swap &&
-        swap.structureEvery > 0 &&
-        lagged % swap.structureEvery === 0 &&
-        100 * lagged < swap.structureUntil * steps
-          ? 'structure'
-          : 'appearance';
-      const at: StepPlan['swap'] = {};
-      if (swap && insideRange(lagged, swap.higherRange, steps)) at.high = source;
-      if (swap && insideRange(lagged, swap.lowerRange, steps)) at.low = source;
-      const plan: StepPlan = {
-        swap: at,
-        contrast: swap?.contrast ?? 1,
-        guidance: scales[step]!,
-        adain: adain !== undefined && insideRange(step, adain.range, steps),
-        key,
-        untouched,
-      };
-      this.plans.push(plan);
+    this.plans = steps.map((step) => {
+      const plan: StepPlan = { ...step, key, untouched };
+      const fromAppearance = Object.values(step.swap).includes('appearance');
       key = keyOf('transfer', SAMPLER_VERSION, [
         key,
-        swaps(plan) && [at, plan.contrast, plan.guidance, source === 'appearance' && this.looks],
-        plan.adain && [this.looks, adain!.maskDigests],
+        swaps(step) && [step.swap, step.contrast, step.guidance, fromAppearance && this.looks],
+        step.adain && [this.looks, adain!.maskDigests],
       ]);
-      if (swaps(plan) || plan.adain) untouched = false;
-    }
+      if (swaps(step) || step.adain) untouched = false;
+      return plan;
+    });
     this.finalKey = key;
   }
 
@@ -347,29 +317,14 @@ export class Sampler {
     return { next, original };
   }
 
-  /** AdaIN after a step; with several appearances each acts on its share with its own statistics. */
   private async normalise(latents: Latents, step: number, settings: AdainSettings, work: Work): Promise<Latents> {
-    const { appearances } = this.settings;
     const { channels, store } = work;
     const { structureMask, appearanceMasks } = settings;
-    const styled: Latents[] = [];
-    for (const [index, { trajectory, share }] of appearances.entries()) {
-      const style = await trajectory.latentsAt(step + 1, store);
-      const contentMask = share ? inside(share, structureMask) : structureMask;
-      // A share that lies outside the object has nothing to change.
-      if (share && !contentMask!.includes(1)) {
-        styled.push(latents);
-        continue;
-      }
-      styled.push(adain(latents, style, { channels, contentMask, styleMask: appearanceMasks[index] }).latents);
+    const styles: Style[] = [];
+    for (const [index, { trajectory, share }] of this.settings.appearances.entries()) {
+      styles.push({ latents: await trajectory.latentsAt(step + 1, store), mask: appearanceMasks[index], share });
     }
-    if (appearances.length === 1) return styled[0]!;
-    const next = new Float32Array(latents.length);
-    for (const [index, { share }] of appearances.entries()) {
-      const pixels = share!.length;
-      for (let i = 0; i < next.length; i++) next[i]! += share![i % pixels]! * styled[index]![i]!;
-    }
-    return next;
+    return adainInShares(latents, styles, channels, structureMask);
   }
 
   /** ε of O. Its two predictions share the encoder; without guidance only the swapped one is needed. */
@@ -413,7 +368,3 @@ export class Sampler {
     return (plan.swap.high ?? plan.swap.low) === 'structure' ? [{ trajectory: structure }] : appearances;
   }
 }
-
-/** Where a share and a mask both are. */
-const inside = (share: Float32Array, mask: Float32Array | undefined): Float32Array =>
-  share.map((value, pixel) => Number(value > 0 && mask?.[pixel] !== 0));
