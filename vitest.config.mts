@@ -1,13 +1,39 @@
+import os from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+/** Rooms whose tests need neither onnxruntime nor an engine that computes. */
+const parallel = [
+  'test/unit/{engine-client,graph,host,platform,protocol,scripts,webview}/**/*.test.ts',
+  'test/unit/engine/diffusion/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
-    include: ['test/unit/**/*.test.ts', 'test/numerics/**/*.test.ts'],
     globalSetup: ['test/support/scratch.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // onnxruntime uses both cores itself; files run one after another so that timeouts mean something.
-    fileParallelism: false,
     pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parallel',
+          include: parallel,
+          maxWorkers: os.availableParallelism(),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'serial',
+          include: ['test/unit/**/*.test.ts', 'test/numerics/**/*.test.ts'],
+          exclude: parallel,
+          // onnxruntime uses all cores itself; files run one after another so that timeouts mean something.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -6,8 +6,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+const PREFIX = 'weft-tests-';
+
 export function setup(): () => void {
-  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-tests-'));
+  // Each project of a run asks for it; the first one makes it.
+  if (path.basename(os.tmpdir()).startsWith(PREFIX)) return () => {};
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), PREFIX));
   for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = scratch;
   process.env.ORT_DISABLE_TELEMETRY = '1';
   return () => {
