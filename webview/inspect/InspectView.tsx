@@ -1,4 +1,4 @@
-import { useEffect, useMemo, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
 import { type InspectInfo } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
 import { Tool } from '../app/Icon';
@@ -39,6 +39,9 @@ export function InspectView({ node }: { node: string }) {
   const problem = useInspect((state) => state.sentence);
   const latency = useInspect((state) => state.latency);
   useRun(node);
+  // Its keys work at once, also where it was opened by a key and only the mouse is used in it.
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => section.current?.focus({ preventScroll: true }), []);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Escape') return;
     event.stopPropagation();
@@ -46,6 +49,8 @@ export function InspectView({ node }: { node: string }) {
   };
   return (
     <section
+      ref={section}
+      tabIndex={-1}
       className="inspect"
       aria-label={`Attention of ${readable(node)}`}
       data-testid="inspect"
