@@ -63,7 +63,7 @@ describe('an import', () => {
     expect(() => layoutOf(four)).toThrow(/tokenizer's files are missing/);
     expect(() => layoutOf([...four, at('unet.onnx')])).toThrow(/are each a UNet/);
     expect(() => layoutOf([path.join(more, 'nowhere')])).toThrow(/does not exist/);
-    expect(() => layoutOf([])).toThrow(/Nothing was given/);
+    expect(() => layoutOf([])).toThrow(/Nothing to import/);
   });
 
   it('of a part, of one file, or of the folder around it takes the whole checkpoint', () => {
