@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Rooms whose tests need neither onnxruntime nor an engine that computes. */
 const parallel = [
   'test/unit/{engine-client,graph,host,platform,protocol,scripts,webview}/**/*.test.ts',
-  'test/unit/engine/diffusion/**/*.test.ts',
+  'test/unit/engine/diffusion/!(segmentation).test.ts',
 ];
 
 export default defineConfig({
