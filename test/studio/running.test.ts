@@ -172,8 +172,8 @@ describe('a run that does not reach its end', () => {
     async () => {
       const preview = workbench.studio.locator('.react-flow__node[data-id^="invert-"] .picture canvas').first();
       await waitForSteps();
-      // A step is counted before its preview is drawn, and an engine that is held draws none.
-      await preview.waitFor();
+      // A step is counted before its preview is drawn, an engine that is held draws none, and a node keeps an earlier run's until then.
+      await workbench.studio.locator('[data-testid="timeline"][data-current="true"]').waitFor();
       holdEngine();
       await workbench.command('View: Close Editor');
       await expect.poll(() => workbench.tab('long.weft.json').count()).toBe(0);

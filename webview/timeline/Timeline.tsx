@@ -25,6 +25,8 @@ export function Timeline() {
   const height = useStudio((state) => state.page.timelineHeight);
   const node = useStudio(timelineNode);
   const timeline = useStudio((state) => (node === undefined ? undefined : state.timelines[node]));
+  /** Whether the steps are those of the newest run, or left from one before it. */
+  const current = useStudio((state) => timeline !== undefined && state.run?.runId === timeline.runId);
   return (
     <section
       className="timeline"
@@ -32,6 +34,7 @@ export function Timeline() {
       aria-label="Timeline"
       style={timeline ? { height } : undefined}
       data-testid="timeline"
+      data-current={current}
     >
       <Splitter
         orientation="horizontal"
