@@ -115,8 +115,7 @@ test('two photographs, up to the download', { timeout: RUN_MS }, async () => {
 
   await workbench.command('View: Show Explorer');
   await workbench.expand('images');
-  await workbench.file('cow.png').click();
-  await workbench.file('dog.png').click({ modifiers: ['Control'] });
+  await workbench.select('cow.png', 'dog.png');
   await workbench.file('dog.png').click({ button: 'right' });
   await workbench.choose(named('**Transfer Appearance with Weft…**').replace('…', ''));
   await workbench.pick('Weft: Structure', 'cow.png');

@@ -154,6 +154,18 @@ export class Workbench {
     return this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first();
   }
 
+  /** Selects these rows of the Explorer and no other. With Control, so that none opens: a page that opens takes the focus from menus. */
+  async select(...names: string[]): Promise<void> {
+    const rows = this.page.locator('.explorer-folders-view .monaco-list-row');
+    const selected = this.page.locator('.explorer-folders-view .monaco-list-row[aria-selected="true"]');
+    for (let count = await selected.count(); count > 0; count = await selected.count()) {
+      const label = await selected.first().getAttribute('aria-label');
+      await rows.and(this.page.getByLabel(label ?? '', { exact: true })).click({ modifiers: ['Control'] });
+    }
+    for (const name of names) await this.file(name).click({ modifiers: ['Control'] });
+    await eventually(async () => (await selected.count()) === names.length, `${names.join(', ')}: not selected`);
+  }
+
   /** Opens a folder of the Explorer. */
   async expand(folder: string): Promise<void> {
     const row = this.file(folder);
