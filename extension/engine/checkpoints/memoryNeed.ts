@@ -1,6 +1,7 @@
 /** How much memory a run of a checkpoint takes, by arithmetic: told before anything is opened. docs/checkpoints.md has the sums. */
 import { type MemoryNeed, type MemoryTerms } from '../../protocol/engine';
 import { machineMemory } from '../machineMemory';
+import { LARGEST_KEPT_BYTES } from '../onnx/optimisedGraphs';
 import { type WeightForm } from '../onnx/types';
 import { readVariables } from '../variables';
 import { type PreparedCheckpoint } from './types';
@@ -31,8 +32,9 @@ export function weightForm(
   lowMemory = readVariables().lowMemory,
   machine = machineMemory(),
 ): WeightForm | undefined {
-  // Of an ONNX folder the weights are laid out anew: a long run is some percent faster, and its numbers stay what they were.
-  if (checkpoint.weights === undefined || provider !== 'cpu') return undefined;
+  if (provider !== 'cpu') return undefined;
+  // An ONNX folder can't be read as it lies. A small one is laid out anew once, since its optimised graph is kept; docs/devices.md has the figures.
+  if (checkpoint.weights === undefined) return storedBytes(checkpoint) > LARGEST_KEPT_BYTES ? 'plain' : undefined;
   const fits = needOf(checkpoint, machine).cpu.total <= SHARE_OF_MACHINE * machine;
   return (lowMemory ?? !fits) ? 'low-memory' : 'plain';
 }
@@ -45,9 +47,7 @@ export function memoryNeed(checkpoint: Checkpoint, machine = machineMemory(), lo
   const need = needOf(checkpoint, machine);
   if (weightForm(checkpoint, 'cpu', lowMemory, machine) !== 'low-memory') return need;
   const { weights, working, kept, total } = need.cpu;
-  // As they lie in the file.
-  const { single, half } = numbersIn(checkpoint);
-  const stored = 4 * single + 2 * half;
+  const stored = storedBytes(checkpoint);
   return { ...need, cpu: { weights: stored, working, kept, total: total - weights + stored }, ordinary: total };
 }
 
@@ -62,6 +62,12 @@ function numbersIn({ parameters, precision, files }: Checkpoint): { single: numb
   }
   const stored = files.reduce((sum, file) => sum + file.size, 0);
   return precision === 'fp16' ? { single: 0, half: stored / 2 } : { single: stored / 4, half: 0 };
+}
+
+/** Bytes of the weights as they lie in their files. */
+function storedBytes(checkpoint: Checkpoint): number {
+  const { single, half } = numbersIn(checkpoint);
+  return 4 * single + 2 * half;
 }
 
 function needOf(checkpoint: Checkpoint, machine: number): MemoryNeed {

@@ -19,7 +19,7 @@ import { checksumOf } from '../../platform/checksum';
 /** What all of them may take together; the last used ones are kept. */
 const BUDGET_BYTES = 2 * 2 ** 30;
 /** Models above this size are optimised anew: a second copy of their weights is a high price for seconds. */
-const LARGEST_BYTES = BUDGET_BYTES / 2;
+export const LARGEST_KEPT_BYTES = BUDGET_BYTES / 2;
 const MODEL = 'model.onnx';
 const WEIGHTS = 'model.weights';
 const CHECK = 'check.json';
@@ -45,7 +45,7 @@ export interface OptimisedGraph {
 export function optimisedGraph(folder: string, name: string, model: string, runtimeVersion: string): OptimisedGraph {
   const nothing: OptimisedGraph = { finish: () => {}, discard: () => {} };
   try {
-    if (sizeOf(path.dirname(model)) > LARGEST_BYTES) return nothing;
+    if (sizeOf(path.dirname(model)) > LARGEST_KEPT_BYTES) return nothing;
     const processor = [os.arch(), os.platform(), os.cpus()[0]?.model ?? '', runtimeVersion].join('\n');
     const of = `${name}-${createHash('sha256').update(processor).digest('hex').slice(0, 12)}`;
     const place = path.join(folder, of);

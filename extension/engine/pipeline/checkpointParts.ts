@@ -86,7 +86,7 @@ export class CheckpointParts {
     const weights = weightsOf(this.prepared, WEIGHTS[part]);
     // Fused operators are surgery's, in the UNet, or the emitter's.
     const fused = needsParts(this.provider) && (part === 'unet' || weights !== undefined);
-    const form = weights === undefined ? undefined : this.form;
+    const { form } = this;
     const clipSkip = clipSkipOf(opened);
     const isVae = part === 'vaeEncoder' || part === 'vaeDecoder';
     const own = isVae ? this.prepared.vae?.graphs[part] : undefined;
@@ -133,8 +133,8 @@ export class CheckpointParts {
       const { provider, threads } = this;
       opening = this.modelOf(part)
         .then(({ model, weights, form }) => {
-          // An optimised graph comes with a copy of its weights: of those that are read in place there is to be none.
-          const optimised = weights === undefined ? this.optimised : undefined;
+          // An optimised graph comes with a copy of its weights: worth it where they are small and laid out anew, and not of those read in place.
+          const optimised = weights === undefined && form === undefined ? this.optimised : undefined;
           return this.sessions.load(key, model, {
             provider,
             threads,

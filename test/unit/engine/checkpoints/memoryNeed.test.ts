@@ -57,9 +57,11 @@ describe('weights in a file of the person’s own', () => {
     expect(weightForm(large(weights), 'cpu', false, 2 * GB)).toBe('plain');
   });
 
-  it('on a card, and those of an ONNX folder, are left to onnxruntime', () => {
+  it('on a card, and those of a small ONNX folder, are left to onnxruntime', () => {
     expect(weightForm(large(weights), 'webgpu', true, 5 * GB)).toBeUndefined();
-    expect(weightForm(large(graphs), 'cpu', true, 5 * GB)).toBeUndefined();
+    expect(weightForm(large(graphs), 'webgpu', undefined, 16 * GB)).toBeUndefined();
+    expect(weightForm(graphs, 'cpu', undefined, 16 * GB)).toBeUndefined();
+    expect(weightForm(large(graphs), 'cpu', true, 5 * GB)).toBe('plain');
   });
 
   it('count as they lie in the file where they are read from it, and the ordinary sum is told beside it', () => {
