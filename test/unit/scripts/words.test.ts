@@ -3,7 +3,15 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { marketplacePage } from '../../../scripts/marketplace.mjs';
-import { brokenLinks, longSentences, phrasesIn, phrasesOf, sentencesOf, wordsIn } from '../../../scripts/words.mjs';
+import {
+  brokenLinks,
+  filesBelow,
+  longSentences,
+  phrasesIn,
+  phrasesOf,
+  sentencesOf,
+  wordsIn,
+} from '../../../scripts/words.mjs';
 
 const root = path.resolve(__dirname, '..', '..', '..');
 const read = (name: string): string => fs.readFileSync(path.join(root, name), 'utf8');
@@ -145,5 +153,29 @@ describe('the changelog', () => {
     expect(lines.filter((line, at) => lines.indexOf(line) !== at)).toEqual([]);
     expect(lines.filter((line) => wordsIn(line) > 40)).toEqual([]);
     expect(released[released.findIndex((line) => line.startsWith('- ')) - 2]).toBe('### Added');
+  });
+});
+
+describe('the pages', () => {
+  const { contributes, name } = JSON.parse(read('package.json')) as {
+    name: string;
+    contributes: {
+      commands: { command: string; category?: string; title: string }[];
+      views: Record<string, { id: string }[]>;
+      configuration: { properties: object };
+    };
+  };
+  const titles = contributes.commands.map(({ category, title }) => (category ? `${category}: ${title}` : title));
+  const ids = [
+    ...Object.keys(contributes.configuration.properties),
+    ...contributes.commands.map(({ command }) => command),
+    `${name}.json`,
+  ];
+
+  it.each(filesBelow(root, ['.md']))('%s names commands by their titles and settings by their ids', (file) => {
+    const text = read(file);
+    for (const [, title] of text.matchAll(/\*(Weft: [^*\n]+)\*/g)) expect(titles).toContain(title);
+    if (file === 'CHANGELOG.md') return;
+    for (const [, id] of text.matchAll(/`(weft\.[a-zA-Z]+)`/g)) expect(ids).toContain(id);
   });
 });
