@@ -24,6 +24,7 @@ function check(name, args) {
 
 check('formatting', [bin(['prettier', 'bin', 'prettier.cjs']), '--check', '.', '--log-level', 'warn']);
 check('lint', [bin(['eslint', 'bin', 'eslint.js']), '.']);
+check('unused code and import cycles', [bin(['knip', 'bin', 'knip.js']), '--no-progress']);
 check('types', [path.join(root, 'scripts', 'typecheck.mjs')]);
 check('words and links', [path.join(root, 'scripts', 'checkWords.mjs')]);
 check('generated files are current', [bin(['tsx', 'dist', 'cli.mjs']), 'scripts/generate.ts', '--check']);

@@ -2,25 +2,16 @@
 export * from './schema';
 export * from './catalogue';
 export * from './catalogue/types';
-export { DEFAULT_PROMPT, promptText } from './catalogue/prompt';
+export { promptText } from './catalogue/prompt';
 export { saveFormats } from './catalogue/save';
 export { defaultSegmentStep } from './catalogue/segment';
 export { checkValue, defaultOf, defaultsFor, effectiveParams, paramOf, pathsRead, sameValue } from './params';
 export { checkPath, MAX_NAME_BYTES, pathFault, pickedPathFault, sameFileKey } from './paths';
-export {
-  formatProblem,
-  hasErrors,
-  LineIndex,
-  MOST_PROBLEMS,
-  type Problem,
-  type ProblemCode,
-  subjectOf,
-  withoutPlaces,
-} from './problems';
-export { parseGraph, type ParsedGraph } from './parse';
+export { formatProblem, hasErrors, MOST_PROBLEMS, type Problem, subjectOf, withoutPlaces } from './problems';
+export { parseGraph } from './parse';
 export { formatGraph, writeGraph } from './write';
-export { applyChanges, type TextChange } from './json-edit';
-export { isMuted, nodeOf, outputType, resolveSource, sourcesAt } from './analyse';
+export { applyChanges } from './json-edit';
+export { resolveSource } from './analyse';
 export * from './edit';
 export { graphEditsSchema } from './edit-schema';
 export * from './connect';

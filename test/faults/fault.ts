@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type ErrorKind, exitCodes, reportError } from '../../extension/protocol/errors';
+import { type ErrorKind, exitCodes } from '../../extension/protocol/errors';
 import { type Random } from './random';
 
 export interface Trial {
@@ -40,11 +40,6 @@ export const halfDone = (folder: string): string[] =>
     : [];
 
 /** What is wrong with an error as a person reads it: it must be one clean sentence of a documented kind. */
-export function complaintAbout(error: unknown, allowed: readonly ErrorKind[]): string | undefined {
-  const { kind, message } = reportError(error);
-  return complaintAboutText(message, exitCodes[kind], allowed);
-}
-
 export function complaintAboutText(
   message: string,
   exitCode: number | null,

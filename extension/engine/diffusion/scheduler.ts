@@ -11,16 +11,14 @@ export interface SchedulerConfig {
   beta_start?: number;
   beta_end?: number;
   beta_schedule?: string;
+  /**
+   * `epsilon` or `v_prediction`: the UNet predicts the noise ε, or v = √ᾱ ε − √(1 − ᾱ) x0 (Salimans & Ho, "Progressive Distillation for Fast
+   * Sampling", appendix D). Both are linear in x_t and in what is wanted of them, so a step differs in its coefficients only.
+   */
   prediction_type?: string;
 }
 
 type Collected = 'originalOfX' | 'originalOfPrediction' | 'meanOfX' | 'meanOfPrediction';
-
-/**
- * What a UNet predicts: the noise ε, or v = √ᾱ ε − √(1 − ᾱ) x0 (Salimans & Ho, "Progressive Distillation for Fast Sampling", appendix D). Both are
- * linear in x_t and in what is wanted of them, so a step differs in its coefficients only, and guidance may be taken of either.
- */
-export type PredictionType = 'epsilon' | 'v_prediction';
 
 /** Everything that step `i` multiplies by. All unitless. */
 export interface StepCoefficients {
