@@ -1,64 +1,34 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import * as path from 'node:path';
-import {
-  ANY_HOME,
-  type EngineEvent,
-  type EngineMethod,
-  type EngineRequests,
-  PROTOCOL_VERSION,
-} from '../protocol/engine';
-import { forgetWork, rememberCrash } from '../platform/atWork';
+import { ForkedEngine } from '../engine-client/forkedEngine';
+import { ANY_HOME, type EngineEvent, type EngineMethod, type EngineRequests } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { onInterrupt } from './interrupts';
 import { tell } from './terminal';
-import { EngineChannel } from '../engine-client/engineChannel';
-import { engineEnvironment } from '../engine-client/engineEnvironment';
 
 /** How long an engine may take to answer what it can answer at once. */
 const ANSWER_MS = 60_000;
 /** How long a cancelled run may take to reach the end of its step before the process is ended. */
 const GRACE_MS = 5_000;
 
-/** The engine, forked as the extension forks it: one process for one command. */
+/** The engine of one command. */
 export class EngineProcess {
-  /** Tells what it computes on. */
-  private atWork: string | undefined;
-  private killed = false;
-  private readonly child: ChildProcess;
-  private readonly channel: EngineChannel;
+  private readonly engine: ForkedEngine;
 
   /** @param anyHome where Weft's folder can't be used, a temporary one does */
   constructor(onEvent: (event: EngineEvent) => void, anyHome: boolean) {
-    const child = fork(path.join(__dirname, 'engine.js'), anyHome ? [ANY_HOME] : [], {
-      execArgv: [],
-      env: engineEnvironment(process.env),
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
-    this.child = child;
-    // What can't be sent any more needs no word of its own: the end of the process is told.
-    const send = (message: unknown): void => void child.send(message as object, () => {});
-    this.channel = new EngineChannel({ send }, { onEvent });
-    child.stderr?.on('data', (data: Buffer) => tell(data.toString()));
-    child.on('message', (message) => this.channel.receive(message));
-    child.on('error', (error) =>
-      this.channel.fail(new WeftError('internal', `The engine could not be started: ${error.message}.`)),
-    );
-    child.on('exit', (code, signal) => {
-      const where = this.killed ? forgetWork(this.atWork) : rememberCrash(this.atWork, code, signal);
-      const how = signal ?? `exit code ${code}`;
-      this.channel.fail(
-        new WeftError(
-          'internal',
-          `The engine ended unexpectedly${where === undefined ? '' : ` ${where}`} (${how}). Earlier results are kept: run again.`,
-        ),
-      );
+    this.engine = new ForkedEngine({
+      module: path.join(__dirname, 'engine.js'),
+      args: anyHome ? [ANY_HOME] : [],
+      advice: 'Earlier results are kept: run again.',
+      onEvent,
+      // Standard output is the command's own.
+      onPrint: (text, stream) => stream === 'stderr' && tell(text),
     });
   }
 
   /** Waits until it answers. */
   async ready(): Promise<void> {
-    this.atWork = (await this.request('hello', { protocol: PROTOCOL_VERSION })).atWork;
+    await this.engine.hello();
   }
 
   request<M extends EngineMethod>(
@@ -66,7 +36,7 @@ export class EngineProcess {
     params: EngineRequests[M]['params'],
     timeoutMs = ANSWER_MS,
   ): Promise<EngineRequests[M]['result']> {
-    return this.channel.request(method, params, timeoutMs);
+    return this.engine.request(method, params, timeoutMs);
   }
 
   /** Runs a graph; an interrupt (Ctrl+C) cancels it within one step, and a second one, or a hung step, ends the process. */
@@ -104,19 +74,17 @@ export class EngineProcess {
 
   /** What an interrupt does where nothing else is said: whatever was asked ends, and the engine with it. */
   readonly interrupt = (): void => {
-    this.channel.fail(new WeftError('interrupted', 'Interrupted.'));
+    this.engine.fail(new WeftError('interrupted', 'Interrupted.'));
     // One that does not even answer that it ends.
     setTimeout(() => this.kill(''), GRACE_MS).unref();
   };
 
   private kill(kept: string): void {
-    this.killed = true;
-    this.channel.fail(new WeftError('interrupted', `Interrupted; ${kept}.`));
-    this.child.kill('SIGKILL');
+    this.engine.end(new WeftError('interrupted', `Interrupted; ${kept}.`));
   }
 
   async close(): Promise<void> {
-    await this.request('shutdown', {}, ANSWER_MS).catch(() => {});
-    if (this.child.connected) this.child.disconnect();
+    await this.request('shutdown', {}).catch(() => {});
+    this.engine.disconnect();
   }
 }

@@ -145,7 +145,7 @@ export class Engine {
     return {
       hello: async ({ modelFolders = [] }) => {
         this.modelFolders.state(modelFolders);
-        return { version: this.options.version, pid: process.pid, atWork: this.options.devices?.found.crashes.file };
+        return { version: this.options.version, pid: process.pid, crashNote: this.options.devices?.found.crashes.file };
       },
       ping: async () => ({ rssBytes: process.memoryUsage.rss() }),
       run: async (params) => (await this.run(params)).result,

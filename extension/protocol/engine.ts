@@ -294,10 +294,10 @@ export interface HeldMemory {
 }
 
 export interface EngineRequests extends InspectRequests {
-  /** `modelFolders`: those that the settings name. `atWork`: the file that tells what the engine computes on, see node/atWork.ts. */
+  /** `modelFolders`: those that the settings name. `crashNote`: the file that tells what the engine computes on, see platform/crashNote.ts. */
   hello: {
     params: { protocol: number; modelFolders?: string[] };
-    result: { version: string; pid: number; atWork?: string };
+    result: { version: string; pid: number; crashNote?: string };
   };
   run: { params: RunRequest; result: RunResult };
   sweep: { params: SweepRequest; result: SweepResult };

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { type AtWork, atWorkFile, type Crash, crashFile, forgetWork, readCrash } from '../../platform/atWork';
+import { type CrashNote, crashNoteFile, type Crash, crashFile, forgetNote, readCrash } from '../../platform/crashNote';
 import { writeJson } from '../../platform/writeJson';
 import { isAlive } from '../../platform/processes';
 
@@ -11,19 +11,19 @@ export interface Versions {
   onnxruntime: string;
 }
 
-/** Crashes of providers that took an engine process along; see node/atWork.ts for how they come to be known. */
+/** Crashes of providers that took an engine process along; see platform/crashNote.ts for how they come to be known. */
 export class Crashes {
   private readonly folder: string;
   /** What this process computes on. */
   readonly file: string;
-  private work: AtWork | undefined;
+  private work: CrashNote | undefined;
 
   constructor(
     home: string,
     private readonly versions: Versions,
   ) {
     this.folder = path.join(home, 'providers');
-    this.file = atWorkFile(this.folder, process.pid);
+    this.file = crashNoteFile(this.folder, process.pid);
   }
 
   /** From now on this process computes on a provider, with these drivers. */
@@ -40,7 +40,7 @@ export class Crashes {
     this.write({ ...work, checkpoints: [...work.checkpoints, checkpoint] });
   }
 
-  private write(work: AtWork): void {
+  private write(work: CrashNote): void {
     this.work = work;
     try {
       writeJson(this.file, work);
@@ -51,7 +51,7 @@ export class Crashes {
 
   end(): void {
     this.work = undefined;
-    forgetWork(this.file);
+    forgetNote(this.file);
   }
 
   /** The crash of a provider, unless Weft, onnxruntime or the drivers have changed since. */

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { atWorkFile, readCrash, rememberCrash } from '../../../extension/platform/atWork';
+import { crashNoteFile, readCrash, rememberCrash } from '../../../extension/platform/crashNote';
 import { DigestMemory } from '../../../extension/engine/checkpoints/digestMemory';
 import { readOwnJson } from '../../../extension/platform/ownFile';
 
@@ -66,7 +66,7 @@ describe('memories that are not as they were written', () => {
 
     fs.writeFileSync(path.join(folder, 'webgpu.crash.json'), text);
     expect(readCrash(folder, 'webgpu')).toBeUndefined();
-    fs.writeFileSync(atWorkFile(folder, 5), text);
-    expect(rememberCrash(atWorkFile(folder, 5), null, 'SIGSEGV')).toBeUndefined();
+    fs.writeFileSync(crashNoteFile(folder, 5), text);
+    expect(rememberCrash(crashNoteFile(folder, 5), null, 'SIGSEGV')).toBeUndefined();
   });
 });

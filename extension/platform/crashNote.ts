@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { readOwnJson } from './ownFile';
 import { writeJson } from './writeJson';
 
-const atWorkSchema = z.object({
+const noteSchema = z.object({
   /** onnxruntime's name. */
   provider: z.string(),
   /** Ids of the checkpoints that are open. */
@@ -22,15 +22,15 @@ const atWorkSchema = z.object({
   /** When it began, ISO 8601. */
   since: z.string(),
 });
-export type AtWork = z.infer<typeof atWorkSchema>;
+export type CrashNote = z.infer<typeof noteSchema>;
 
-const crashSchema = atWorkSchema.extend({
+const crashSchema = noteSchema.extend({
   /** How the process ended: `SIGSEGV`, `exit code 3221225477`, `no answer`. */
   ended: z.string(),
 });
 export type Crash = z.infer<typeof crashSchema>;
 
-export const atWorkFile = (folder: string, pid: number): string => path.join(folder, `${pid}.at-work.json`);
+export const crashNoteFile = (folder: string, pid: number): string => path.join(folder, `${pid}.at-work.json`);
 export const crashFile = (folder: string, provider: string): string => path.join(folder, `${provider}.crash.json`);
 
 /** What a provider's last crash left; undefined where there was none. */
@@ -51,25 +51,25 @@ export function rememberCrash(
 ): string | undefined {
   // 1 is what Windows' task manager ends a process with.
   const outside = signal === null ? code === 0 || code === 1 : !CRASHES.has(signal);
-  return outside ? forgetWork(file) : remember(file, signal ?? `exit code ${code}`);
+  return outside ? forgetNote(file) : remember(file, signal ?? `exit code ${code}`);
 }
 
 /** The same of a process that does not answer any more and is going to be ended for that. */
 export const rememberSilence = (file: string | undefined): string | undefined => remember(file, 'no answer');
 
 function remember(file: string | undefined, ended: string): string | undefined {
-  const work = file === undefined ? undefined : readOwnJson(file, atWorkSchema);
+  const work = file === undefined ? undefined : readOwnJson(file, noteSchema);
   if (file === undefined || work === undefined) return undefined;
   try {
     writeJson(crashFile(path.dirname(file), work.provider), { ...work, ended });
   } catch {
     // Only a memory: the provider is tried again, and crashes again.
   }
-  forgetWork(file);
+  forgetNote(file);
   return `while it computed on ${work.provider}`;
 }
 
 /** To be called when the process was ended on purpose: nothing crashed. */
-export function forgetWork(file: string | undefined): undefined {
+export function forgetNote(file: string | undefined): undefined {
   if (file !== undefined) fs.rmSync(file, { force: true });
 }
