@@ -36,3 +36,8 @@ export function iconText(text: string): string {
 export function markdownText(text: string): string {
   return plainLine(text).replace(/[!-/:-@[-`{-~]/g, '\\$&');
 }
+
+/** For HTML, in text and in quoted attributes. */
+export function htmlText(text: string): string {
+  return plainLine(text).replace(/[&<>"']/g, (mark) => `&#${mark.charCodeAt(0)};`);
+}

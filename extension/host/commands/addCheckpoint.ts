@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { achieved } from '../achieved';
 import { type Services } from '../editor/services';
 import { formatBytes } from '../views/checkpointText';
 import { ensureTrusted } from '../trust';
@@ -27,6 +28,7 @@ async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode
       (message) => progress.report({ message }),
     ),
   );
+  achieved('checkpoint');
   const { memory } = added;
   const tight =
     memory !== undefined && memory.cpu.total > memory.machine

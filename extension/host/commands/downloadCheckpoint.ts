@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { achieved } from '../achieved';
 import { type Services } from '../editor/services';
 import { downloadChoice, downloadState, licenceQuestion } from '../views/checkpointText';
 import { type CheckpointItem } from '../views/checkpointsView';
@@ -93,6 +94,7 @@ async function download({ checkpoints, log }: Services, { known, offer }: Wanted
       },
       { cancellable: true },
     );
+    achieved('checkpoint');
     void notify.information(`${added.title} is ready. To use it, choose "${added.id}" in a checkpoint node.`);
   } catch (error) {
     const { kind, message } = reportError(error);

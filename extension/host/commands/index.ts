@@ -15,6 +15,7 @@ import { formatGraphCommand } from './formatGraph';
 import { historyCommands } from './history';
 import { newGraphCommand } from './newGraph';
 import { openAsTextCommand, openInStudioCommand } from './openAs';
+import { openExampleCommand } from './openExample';
 import { openGraphOfPictureCommand } from './openGraphOfPicture';
 import { revealNodeCommand } from './outline';
 import { runCommand, runToSelectionCommand } from './run';
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   formatGraphCommand,
   newGraphCommand,
   openAsTextCommand,
+  openExampleCommand,
   openGraphOfPictureCommand,
   openInStudioCommand,
   pauseDownloadCommand,

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { achieved } from '../achieved';
 import { rememberPick } from '../editor/graphContext';
 import { freeGraphName, GRAPH_SUFFIX, pathInGraph, STUDIO_VIEW } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
@@ -35,6 +36,7 @@ export const newGraphCommand: Command = {
     const text = writeGraph(chosen.template.make({ ...named, domain }));
     await writeUri(file, new TextEncoder().encode(text));
     await vscode.commands.executeCommand('vscode.openWith', file, STUDIO_VIEW);
+    achieved('graph');
   },
 };
 

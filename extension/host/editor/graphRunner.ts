@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { achieved } from '../achieved';
 import { isGraphUri } from './graphFiles';
 import { type StudioSessions } from './studioSessions';
 import { WeftError } from '../../protocol/errors';
@@ -40,6 +41,7 @@ export class GraphRunner implements vscode.Disposable {
       ...(target === undefined ? {} : { target }),
     });
     void run.done.then((result) => {
+      if (result) achieved('run');
       if (result && result.files.length > 0) void offerGitignore(run.request.outDir, this.state);
       else if (!result) this.sayWhy(run, document.uri);
     });

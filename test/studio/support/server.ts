@@ -10,6 +10,8 @@ export interface Server {
   port: number;
   /** WEFT_HOME of the engines that its windows start. */
   weftHome: string;
+  /** The user's own folder. */
+  home: string;
   stop(): Promise<void>;
 }
 
@@ -42,7 +44,7 @@ export async function startServer(
 ): Promise<Server> {
   const home = path.join(environment.scratch(), name);
   const at = (...parts: string[]): string => path.join(home, ...parts);
-  fs.mkdirSync(at('ud', 'User'), { recursive: true });
+  for (const folder of [at('ud', 'User'), at('home')]) fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(at('ud', 'User', 'settings.json'), JSON.stringify({ ...settings, ...options.settings }, null, 2));
   // Of a window whose files are elsewhere, settings of the machine are read there.
   fs.mkdirSync(at('ud', 'Machine'), { recursive: true });
@@ -52,6 +54,7 @@ export async function startServer(
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: `${path.dirname(environment.node())}${path.delimiter}${process.env.PATH}`,
+    HOME: at('home'),
     XDG_CONFIG_HOME: at('config'),
     XDG_DATA_HOME: at('data'),
     XDG_CACHE_HOME: at('cache'),
@@ -93,6 +96,7 @@ export async function startServer(
     url,
     port,
     weftHome: at('weft-home'),
+    home: at('home'),
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (child.exitCode !== null) return;

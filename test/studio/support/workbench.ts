@@ -26,6 +26,20 @@ export class Workbench {
   ) {}
 
   static async open(url: string, workspace: Workspace): Promise<Workbench> {
+    const workbench = await Workbench.begin(`${url}/?folder=${encodeURIComponent(workspace.folder)}`);
+    await workbench.page.locator('.monaco-workbench .explorer-folders-view').waitFor({ timeout: 90_000 });
+    await workbench.waitForExtension(workspace);
+    return workbench;
+  }
+
+  /** A window without a folder, as it is when somebody has just installed the extension. */
+  static async openEmpty(url: string): Promise<Workbench> {
+    const workbench = await Workbench.begin(`${url}/?ew=true`);
+    await workbench.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 90_000 });
+    return workbench;
+  }
+
+  private static async begin(address: string): Promise<Workbench> {
     const browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
     const context = await browser.newContext({ viewport: { width: 1600, height: 940 } });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -40,9 +54,7 @@ export class Workbench {
         workbench.violations.push(message.text());
       }
     });
-    await page.goto(`${url}/?folder=${encodeURIComponent(workspace.folder)}`);
-    await page.locator('.monaco-workbench .explorer-folders-view').waitFor({ timeout: 90_000 });
-    await workbench.waitForExtension(workspace);
+    await page.goto(address);
     return workbench;
   }
 
