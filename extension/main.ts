@@ -18,6 +18,7 @@ import { HistoryView } from './host/views/historyView';
 import { PickedFiles } from './host/runs/pickedFiles';
 import { RunService } from './host/runs/runService';
 import { RunStatus } from './host/runs/runStatus';
+import { Walkthrough } from './host/walkthrough';
 import { notify } from './host/window';
 
 /** Makes the parts and joins them; everything made is disposed with the extension. */
@@ -49,7 +50,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const pictures = own(new WorkspacePictures());
   own(new ImagesWithGraph(pictures));
   const history = own(new HistoryStore(context, runs, log));
-  const runner = own(new GraphRunner(runs, sessions, context.workspaceState));
+  const walkthrough = new Walkthrough(context.globalState);
+  const runner = own(new GraphRunner(runs, sessions, context.workspaceState, walkthrough));
   const services: Services = {
     context,
     log,
@@ -60,6 +62,7 @@ export function activate(context: vscode.ExtensionContext): void {
     checkpoints,
     pictures,
     sessions,
+    walkthrough,
     editor: new GraphEditor(),
     problems: own(new GraphProblems(checkpoints, picked, pictures)),
     startRun: (document, target) => runner.start(document, target),

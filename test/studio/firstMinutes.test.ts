@@ -26,7 +26,7 @@ afterEach(async ({ task }) => {
 const copy = (name: string): string => path.join(server.home, 'weft-examples', name);
 const walkthrough = (): Locator => workbench.page.locator('.gettingStartedContainer');
 const step = (title: string): Locator => walkthrough().locator('.getting-started-step', { hasText: title });
-const ticked = (title: string): Locator => step(title).locator('.codicon.complete');
+const ticked = (title: string): Locator => step(title).locator('[role=checkbox][aria-checked="true"]');
 
 test('from an empty profile, two clicks run an example', { timeout: RUN_MS * 2 }, async () => {
   await workbench.page.locator('.activitybar .action-label[aria-label^="Weft"]').first().click();

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { achieved } from '../achieved';
 import { type Services } from '../editor/services';
 import { formatBytes } from '../views/checkpointText';
 import { ensureTrusted } from '../trust';
@@ -16,7 +15,7 @@ function urisOf(args: unknown[]): vscode.Uri[] {
   return clicked instanceof vscode.Uri ? [clicked] : [];
 }
 
-async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode.Uri[]): Promise<void> {
+async function importCheckpoint({ checkpoints, walkthrough }: Services, uris: readonly vscode.Uri[]): Promise<void> {
   const elsewhere = uris.find(({ scheme }) => scheme !== 'file' && scheme !== 'vscode-remote');
   if (elsewhere) {
     void notify.error(`${elsewhere.toString()} is not on a local disk. Copy it to this machine and add it from there.`);
@@ -28,7 +27,7 @@ async function importCheckpoint({ checkpoints }: Services, uris: readonly vscode
       (message) => progress.report({ message }),
     ),
   );
-  achieved('checkpoint');
+  await walkthrough.achieved('checkpoint');
   const { memory } = added;
   const tight =
     memory !== undefined && memory.cpu.total > memory.machine

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { achieved } from '../achieved';
 import { type Services } from '../editor/services';
 import { downloadChoice, downloadState, licenceQuestion } from '../views/checkpointText';
 import { type CheckpointItem } from '../views/checkpointsView';
@@ -70,7 +69,7 @@ async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
   }
 }
 
-async function download({ checkpoints, log }: Services, { known, offer }: Wanted): Promise<void> {
+async function download({ checkpoints, log, walkthrough }: Services, { known, offer }: Wanted): Promise<void> {
   const { name, title, licence } = known;
   try {
     const added = await withNotification(
@@ -94,7 +93,7 @@ async function download({ checkpoints, log }: Services, { known, offer }: Wanted
       },
       { cancellable: true },
     );
-    achieved('checkpoint');
+    await walkthrough.achieved('checkpoint');
     void notify.information(`${added.title} is ready. To use it, choose "${added.id}" in a checkpoint node.`);
   } catch (error) {
     const { kind, message } = reportError(error);

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { achieved } from '../achieved';
 import { rememberPick } from '../editor/graphContext';
 import { freeGraphName, GRAPH_SUFFIX, pathInGraph, STUDIO_VIEW } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
@@ -36,7 +35,7 @@ export const newGraphCommand: Command = {
     const text = writeGraph(chosen.template.make({ ...named, domain }));
     await writeUri(file, new TextEncoder().encode(text));
     await vscode.commands.executeCommand('vscode.openWith', file, STUDIO_VIEW);
-    achieved('graph');
+    await services.walkthrough.achieved('graph');
   },
 };
 

@@ -88,6 +88,7 @@ function showGallery({ context }: Services, parent: string): void {
     title: 'Weft Examples',
     wide: true,
     text: `Each runs at once with mini, the checkpoint that comes with Weft. Weft copies the graph and its images to ${path.join(parent, 'weft-examples')}.`,
+    link: { label: 'Choose another folder…', command: ID, args: [{ elsewhere: true }] },
     sections: [
       {
         cards: examples.map(({ name, title, help }) => ({
@@ -99,6 +100,5 @@ function showGallery({ context }: Services, parent: string): void {
         })),
       },
     ],
-    buttons: [{ label: 'Choose Another Folder…', command: ID, args: [{ elsewhere: true }] }],
   });
 }

@@ -1,7 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { achieved } from '../achieved';
 import { rememberPick } from '../editor/graphContext';
 import { isPictureUri, pathInGraph } from '../editor/graphFiles';
 import { openGraphText } from '../editor/openGraphText';
@@ -142,7 +141,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
     if (state.state === 'cancelled') return;
     throw new WeftError('internal', state.message ?? 'The run failed.');
   }
-  achieved('transfer');
+  await services.walkthrough.achieved('transfer');
   const [file] = result.files;
   if (file !== undefined) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(file));
   void offerGitignore(outDir, services.context.workspaceState);

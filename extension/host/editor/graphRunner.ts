@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { achieved } from '../achieved';
 import { isGraphUri } from './graphFiles';
 import { type StudioSessions } from './studioSessions';
 import { WeftError } from '../../protocol/errors';
@@ -8,6 +7,7 @@ import { type Run } from '../runs/runQueue';
 import { type RunService } from '../runs/runService';
 import { settings } from '../settings';
 import { ensureTrusted } from '../trust';
+import { type Walkthrough } from '../walkthrough';
 import { notify } from '../window';
 
 /** Runs graphs of documents: on a click, a command or (a setting) on save; never because a graph was opened. */
@@ -18,6 +18,7 @@ export class GraphRunner implements vscode.Disposable {
     private readonly runs: RunService,
     private readonly sessions: StudioSessions,
     private readonly state: vscode.Memento,
+    private readonly walkthrough: Walkthrough,
   ) {
     this.subscription = vscode.workspace.onDidSaveTextDocument((document) => {
       if (!isGraphUri(document.uri) || !settings.runOnSave(document.uri) || !vscode.workspace.isTrusted) return;
@@ -41,7 +42,7 @@ export class GraphRunner implements vscode.Disposable {
       ...(target === undefined ? {} : { target }),
     });
     void run.done.then((result) => {
-      if (result) achieved('run');
+      if (result) void this.walkthrough.achieved('run');
       if (result && result.files.length > 0) void offerGitignore(run.request.outDir, this.state);
       else if (!result) this.sayWhy(run, document.uri);
     });

@@ -5,6 +5,7 @@ import { type HistoryStore } from '../runs/historyStore';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Run } from '../runs/runQueue';
 import { type RunService } from '../runs/runService';
+import { type Walkthrough } from '../walkthrough';
 import { type GraphEditor } from './graphEditor';
 import { type GraphProblems } from './graphProblems';
 import { type StudioSessions } from './studioSessions';
@@ -23,6 +24,7 @@ export interface Services {
   readonly problems: GraphProblems;
   readonly pictures: WorkspacePictures;
   readonly sessions: StudioSessions;
+  readonly walkthrough: Walkthrough;
   /** Runs a document's graph as it stands in the editor, or only what a node needs; undefined when it may not run. */
   startRun(document: vscode.TextDocument, target?: string): Promise<Run | undefined>;
 }

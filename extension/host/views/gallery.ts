@@ -35,12 +35,14 @@ export interface Gallery {
   wide?: boolean;
   /** Shows above the cards. */
   text?: string;
-  /** Shown as buttons. */
+  /** Behind the text. */
+  link?: CommandLink;
+  /** Where nothing is to be shown yet, as buttons. */
   buttons?: readonly CommandLink[];
   sections: readonly Section[];
 }
 
-export function galleryHtml(cspSource: string, { title, wide = false, text, buttons = [], sections }: Gallery): string {
+export function galleryHtml(cspSource: string, { title, wide = false, text, link, buttons = [], sections }: Gallery): string {
   const nonce = randomBytes(24).toString('base64url');
   const csp = `default-src 'none'; img-src ${cspSource}; style-src 'nonce-${nonce}'`;
   return `<!DOCTYPE html>
@@ -54,8 +56,8 @@ export function galleryHtml(cspSource: string, { title, wide = false, text, butt
 </head>
 <body data-vscode-context='{"preventDefaultContextMenuItems":true}'>
 <main class="${wide ? 'wide' : ''}" aria-label="${htmlText(title)}">
-${text === undefined ? '' : `<p>${htmlText(text)}</p>`}
-${buttons.map((link) => anchor(link, 'button')).join('\n')}
+${text === undefined ? '' : `<p>${htmlText(text)} ${link === undefined ? '' : anchor(link, 'link')}</p>`}
+${buttons.map((each) => anchor(each, 'button')).join('\n')}
 ${sections
   .filter(({ cards }) => cards.length > 0)
   .map(sectionHtml)
@@ -103,7 +105,7 @@ img, .none { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; 
 .label, .detail { display: block; margin-top: 4px; overflow-wrap: anywhere; }
 .detail { font-size: 0.9em; color: var(--vscode-descriptionForeground); }
 .more { display: inline-block; margin: 2px 4px; font-size: 0.9em; }
-.more:hover { text-decoration: underline; }
+.more:hover, .link:hover { text-decoration: underline; }
 .button { display: block; box-sizing: border-box; max-width: 300px; margin: 0 auto 10px; padding: 5px 11px; border-radius: 4px; text-align: center;
   color: var(--vscode-button-foreground); background: var(--vscode-button-background); border: 1px solid var(--vscode-button-border, var(--vscode-contrastBorder, transparent)); }
 .button:hover { color: var(--vscode-button-foreground); background: var(--vscode-button-hoverBackground); }
