@@ -5,6 +5,8 @@
 PSNR over the picture and over the object (dB); part colour: mean over the object's parts of at least 24 pixels of the distance between mean
 RGB colours (0..255); IoU: object = pixels whose mean absolute difference from their row's median background colour exceeds 26, against
 the true mask of the structure (the truth itself scores about 0.86 through it). PSNR of the reconstruction: inversion without swap.
+Pattern: the deviation inside the truth's patterned parts, edges: the size of the truth's gradients on the object; how much of either is left,
+at most 1 (as Weft measures it, extension/engine/evaluate/truth.ts).
 """
 import argparse
 import json
@@ -47,9 +49,33 @@ def object_iou(result, labels, threshold=26):
     return float((seen & inside).sum() / max((seen | inside).sum(), 1))
 
 
+def patterned_parts(truth, labels):
+    """Masks of the parts of at least 60 pixels whose colours deviate by more than 25, with that deviation."""
+    found = [(labels == part, np.sqrt(truth[labels == part].astype(np.float64).var(0).mean())) for part in range(1, 8) if (labels == part).sum() >= 60]
+    return [(inside, deviation) for inside, deviation in found if deviation > 25]
+
+
+def pattern_kept(result, truth, labels):
+    """NaN where the truth has no pattern."""
+    kept = [min(1, np.sqrt(result[inside].astype(np.float64).var(0).mean()) / deviation) for inside, deviation in patterned_parts(truth, labels)]
+    return float(np.mean(kept)) if kept else float('nan')
+
+
+def gradient(picture):
+    """Size of the luminance's central differences, averaged over 3x3 pixels; the border repeats its pixels."""
+    padded = np.pad(picture.astype(np.float64) @ (0.299, 0.587, 0.114), 1, mode='edge')
+    size = np.pad(np.hypot(padded[1:-1, 2:] - padded[1:-1, :-2], padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2, 1, mode='edge')
+    return np.lib.stride_tricks.sliding_window_view(size, (3, 3)).mean((-2, -1))
+
+
+def edges_kept(result, truth, labels):
+    ours, theirs = (gradient(picture)[is_object(labels)] for picture in (result, truth))
+    return float(np.minimum(ours, theirs).sum() / theirs.sum())
+
+
 def score(result, truth, labels):
     return dict(psnr=psnr(result, truth), object_psnr=psnr(result, truth, is_object(labels)), part_colour=part_colour_error(result, truth, labels),
-                iou=object_iou(result, labels))
+                iou=object_iou(result, labels), pattern=pattern_kept(result, truth, labels), edges=edges_kept(result, truth, labels))
 
 
 class Pairs:
@@ -77,12 +103,12 @@ def load_network(path, weights='ema'):
 
 @torch.inference_mode()
 def evaluate(network, vae, pairs, settings, seeds=(0,), masks='given', batch=8):
-    """Mean scores over all pairs and seeds, and the pictures of the first seed."""
+    """Mean scores over all pairs and seeds, the pictures of the first seed, and the latents of the results of all seeds."""
     prompts = [fill('a photo of a {noun}', example['domain']) for example in pairs.examples]
     context = network['text_encoder'](tokenize(prompts))
     structure, appearance = (vae.encoder(torch.from_numpy(to_network(pictures))) for pictures in (pairs.structure, pairs.appearance))
     structure_masks, appearance_masks = pairs.masks(pairs.structure_labels), pairs.masks(pairs.appearance_labels)
-    rows, pictures = [], []
+    rows, pictures, outputs = [], [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         for first in range(0, len(prompts), batch):
@@ -93,6 +119,7 @@ def evaluate(network, vae, pairs, settings, seeds=(0,), masks='given', batch=8):
             elif masks == 'none':
                 given = tuple(torch.ones_like(mask) for mask in given)
             output, reconstruction, found = transfer(network['unet'], context[part], structure[part], appearance[part], settings, *given, generator)
+            outputs.append(output)
             results, reconstructions = to_pictures(vae.decoder(output)), to_pictures(vae.decoder(reconstruction))
             for offset, result in enumerate(results):
                 index = first + offset
@@ -105,11 +132,15 @@ def evaluate(network, vae, pairs, settings, seeds=(0,), masks='given', batch=8):
                 rows.append(row)
             if seed == seeds[0]:
                 pictures.extend(results)
-    scores = {name: round(float(np.mean([row[name] for row in rows])), 3) for name in rows[0]}
+    scores = mean_scores(rows)
     for name in ('appearance_mask_iou', 'structure_mask_iou'):
         if name in rows[0]:
             scores[name + '_median'] = round(float(np.median([row[name] for row in rows])), 3)
-    return scores, np.stack(pictures)
+    return scores, np.stack(pictures), torch.cat(outputs)
+
+
+def mean_scores(rows):
+    return {name: round(float(np.nanmean([row[name] for row in rows])), 3) for name in rows[0]}
 
 
 def contact_sheet(path, pairs, results, columns=3):
@@ -149,15 +180,19 @@ def main():
     parser.add_argument('--set', nargs='*', action='append', default=[], help='NAME=VALUE of transfer.Settings; several --set are several runs')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--sheet')
+    parser.add_argument('--latents', help='write the latents of the results with their truths and part maps, to score decoders on them')
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     network, vae, pairs = load_network(arguments.state, arguments.weights), load_vae(arguments.vae), Pairs(arguments.pairs, arguments.count)
     for assignments in arguments.set or [[]]:
         begun = time.time()
-        scores, pictures = evaluate(network, vae, pairs, parse_settings(assignments), range(arguments.seeds), arguments.masks)
+        scores, pictures, latents = evaluate(network, vae, pairs, parse_settings(assignments), range(arguments.seeds), arguments.masks)
         print(' '.join(assignments) or 'defaults', json.dumps(scores), f'{time.time() - begun:.0f} s', flush=True)
         if arguments.sheet:
             contact_sheet(arguments.sheet, pairs, pictures)
+        if arguments.latents:
+            truths, labels = (torch.from_numpy(values).repeat(arguments.seeds, 1, 1, *[1] * (values.ndim - 3)) for values in (pairs.truth, pairs.structure_labels))
+            torch.save(dict(latents=latents, truths=truths, labels=labels), arguments.latents)
 
 
 if __name__ == '__main__':
