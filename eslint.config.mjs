@@ -12,6 +12,20 @@ const forbid = (files, patterns) => ({
 });
 const never = (group, message) => ({ group, message });
 
+const onlyPure = never(
+  ['vscode', 'node:*', '**/platform/**', '**/engine/**', '**/engine-client/**', '**/host/**', '**/cli/**'],
+  'The webview imports graph and protocol only.',
+);
+
+/** The rooms of the webview, and the rooms each may import; app may import all of them. */
+const features = ['canvas', 'inspector', 'timeline', 'attention', 'mask'];
+const page = {
+  model: [],
+  ui: ['model'],
+  nodes: ['model', 'ui'],
+  ...Object.fromEntries(features.map((room) => [room, ['model', 'ui', 'nodes']])),
+};
+
 export default tseslint.config(
   {
     ignores: ['dist/**', 'node_modules/**', 'out/**', 'extension/engine/onnx/proto/**', 'models/**', '.vscode-test/**'],
@@ -159,14 +173,21 @@ export default tseslint.config(
       ],
     },
   },
-  forbid(
-    ['webview/**'],
-    [
-      never(
-        ['vscode', 'node:*', '**/platform/**', '**/engine/**', '**/engine-client/**', '**/host/**', '**/cli/**'],
-        'The webview imports graph and protocol only.',
-      ),
-    ],
+  forbid(['webview/**'], [onlyPure]),
+  ...Object.entries(page).map(([room, below]) =>
+    forbid(
+      [`webview/${room}/**`],
+      [
+        onlyPure,
+        never(
+          [...Object.keys(page), 'app'].flatMap((other) =>
+            other === room || below.includes(other) ? [] : [`**/${other}/**`],
+          ),
+          `webview/${room} may import ${['graph', 'protocol', ...below].join(', ')}.`,
+        ),
+        ...(room === 'model' ? [never(['react', 'react-dom*', '!@xyflow/react'], 'model draws nothing.')] : []),
+      ],
+    ),
   ),
   prettier,
 );

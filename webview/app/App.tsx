@@ -1,15 +1,15 @@
 import { type KeyboardEvent } from 'react';
 import { Canvas } from '../canvas/Canvas';
-import { InspectView } from '../inspect/InspectView';
+import { AttentionView } from '../attention/AttentionView';
 import { MaskView } from '../mask/MaskView';
 import { Inspector } from '../inspector/Inspector';
-import { setPage } from '../state/page';
-import { INSPECTOR_WIDTH } from '../state/pageState';
-import { useStudio } from '../state/store';
+import { setPage } from '../model/page';
+import { INSPECTOR_WIDTH } from '../model/pageState';
+import { useStudio } from '../model/store';
 import { Timeline } from '../timeline/Timeline';
 import { Banners } from './Banners';
 import { InvalidDocument } from './InvalidDocument';
-import { Splitter } from './Splitter';
+import { Splitter } from '../ui/Splitter';
 import { Toasts } from './Toasts';
 import { Toolbar } from './Toolbar';
 import { useClipboardEvents } from './useClipboardEvents';
@@ -43,7 +43,7 @@ export function App() {
       <Banners />
       {inspecting !== undefined && (
         <main className="panes">
-          <InspectView node={inspecting} />
+          <AttentionView node={inspecting} />
           <Toasts />
         </main>
       )}

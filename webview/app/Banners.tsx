@@ -1,6 +1,6 @@
-import { postToHost } from '../state/host';
-import { useStudio } from '../state/store';
-import { Icon } from './Icon';
+import { postToHost } from '../model/host';
+import { useStudio } from '../model/store';
+import { Icon } from '../ui/Icon';
 
 /** Sentences about the whole file: that it is not trusted, or can't be changed. */
 export function Banners() {

@@ -1,7 +1,7 @@
-import { postToHost } from '../state/host';
-import { useStudio } from '../state/store';
+import { postToHost } from '../model/host';
+import { useStudio } from '../model/store';
 import { excerpt } from './excerpt';
-import { Icon } from './Icon';
+import { Icon } from '../ui/Icon';
 
 /** The file can't be shown as a graph: where it breaks, and the way to mend it. */
 export function InvalidDocument() {

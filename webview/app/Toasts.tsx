@@ -1,5 +1,5 @@
-import { dismissToast, useStudio } from '../state/store';
-import { Icon, Tool } from './Icon';
+import { dismissToast, useStudio } from '../model/store';
+import { Icon, Tool } from '../ui/Icon';
 
 export function Toasts() {
   const toasts = useStudio((state) => state.toasts);

@@ -1,11 +1,11 @@
-import { addFrame, tidy } from '../state/actions';
-import { setPage } from '../state/page';
-import { run, stopRun } from '../state/running';
-import { canvasControl } from '../canvas/control';
-import { studio, useStudio } from '../state/store';
-import { readable } from '../state/words';
-import { duration, timeLeft } from '../timeline/maths';
-import { Tool } from './Icon';
+import { addFrame, tidy } from '../model/actions';
+import { setPage } from '../model/page';
+import { run, stopRun } from '../model/running';
+import { canvasControl } from '../model/control';
+import { studio, useStudio } from '../model/store';
+import { readable } from '../model/words';
+import { duration, timeLeft } from '../model/stepMaths';
+import { Tool } from '../ui/Icon';
 
 /** Above the canvas: what one does most, and what the run is doing. */
 export function Toolbar() {

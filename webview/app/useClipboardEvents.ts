@@ -1,7 +1,7 @@
 import { useEffect } from 'react';
-import { copyText, deleteSelection, paste } from '../state/actions';
+import { copyText, deleteSelection, paste } from '../model/actions';
 import { isField } from '../canvas/keyboard';
-import { studio } from '../state/store';
+import { studio } from '../model/store';
 
 /**
  * Copy, cut and paste by key arrive as the page's own clipboard events, in a browser and in the desktop program alike, and need

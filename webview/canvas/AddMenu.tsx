@@ -1,9 +1,9 @@
 import { catalogue, inputsAccepting, nodeTypes, outputsFitting, specOf, type PortType } from '../../extension/graph';
-import { tintOf } from '../nodes/tint';
-import { addNode } from '../state/actions';
-import { type Popup, useStudio } from '../state/store';
-import { readable } from '../state/words';
-import { canvasControl } from './control';
+import { tintOf } from '../ui/tint';
+import { addNode } from '../model/actions';
+import { type Popup, useStudio } from '../model/store';
+import { readable } from '../model/words';
+import { canvasControl } from '../model/control';
 import { SearchList, type SearchOption } from './SearchList';
 import { typeOfPort } from './connecting';
 

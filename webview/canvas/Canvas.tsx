@@ -18,26 +18,26 @@ import {
   applyEdgeChanges,
   applyNodeChanges,
 } from '@xyflow/react';
-import { tintOf } from '../nodes/tint';
+import { tintOf } from '../ui/tint';
 import { NodeView } from '../nodes/NodeView';
-import { commitMoves, connect, disconnect, reconnect, refusal, select } from '../state/actions';
-import { keepSelection } from '../state/document';
-import { droppedUris, hasUris } from '../state/drops';
-import { FRAME_PREFIX, type StudioEdge, type StudioNode } from '../state/flow';
-import { postToHost } from '../state/host';
-import { setPage } from '../state/page';
-import { type PortRef, studio, toast, useStudio } from '../state/store';
+import { commitMoves, connect, disconnect, reconnect, refusal, select } from '../model/actions';
+import { keepSelection } from '../model/document';
+import { droppedUris, hasUris } from '../model/drops';
+import { FRAME_PREFIX, type StudioEdge, type StudioNode } from '../model/flow';
+import { postToHost } from '../model/host';
+import { setPage } from '../model/page';
+import { type PortRef, studio, toast, useStudio } from '../model/store';
 import { AddMenu } from './AddMenu';
 import { ConnectMenu } from './ConnectMenu';
 import { ConnectionLine, RefusalNote } from './ConnectionLine';
 import { fittingPorts, portKey, typeOfPort } from './connecting';
 import { ContextMenu } from './ContextMenu';
-import { canvasControl, setCanvasControl } from './control';
+import { canvasControl, setCanvasControl } from '../model/control';
 import { carriedBy } from './carried';
 import { EmptyHint } from './EmptyHint';
 import { FrameView } from './FrameView';
 import { onCanvasKey } from './keyboard';
-import { drawOnlyVisible, levelOfDetail } from './levelOfDetail';
+import { drawOnlyVisible, levelOfDetail } from '../model/levelOfDetail';
 import { popupPlace } from './popupPlace';
 import { WireView } from './Wire';
 import { ZoomControls } from './ZoomControls';

@@ -1,9 +1,9 @@
 import { specOf } from '../../extension/graph';
-import { tintOf } from '../nodes/tint';
-import { connect } from '../state/actions';
-import { type Popup, type PortRef, useStudio } from '../state/store';
-import { readable } from '../state/words';
-import { canvasControl } from './control';
+import { tintOf } from '../ui/tint';
+import { connect } from '../model/actions';
+import { type Popup, type PortRef, useStudio } from '../model/store';
+import { readable } from '../model/words';
+import { canvasControl } from '../model/control';
 import { targetsOf } from './connecting';
 import { SearchList, type SearchOption } from './SearchList';
 

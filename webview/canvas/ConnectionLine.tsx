@@ -1,9 +1,9 @@
 import { type CSSProperties } from 'react';
 import { type ConnectionLineComponentProps, getBezierPath, useConnection, useStore } from '@xyflow/react';
-import { typeColour } from '../nodes/tint';
-import { type StudioNode } from '../state/flow';
-import { refusal } from '../state/actions';
-import { useStudio } from '../state/store';
+import { typeColour } from '../ui/tint';
+import { type StudioNode } from '../model/flow';
+import { refusal } from '../model/actions';
+import { useStudio } from '../model/store';
 
 /** The wire in the hand. */
 export function ConnectionLine(props: ConnectionLineComponentProps<StudioNode>) {

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react';
-import { Icon } from '../app/Icon';
+import { Icon } from '../ui/Icon';
 import {
   addFrame,
   alignSelection,
@@ -15,12 +15,12 @@ import {
   startRename,
   tidy,
   toggleMute,
-} from '../state/actions';
-import { run } from '../state/running';
-import { type Popup, studio, useStudio } from '../state/store';
-import { ALIGNMENTS } from './align';
-import { AlignIcon } from './AlignIcon';
-import { canvasControl } from './control';
+} from '../model/actions';
+import { run } from '../model/running';
+import { type Popup, studio, useStudio } from '../model/store';
+import { ALIGNMENTS } from '../model/align';
+import { AlignIcon } from '../ui/AlignIcon';
+import { canvasControl } from '../model/control';
 
 interface Item {
   label: string;

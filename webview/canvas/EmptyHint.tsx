@@ -1,7 +1,7 @@
-import { Icon } from '../app/Icon';
-import { insertStandardGraph } from '../state/starter';
-import { useStudio } from '../state/store';
-import { canvasControl } from './control';
+import { Icon } from '../ui/Icon';
+import { insertStandardGraph } from '../model/starter';
+import { useStudio } from '../model/store';
+import { canvasControl } from '../model/control';
 
 /** What to do with an empty graph. */
 export function EmptyHint() {

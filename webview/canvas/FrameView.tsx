@@ -1,8 +1,8 @@
 import { memo, useState } from 'react';
 import { NodeResizer, type NodeProps } from '@xyflow/react';
-import { setFrameText } from '../state/actions';
-import { FRAME_PREFIX, type FrameFlowNode } from '../state/flow';
-import { useStudio } from '../state/store';
+import { setFrameText } from '../model/actions';
+import { FRAME_PREFIX, type FrameFlowNode } from '../model/flow';
+import { useStudio } from '../model/store';
 import { commitFrameSize } from './frameSize';
 
 /** A comment around nodes: dragged by its title, it takes along what is inside. */

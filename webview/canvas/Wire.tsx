@@ -1,8 +1,8 @@
 import { memo, type CSSProperties } from 'react';
 import { BaseEdge, type EdgeProps, getBezierPath } from '@xyflow/react';
-import { typeColour } from '../nodes/tint';
-import { type StudioEdge } from '../state/flow';
-import { useStudio } from '../state/store';
+import { typeColour } from '../ui/tint';
+import { type StudioEdge } from '../model/flow';
+import { useStudio } from '../model/store';
 
 /** A wire in the colour of what it carries. */
 export const WireView = memo(function WireView(props: EdgeProps<StudioEdge>) {

@@ -1,6 +1,6 @@
 import { Panel, useStore } from '@xyflow/react';
-import { Tool } from '../app/Icon';
-import { canvasControl } from './control';
+import { Tool } from '../ui/Icon';
+import { canvasControl } from '../model/control';
 
 /** Zoom in words and buttons, at the canvas's lower left. */
 export function ZoomControls() {

@@ -1,5 +1,5 @@
-import { type StudioNode } from '../state/flow';
-import { contains } from './geometry';
+import { type StudioNode } from '../model/flow';
+import { contains } from '../model/geometry';
 
 /** What each dragged frame takes along: nodes that lie wholly inside it and are not dragged themselves; no node twice. */
 export function carriedBy(dragged: readonly StudioNode[], all: readonly StudioNode[]): Map<string, string[]> {

@@ -1,6 +1,6 @@
 import { checkConnection, type GraphDocument, specOf, type PortType } from '../../extension/graph';
-import { faceOf } from '../nodes/face';
-import { type PortRef } from '../state/store';
+import { faceOf } from '../model/face';
+import { type PortRef } from '../model/store';
 
 /** The other end of every port of the graph a wire from `from` could go to, and whether it fits there. */
 export function fittingPorts(graph: GraphDocument, from: PortRef): Map<string, boolean> {

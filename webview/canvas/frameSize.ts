@@ -1,5 +1,5 @@
-import { edit } from '../state/document';
-import { FRAME_PREFIX } from '../state/flow';
+import { edit } from '../model/document';
+import { FRAME_PREFIX } from '../model/flow';
 
 /** One edit when a frame's corner is let go. */
 export function commitFrameSize(id: string, size: { x: number; y: number; width: number; height: number }): void {

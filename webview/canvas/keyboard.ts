@@ -1,4 +1,4 @@
-import { inspectSelection } from '../inspect/open';
+import { inspectSelection } from '../model/inspection';
 import { type KeyboardEvent } from 'react';
 import {
   addFrame,
@@ -14,10 +14,10 @@ import {
   startRename,
   tidy,
   toggleMute,
-} from '../state/actions';
-import { studio, useStudio } from '../state/store';
+} from '../model/actions';
+import { studio, useStudio } from '../model/store';
 import { openConnect } from './ContextMenu';
-import { canvasControl } from './control';
+import { canvasControl } from '../model/control';
 import { type Direction, neighbour, readingOrder } from './neighbours';
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' };

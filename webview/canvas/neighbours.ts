@@ -1,4 +1,4 @@
-import { centre, type Rect } from './geometry';
+import { centre, type Rect } from '../model/geometry';
 
 export type Direction = 'left' | 'right' | 'up' | 'down';
 

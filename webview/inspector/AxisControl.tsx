@@ -1,9 +1,9 @@
 import { type AxisParam, specOf } from '../../extension/graph';
-import { flushParams, resetParam } from '../state/actions';
-import { useStudio } from '../state/store';
-import { Combobox, type ComboOption } from './Combobox';
+import { flushParams, resetParam } from '../model/actions';
+import { useStudio } from '../model/store';
+import { Combobox, type ComboOption } from '../ui/Combobox';
 import { type ControlProps } from './ParamField';
-import { useDraft } from './useDraft';
+import { useDraft } from '../ui/useDraft';
 
 /** What a sweep varies: a parameter chosen from the graph's, and its values as text. */
 export function AxisControl(props: ControlProps<AxisParam>) {

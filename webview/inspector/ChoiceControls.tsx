@@ -1,6 +1,6 @@
 import { type BooleanParam, type CheckpointParam, type ChoiceParam } from '../../extension/graph';
-import { useStudio } from '../state/store';
-import { bytes } from '../state/words';
+import { useStudio } from '../model/store';
+import { bytes } from '../model/words';
 import { type ControlProps } from './ParamField';
 
 export function CheckControl({ param, value, inputId, describedBy, disabled, onChange }: ControlProps<BooleanParam>) {

@@ -1,7 +1,7 @@
 import { type DomainParam } from '../../extension/graph';
-import { useStudio } from '../state/store';
-import { flushParams } from '../state/actions';
-import { Combobox, type ComboOption } from './Combobox';
+import { useStudio } from '../model/store';
+import { flushParams } from '../model/actions';
+import { Combobox, type ComboOption } from '../ui/Combobox';
 import { type ControlProps } from './ParamField';
 
 /** A noun: those the checkpoint knows are offered, and any other can be typed where the checkpoint takes any. */

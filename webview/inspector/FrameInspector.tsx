@@ -1,9 +1,9 @@
 import { useId } from 'react';
-import { Tool } from '../app/Icon';
-import { deleteSelection, setFrameText } from '../state/actions';
-import { type FrameData } from '../state/flow';
-import { useStudio } from '../state/store';
-import { useDraft } from './useDraft';
+import { Tool } from '../ui/Icon';
+import { deleteSelection, setFrameText } from '../model/actions';
+import { type FrameData } from '../model/flow';
+import { useStudio } from '../model/store';
+import { useDraft } from '../ui/useDraft';
 
 export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
   const inputId = useId();

@@ -1,14 +1,14 @@
 import { type ReactNode } from 'react';
-import { Icon } from '../app/Icon';
+import { Icon } from '../ui/Icon';
 import { type PortType } from '../../extension/graph';
 import { providerName } from '../../extension/protocol/providers';
-import { TypeMark } from '../nodes/TypeMark';
-import { revealNode } from '../state/actions';
-import { run, stopRun } from '../state/running';
-import { postToHost } from '../state/host';
-import { type StudioState, useStudio } from '../state/store';
-import { baseName, plural, readable } from '../state/words';
-import { duration } from '../timeline/maths';
+import { TypeMark } from '../ui/TypeMark';
+import { revealNode } from '../model/actions';
+import { run, stopRun } from '../model/running';
+import { postToHost } from '../model/host';
+import { type StudioState, useStudio } from '../model/store';
+import { baseName, plural, readable } from '../model/words';
+import { duration } from '../model/stepMaths';
 import { nextStep } from './nextStep';
 
 /** Nothing is selected: the graph as a whole, its last run, what is wrong with it, what to do next. */

@@ -1,5 +1,5 @@
-import { useStudio } from '../state/store';
-import { type FrameFlowNode, type GraphFlowNode, FRAME_PREFIX } from '../state/flow';
+import { useStudio } from '../model/store';
+import { type FrameFlowNode, type GraphFlowNode, FRAME_PREFIX } from '../model/flow';
 import { FrameInspector } from './FrameInspector';
 import { GraphSummary } from './GraphSummary';
 import { ManyInspector } from './ManyInspector';

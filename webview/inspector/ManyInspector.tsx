@@ -1,10 +1,10 @@
-import { Icon } from '../app/Icon';
-import { ALIGNMENTS } from '../canvas/align';
-import { AlignIcon } from '../canvas/AlignIcon';
-import { addFrame, alignSelection, deleteSelection, duplicateSelection, tidy, toggleMute } from '../state/actions';
-import { FRAME_PREFIX } from '../state/flow';
-import { useStudio } from '../state/store';
-import { plural } from '../state/words';
+import { Icon } from '../ui/Icon';
+import { ALIGNMENTS } from '../model/align';
+import { AlignIcon } from '../ui/AlignIcon';
+import { addFrame, alignSelection, deleteSelection, duplicateSelection, tidy, toggleMute } from '../model/actions';
+import { FRAME_PREFIX } from '../model/flow';
+import { useStudio } from '../model/store';
+import { plural } from '../model/words';
 
 /** Several things at once: what can be done with all of them. */
 export function ManyInspector({ ids }: { ids: readonly string[] }) {

@@ -1,11 +1,11 @@
 import { type CSSProperties, useEffect, useRef, useState } from 'react';
 import { checkValue, type IntegerParam, type NumberParam } from '../../extension/graph';
-import { Icon } from '../app/Icon';
-import { flushParams } from '../state/actions';
-import { useStudio } from '../state/store';
-import { shortNumber } from '../state/words';
+import { Icon } from '../ui/Icon';
+import { flushParams } from '../model/actions';
+import { useStudio } from '../model/store';
+import { shortNumber } from '../model/words';
 import { type ControlProps } from './ParamField';
-import { useDraft } from './useDraft';
+import { useDraft } from '../ui/useDraft';
 
 /** More positions than this and a slider says nothing: a seed is typed. */
 const SLIDER_POSITIONS = 2000;

@@ -1,10 +1,10 @@
 import { type ReactNode, useId } from 'react';
 import { checkValue, type ParamSpec, sameValue } from '../../extension/graph';
-import { Icon, Tool } from '../app/Icon';
-import { inputParam, resetParam } from '../state/actions';
-import { type NodeData } from '../state/flow';
-import { useStudio } from '../state/store';
-import { rangeSentence } from '../timeline/maths';
+import { Icon, Tool } from '../ui/Icon';
+import { inputParam, resetParam } from '../model/actions';
+import { type NodeData } from '../model/flow';
+import { useStudio } from '../model/store';
+import { rangeSentence } from '../model/stepMaths';
 import { asRange } from '../nodes/Rows';
 import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';

@@ -1,12 +1,12 @@
 import { useEffect } from 'react';
 import { isPictureName, type PathParam } from '../../extension/graph';
-import { Tool } from '../app/Icon';
-import { flushParams } from '../state/actions';
-import { droppedUris, hasUris } from '../state/drops';
-import { postToHost } from '../state/host';
-import { useStudio } from '../state/store';
+import { Tool } from '../ui/Icon';
+import { flushParams } from '../model/actions';
+import { droppedUris, hasUris } from '../model/drops';
+import { postToHost } from '../model/host';
+import { useStudio } from '../model/store';
 import { type ControlProps } from './ParamField';
-import { useDraft } from './useDraft';
+import { useDraft } from '../ui/useDraft';
 import { useDropTarget } from './useDropTarget';
 
 /** A file: its path, VS Code's picker, the pictures of the workspace, and a place to drop one from the Explorer. */

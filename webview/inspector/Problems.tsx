@@ -1,5 +1,5 @@
-import { Icon } from '../app/Icon';
-import { useStudio } from '../state/store';
+import { Icon } from '../ui/Icon';
+import { useStudio } from '../model/store';
 
 const NONE: never[] = [];
 

@@ -1,11 +1,11 @@
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { type RangeParam } from '../../extension/graph';
 import { asRange, RangeBar } from '../nodes/Rows';
-import { flushParams } from '../state/actions';
-import { useStudio } from '../state/store';
-import { moveRangeEnd, reachedPercent, shiftRange } from '../timeline/maths';
+import { flushParams } from '../model/actions';
+import { useStudio } from '../model/store';
+import { moveRangeEnd, reachedPercent, shiftRange } from '../model/stepMaths';
 import { type ControlProps } from './ParamField';
-import { useDraft } from './useDraft';
+import { useDraft } from '../ui/useDraft';
 
 type Range = [number, number];
 type Grip = { part: 0 | 1 | 'both'; startX: number; start: Range };

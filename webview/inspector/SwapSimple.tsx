@@ -1,8 +1,8 @@
 import { type CSSProperties, useEffect, useId, useRef, useState } from 'react';
 import { effectiveParams, sliderParams, slidersOf, type SwapSliders } from '../../extension/graph';
-import { setParams } from '../state/actions';
-import { type NodeData } from '../state/flow';
-import { useStudio } from '../state/store';
+import { setParams } from '../model/actions';
+import { type NodeData } from '../model/flow';
+import { useStudio } from '../model/store';
 
 /** The parameters that the two sliders write. */
 export const SIMPLE_PARAMS: readonly string[] = ['higherRange', 'lowerRange', 'structureEvery', 'structureUntil'];

@@ -1,7 +1,7 @@
 import { type TextParam } from '../../extension/graph';
-import { flushParams, resetParam } from '../state/actions';
+import { flushParams, resetParam } from '../model/actions';
 import { type ControlProps } from './ParamField';
-import { useDraft } from './useDraft';
+import { useDraft } from '../ui/useDraft';
 
 /** Text. An emptied field goes back to the default. */
 export function TextControl(props: ControlProps<TextParam>) {

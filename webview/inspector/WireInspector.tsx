@@ -1,9 +1,9 @@
-import { Tool } from '../app/Icon';
-import { disconnect, revealNode } from '../state/actions';
-import { TypeMark } from '../nodes/TypeMark';
-import { type StudioEdge } from '../state/flow';
-import { useStudio } from '../state/store';
-import { readable } from '../state/words';
+import { Tool } from '../ui/Icon';
+import { disconnect, revealNode } from '../model/actions';
+import { TypeMark } from '../ui/TypeMark';
+import { type StudioEdge } from '../model/flow';
+import { useStudio } from '../model/store';
+import { readable } from '../model/words';
 
 export function WireInspector({ wire }: { wire: StudioEdge }) {
   const readOnly = useStudio((state) => state.readOnly);

@@ -1,11 +1,11 @@
 import { parseWire, type PortType, wiresOf } from '../../extension/graph';
-import { Tool } from '../app/Icon';
-import { TypeMark } from '../nodes/TypeMark';
-import { disconnect, revealNode } from '../state/actions';
-import { type NodeData } from '../state/flow';
-import { type PortRef, studio, useStudio } from '../state/store';
-import { readable } from '../state/words';
-import { type Wire } from '../state/wires';
+import { Tool } from '../ui/Icon';
+import { TypeMark } from '../ui/TypeMark';
+import { disconnect, revealNode } from '../model/actions';
+import { type NodeData } from '../model/flow';
+import { type PortRef, studio, useStudio } from '../model/store';
+import { readable } from '../model/words';
+import { type Wire } from '../model/wires';
 
 /** The ports of a node with their wires: to read, to follow, to take away, and to connect without a pointer. */
 export function WireList({ id, data }: { id: string; data: NodeData }) {

@@ -1,6 +1,6 @@
 import { defaultOf, type ParamSpec, sameValue } from '../../extension/graph';
-import { type NodeData } from '../state/flow';
-import { valueWords } from './valueWords';
+import { type NodeData } from '../model/flow';
+import { valueWords } from '../model/valueWords';
 
 /** The default of a node's parameter, with its checkpoint's own defaults taken in. */
 export function defaultOfParam(data: NodeData, param: ParamSpec): unknown {

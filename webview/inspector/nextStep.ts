@@ -1,5 +1,5 @@
 import { specOf, type GraphDocument, type Problem } from '../../extension/graph';
-import { readable } from '../state/words';
+import { readable } from '../model/words';
 
 /** What a person would do next with this graph, and the node it concerns. */
 export function nextStep(state: {

@@ -2,17 +2,17 @@ import { useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEven
 import { fromOklab, heatColour } from '../../extension/protocol/colours';
 import { maskCell, SUSPICIOUS_SHARE } from '../../extension/protocol/mask';
 import { fitting, longerSide, type Size } from '../../extension/protocol/size';
-import { Tool } from '../app/Icon';
-import { Segmented, type SegmentedOption } from '../app/Segmented';
-import { useRoom } from '../app/useRoom';
-import { resetParam } from '../state/actions';
-import { postToHost } from '../state/host';
-import { setPage } from '../state/page';
-import { run } from '../state/running';
-import { announce, useStudio } from '../state/store';
-import { readable } from '../state/words';
+import { Tool } from '../ui/Icon';
+import { Segmented, type SegmentedOption } from '../ui/Segmented';
+import { useRoom } from '../ui/useRoom';
+import { resetParam } from '../model/actions';
+import { postToHost } from '../model/host';
+import { setPage } from '../model/page';
+import { run } from '../model/running';
+import { announce, useStudio } from '../model/store';
+import { readable } from '../model/words';
 import { borders, brushCells, corrected, flipCluster, outline, strokeCells, withCells } from './cells';
-import { type Segmentation, useSegmentations } from './state';
+import { type Segmentation, useSegmentations } from '../model/segmentations';
 
 type Layer = 'mask' | 'clusters' | 'noun';
 type ToolName = 'cluster' | 'paint' | 'erase';

@@ -1,5 +1,5 @@
-import { useStudio } from '../state/store';
-import { plural } from '../state/words';
+import { useStudio } from '../model/store';
+import { plural } from '../model/words';
 
 /** How many problems a node has; the sentences are in its tooltip, in the inspector and in the Problems panel. */
 export function NodeBadge({ id }: { id: string }) {

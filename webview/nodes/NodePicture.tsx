@@ -1,16 +1,16 @@
 import { memo, type ReactNode } from 'react';
-import { type NodeData } from '../state/flow';
-import { newest } from '../state/frames';
-import { postToHost } from '../state/host';
-import { openNodePicture } from '../state/actions';
-import { setPage } from '../state/page';
-import { useStudio } from '../state/store';
-import { baseName, readable } from '../state/words';
-import { openInspection } from '../inspect/state';
-import { CompareSlider } from './CompareSlider';
-import { type PictureKind } from './face';
+import { type NodeData } from '../model/flow';
+import { newest } from '../model/frames';
+import { postToHost } from '../model/host';
+import { openNodePicture } from '../model/actions';
+import { setPage } from '../model/page';
+import { useStudio } from '../model/store';
+import { baseName, readable } from '../model/words';
+import { openInspection } from '../model/inspection';
+import { CompareSlider } from '../ui/CompareSlider';
+import { type PictureKind } from '../model/face';
 import { SweepPicture } from './SweepPicture';
-import { StepImage } from './StepImage';
+import { StepImage } from '../ui/StepImage';
 
 /** The picture on a node's face: its file, its newest step, its result, or what it compares. */
 export const NodePicture = memo(function NodePicture(props: {

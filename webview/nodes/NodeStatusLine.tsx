@@ -1,7 +1,7 @@
 import { type NodeState } from '../../extension/protocol/engine';
 import { type NodeStatus } from '../../extension/protocol/studio';
-import { useStudio } from '../state/store';
-import { timeLeft } from '../timeline/maths';
+import { useStudio } from '../model/store';
+import { timeLeft } from '../model/stepMaths';
 
 export function useNodeState(id: string): NodeState | 'idle' {
   return useStudio((state) => state.run?.nodes[id]?.state ?? 'idle');

@@ -1,16 +1,16 @@
 import { memo, type CSSProperties } from 'react';
 import { type NodeProps } from '@xyflow/react';
-import { type GraphFlowNode } from '../state/flow';
-import { useStudio } from '../state/store';
-import { readable } from '../state/words';
-import { FACE } from './face';
+import { type GraphFlowNode } from '../model/flow';
+import { useStudio } from '../model/store';
+import { readable } from '../model/words';
+import { FACE } from '../model/face';
 import { NodeBadge } from './NodeBadge';
 import { NodeStatusLine, useNodeState } from './NodeStatusLine';
 import { FarPorts, Ports } from './Ports';
 import { RenameField } from './RenameField';
 import { Rows } from './Rows';
 import { RunNote } from './RunNote';
-import { tintOf } from './tint';
+import { tintOf } from '../ui/tint';
 
 /** A node on the canvas: its name and state, its ports, and what its catalogue entry puts on its face. */
 export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps<GraphFlowNode>) {

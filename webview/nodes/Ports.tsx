@@ -1,10 +1,10 @@
 import { memo, type CSSProperties } from 'react';
 import { Handle, Position } from '@xyflow/react';
 import { type InputSpec, type OutputSpec } from '../../extension/graph';
-import { type NodeData } from '../state/flow';
-import { useStudio } from '../state/store';
-import { FACE, type PortPlace } from './face';
-import { typeColour, typeShape } from './tint';
+import { type NodeData } from '../model/flow';
+import { useStudio } from '../model/store';
+import { FACE, type PortPlace } from '../model/face';
+import { typeColour, typeShape } from '../ui/tint';
 
 /** The ports of a node, inputs at its left edge and outputs at its right, each in the colour of what it carries. */
 export const Ports = memo(function Ports({ id, data }: { id: string; data: NodeData }) {

@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import { renameNode } from '../state/actions';
-import { useStudio } from '../state/store';
-import { toId } from '../state/words';
+import { renameNode } from '../model/actions';
+import { useStudio } from '../model/store';
+import { toId } from '../model/words';
 
 /** The name as a field, in place. Enter takes it, Escape leaves it; what is typed becomes an id of the file. */
 export function RenameField({ id }: { id: string }) {

@@ -1,12 +1,12 @@
 import { memo } from 'react';
 import { type MeasureSpec, measureWords } from '../../extension/graph';
-import { type NodeData } from '../state/flow';
-import { useStudio } from '../state/store';
-import { valueWords } from '../inspector/valueWords';
-import { rangeSentence, reachedPercent, reachedSteps, scheduleValue, stepPercent } from '../timeline/maths';
-import { type FaceRow } from './face';
+import { type NodeData } from '../model/flow';
+import { useStudio } from '../model/store';
+import { valueWords } from '../model/valueWords';
+import { rangeSentence, reachedPercent, reachedSteps, scheduleValue, stepPercent } from '../model/stepMaths';
+import { type FaceRow } from '../model/face';
 import { NodePicture } from './NodePicture';
-import { shortNumber } from '../state/words';
+import { shortNumber } from '../model/words';
 
 /** What a node shows below its ports. */
 export const Rows = memo(function Rows({ id, data, selected }: { id: string; data: NodeData; selected: boolean }) {

@@ -1,6 +1,6 @@
-import { useStudio } from '../state/store';
-import { postToHost } from '../state/host';
-import { type NodeData } from '../state/flow';
+import { useStudio } from '../model/store';
+import { postToHost } from '../model/host';
+import { type NodeData } from '../model/flow';
 
 /** What a failed node says and the thing to do about it, or what a node that is done warns of. It hangs below the node, so that
  * the node keeps its size. */

@@ -1,8 +1,8 @@
 import { measureOf, measureWords } from '../../extension/graph';
-import { type CellView, type SweepView } from '../state/sweeps';
-import { postToHost } from '../state/host';
-import { useStudio } from '../state/store';
-import { readable } from '../state/words';
+import { type CellView, type SweepView } from '../model/sweeps';
+import { postToHost } from '../model/host';
+import { useStudio } from '../model/store';
+import { readable } from '../model/words';
 
 /** The cells of a sweep in rows and columns, as they finish; each opens as a graph of its own. */
 export function SweepPicture({ id, selected }: { id: string; selected: boolean }) {

@@ -1,4 +1,4 @@
-import { type StudioState } from '../state/store';
+import { type StudioState } from '../model/store';
 
 /**
  * Whose steps the strip shows: the selected node's if it has any, else the one chosen before, else the one that runs, else the

@@ -1,5 +1,5 @@
 import { type StudioCommand } from '../../extension/protocol/studio';
-import { canvasControl } from '../canvas/control';
+import { canvasControl } from '../model/control';
 import {
   addFrame,
   alignSelection,
@@ -13,9 +13,9 @@ import {
   startRename,
   tidy,
   toggleMute,
-} from './actions';
-import { inspectSelection } from '../inspect/open';
-import { setPage } from './page';
+} from '../model/actions';
+import { inspectSelection } from '../model/inspection';
+import { setPage } from '../model/page';
 
 /** What a command of VS Code does here. */
 const commands: Record<StudioCommand, () => void> = {

@@ -2,7 +2,7 @@ import { create } from 'zustand';
 import { type GraphDocument, type PortType, type Problem } from '../../extension/graph';
 import { type CheckpointInfo } from '../../extension/protocol/engine';
 import { type RunState, type StudioSettings, type WorkspacePicture } from '../../extension/protocol/studio';
-import { type LevelOfDetail } from '../canvas/levelOfDetail';
+import { type LevelOfDetail } from './levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
 import { type NodeTimeline } from './frames';
 import { initialPageState, type PageState } from './pageState';

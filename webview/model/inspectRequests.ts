@@ -1,6 +1,6 @@
 import { type InspectMethod, type InspectRequests } from '../../extension/protocol/inspect';
 import { type HostToStudio } from '../../extension/protocol/studio';
-import { postToHost } from '../state/host';
+import { postToHost } from './host';
 
 interface Waiting {
   resolve: (answer: never) => void;

@@ -8,10 +8,10 @@ import {
   tokensOf,
 } from '../../extension/protocol/inspect';
 import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
-import { bytesOf } from '../state/bytes';
-import { setPage, setTimeline } from '../state/page';
-import { studio, useStudio } from '../state/store';
-import { ask } from './ask';
+import { bytesOf } from '../model/bytes';
+import { setTimeline } from '../model/page';
+import { studio, useStudio } from '../model/store';
+import { ask } from '../model/inspectRequests';
 import { PIN_COLOURS } from './heat';
 
 /** Which picture a point lies in: the output, or what it looked at. */
@@ -102,33 +102,8 @@ const initial: InspectState = {
 export const useInspect = create<InspectState>()(() => initial);
 const inspect = (): InspectState => useInspect.getState();
 
-/** The denoise node that a node's picture comes from: itself, or the nearest one above it. */
-export function denoiseAbove(id: string): string | undefined {
-  const { graph } = studio();
-  const seen = new Set<string>();
-  const queue = [id];
-  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
-    const node = graph?.nodes[at];
-    if (!node || seen.has(at)) continue;
-    seen.add(at);
-    if (node.type === 'denoise') return at;
-    for (const value of Object.values(node.inputs ?? {})) {
-      for (const source of typeof value === 'string' ? [value] : value) queue.push(source.split('.')[0] ?? '');
-    }
-  }
-  return undefined;
-}
-
-/** Opens the inspector for a node, or closes it. */
-export function openInspection(id: string | undefined): void {
-  const node = id === undefined ? undefined : denoiseAbove(id);
-  if (node !== studio().page.inspecting) forget();
-  setPage({ inspecting: node });
-  if (node !== undefined) void begin(node);
-}
-
 /** Forgets what belongs to a run. */
-function forget(): void {
+export function forget(): void {
   for (const url of Object.values(inspect().pictures)) if (url !== undefined) URL.revokeObjectURL(url);
   const { level, head, mode, raw, asOfStep } = inspect();
   useInspect.setState({ ...initial, level, head, mode, raw, asOfStep });

@@ -12,11 +12,11 @@ import {
   type Source,
   specOf,
 } from '../../extension/graph';
-import { align, type Alignment } from '../canvas/align';
-import { canvasControl } from '../canvas/control';
-import { frameAround, freePlace, type Point, type Rect } from '../canvas/geometry';
-import { layered } from '../canvas/layout';
-import { faceOf } from '../nodes/face';
+import { align, type Alignment } from './align';
+import { canvasControl } from './control';
+import { frameAround, freePlace, type Point, type Rect } from './geometry';
+import { layered } from './layout';
+import { faceOf } from './face';
 import { FieldCoalescer } from './coalesce';
 import { edit, show } from './document';
 import { FRAME_PREFIX, type GraphFlowNode, type StudioNode } from './flow';

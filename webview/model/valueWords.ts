@@ -1,5 +1,5 @@
 import { type ParamSpec } from '../../extension/graph';
-import { baseName, shortNumber } from '../state/words';
+import { baseName, shortNumber } from './words';
 
 /** A parameter's value as people read it; a default in words where it is computed. */
 export function valueWords(param: ParamSpec, value: unknown): string {

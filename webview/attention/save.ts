@@ -1,5 +1,5 @@
-import { postToHost } from '../state/host';
-import { studio } from '../state/store';
+import { postToHost } from '../model/host';
+import { studio } from '../model/store';
 import { cssColour, PIN_COLOURS } from './heat';
 import { useInspect } from './state';
 

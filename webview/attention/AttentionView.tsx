@@ -1,27 +1,28 @@
 import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
 import { type InspectInfo } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
-import { Tool } from '../app/Icon';
-import { Segmented, type SegmentedOption } from '../app/Segmented';
-import { useRoom } from '../app/useRoom';
+import { Tool } from '../ui/Icon';
+import { Segmented, type SegmentedOption } from '../ui/Segmented';
+import { useRoom } from '../ui/useRoom';
 import { usePictureOf } from '../nodes/NodePicture';
-import { StepImage } from '../nodes/StepImage';
-import { setTimeline } from '../state/page';
-import { run } from '../state/running';
-import { stepAt, standIn } from '../state/frames';
-import { useStudio } from '../state/store';
-import { readable } from '../state/words';
+import { StepImage } from '../ui/StepImage';
+import { openInspection } from '../model/inspection';
+import { setTimeline } from '../model/page';
+import { run } from '../model/running';
+import { stepAt, standIn } from '../model/frames';
+import { useStudio } from '../model/store';
+import { readable } from '../model/words';
 import { Flow } from './Flow';
 import { Pane } from './Pane';
 import { saveInspection } from './save';
-import { Select } from './Select';
+import { Select } from '../ui/Select';
 import {
   begin,
+  forget,
   loadArrows,
   loadCorrespondence,
   middleStep,
   type Mode,
-  openInspection,
   gridOf,
   unpin,
   useInspect,
@@ -34,7 +35,7 @@ import { StepBar } from './StepBar';
 import { sentenceOf } from './words';
 
 /** Output and appearance side by side: point at one and see where it looks, or where it went, in the other. */
-export function InspectView({ node }: { node: string }) {
+export function AttentionView({ node }: { node: string }) {
   const info = useInspect((state) => state.info);
   const problem = useInspect((state) => state.sentence);
   const latency = useInspect((state) => state.latency);
@@ -67,6 +68,10 @@ export function InspectView({ node }: { node: string }) {
 function useRun(node: string): void {
   const runId = useStudio((state) => state.run?.runId);
   const state = useStudio((studio) => studio.run?.nodes[node]?.state);
+  useEffect(() => {
+    void begin(node);
+    return forget;
+  }, [node]);
   useEffect(() => {
     if (state === undefined || state === 'running' || state === 'done' || state === 'cached') void begin(node);
   }, [node, runId, state]);

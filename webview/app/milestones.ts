@@ -1,5 +1,5 @@
-import { postToHost } from './host';
-import { useStudio } from './store';
+import { postToHost } from '../model/host';
+import { useStudio } from '../model/store';
 
 /** Reports, once each, when the page was first painted and when the graph stood on it; in ms since the page began to load. */
 export function watchMilestones(): void {

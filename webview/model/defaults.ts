@@ -1,6 +1,6 @@
 import { type GraphDocument, effectiveParams } from '../../extension/graph';
 import { type CheckpointInfo } from '../../extension/protocol/engine';
-import { type Schedule } from '../timeline/maths';
+import { type Schedule } from './stepMaths';
 import { nearestUpstream } from './wires';
 
 /** Which checkpoint a node works with: the nearest up its wires, else the graph's only or first one. */

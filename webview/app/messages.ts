@@ -1,17 +1,17 @@
 import { type HostToStudio, type NodeStatus } from '../../extension/protocol/studio';
-import { onInspected } from '../inspect/ask';
-import { onSegmentation } from '../mask/state';
-import { bytesOf } from './bytes';
+import { onInspected } from '../model/inspectRequests';
+import { onSegmentation } from '../model/segmentations';
+import { bytesOf } from '../model/bytes';
 import { onCommand } from './commands';
-import { onDocument, show } from './document';
-import { withFrame, withoutStep, withPicture } from './frames';
-import { flushParams, onClipboard, revealNode } from './actions';
-import { postToHost } from './host';
-import { setTimeline } from './page';
-import { onHostError, onStepAnswered } from './steps';
-import { withCell, withSweep } from './sweeps';
-import { readable } from './words';
-import { announce, studio, toast, useStudio } from './store';
+import { onDocument, show } from '../model/document';
+import { withFrame, withoutStep, withPicture } from '../model/frames';
+import { flushParams, onClipboard, revealNode } from '../model/actions';
+import { postToHost } from '../model/host';
+import { setTimeline } from '../model/page';
+import { onHostError, onStepAnswered } from '../model/stepRequests';
+import { withCell, withSweep } from '../model/sweeps';
+import { readable } from '../model/words';
+import { announce, studio, toast, useStudio } from '../model/store';
 
 /** What the host says. One function a message; the compiler asks for each. */
 type Handlers = { [K in HostToStudio['type']]: (message: Extract<HostToStudio, { type: K }>) => void };

@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import { type SegmentationNews } from '../../extension/protocol/mask';
 import { type HostToStudio } from '../../extension/protocol/studio';
-import { bytesOf } from '../state/bytes';
+import { bytesOf } from './bytes';
 
 /** What a segment node found, with its picture as a URL. */
 export interface Segmentation extends SegmentationNews {

@@ -1,4 +1,4 @@
-import { type Alignment } from './align';
+import { type Alignment } from '../model/align';
 
 /** Two bars and the line they stand on, or the gaps between three; [x, y, width, height] in a box of 16. */
 const DRAWINGS: Record<

@@ -1,5 +1,5 @@
 import { memo, useLayoutEffect, useRef } from 'react';
-import { type StepPicture } from '../state/frames';
+import { type StepPicture } from '../model/frames';
 
 /** A step's picture: pixels go straight to a canvas, a PNG into an image. */
 export const StepImage = memo(function StepImage({ step, label }: { step: StepPicture; label: string }) {

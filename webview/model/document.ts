@@ -1,6 +1,6 @@
 import { editText, type GraphEdit, parseGraph, type Problem } from '../../extension/graph';
-import { boundsOf } from '../canvas/geometry';
-import { levelOfDetail } from '../canvas/levelOfDetail';
+import { boundsOf } from './geometry';
+import { levelOfDetail } from './levelOfDetail';
 import { type HostToStudio } from '../../extension/protocol/studio';
 import { flowOf } from './flow';
 import { postToHost } from './host';

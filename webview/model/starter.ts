@@ -1,5 +1,5 @@
 import { standardGraph, writeGraph } from '../../extension/graph';
-import { canvasControl } from '../canvas/control';
+import { canvasControl } from './control';
 import { edit } from './document';
 import { announce, studio } from './store';
 

@@ -8,8 +8,8 @@ import {
   specOf,
 } from '../../extension/graph';
 import { type CheckpointInfo } from '../../extension/protocol/engine';
-import { type Face, faceOf } from '../nodes/face';
-import { type Schedule } from '../timeline/maths';
+import { type Face, faceOf } from './face';
+import { type Schedule } from './stepMaths';
 import { checkpointOf, scheduleOf } from './defaults';
 import { readable } from './words';
 import { type Wire, wireId, wiresOfGraph } from './wires';

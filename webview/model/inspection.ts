@@ -1,0 +1,42 @@
+import { setPage } from './page';
+import { studio, toast } from './store';
+
+/** The denoise node that a node's picture comes from: itself, or the nearest one above it. */
+function denoiseAbove(id: string): string | undefined {
+  const { graph } = studio();
+  const seen = new Set<string>();
+  const queue = [id];
+  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+    const node = graph?.nodes[at];
+    if (!node || seen.has(at)) continue;
+    seen.add(at);
+    if (node.type === 'denoise') return at;
+    for (const value of Object.values(node.inputs ?? {})) {
+      for (const source of typeof value === 'string' ? [value] : value) queue.push(source.split('.')[0] ?? '');
+    }
+  }
+  return undefined;
+}
+
+/** Shows the attention of a node, or closes that view. */
+export function openInspection(id: string | undefined): void {
+  setPage({ inspecting: id === undefined ? undefined : denoiseAbove(id) });
+}
+
+/** Opens the inspector for the selected node, or for the graph's only denoise node; once more closes it. */
+export function inspectSelection(): void {
+  const { page, graph } = studio();
+  if (page.inspecting !== undefined) {
+    openInspection(undefined);
+    return;
+  }
+  const all = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => (type === 'denoise' ? [id] : []));
+  const selected = page.selection.map(denoiseAbove).find((id) => id !== undefined);
+  const node = selected ?? (all.length === 1 ? all[0] : undefined);
+  if (node !== undefined) openInspection(node);
+  else
+    toast(
+      all.length === 0 ? 'The graph has no denoise node to inspect.' : 'Select the denoise node to inspect.',
+      'info',
+    );
+}
