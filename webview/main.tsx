@@ -9,7 +9,7 @@ import './styles/timeline.css';
 import './styles/attention.css';
 import './styles/mask.css';
 import { App } from './app/App';
-import { flushParams } from './model/actions';
+import { flushParams } from './model/actions/params';
 import { onHostMessage, postToHost } from './model/host';
 import { onMessage } from './app/messages';
 import { watchMilestones } from './app/milestones';

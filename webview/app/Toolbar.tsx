@@ -1,4 +1,5 @@
-import { addFrame, tidy } from '../model/actions';
+import { addFrame } from '../model/actions/frames';
+import { tidy } from '../model/actions/places';
 import { setPage } from '../model/page';
 import { run, stopRun } from '../model/running';
 import { canvasControl } from '../model/control';

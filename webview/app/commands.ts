@@ -1,19 +1,10 @@
 import { type StudioCommand } from '../../extension/protocol/studio';
 import { canvasControl } from '../model/control';
-import {
-  addFrame,
-  alignSelection,
-  copySelection,
-  cutSelection,
-  deleteSelection,
-  duplicateSelection,
-  focusField,
-  requestPaste,
-  selectAll,
-  startRename,
-  tidy,
-  toggleMute,
-} from '../model/actions';
+import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
+import { addFrame } from '../model/actions/frames';
+import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
+import { alignSelection, tidy } from '../model/actions/places';
+import { focusField, selectAll } from '../model/actions/selection';
 import { inspectSelection } from '../model/inspection';
 import { setPage } from '../model/page';
 

@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
-import { copyText, deleteSelection, paste } from '../model/actions';
+import { copyText, paste } from '../model/actions/clipboard';
+import { deleteSelection } from '../model/actions/nodes';
 import { isField } from '../canvas/keyboard';
 import { studio } from '../model/store';
 

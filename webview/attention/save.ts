@@ -1,3 +1,4 @@
+import { pngOf } from '../model/bytes';
 import { postToHost } from '../model/host';
 import { studio } from '../model/store';
 import { cssColour, PIN_COLOURS } from './heat';
@@ -40,9 +41,8 @@ export async function saveInspection(): Promise<void> {
     context.fill();
     context.stroke();
   }
-  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-  if (!blob) return;
-  const png = new Uint8Array(await blob.arrayBuffer());
+  const png = await pngOf(canvas);
+  if (!png) return;
   const stem = studio().fileName.replace(/\.weft\.json$/, '');
   const { mode } = useInspect.getState();
   postToHost({ type: 'savePng', name: `${stem}.${mode === 'map' ? 'correspondence' : 'attention'}.png`, png });

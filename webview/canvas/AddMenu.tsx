@@ -1,6 +1,6 @@
 import { catalogue, inputsAccepting, nodeTypes, outputsFitting, specOf, type PortType } from '../../extension/graph';
 import { tintOf } from '../ui/tint';
-import { addNode } from '../model/actions';
+import { addNode } from '../model/actions/nodes';
 import { type Popup, useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { canvasControl } from '../model/control';

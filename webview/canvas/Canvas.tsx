@@ -20,7 +20,9 @@ import {
 } from '@xyflow/react';
 import { tintOf } from '../ui/tint';
 import { NodeView } from '../nodes/NodeView';
-import { commitMoves, connect, disconnect, reconnect, refusal, select } from '../model/actions';
+import { commitMoves } from '../model/actions/places';
+import { select } from '../model/actions/selection';
+import { connect, disconnect, reconnect, refusal } from '../model/actions/wires';
 import { keepSelection } from '../model/document';
 import { droppedUris, hasUris } from '../model/drops';
 import { FRAME_PREFIX, type StudioEdge, type StudioNode } from '../model/flow';

@@ -1,6 +1,6 @@
 import { specOf } from '../../extension/graph';
 import { tintOf } from '../ui/tint';
-import { connect } from '../model/actions';
+import { connect } from '../model/actions/wires';
 import { type Popup, type PortRef, useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { canvasControl } from '../model/control';

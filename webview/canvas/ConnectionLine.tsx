@@ -2,7 +2,7 @@ import { type CSSProperties } from 'react';
 import { type ConnectionLineComponentProps, getBezierPath, useConnection, useStore } from '@xyflow/react';
 import { typeColour } from '../ui/tint';
 import { type StudioNode } from '../model/flow';
-import { refusal } from '../model/actions';
+import { refusal } from '../model/actions/wires';
 import { useStudio } from '../model/store';
 
 /** The wire in the hand. */

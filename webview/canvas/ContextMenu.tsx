@@ -1,21 +1,11 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { Icon } from '../ui/Icon';
-import {
-  addFrame,
-  alignSelection,
-  copySelection,
-  cutSelection,
-  deleteSelection,
-  duplicateSelection,
-  focusField,
-  openNodePicture,
-  requestPaste,
-  selectAll,
-  selected,
-  startRename,
-  tidy,
-  toggleMute,
-} from '../model/actions';
+import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
+import { addFrame } from '../model/actions/frames';
+import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
+import { openNodePicture } from '../model/actions/pictures';
+import { alignSelection, tidy } from '../model/actions/places';
+import { focusField, selectAll, selected } from '../model/actions/selection';
 import { run } from '../model/running';
 import { type Popup, studio, useStudio } from '../model/store';
 import { ALIGNMENTS } from '../model/align';

@@ -1,6 +1,6 @@
 import { memo, useState } from 'react';
 import { NodeResizer, type NodeProps } from '@xyflow/react';
-import { setFrameText } from '../model/actions';
+import { setFrameText } from '../model/actions/frames';
 import { FRAME_PREFIX, type FrameFlowNode } from '../model/flow';
 import { useStudio } from '../model/store';
 import { commitFrameSize } from './frameSize';

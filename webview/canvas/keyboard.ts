@@ -1,20 +1,10 @@
 import { inspectSelection } from '../model/inspection';
 import { type KeyboardEvent } from 'react';
-import {
-  addFrame,
-  boxes,
-  deleteSelection,
-  disconnect,
-  duplicateSelection,
-  focusField,
-  nudge,
-  select,
-  selectAll,
-  selected,
-  startRename,
-  tidy,
-  toggleMute,
-} from '../model/actions';
+import { addFrame } from '../model/actions/frames';
+import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
+import { boxes, nudge, tidy } from '../model/actions/places';
+import { focusField, select, selectAll, selected } from '../model/actions/selection';
+import { disconnect } from '../model/actions/wires';
 import { studio, useStudio } from '../model/store';
 import { openConnect } from './ContextMenu';
 import { canvasControl } from '../model/control';

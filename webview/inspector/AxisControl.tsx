@@ -1,5 +1,5 @@
 import { type AxisParam, specOf } from '../../extension/graph';
-import { flushParams, resetParam } from '../model/actions';
+import { flushParams, resetParam } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { Combobox, type ComboOption } from '../ui/Combobox';
 import { type ControlProps } from './ParamField';

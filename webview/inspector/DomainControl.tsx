@@ -1,6 +1,6 @@
 import { type DomainParam } from '../../extension/graph';
 import { useStudio } from '../model/store';
-import { flushParams } from '../model/actions';
+import { flushParams } from '../model/actions/params';
 import { Combobox, type ComboOption } from '../ui/Combobox';
 import { type ControlProps } from './ParamField';
 

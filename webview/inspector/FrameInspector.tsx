@@ -1,6 +1,7 @@
 import { useId } from 'react';
 import { Tool } from '../ui/Icon';
-import { deleteSelection, setFrameText } from '../model/actions';
+import { setFrameText } from '../model/actions/frames';
+import { deleteSelection } from '../model/actions/nodes';
 import { type FrameData } from '../model/flow';
 import { useStudio } from '../model/store';
 import { useDraft } from '../ui/useDraft';

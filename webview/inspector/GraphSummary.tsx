@@ -3,7 +3,7 @@ import { Icon } from '../ui/Icon';
 import { type PortType } from '../../extension/graph';
 import { providerName } from '../../extension/protocol/providers';
 import { TypeMark } from '../ui/TypeMark';
-import { revealNode } from '../model/actions';
+import { revealNode } from '../model/actions/selection';
 import { run, stopRun } from '../model/running';
 import { postToHost } from '../model/host';
 import { type StudioState, useStudio } from '../model/store';

@@ -1,7 +1,9 @@
 import { Icon } from '../ui/Icon';
 import { ALIGNMENTS } from '../model/align';
 import { AlignIcon } from '../ui/AlignIcon';
-import { addFrame, alignSelection, deleteSelection, duplicateSelection, tidy, toggleMute } from '../model/actions';
+import { addFrame } from '../model/actions/frames';
+import { deleteSelection, duplicateSelection, toggleMute } from '../model/actions/nodes';
+import { alignSelection, tidy } from '../model/actions/places';
 import { FRAME_PREFIX } from '../model/flow';
 import { useStudio } from '../model/store';
 import { plural } from '../model/words';

@@ -1,6 +1,6 @@
 import { type MeasureSpec } from '../../extension/graph';
 import { Tool } from '../ui/Icon';
-import { deleteSelection, startRename, toggleMute } from '../model/actions';
+import { deleteSelection, startRename, toggleMute } from '../model/actions/nodes';
 import { type NodeData } from '../model/flow';
 import { run } from '../model/running';
 import { setPage } from '../model/page';

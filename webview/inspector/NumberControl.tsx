@@ -1,7 +1,7 @@
 import { type CSSProperties, useEffect, useRef, useState } from 'react';
 import { checkValue, type IntegerParam, type NumberParam } from '../../extension/graph';
 import { Icon } from '../ui/Icon';
-import { flushParams } from '../model/actions';
+import { flushParams } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { shortNumber } from '../model/words';
 import { type ControlProps } from './ParamField';

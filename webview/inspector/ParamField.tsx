@@ -1,7 +1,7 @@
 import { type ReactNode, useId } from 'react';
 import { checkValue, type ParamSpec, sameValue } from '../../extension/graph';
 import { Icon, Tool } from '../ui/Icon';
-import { inputParam, resetParam } from '../model/actions';
+import { inputParam, resetParam } from '../model/actions/params';
 import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
 import { rangeSentence } from '../model/stepMaths';

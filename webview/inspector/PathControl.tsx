@@ -1,7 +1,7 @@
 import { useEffect } from 'react';
 import { isPictureName, type PathParam } from '../../extension/graph';
 import { Tool } from '../ui/Icon';
-import { flushParams } from '../model/actions';
+import { flushParams } from '../model/actions/params';
 import { droppedUris, hasUris } from '../model/drops';
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';

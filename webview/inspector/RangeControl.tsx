@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { type RangeParam } from '../../extension/graph';
 import { asRange, RangeBar } from '../nodes/Rows';
-import { flushParams } from '../model/actions';
+import { flushParams } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { moveRangeEnd, reachedPercent, shiftRange } from '../model/stepMaths';
 import { type ControlProps } from './ParamField';

@@ -1,6 +1,6 @@
 import { type CSSProperties, useEffect, useId, useRef, useState } from 'react';
 import { effectiveParams, sliderParams, slidersOf, type SwapSliders } from '../../extension/graph';
-import { setParams } from '../model/actions';
+import { setParams } from '../model/actions/params';
 import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
 

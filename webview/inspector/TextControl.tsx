@@ -1,5 +1,5 @@
 import { type TextParam } from '../../extension/graph';
-import { flushParams, resetParam } from '../model/actions';
+import { flushParams, resetParam } from '../model/actions/params';
 import { type ControlProps } from './ParamField';
 import { useDraft } from '../ui/useDraft';
 

@@ -1,5 +1,6 @@
 import { Tool } from '../ui/Icon';
-import { disconnect, revealNode } from '../model/actions';
+import { revealNode } from '../model/actions/selection';
+import { disconnect } from '../model/actions/wires';
 import { TypeMark } from '../ui/TypeMark';
 import { type StudioEdge } from '../model/flow';
 import { useStudio } from '../model/store';

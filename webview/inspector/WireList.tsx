@@ -1,7 +1,8 @@
 import { parseWire, type PortType, wiresOf } from '../../extension/graph';
 import { Tool } from '../ui/Icon';
 import { TypeMark } from '../ui/TypeMark';
-import { disconnect, revealNode } from '../model/actions';
+import { revealNode } from '../model/actions/selection';
+import { disconnect } from '../model/actions/wires';
 import { type NodeData } from '../model/flow';
 import { type PortRef, studio, useStudio } from '../model/store';
 import { readable } from '../model/words';

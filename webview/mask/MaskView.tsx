@@ -5,7 +5,8 @@ import { fitting, longerSide, type Size } from '../../extension/protocol/size';
 import { Tool } from '../ui/Icon';
 import { Segmented, type SegmentedOption } from '../ui/Segmented';
 import { useRoom } from '../ui/useRoom';
-import { resetParam } from '../model/actions';
+import { resetParam } from '../model/actions/params';
+import { pngOf } from '../model/bytes';
 import { postToHost } from '../model/host';
 import { setPage } from '../model/page';
 import { run } from '../model/running';
@@ -351,6 +352,5 @@ async function toPng(correction: Uint8Array, { width, height }: Size): Promise<U
     image.data.set([bright, bright, bright, value === maskCell.kept ? 0 : 255], 4 * cell);
   }
   context.putImageData(image, 0, 0);
-  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-  return blob ? new Uint8Array(await blob.arrayBuffer()) : undefined;
+  return pngOf(canvas);
 }

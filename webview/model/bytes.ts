@@ -10,3 +10,9 @@ export function bytesOf(value: unknown): Uint8Array {
   }
   return new Uint8Array();
 }
+
+/** What is drawn, as a PNG. */
+export async function pngOf(canvas: HTMLCanvasElement): Promise<Uint8Array | undefined> {
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+  return blob ? new Uint8Array(await blob.arrayBuffer()) : undefined;
+}

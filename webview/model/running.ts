@@ -1,4 +1,4 @@
-import { flushParams } from './actions';
+import { flushParams } from './actions/params';
 import { postToHost } from './host';
 import { studio } from './store';
 

@@ -1,10 +1,18 @@
-import { type GraphDocument, parseWire, wiresOf } from '../../extension/graph';
+import { type GraphDocument, parseWire, type Source, wiresOf } from '../../extension/graph';
 
 export interface Wire {
   source: string;
   sourcePort: string;
   target: string;
   targetPort: string;
+}
+
+/** The output a wire comes from and the input it goes to. */
+export function endsOf(wire: Wire): { from: Source; to: Source } {
+  return {
+    from: { node: wire.source, port: wire.sourcePort },
+    to: { node: wire.target, port: wire.targetPort },
+  };
 }
 
 /** Names a wire in the canvas: an output feeds an input at most once. */

@@ -2,7 +2,7 @@ import { memo, type ReactNode } from 'react';
 import { type NodeData } from '../model/flow';
 import { newest } from '../model/frames';
 import { postToHost } from '../model/host';
-import { openNodePicture } from '../model/actions';
+import { openNodePicture } from '../model/actions/pictures';
 import { setPage } from '../model/page';
 import { useStudio } from '../model/store';
 import { baseName, readable } from '../model/words';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { renameNode } from '../model/actions';
+import { renameNode } from '../model/actions/nodes';
 import { useStudio } from '../model/store';
 import { toId } from '../model/words';
 

@@ -4,7 +4,7 @@ import { Tool } from '../ui/Icon';
 import { Splitter } from '../ui/Splitter';
 import { CompareSlider } from '../ui/CompareSlider';
 import { StepImage } from '../ui/StepImage';
-import { openStep } from '../model/actions';
+import { openStep } from '../model/actions/pictures';
 import { heldIndices, madeIndices, type NodeTimeline, standIn, stepAt } from '../model/frames';
 import { setPage, setTimeline } from '../model/page';
 import { TIMELINE_HEIGHT } from '../model/pageState';

@@ -1,0 +1,71 @@
+import { copyFragment, parseFragment, pasteIds } from '../../../extension/graph';
+import { canvasControl } from '../control';
+import { edit } from '../document';
+import { FRAME_PREFIX } from '../flow';
+import { type Point } from '../geometry';
+import { postToHost } from '../host';
+import { announce, studio, toast } from '../store';
+import { plural } from '../words';
+import { deleteSelection } from './nodes';
+import { snapped } from './places';
+import { select, selected } from './selection';
+
+export function copyText(): string | undefined {
+  const { graph } = studio();
+  const { nodes, frames } = selected();
+  if (!graph || nodes.length + frames.length === 0) return undefined;
+  announce(`Copied ${plural(nodes.length + frames.length, 'item')}.`);
+  return copyFragment(graph, nodes, frames);
+}
+
+export function copySelection(): void {
+  const text = copyText();
+  if (text !== undefined) postToHost({ type: 'clipboardWrite', text });
+}
+
+export function cutSelection(): void {
+  if (studio().readOnly) return;
+  copySelection();
+  deleteSelection();
+}
+
+/** Where the next paste goes when the host answers: the middle of the view unless a place was pointed at. */
+let pasteAt: Point | undefined;
+
+export function requestPaste(at?: Point): void {
+  pasteAt = at;
+  postToHost({ type: 'pasteRequest' });
+}
+
+export function onClipboard(text: string): void {
+  paste(text, pasteAt);
+  pasteAt = undefined;
+}
+
+export function paste(text: string, at?: Point): void {
+  const { graph } = studio();
+  const fragment = parseFragment(text);
+  if (!graph) return;
+  if (!fragment) return toast('The clipboard contains no Weft nodes.', 'info');
+  const ids = pasteIds(graph, fragment);
+  const place = snapped(at ?? pastePlace(fragment.layout));
+  if (!edit([{ kind: 'pasteFragment', fragment: text, at: [place.x, place.y] }], 'Paste')) return;
+  select([...Object.values(ids.nodes), ...Object.values(ids.frames).map((id) => FRAME_PREFIX + id)]);
+  announce(`Pasted ${plural(Object.keys(ids.nodes).length, 'node')}.`);
+}
+
+/** Beside the originals when those are in view; else in the middle of it. Never exactly on another node. */
+function pastePlace(layout: Readonly<Record<string, readonly [number, number]>> | undefined): Point {
+  const corners = Object.values(layout ?? {});
+  const view = canvasControl().visibleRect();
+  const x = Math.min(...corners.map((corner) => corner[0]));
+  const y = Math.min(...corners.map((corner) => corner[1]));
+  const inView = x >= view.x && x <= view.x + view.width && y >= view.y && y <= view.y + view.height;
+  const start = inView ? { x: x + 40, y: y + 40 } : { x: view.x + view.width * 0.3, y: view.y + view.height * 0.3 };
+  const taken = new Set(studio().nodes.map((node) => `${node.position.x},${node.position.y}`));
+  while (taken.has(`${start.x},${start.y}`)) {
+    start.x += 40;
+    start.y += 40;
+  }
+  return start;
+}

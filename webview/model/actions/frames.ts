@@ -1,0 +1,31 @@
+import { freshFrameId } from '../../../extension/graph';
+import { canvasControl } from '../control';
+import { edit } from '../document';
+import { FRAME_PREFIX } from '../flow';
+import { frameAround } from '../geometry';
+import { studio, useStudio } from '../store';
+import { boxes } from './places';
+import { select, selected } from './selection';
+
+export function addFrame(): void {
+  const { graph } = studio();
+  if (!graph) return;
+  const ids = new Set(selected().nodes);
+  const view = canvasControl().visibleRect();
+  const around = frameAround(boxes().filter((box) => ids.has(box.id)));
+  const rect = around ?? [
+    Math.round(view.x + view.width / 2 - 160),
+    Math.round(view.y + view.height / 2 - 100),
+    320,
+    200,
+  ];
+  const id = freshFrameId(graph);
+  if (!edit([{ kind: 'addFrame', id, text: 'Comment', rect }], 'Add a frame')) return;
+  select([FRAME_PREFIX + id]);
+  useStudio.setState({ renaming: FRAME_PREFIX + id });
+}
+
+export function setFrameText(id: string, text: string): void {
+  if (studio().graph?.frames?.[id]?.text === text) return;
+  edit([{ kind: 'updateFrame', id, text }], 'Change the text of a frame');
+}

@@ -1,0 +1,105 @@
+import { checkRename, duplicateIds, freshId, type GraphEdit, isNodeType, specOf } from '../../../extension/graph';
+import { canvasControl } from '../control';
+import { edit } from '../document';
+import { faceOf } from '../face';
+import { FRAME_PREFIX } from '../flow';
+import { freePlace, type Point } from '../geometry';
+import { announce, type PortRef, studio, toast, useStudio } from '../store';
+import { plural, readable } from '../words';
+import { boxes, snapped } from './places';
+import { select, selected } from './selection';
+import { disconnection } from './wires';
+
+/** Adds a node at a place of the canvas; `from` is the port a wire was dragged from, which is wired to the given port. */
+export function addNode(type: string, at: Point, from?: PortRef, port?: string): void {
+  const { graph } = studio();
+  if (!graph || !isNodeType(type)) return;
+  const id = freshId(graph, type);
+  const size = faceOf(specOf(type), new Set());
+  const offset = from && port ? portOffset(type, port) : { x: 0, y: 0 };
+  const wanted = snapped({ x: at.x - offset.x, y: at.y - offset.y });
+  const place = from ? wanted : freePlace(wanted, size, boxes());
+  const edits: GraphEdit[] = [{ kind: 'addNode', type, id, position: [Math.round(place.x), Math.round(place.y)] }];
+  if (from && port) {
+    const other = { node: id, port };
+    const here = { node: from.node, port: from.port };
+    edits.push(
+      from.side === 'right' ? { kind: 'connect', from: here, to: other } : { kind: 'connect', from: other, to: here },
+    );
+  }
+  if (!edit(edits, `Add ${id}`)) return;
+  select([id]);
+  canvasControl().focusNode(id);
+  announce(`Added ${readable(id)}.`);
+}
+
+function portOffset(type: string, port: string): Point {
+  const face = faceOf(specOf(type), new Set());
+  const place = face.ports.find((candidate) => candidate.name === port);
+  return { x: place?.side === 'right' ? face.width : 0, y: place?.y ?? 0 };
+}
+
+/** Deletes what is selected: nodes with their wires, wires, frames (what is inside a frame stays). */
+export function deleteSelection(): void {
+  const { nodes, frames } = selected();
+  const gone = new Set(nodes);
+  const wires = studio()
+    .edges.filter((edge) => edge.selected && edge.data && !gone.has(edge.source) && !gone.has(edge.target))
+    .flatMap((edge) => edge.data?.wire ?? []);
+  const edits: GraphEdit[] = wires.map(disconnection);
+  if (nodes.length > 0) edits.push({ kind: 'removeNodes', ids: nodes });
+  for (const id of frames) edits.push({ kind: 'removeFrame', id });
+  const what =
+    nodes.length + frames.length > 0 ? plural(nodes.length + frames.length, 'item') : plural(wires.length, 'wire');
+  if (edit(edits, `Delete ${what}`)) {
+    announce(`Deleted ${what}.`);
+    canvasControl().focusCanvas();
+  }
+}
+
+export function duplicateSelection(): void {
+  const { graph } = studio();
+  const { nodes } = selected();
+  if (!graph || nodes.length === 0) return;
+  const ids = Object.values(duplicateIds(graph, nodes));
+  if (!edit([{ kind: 'duplicate', ids: nodes }], `Duplicate ${plural(nodes.length, 'node')}`)) return;
+  select(ids);
+  announce(`Duplicated ${plural(nodes.length, 'node')}.`);
+}
+
+export function toggleMute(ids: readonly string[] = selected().nodes): void {
+  const { graph } = studio();
+  const able = ids.filter((id) => {
+    const spec = specOf(graph?.nodes[id]?.type ?? '');
+    return spec !== undefined && spec.mute !== 'never';
+  });
+  if (able.length === 0) {
+    if (ids.length > 0) toast('Sources and the nodes that make the result can’t be muted.', 'info');
+    return;
+  }
+  const muted = !able.every((id) => graph?.nodes[id]?.muted === true);
+  if (edit([{ kind: 'setMuted', ids: able, muted }], `${muted ? 'Mute' : 'Unmute'} ${plural(able.length, 'node')}`)) {
+    announce(`${able.map(readable).join(', ')} ${muted ? 'muted' : 'unmuted'}.`);
+  }
+}
+
+export function startRename(id = selected().nodes[0] ?? firstFrame()): void {
+  if (id === undefined || studio().readOnly) return;
+  useStudio.setState({ renaming: id });
+  canvasControl().bringIntoView(id, true);
+}
+
+function firstFrame(): string | undefined {
+  const frame = selected().frames[0];
+  return frame === undefined ? undefined : FRAME_PREFIX + frame;
+}
+
+export function renameNode(id: string, to: string): void {
+  const { graph } = studio();
+  if (!graph || to === id) return;
+  const reason = to === '' ? 'A name needs at least one letter.' : checkRename(graph, id, to);
+  if (reason !== undefined) return toast(reason);
+  if (!edit([{ kind: 'renameNode', id, to }], `Rename ${id} to ${to}`)) return;
+  select([to]);
+  canvasControl().focusNode(to);
+}

@@ -1,0 +1,39 @@
+import { pngOf } from '../bytes';
+import { newest, type StepPicture } from '../frames';
+import { postToHost } from '../host';
+import { studio } from '../store';
+
+/** Opens what a node shows in VS Code: its file, its finished picture, or its newest step. */
+export function openNodePicture(id: string): void {
+  const { graph, nodePictures, timelines } = studio();
+  const path = graph?.nodes[id]?.params?.['path'];
+  const picture = nodePictures[id];
+  if (picture) return postToHost({ type: 'openPng', name: `${id}.png`, png: picture.png });
+  if (typeof path === 'string') return postToHost({ type: 'openPicture', path });
+  const step = newest(timelines[id]);
+  if (step) void openStep(id, step);
+}
+
+export async function openStep(node: string, step: StepPicture): Promise<void> {
+  const png = await stepPng(step);
+  if (png) postToHost({ type: 'openPng', name: `${node}-step-${step.index + 1}.png`, png });
+}
+
+async function stepPng({ pixels, width, height, url }: StepPicture): Promise<Uint8Array | undefined> {
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  if (!context) return undefined;
+  if (pixels) {
+    canvas.width = width;
+    canvas.height = height;
+    context.putImageData(new ImageData(new Uint8ClampedArray(pixels), width, height), 0, 0);
+  } else if (url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    context.drawImage(image, 0, 0);
+  }
+  return pngOf(canvas);
+}

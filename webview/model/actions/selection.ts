@@ -1,0 +1,49 @@
+import { canvasControl } from '../control';
+import { show } from '../document';
+import { FRAME_PREFIX } from '../flow';
+import { setPage } from '../page';
+import { announce, studio, useStudio } from '../store';
+import { plural } from '../words';
+
+/** Ids of selected nodes of the graph, and of selected frames (without their prefix). */
+export function selected(): { nodes: string[]; frames: string[] } {
+  const ids = studio().page.selection;
+  return {
+    nodes: ids.filter((id) => !id.startsWith(FRAME_PREFIX)),
+    frames: ids.filter((id) => id.startsWith(FRAME_PREFIX)).map((id) => id.slice(FRAME_PREFIX.length)),
+  };
+}
+
+/** Selects by canvas ids. */
+export function select(ids: readonly string[]): void {
+  const edges = studio().edges;
+  if (edges.some((edge) => edge.selected)) {
+    useStudio.setState({ edges: edges.map((edge) => (edge.selected ? { ...edge, selected: false } : edge)) });
+  }
+  show(ids);
+}
+
+export function selectAll(): void {
+  select(studio().nodes.map((node) => node.id));
+  announce(`${plural(studio().nodes.length, 'item')} selected.`);
+}
+
+/** Selects a node, brings it into view and, where one is named, goes to its field. */
+export function revealNode(node: string, param?: string): void {
+  if (!studio().graph?.nodes[node]) return;
+  select([node]);
+  canvasControl().bringIntoView(node);
+  if (param !== undefined) focusField(param);
+}
+
+export function focusField(param?: string): void {
+  if (!studio().page.inspectorOpen) setPage({ inspectorOpen: true });
+  // The inspector shows the new selection only after the next paint.
+  window.requestAnimationFrame(() => {
+    const scope = param === undefined ? '#inspector' : `#inspector [data-param="${CSS.escape(param)}"]`;
+    const field = document.querySelector<HTMLElement>(
+      `${scope} :is(input:not([type=range]), select, textarea, [role=slider]):not(:disabled)`,
+    );
+    (field ?? document.querySelector<HTMLElement>('#inspector button'))?.focus();
+  });
+}
