@@ -1,47 +1,38 @@
 import { useEffect, useRef, useState } from 'react';
 import {
+  applyEdgeChanges,
   Background,
   BackgroundVariant,
-  type Connection,
   type ConnectionLineComponent,
-  type Edge,
-  type FinalConnectionState,
-  type HandleType,
   MiniMap,
-  type OnConnectStartParams,
-  type OnNodesChange,
   ReactFlow,
-  type ReactFlowInstance,
   ReactFlowProvider,
   useReactFlow,
   useStore,
-  applyEdgeChanges,
-  applyNodeChanges,
 } from '@xyflow/react';
-import { tintOf } from '../ui/tint';
-import { NodeView } from '../nodes/NodeView';
-import { commitMoves } from '../model/actions/places';
 import { select } from '../model/actions/selection';
-import { connect, disconnect, reconnect, refusal } from '../model/actions/wires';
-import { keepSelection } from '../model/document';
 import { droppedUris, hasUris } from '../model/drops';
-import { FRAME_PREFIX, type StudioEdge, type StudioNode } from '../model/flow';
+import { type StudioEdge, type StudioNode } from '../model/flow';
 import { postToHost } from '../model/host';
+import { drawOnlyVisible, levelOfDetail } from '../model/levelOfDetail';
 import { setPage } from '../model/page';
-import { type PortRef, studio, toast, useStudio } from '../model/store';
+import { studio, useStudio } from '../model/store';
+import { type PortRef } from '../model/wires';
+import { NodeView } from '../nodes/NodeView';
+import { tintOf } from '../ui/tint';
 import { AddMenu } from './AddMenu';
-import { ConnectMenu } from './ConnectMenu';
-import { ConnectionLine, RefusalNote } from './ConnectionLine';
-import { fittingPorts, portKey, typeOfPort } from './connecting';
-import { ContextMenu } from './ContextMenu';
-import { canvasControl, setCanvasControl } from '../model/control';
 import { carriedBy } from './carried';
+import { ConnectionLine, RefusalNote } from './ConnectionLine';
+import { ConnectMenu } from './ConnectMenu';
+import { ContextMenu } from './ContextMenu';
 import { EmptyHint } from './EmptyHint';
 import { FrameView } from './FrameView';
 import { onCanvasKey } from './keyboard';
-import { drawOnlyVisible, levelOfDetail } from '../model/levelOfDetail';
+import { changeNodes, commitDrag } from './nodeDrags';
 import { popupPlace } from './popupPlace';
+import { fitOptions, useCanvasControl, useFitWhileUntouched } from './useCanvasControl';
 import { WireView } from './Wire';
+import { endWire, wireDrags } from './wireDrags';
 import { ZoomControls } from './ZoomControls';
 
 const nodeTypes = { weft: NodeView, frame: FrameView };
@@ -52,9 +43,7 @@ const OVERVIEW_UP_TO = 100;
 const snapGrid: [number, number] = [GRID, GRID];
 const panButtons = [0, 1];
 const multiSelection = ['Control', 'Meta', 'Shift'];
-// Room below for the zoom buttons.
 const minimapSize = { width: 150, height: 100 };
-const fitOptions = { padding: { top: '24px', right: '28px', bottom: '60px', left: '28px' }, maxZoom: 1 } as const;
 
 /** The graph on its canvas. */
 export function Canvas() {
@@ -156,13 +145,8 @@ function Flow() {
           carried.current = carriedBy(dragged, studio().nodes);
         }}
         onSelectionDragStop={commitDrag}
-        onConnect={onConnect}
-        onConnectStart={onConnectStart}
-        onConnectEnd={(event, state) => onConnectEnd(event, state, openAdd)}
-        isValidConnection={isValid}
-        onReconnect={onReconnect}
-        onReconnectStart={(_event, edge, end) => startReconnect(edge, end)}
-        onReconnectEnd={onReconnectEnd}
+        {...wireDrags}
+        onConnectEnd={(event, state) => endWire(event, state, openAdd)}
         connectionLineComponent={ConnectionLine as ConnectionLineComponent<StudioNode>}
         connectionRadius={22}
         onPaneContextMenu={(event) => openMenu(event, 'canvas')}
@@ -241,82 +225,6 @@ function ZoomWatcher() {
   return null;
 }
 
-function useCanvasControl(
-  container: React.RefObject<HTMLDivElement | null>,
-  flow: ReactFlowInstance<StudioNode, StudioEdge>,
-  follows: React.RefObject<boolean>,
-) {
-  useEffect(() => {
-    const box = () => container.current?.getBoundingClientRect() ?? new DOMRect();
-    const visibleRect = () => {
-      const { left, top, right, bottom } = box();
-      const start = flow.screenToFlowPosition({ x: left, y: top }, { snapToGrid: false });
-      const end = flow.screenToFlowPosition({ x: right, y: bottom }, { snapToGrid: false });
-      return { x: start.x, y: start.y, width: end.x - start.x, height: end.y - start.y };
-    };
-    const focus = (selector: string) => {
-      // A node that was just added or scrolled to is in the page after the next paint.
-      window.requestAnimationFrame(() =>
-        window.requestAnimationFrame(() =>
-          container.current?.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true }),
-        ),
-      );
-    };
-    setCanvasControl({
-      fit: () => {
-        follows.current = true;
-        setPage({ viewport: undefined });
-        void flow.fitView(fitOptions);
-      },
-      zoomToSelection: () => {
-        follows.current = false;
-        const chosen = studio().nodes.filter((node) => node.selected);
-        void flow.fitView({ nodes: chosen.length > 0 ? chosen : studio().nodes, padding: 0.15, maxZoom: 1.5 });
-      },
-      bringIntoView: (id, atFull = false) => {
-        const node = studio().nodes.find((other) => other.id === id);
-        if (!node) return;
-        const view = visibleRect();
-        const { x, y } = node.position;
-        const { width = 0, height = 0 } = node;
-        const inside =
-          x >= view.x && y >= view.y && x + width <= view.x + view.width && y + height <= view.y + view.height;
-        const zoom = flow.getZoom();
-        if (inside && !(atFull && zoom < 0.6)) return;
-        follows.current = false;
-        void flow.setCenter(x + width / 2, y + height / 2, { zoom: atFull ? Math.max(zoom, 0.8) : zoom });
-      },
-      focusNode: (id) => focus(`.react-flow__node[data-id="${CSS.escape(id)}"]`),
-      focusCanvas: () => container.current?.focus({ preventScroll: true }),
-      zoom: (factor) => {
-        follows.current = false;
-        void flow.zoomTo(factor === 0 ? 1 : flow.getZoom() * factor);
-      },
-      openAddMenu: () => {
-        if (studio().readOnly) return;
-        const view = visibleRect();
-        const { width, height } = box();
-        const at = popupPlace({ x: width / 2 - 160, y: height / 4 }, { width, height });
-        useStudio.setState({
-          popup: { kind: 'add', at, flow: { x: view.x + view.width / 2, y: view.y + view.height / 3 } },
-        });
-      },
-      visibleRect,
-    });
-    return () => setCanvasControl(undefined);
-  }, [container, flow, follows]);
-}
-
-/** The first view stays a whole view when panes open and close, until somebody moves it. */
-function useFitWhileUntouched(container: React.RefObject<HTMLDivElement | null>, follows: React.RefObject<boolean>) {
-  useEffect(() => {
-    if (!container.current) return;
-    const observer = new ResizeObserver(() => follows.current && canvasControl().fit());
-    observer.observe(container.current);
-    return () => observer.disconnect();
-  }, [container, follows]);
-}
-
 /** A place for a menu that was called by key: the selected node, or the middle of the canvas. */
 function selectionPoint(canvas: HTMLElement | null): { clientX: number; clientY: number } {
   const id = studio().page.selection[0];
@@ -325,183 +233,6 @@ function selectionPoint(canvas: HTMLElement | null): { clientX: number; clientY:
   return node
     ? { clientX: box.right, clientY: box.top }
     : { clientX: box.left + box.width / 3, clientY: box.top + box.height / 4 };
-}
-
-const changeNodes = (
-  changes: Parameters<OnNodesChange<StudioNode>>[0],
-  carried: ReadonlyMap<string, string[]>,
-): void => {
-  const { nodes } = studio();
-  const wanted = changes.flatMap((change): typeof changes => {
-    // Nodes of the graph have the size of their face; measuring them again would only redraw them all.
-    if (change.type === 'dimensions')
-      return change.id.startsWith(FRAME_PREFIX) && change.resizing !== undefined ? [change] : [];
-    if (change.type === 'remove' || change.type === 'add' || change.type === 'replace') return [];
-    if (change.type !== 'position' || !change.position) return [change];
-    const followers = carried.get(change.id);
-    const before = nodes.find((node) => node.id === change.id);
-    if (!followers || !before || change.dragging === false) return [change];
-    const dx = change.position.x - before.position.x;
-    const dy = change.position.y - before.position.y;
-    return [
-      change,
-      ...followers.flatMap((id) => {
-        const node = nodes.find((other) => other.id === id);
-        return node
-          ? [{ id, type: 'position' as const, position: { x: node.position.x + dx, y: node.position.y + dy } }]
-          : [];
-      }),
-    ];
-  });
-  if (wanted.length === 0) return;
-  useStudio.setState({ nodes: applyNodeChanges(wanted, nodes) });
-  if (wanted.some((change) => change.type === 'select')) keepSelection();
-};
-
-/** The end of a drag is one edit: whatever is elsewhere than the graph has it. */
-function commitDrag(): void {
-  const { nodes, graph } = studio();
-  const settled = nodes.map((node) => (node.dragging ? { ...node, dragging: false } : node));
-  useStudio.setState({ nodes: settled });
-  const moved = settled.filter((node) => {
-    if (node.type === 'frame') {
-      const rect = graph?.frames?.[node.id.slice(FRAME_PREFIX.length)]?.rect;
-      return rect !== undefined && (rect[0] !== Math.round(node.position.x) || rect[1] !== Math.round(node.position.y));
-    }
-    const before = graph?.layout?.[node.id];
-    // A node without a place in the file gets one only when it was the one that was dragged.
-    if (!before) return node.selected === true;
-    return before[0] !== Math.round(node.position.x) || before[1] !== Math.round(node.position.y);
-  });
-  if (moved.length > 0) commitMoves(moved);
-}
-
-function ends(connection: Connection | Edge): {
-  from: { node: string; port: string };
-  to: { node: string; port: string };
-} {
-  return {
-    from: { node: connection.source, port: connection.sourceHandle ?? '' },
-    to: { node: connection.target, port: connection.targetHandle ?? '' },
-  };
-}
-
-function isValid(connection: Connection | Edge): boolean {
-  const { from, to } = ends(connection);
-  return refusal(from, to) === undefined;
-}
-
-function onConnect(connection: Connection): void {
-  const { from, to } = ends(connection);
-  connect(from, to);
-}
-
-function startDragging(from: PortRef): void {
-  const { graph } = studio();
-  if (!graph) return;
-  useStudio.setState({
-    fittingPorts: fittingPorts(graph, from),
-    draggedType: typeOfPort(graph, from),
-    popup: undefined,
-  });
-}
-
-function onConnectStart(_event: MouseEvent | TouchEvent, { nodeId, handleId, handleType }: OnConnectStartParams): void {
-  if (nodeId === null || handleId === null) return;
-  startDragging({ node: nodeId, port: handleId, side: handleType === 'source' ? 'right' : 'left' });
-}
-
-/** React Flow names the end that stays. */
-function startReconnect(edge: StudioEdge, fixed: HandleType): void {
-  const { from, to } = ends(edge);
-  startDragging(fixed === 'source' ? { ...from, side: 'right' } : { ...to, side: 'left' });
-}
-
-function onConnectEnd(
-  event: MouseEvent | TouchEvent,
-  state: FinalConnectionState,
-  openAdd: (event: { clientX: number; clientY: number }, from?: PortRef) => void,
-): void {
-  const fits = studio().fittingPorts;
-  useStudio.setState({ fittingPorts: undefined, draggedType: undefined });
-  const { fromHandle, toHandle, isValid: valid } = state;
-  if (!fromHandle?.id || valid) return;
-  const from: PortRef = {
-    node: fromHandle.nodeId,
-    port: fromHandle.id,
-    side: fromHandle.type === 'source' ? 'right' : 'left',
-  };
-  if (toHandle?.id) return explainRefusal(from, toHandle.nodeId, toHandle.id, toHandle.type);
-  const point = 'changedTouches' in event ? event.changedTouches[0] : event;
-  const under = point && document.elementFromPoint(point.clientX, point.clientY);
-  const node = under?.closest('.react-flow__node-weft')?.getAttribute('data-id');
-  if (node) dropOnNode(from, node, fits);
-  else if (point && under?.closest('.react-flow__pane, .react-flow__node-frame, .react-flow__edge'))
-    openAdd(point, from);
-}
-
-function explainRefusal(from: PortRef, node: string, port: string, type: HandleType): void {
-  if (from.node === node && from.port === port) return;
-  if ((type === 'source') === (from.side === 'right')) {
-    return toast(
-      from.side === 'right'
-        ? 'Connect an output to an input; these are two outputs.'
-        : 'Connect an input to an output; these are two inputs.',
-    );
-  }
-  const here = { node: from.node, port: from.port };
-  const there = { node, port };
-  const reason = from.side === 'right' ? refusal(here, there) : refusal(there, here);
-  if (reason !== undefined) toast(reason);
-}
-
-/** A wire let go over a node's body goes to the first of its ports that fits and is free. */
-function dropOnNode(from: PortRef, id: string, fits: ReadonlyMap<string, boolean> | undefined): void {
-  if (id === from.node) return;
-  const node = studio().nodes.find((other) => other.id === id);
-  if (node?.type !== 'weft') return;
-  const side = from.side === 'right' ? 'left' : 'right';
-  const places = node.data.face.ports.filter((place) => place.side === side);
-  const able = places.filter((place) => fits?.get(portKey({ node: id, port: place.name, side })));
-  const port = able.find((place) => !node.data.wired.includes(place.name)) ?? able[0];
-  const first = places[0];
-  const here = { node: from.node, port: from.port };
-  if (port) {
-    const there = { node: id, port: port.name };
-    if (from.side === 'right') connect(here, there);
-    else connect(there, here);
-  } else if (first) explainRefusal(from, id, first.name, side === 'left' ? 'target' : 'source');
-  else toast(`${id} has no ${side === 'left' ? 'input' : 'output'}.`);
-}
-
-function onReconnect(old: StudioEdge, connection: Connection): void {
-  if (!old.data) return;
-  const { from, to } = ends(connection);
-  reconnect(old.data.wire, from, to);
-}
-
-function onReconnectEnd(
-  event: MouseEvent | TouchEvent,
-  edge: StudioEdge,
-  _fixed: HandleType,
-  state: FinalConnectionState,
-): void {
-  useStudio.setState({ fittingPorts: undefined, draggedType: undefined });
-  if (state.isValid || !edge.data) return;
-  const { fromHandle, toHandle } = state;
-  if (toHandle?.id && fromHandle?.id) {
-    const side = fromHandle.type === 'source' ? 'right' : 'left';
-    return explainRefusal(
-      { node: fromHandle.nodeId, port: fromHandle.id, side },
-      toHandle.nodeId,
-      toHandle.id,
-      toHandle.type,
-    );
-  }
-  // A wire's end pulled into the open takes the wire away.
-  const point = 'changedTouches' in event ? event.changedTouches[0] : event;
-  const under = point && document.elementFromPoint(point.clientX, point.clientY);
-  if (under?.closest('.react-flow__pane')) disconnect([edge.data.wire]);
 }
 
 function selectWire(id: string): void {

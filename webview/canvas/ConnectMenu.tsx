@@ -1,7 +1,8 @@
 import { specOf } from '../../extension/graph';
 import { tintOf } from '../ui/tint';
 import { connect } from '../model/actions/wires';
-import { type Popup, type PortRef, useStudio } from '../model/store';
+import { type Popup, useStudio } from '../model/store';
+import { between } from '../model/wires';
 import { readable } from '../model/words';
 import { canvasControl } from '../model/control';
 import { targetsOf } from './connecting';
@@ -40,14 +41,9 @@ export function ConnectMenu({ popup }: { popup: Extract<Popup, { kind: 'connect'
       onChoose={(key) => {
         close();
         const target = targets.find((one) => `${one.node}.${one.port}` === key);
-        if (target) wire(from, target);
+        if (target) connect(between(from, target));
         canvasControl().focusNode(from.node);
       }}
     />
   );
-}
-
-function wire(from: PortRef, to: PortRef): void {
-  const [source, target] = from.side === 'right' ? [from, to] : [to, from];
-  connect({ node: source.node, port: source.port }, { node: target.node, port: target.port });
 }

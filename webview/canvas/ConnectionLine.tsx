@@ -2,8 +2,8 @@ import { type CSSProperties } from 'react';
 import { type ConnectionLineComponentProps, getBezierPath, useConnection, useStore } from '@xyflow/react';
 import { typeColour } from '../ui/tint';
 import { type StudioNode } from '../model/flow';
-import { refusal } from '../model/actions/wires';
 import { useStudio } from '../model/store';
+import { portOf, whyNot } from './connecting';
 
 /** The wire in the hand. */
 export function ConnectionLine(props: ConnectionLineComponentProps<StudioNode>) {
@@ -30,21 +30,11 @@ export function RefusalNote() {
   const hover = useConnection((connection) => {
     if (!connection.inProgress || !connection.toHandle || connection.isValid) return undefined;
     const { fromHandle, toHandle, to } = connection;
-    if (fromHandle.nodeId === toHandle.nodeId && fromHandle.id === toHandle.id) return undefined;
-    const [source, target] = fromHandle.type === 'source' ? [fromHandle, toHandle] : [toHandle, fromHandle];
-    return {
-      to,
-      sameSide: fromHandle.type === toHandle.type,
-      isInput: fromHandle.type === 'target',
-      from: { node: source.nodeId, port: source.id ?? '' },
-      end: { node: target.nodeId, port: target.id ?? '' },
-    };
+    return { at: to, from: portOf(fromHandle), to: portOf(toHandle) };
   });
   if (!hover) return null;
-  const reason = hover.sameSide
-    ? `${hover.isInput ? 'Connect an input to an output' : 'Connect an output to an input'}; these are two ${hover.isInput ? 'inputs' : 'outputs'}.`
-    : refusal(hover.from, hover.end);
-  return reason === undefined ? null : <AtPlace at={hover.to} text={reason} />;
+  const reason = whyNot(hover.from, hover.to);
+  return reason === undefined ? null : <AtPlace at={hover.at} text={reason} />;
 }
 
 /** Follows the canvas only while it is shown. */

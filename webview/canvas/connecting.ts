@@ -1,6 +1,8 @@
+import { type Handle } from '@xyflow/react';
 import { checkConnection, type GraphDocument, specOf, type PortType } from '../../extension/graph';
 import { faceOf } from '../model/face';
-import { type PortRef } from '../model/store';
+import { refusal } from '../model/actions/wires';
+import { between, type PortRef } from '../model/wires';
 
 /** The other end of every port of the graph a wire from `from` could go to, and whether it fits there. */
 export function fittingPorts(graph: GraphDocument, from: PortRef): Map<string, boolean> {
@@ -12,18 +14,29 @@ export function fittingPorts(graph: GraphDocument, from: PortRef): Map<string, b
         fits.set(key, id === from.node && port.name === from.port && port.side === from.side);
         continue;
       }
-      const reason =
-        from.side === 'right'
-          ? checkConnection(graph, from.node, from.port, id, port.name)
-          : checkConnection(graph, id, port.name, from.node, from.port);
-      fits.set(key, reason === undefined);
+      const { from: source, to } = between(from, { node: id, port: port.name });
+      fits.set(key, checkConnection(graph, source.node, source.port, to.node, to.port) === undefined);
     }
   }
   return fits;
 }
 
+/** A handle of React Flow as the port it stands for. */
+export function portOf({ nodeId, id, type }: Pick<Handle, 'nodeId' | 'id' | 'type'>): PortRef {
+  return { node: nodeId, port: id ?? '', side: type === 'source' ? 'right' : 'left' };
+}
+
 export function portKey({ node, port, side }: PortRef): string {
   return `${node}.${side}.${port}`;
+}
+
+/** Why a wire dragged from one port does not fit another; undefined when it does, and at the port it comes from. */
+export function whyNot(from: PortRef, to: PortRef): string | undefined {
+  if (from.node === to.node && from.port === to.port) return undefined;
+  if (from.side !== to.side) return refusal(between(from, to));
+  return from.side === 'right'
+    ? 'Connect an output to an input; these are two outputs.'
+    : 'Connect an input to an output; these are two inputs.';
 }
 
 /** What a port carries. */

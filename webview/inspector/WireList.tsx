@@ -4,9 +4,9 @@ import { TypeMark } from '../ui/TypeMark';
 import { revealNode } from '../model/actions/selection';
 import { disconnect } from '../model/actions/wires';
 import { type NodeData } from '../model/flow';
-import { type PortRef, studio, useStudio } from '../model/store';
+import { studio, useStudio } from '../model/store';
 import { readable } from '../model/words';
-import { type Wire } from '../model/wires';
+import { type PortRef, type Wire } from '../model/wires';
 
 /** The ports of a node with their wires: to read, to follow, to take away, and to connect without a pointer. */
 export function WireList({ id, data }: { id: string; data: NodeData }) {

@@ -8,13 +8,7 @@ import { type NodeTimeline } from './frames';
 import { initialPageState, type PageState } from './pageState';
 import { type SweepView } from './sweeps';
 import { type Synced } from './sync';
-
-/** Which end of a node a wire is dragged from, or is to be connected to. */
-export interface PortRef {
-  node: string;
-  port: string;
-  side: 'left' | 'right';
-}
+import { type PortRef } from './wires';
 
 export type Popup =
   /** The search list of node types; `from` limits it to what fits and wires it up. */

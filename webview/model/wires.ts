@@ -7,8 +7,28 @@ export interface Wire {
   targetPort: string;
 }
 
+/** A wire as an edit names it. */
+export interface Ends {
+  from: Source;
+  to: Source;
+}
+
+/** Which end of a node a wire is dragged from, or is to be connected to. */
+export interface PortRef {
+  node: string;
+  port: string;
+  side: 'left' | 'right';
+}
+
+/** The wire between a port and one of the other side. */
+export function between({ node, port, side }: PortRef, other: Source): Ends {
+  const here = { node, port };
+  const there = { node: other.node, port: other.port };
+  return side === 'right' ? { from: here, to: there } : { from: there, to: here };
+}
+
 /** The output a wire comes from and the input it goes to. */
-export function endsOf(wire: Wire): { from: Source; to: Source } {
+export function endsOf(wire: Wire): Ends {
   return {
     from: { node: wire.source, port: wire.sourcePort },
     to: { node: wire.target, port: wire.targetPort },

@@ -4,7 +4,8 @@ import { edit } from '../document';
 import { faceOf } from '../face';
 import { FRAME_PREFIX } from '../flow';
 import { freePlace, type Point } from '../geometry';
-import { announce, type PortRef, studio, toast, useStudio } from '../store';
+import { announce, studio, toast, useStudio } from '../store';
+import { between, type PortRef } from '../wires';
 import { plural, readable } from '../words';
 import { boxes, snapped } from './places';
 import { select, selected } from './selection';
@@ -20,13 +21,7 @@ export function addNode(type: string, at: Point, from?: PortRef, port?: string):
   const wanted = snapped({ x: at.x - offset.x, y: at.y - offset.y });
   const place = from ? wanted : freePlace(wanted, size, boxes());
   const edits: GraphEdit[] = [{ kind: 'addNode', type, id, position: [Math.round(place.x), Math.round(place.y)] }];
-  if (from && port) {
-    const other = { node: id, port };
-    const here = { node: from.node, port: from.port };
-    edits.push(
-      from.side === 'right' ? { kind: 'connect', from: here, to: other } : { kind: 'connect', from: other, to: here },
-    );
-  }
+  if (from && port) edits.push({ kind: 'connect', ...between(from, { node: id, port }) });
   if (!edit(edits, `Add ${id}`)) return;
   select([id]);
   canvasControl().focusNode(id);

@@ -1,17 +1,17 @@
 import { checkConnection, type GraphEdit, type Source } from '../../../extension/graph';
 import { edit } from '../document';
 import { announce, studio, toast } from '../store';
-import { endsOf, type Wire } from '../wires';
+import { type Ends, endsOf, type Wire } from '../wires';
 import { plural, readable } from '../words';
 
 /** Why the wire would be refused, in words; undefined when it fits. */
-export function refusal(from: Source, to: Source): string | undefined {
+export function refusal({ from, to }: Ends): string | undefined {
   const { graph } = studio();
   return graph && checkConnection(graph, from.node, from.port, to.node, to.port);
 }
 
-export function connect(from: Source, to: Source): void {
-  const reason = refusal(from, to);
+export function connect({ from, to }: Ends): void {
+  const reason = refusal({ from, to });
   if (reason !== undefined) return toast(reason);
   if (edit([{ kind: 'connect', from, to }], `Connect ${from.node} to ${to.node}`)) {
     announce(`Connected ${readable(from.node)}, ${from.port}, to ${readable(to.node)}, ${to.port}.`);
@@ -19,10 +19,10 @@ export function connect(from: Source, to: Source): void {
 }
 
 /** Moves one end of a wire. */
-export function reconnect(old: Wire, from: Source, to: Source): void {
+export function reconnect(old: Wire, { from, to }: Ends): void {
   const before = endsOf(old);
   if (sameEnd(before.from, from) && sameEnd(before.to, to)) return;
-  const reason = refusal(from, to);
+  const reason = refusal({ from, to });
   if (reason !== undefined) return toast(reason);
   const edits: GraphEdit[] = sameEnd(before.to, to)
     ? [{ kind: 'connect', from, to, replaces: before.from }]

@@ -1,0 +1,93 @@
+import { useEffect } from 'react';
+import { type ReactFlowInstance } from '@xyflow/react';
+import { canvasControl, setCanvasControl } from '../model/control';
+import { type StudioEdge, type StudioNode } from '../model/flow';
+import { setPage } from '../model/page';
+import { studio, useStudio } from '../model/store';
+import { popupPlace } from './popupPlace';
+
+// Room below for the zoom buttons.
+export const fitOptions = {
+  padding: { top: '24px', right: '28px', bottom: '60px', left: '28px' },
+  maxZoom: 1,
+} as const;
+
+/** What the rest of the page may ask of the canvas. `follows` is true while the view was chosen by nobody. */
+export function useCanvasControl(
+  container: React.RefObject<HTMLDivElement | null>,
+  flow: ReactFlowInstance<StudioNode, StudioEdge>,
+  follows: React.RefObject<boolean>,
+) {
+  useEffect(() => {
+    const box = () => container.current?.getBoundingClientRect() ?? new DOMRect();
+    const visibleRect = () => {
+      const { left, top, right, bottom } = box();
+      const start = flow.screenToFlowPosition({ x: left, y: top }, { snapToGrid: false });
+      const end = flow.screenToFlowPosition({ x: right, y: bottom }, { snapToGrid: false });
+      return { x: start.x, y: start.y, width: end.x - start.x, height: end.y - start.y };
+    };
+    const focus = (selector: string) => {
+      // A node that was just added or scrolled to is in the page after the next paint.
+      window.requestAnimationFrame(() =>
+        window.requestAnimationFrame(() =>
+          container.current?.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true }),
+        ),
+      );
+    };
+    setCanvasControl({
+      fit: () => {
+        follows.current = true;
+        setPage({ viewport: undefined });
+        void flow.fitView(fitOptions);
+      },
+      zoomToSelection: () => {
+        follows.current = false;
+        const chosen = studio().nodes.filter((node) => node.selected);
+        void flow.fitView({ nodes: chosen.length > 0 ? chosen : studio().nodes, padding: 0.15, maxZoom: 1.5 });
+      },
+      bringIntoView: (id, atFull = false) => {
+        const node = studio().nodes.find((other) => other.id === id);
+        if (!node) return;
+        const view = visibleRect();
+        const { x, y } = node.position;
+        const { width = 0, height = 0 } = node;
+        const inside =
+          x >= view.x && y >= view.y && x + width <= view.x + view.width && y + height <= view.y + view.height;
+        const zoom = flow.getZoom();
+        if (inside && !(atFull && zoom < 0.6)) return;
+        follows.current = false;
+        void flow.setCenter(x + width / 2, y + height / 2, { zoom: atFull ? Math.max(zoom, 0.8) : zoom });
+      },
+      focusNode: (id) => focus(`.react-flow__node[data-id="${CSS.escape(id)}"]`),
+      focusCanvas: () => container.current?.focus({ preventScroll: true }),
+      zoom: (factor) => {
+        follows.current = false;
+        void flow.zoomTo(factor === 0 ? 1 : flow.getZoom() * factor);
+      },
+      openAddMenu: () => {
+        if (studio().readOnly) return;
+        const view = visibleRect();
+        const { width, height } = box();
+        const at = popupPlace({ x: width / 2 - 160, y: height / 4 }, { width, height });
+        useStudio.setState({
+          popup: { kind: 'add', at, flow: { x: view.x + view.width / 2, y: view.y + view.height / 3 } },
+        });
+      },
+      visibleRect,
+    });
+    return () => setCanvasControl(undefined);
+  }, [container, flow, follows]);
+}
+
+/** The first view stays a whole view when panes open and close, until somebody moves it. */
+export function useFitWhileUntouched(
+  container: React.RefObject<HTMLDivElement | null>,
+  follows: React.RefObject<boolean>,
+) {
+  useEffect(() => {
+    if (!container.current) return;
+    const observer = new ResizeObserver(() => follows.current && canvasControl().fit());
+    observer.observe(container.current);
+    return () => observer.disconnect();
+  }, [container, follows]);
+}
