@@ -48,6 +48,8 @@ export const runOptionsSchema = z.object({
   writes: z.array(callersFileSchema).default([]),
   /** Run only what this node needs, and the node. */
   target: z.string().optional(),
+  /** Ends before the first step where an image does not look like what its checkpoint knows; else the run only warns. */
+  refuseUnfit: z.boolean().default(false),
   /** Parameter overrides, `[node, parameter, value]`. */
   set: z.array(z.tuple([z.string(), z.string(), z.unknown()])).default([]),
   /** What to compute on; absent or `auto`: the fastest that works. */
@@ -441,7 +443,8 @@ export type EngineEvent =
   | { event: 'metrics'; runId: string; node: string; metrics: Record<string, number> }
   /** Clusters, noun map and mask of a segment node, when previews are wanted. */
   | ({ event: 'segmentation' } & SegmentationNews)
-  | { event: 'warning'; runId: string; node: string; message: string };
+  /** `unfit`: of an image that does not look like what the checkpoint knows. */
+  | { event: 'warning'; runId: string; node: string; message: string; unfit?: true };
 
 export type ToEngine = {
   [M in EngineMethod]: { id: number; method: M; params: EngineRequests[M]['params'] };

@@ -127,6 +127,42 @@ test('two photographs, up to the download', { timeout: RUN_MS }, async () => {
   expect(fs.readdirSync(workspace.path('weft-out')).some((name) => /cow.*dog|dog.*cow/.test(name))).toBe(true);
 });
 
+test('an image that mini does not know is told before the run', { timeout: RUN_MS * 2 }, async () => {
+  fs.copyFileSync(
+    path.join(environment.root(), 'test', 'fixtures', 'photographs', 'cat.jpg'),
+    workspace.path('cat.jpg'),
+  );
+  workspace.write(
+    'photo.weft.json',
+    workspace.read('giraffe-zebra.weft.json').replace('images/giraffe.png', 'cat.jpg'),
+  );
+  await workbench.openStudio('photo.weft.json');
+  const dialog = workbench.page.locator('.monaco-dialog-box');
+  const choose = (name: string) => dialog.getByRole('button', { name, exact: true }).click();
+  await part('run').click();
+  await dialog.waitFor({ timeout: RUN_MS });
+  expect(await dialog.innerText()).toContain('does not look like what Mini');
+  await workbench.screenshot('unfit-image');
+  await choose('Use an Example Pair');
+  await workbench.tab('Weft Examples').waitFor();
+  await workbench.openStudio('photo.weft.json');
+  await part('run').click();
+  await choose('Download a Photo Model (2.1 GB)');
+  await workbench.page
+    .locator('.quick-input-list .monaco-list-row', { hasText: 'Stable Diffusion 1.5' })
+    .first()
+    .waitFor();
+  await workbench.page.keyboard.press('Escape');
+  expect(hub.asked).toEqual([]);
+  await part('run').click();
+  await choose('Try Anyway');
+  await ended();
+  // The answer holds while the window is open.
+  await part('run').click();
+  await ended();
+  expect(await dialog.count()).toBe(0);
+});
+
 test('the models of weft.modelFolders are in the view, and a VAE of them is chosen by its name', async () => {
   await workbench.clearNotifications();
   await workbench.command('Weft: Focus on Checkpoints View');

@@ -68,6 +68,7 @@ const manifestSchema = z.looseObject({
   promptTemplate: z.string().max(500).optional(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()).default([]) })).optional(),
   defaults: z.record(z.string(), z.unknown()).optional(),
+  knows: z.object({ pictures: z.string().max(100), difference: z.number().positive() }).optional(),
   files: z
     .record(
       // What a stranger's manifest names is read and its digest told: only files of its own folder.

@@ -399,6 +399,7 @@ async function build(
     promptTemplate: manifest.promptTemplate ?? 'a photo of a {domain}',
     domains: manifest.domains ?? [],
     defaults: manifest.defaults ?? {},
+    ...(manifest.knows === undefined ? {} : { knows: manifest.knows }),
   };
   const stamps: Stamps = {
     surgery: SURGERY_VERSION,

@@ -114,6 +114,7 @@ const storedSchema = z.object({
   promptTemplate: z.string(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()) })),
   defaults: z.record(z.string(), z.unknown()),
+  knows: z.object({ pictures: z.string(), difference: finite }).optional(),
 }) satisfies z.ZodType<StoredCheckpoint>;
 
 export interface Stored {

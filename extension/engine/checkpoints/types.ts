@@ -70,6 +70,14 @@ export interface FoldedLoras {
   choices: LoraChoice[];
 }
 
+/** The only kind of pictures that a checkpoint can work with. */
+export interface KnownPictures {
+  /** In words: "drawn scenes". */
+  pictures: string;
+  /** The VAE gives back such a picture with at most this difference, see LoadedCheckpoint.difference. */
+  difference: number;
+}
+
 /** What `weft.json` in a checkpoint's folder may say; all optional. */
 export interface CheckpointManifest {
   id?: string;
@@ -81,6 +89,7 @@ export interface CheckpointManifest {
   domains?: { noun: string; kinds: string[] }[];
   /** Overrides of the engine's parameter defaults, as the manifest has them. */
   defaults?: Record<string, unknown>;
+  knows?: KnownPictures;
   /** SHA-256 of files by relative path: checked when the checkpoint is prepared. */
   files?: Record<string, string>;
 }
@@ -136,6 +145,8 @@ export interface PreparedCheckpoint {
   /** Nouns it knows, empty when any noun will do. */
   domains: { noun: string; kinds: string[] }[];
   defaults: Record<string, unknown>;
+  /** Absent: any picture will do. */
+  knows?: KnownPictures;
   /** Never stored: made for a run. `vaeEncoder`, `vaeDecoder`, `weights` and `sha256` are then those of the whole. */
   vae?: SeparateVae;
   /** LoRAs that its weights are changed by. */

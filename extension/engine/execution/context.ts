@@ -61,6 +61,8 @@ export interface RunContext {
   emit(event: EngineEvent): void;
   progress(node: string, step: number, total: number): void;
   warn(node: string, message: string): void;
+  /** An image that its checkpoint does not know. @throws WeftError `graph` where the caller refuses such */
+  unfit(node: string, message: string): void;
   /** Why a better provider is not used, as sentences. */
   readonly leftOut?: string;
   /** Where a save node writes: absolute, and checked before the run began. */

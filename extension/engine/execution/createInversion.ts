@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import * as path from 'node:path';
 import { promptText, type PlannedNode } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { sizeText } from '../../protocol/size';
@@ -42,6 +43,14 @@ export async function createInversion(execution: Execution): Promise<InversionVa
   });
   const digest = createHash('sha256').update(rgb).digest();
   const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
+  const { knows, title } = checkpoint.prepared;
+  const name = image.from === 'file' ? path.basename(image.file) : `The image of ${imageNode}`;
+  if (knows && !ingredients.x0 && (await checkpoint.difference(rgb, x0, store)) > knows.difference)
+    context.unfit(
+      imageNode,
+      `${name} does not look like what ${title} knows (${knows.pictures}): the result will be a blur. ` +
+        'For photographs, use another checkpoint, such as sd15 (2.1 GB: weft models download sd15).',
+    );
   const embed = async (text: string): Promise<Float32Array> =>
     ingredients.context?.(text) ?? (await checkpoint.embed(text, store, prompt.clipSkip));
   const trajectory = new Trajectory(

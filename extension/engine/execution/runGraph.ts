@@ -199,6 +199,11 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       warnings.push({ node, message });
       emit({ event: 'warning', runId, node, message });
     },
+    unfit(node, message) {
+      emit({ event: 'warning', runId, node, message, unfit: true });
+      if (options.refuseUnfit) throw new WeftError('graph', message, node);
+      if (!warnings.some((told) => told.node === node)) warnings.push({ node, message });
+    },
     outputOf: (node) => planned.saves.get(node)!,
     addOutput: (file) => outputs.push(file),
     provenance: () => ({

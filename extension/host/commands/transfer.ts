@@ -13,6 +13,7 @@ import { providerName } from '../../protocol/providers';
 import { offerGitignore, outputFolderOf } from '../runs/outputFolder';
 import { describeProgress, formatSeconds, fractionDone } from '../runs/progressText';
 import { type Run } from '../runs/runQueue';
+import { tryAnyway } from '../runs/unfitImages';
 import { Throttle } from '../throttle';
 import { ensureTrusted } from '../trust';
 import { input, notify, pick, withNotification } from '../window';
@@ -102,7 +103,12 @@ async function pickDomain(checkpoint: CheckpointInfo, { structure, appearance }:
   return chosen?.label;
 }
 
-async function transfer(services: Services, choice: Pair & { domain: string; checkpoint: string }): Promise<void> {
+/** @param anyway also images that the checkpoint does not know */
+async function transfer(
+  services: Services,
+  choice: Pair & { domain: string; checkpoint: string },
+  anyway = false,
+): Promise<void> {
   const { structure, appearance, domain, checkpoint } = choice;
   const stem = joinedName(
     [structure, appearance].map((uri) => portableName(path.posix.basename(uri.path, path.posix.extname(uri.path)))),
@@ -131,6 +137,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
     text,
     title: stem,
     outDir,
+    refuseUnfit: !anyway,
   });
   const target = path.join(outDir, output);
   underWay.add(target);
@@ -139,6 +146,7 @@ async function transfer(services: Services, choice: Pair & { domain: string; che
   const { state } = run.record;
   if (!result) {
     if (state.state === 'cancelled') return;
+    if (run.record.unfit) return (await tryAnyway(run)) ? transfer(services, choice, true) : undefined;
     throw new WeftError('internal', state.message ?? 'The run failed.');
   }
   await services.walkthrough.achieved('transfer');

@@ -5,6 +5,7 @@ import { WeftError } from '../../protocol/errors';
 import { offerGitignore } from '../runs/outputFolder';
 import { type Run } from '../runs/runQueue';
 import { type RunService } from '../runs/runService';
+import { refuseUnfit, tryAnyway } from '../runs/unfitImages';
 import { settings } from '../settings';
 import { ensureTrusted } from '../trust';
 import { type Walkthrough } from '../walkthrough';
@@ -39,12 +40,15 @@ export class GraphRunner implements vscode.Disposable {
     const run = this.runs.start({
       graph: document.uri,
       text: document.getText(),
+      refuseUnfit: refuseUnfit(document.uri.toString()),
       ...(target === undefined ? {} : { target }),
     });
-    void run.done.then((result) => {
+    void run.done.then(async (result) => {
       if (result) void this.walkthrough.achieved('run');
       if (result && result.files.length > 0) void offerGitignore(run.request.outDir, this.state);
-      else if (!result) this.sayWhy(run, document.uri);
+      else if (run.record.unfit) {
+        if (await tryAnyway(run)) void this.start(document, target);
+      } else if (!result) this.sayWhy(run, document.uri);
     });
     return run;
   }

@@ -31,6 +31,8 @@ export class RunRecord {
   readonly segmentations = new Map<string, SegmentationNews>();
   /** What evaluate nodes found out, by node. */
   readonly metrics = new Map<string, Record<string, number>>();
+  /** An image does not look like what its checkpoint knows. */
+  unfit = false;
   private frameBytes = 0;
   private readonly frameList: TimelineFrame[] = [];
 
@@ -73,6 +75,7 @@ export class RunRecord {
       case 'warning': {
         const before = this.state.nodes[event.node] ?? { state: 'running' };
         this.state.nodes[event.node] = { ...before, message: event.message };
+        this.unfit ||= event.unfit === true;
         return true;
       }
       case 'preview': {

@@ -21,6 +21,8 @@ export interface RunSpec {
   title?: string;
   target?: string;
   outDir?: string;
+  /** See RunOptions. */
+  refuseUnfit?: boolean;
 }
 
 /** A page on the same processors that draws every step of a fast run takes the run's time: a dozen previews of a node a second. */
@@ -80,6 +82,7 @@ export class RunService implements vscode.Disposable {
       previewPaceMs: PREVIEW_PACE_MS,
       keepAttention: true,
       ...(target === undefined ? {} : { target }),
+      refuseUnfit: spec.refuseUnfit ?? false,
       ...(provider === undefined ? {} : { provider }),
       ...(memoryGb === undefined ? {} : { memoryGb }),
     };
