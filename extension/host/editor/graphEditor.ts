@@ -1,7 +1,7 @@
+import PQueue from 'p-queue';
 import * as vscode from 'vscode';
 import { applyEdit, type GraphEdit, parseGraph } from '../../graph';
 import { reportError, WeftError } from '../../protocol/errors';
-import { SerialQueue } from './serialQueue';
 
 /** How often an edit is made anew because the text changed under it. */
 const ATTEMPTS = 5;
@@ -11,19 +11,19 @@ const ATTEMPTS = 5;
  * characters that change. Edits name nodes, not places, so one made on an older text is simply made on the text as it is now.
  */
 export class GraphEditor {
-  private readonly queues = new Map<string, SerialQueue>();
+  private readonly queues = new Map<string, PQueue>();
 
   /** @returns a sentence why the edit was refused, undefined if it was made */
   apply(document: vscode.TextDocument, edits: readonly GraphEdit[]): Promise<string | undefined> {
     const key = document.uri.toString();
-    const queue = this.queues.get(key) ?? new SerialQueue();
+    const queue = this.queues.get(key) ?? new PQueue({ concurrency: 1 });
     this.queues.set(key, queue);
     return queue.add(() => this.applyNow(document, edits));
   }
 
   /** Resolves when every edit so far has been made or refused. */
-  settled(document: vscode.TextDocument): Promise<void> {
-    return this.queues.get(document.uri.toString())?.add(async () => undefined) ?? Promise.resolve();
+  async settled(document: vscode.TextDocument): Promise<void> {
+    await this.queues.get(document.uri.toString())?.onIdle();
   }
 
   forget(document: vscode.TextDocument): void {

@@ -1,27 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { guessDomain } from '../../../extension/host/commands/guessDomain';
-import { SerialQueue } from '../../../extension/host/editor/serialQueue';
 import { ignoreLine, isIgnored } from '../../../extension/host/runs/gitignore';
-
-describe('a queue of edits', () => {
-  it('does one after another in their order, and goes on after one that failed', async () => {
-    const queue = new SerialQueue();
-    const log: string[] = [];
-    let release: () => void = () => undefined;
-    const first = queue.add(async () => {
-      await new Promise<void>((resolve) => (release = resolve));
-      log.push('first');
-      throw new Error('refused');
-    });
-    const second = queue.add(async () => log.push('second'));
-    await Promise.resolve();
-    expect(log).toEqual([]);
-    release();
-    await expect(first).rejects.toThrow('refused');
-    await second;
-    expect(log).toEqual(['first', 'second']);
-  });
-});
 
 describe('keeping results out of git', () => {
   it.each(['weft-out', 'weft-out/', '/weft-out', '/weft-out/'])('sees %s as ignoring the folder', (line) =>
