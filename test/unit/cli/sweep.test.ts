@@ -20,10 +20,14 @@ const cells = (out: string): string[] =>
     ? fs.readdirSync(path.join(folder, out, 'cells')).filter((name) => name.endsWith('.json'))
     : [];
 const sheet = (out: string): Buffer => fs.readFileSync(path.join(folder, out, 'sheet.png'));
-const finished = (...args: string[]): Promise<number | null> =>
-  new Promise((resolve) =>
-    spawn(process.execPath, [weft, ...args], { ...options(), stdio: 'ignore' }).on('exit', resolve),
-  );
+/** Its exit code, and what it printed to stderr if that is not 0. */
+const finished = (...args: string[]): Promise<string> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [weft, ...args], { ...options(), stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+    child.on('close', (code) => resolve(code === 0 ? '0' : `${code}: ${stderr}`));
+  });
 
 beforeAll(() => {
   home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-home-'));
@@ -83,7 +87,7 @@ describe('weft sweep', () => {
       '--out',
       out,
     ];
-    expect(await Promise.all([finished(...shard(1, 'both')), finished(...shard(2, 'both'))])).toEqual([0, 0]);
+    expect(await Promise.all([finished(...shard(1, 'both')), finished(...shard(2, 'both'))])).toEqual(['0', '0']);
     expect(cells('both')).toHaveLength(6);
     expect(sheet('both').equals(sheet('one'))).toBe(true);
 
