@@ -14,31 +14,18 @@ import { useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { Flow } from './Flow';
 import { Pane } from './Pane';
+import { begin, loadArrows, loadCorrespondence, wantMap } from './requests';
 import { saveInspection } from './save';
 import { Select } from '../ui/Select';
-import {
-  begin,
-  forget,
-  loadArrows,
-  loadCorrespondence,
-  middleStep,
-  type Mode,
-  gridOf,
-  unpin,
-  useInspect,
-  useStepShown,
-  viewAt,
-  viewKey,
-  wantMap,
-} from './state';
 import { StepBar } from './StepBar';
+import { forget, middleStep, type Mode, gridOf, unpin, useAttention, useStepShown, viewAt, viewKey } from './store';
 import { sentenceOf } from './words';
 
 /** Output and appearance side by side: point at one and see where it looks, or where it went, in the other. */
 export function AttentionView({ node }: { node: string }) {
-  const info = useInspect((state) => state.info);
-  const problem = useInspect((state) => state.sentence);
-  const latency = useInspect((state) => state.latency);
+  const info = useAttention((state) => state.info);
+  const problem = useAttention((state) => state.sentence);
+  const latency = useAttention((state) => state.latency);
   useRun(node);
   // Its keys work at once, also where it was opened by a key and only the mouse is used in it.
   const section = useRef<HTMLElement>(null);
@@ -120,8 +107,8 @@ const MODES: readonly SegmentedOption<Mode>[] = [
 ];
 
 function Head({ node }: { node: string }) {
-  const info = useInspect((state) => state.info);
-  const { level, layer, head, look, raw, mode, asOfStep, pins } = useInspect();
+  const info = useAttention((state) => state.info);
+  const { level, layer, head, look, raw, mode, asOfStep, pins } = useAttention();
   const step = useStepShown(info);
   const current = info?.levels.find((one) => one.level === level);
   const layers = current?.layers ?? [];
@@ -140,14 +127,14 @@ function Head({ node }: { node: string }) {
             testId="inspect-mode"
             options={MODES}
             value={mode}
-            onChange={(value) => useInspect.setState({ mode: value })}
+            onChange={(value) => useAttention.setState({ mode: value })}
           />
           <Select
             name="Attention resolution"
             testId="inspect-level"
             options={info.levels.map((one) => ({ value: one.level, label: sizeText(one.grid) }))}
             value={level}
-            onChange={(value) => useInspect.setState({ level: value, layer: undefined, hover: undefined })}
+            onChange={(value) => useAttention.setState({ level: value, layer: undefined, hover: undefined })}
           />
           {info.appearances.length > 1 && (
             <Select
@@ -155,7 +142,7 @@ function Head({ node }: { node: string }) {
               testId="inspect-look"
               options={info.appearances.map((id, index) => ({ value: index, label: readable(id) }))}
               value={look}
-              onChange={(value) => useInspect.setState({ look: value })}
+              onChange={(value) => useAttention.setState({ look: value })}
             />
           )}
           {layers.length > 1 && (
@@ -167,7 +154,7 @@ function Head({ node }: { node: string }) {
                 ...layers.map(({ index }, position) => ({ value: index, label: `layer ${position + 1}` })),
               ]}
               value={layer}
-              onChange={(value) => useInspect.setState({ layer: value })}
+              onChange={(value) => useAttention.setState({ layer: value })}
             />
           )}
           <Select
@@ -178,7 +165,7 @@ function Head({ node }: { node: string }) {
               ...Array.from({ length: heads }, (_, index) => ({ value: index, label: `head ${index + 1}` })),
             ]}
             value={head}
-            onChange={(value) => useInspect.setState({ head: value })}
+            onChange={(value) => useAttention.setState({ head: value })}
           />
           {info.contrast !== 1 && (
             <Tool
@@ -188,7 +175,7 @@ function Head({ node }: { node: string }) {
               }
               aria-pressed={!raw}
               data-testid="inspect-contrast"
-              onClick={() => useInspect.setState({ raw: !raw })}
+              onClick={() => useAttention.setState({ raw: !raw })}
             />
           )}
           <Tool
@@ -196,13 +183,13 @@ function Head({ node }: { node: string }) {
             label={asOfStep ? 'Show the result' : 'Show the output at this step'}
             aria-pressed={asOfStep}
             data-testid="inspect-as-of-step"
-            onClick={() => useInspect.setState({ asOfStep: !asOfStep })}
+            onClick={() => useAttention.setState({ asOfStep: !asOfStep })}
           />
           <Tool
             icon="clear-all"
             label="Clear pins"
             disabled={pins.length === 0}
-            onClick={() => useInspect.setState({ pins: [] })}
+            onClick={() => useAttention.setState({ pins: [] })}
           />
           <Tool icon="save" label="Save as image…" data-testid="inspect-save" onClick={() => void saveInspection()} />
         </>
@@ -223,8 +210,8 @@ const CAPTION = 30;
 
 function Stage({ info }: { info: InspectInfo }) {
   const { level, layer, head, look, raw, mode, asOfStep, hover, pins, maps, correspondences, arrows, pictures } =
-    useInspect();
-  const refusal = useInspect((state) => state.sentence);
+    useAttention();
+  const refusal = useAttention((state) => state.sentence);
   const step = useStepShown(info);
   const source = info.steps[step]?.[level];
   const grid = gridOf(info, level);

@@ -1,7 +1,7 @@
 import { middleOf, type Size } from '../../extension/protocol/size';
 import { cssColour, PIN_COLOURS } from './heat';
 import { type Hovered, type Pinned } from './Pane';
-import { type Correspondence } from './state';
+import { type Correspondence } from './store';
 
 /** Lines across both pictures: from each pinned place, and from the one pointed at, to where its attention is strongest. */
 export function Flow(props: {

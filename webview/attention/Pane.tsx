@@ -3,7 +3,7 @@ import { placeColour } from '../../extension/protocol/colours';
 import { type InspectPeak } from '../../extension/protocol/inspect';
 import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
 import { correspondencePixels, cssColour, DRAWN, heatPixels, PIN_COLOURS, pinPixels, placePixels } from './heat';
-import { type Correspondence, type Pin, type Point, type PointMap, type Side, togglePin, useInspect } from './state';
+import { type Correspondence, type Pin, type Point, type PointMap, type Side, togglePin, useAttention } from './store';
 
 export interface Pinned {
   pin: Pin;
@@ -37,9 +37,9 @@ export function Pane(props: {
   const own = hovered?.point.side === which ? hovered.point.token : undefined;
 
   const point = (token: number | undefined) => {
-    const before = useInspect.getState().hover;
+    const before = useAttention.getState().hover;
     if (before?.token === token && before?.side === which) return;
-    useInspect.setState({ hover: token === undefined ? undefined : { side: which, token } });
+    useAttention.setState({ hover: token === undefined ? undefined : { side: which, token } });
   };
   const onPointer = (event: PointerEvent<HTMLDivElement>) => {
     if (disabled) return;

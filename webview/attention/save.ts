@@ -2,7 +2,7 @@ import { pngOf } from '../model/bytes';
 import { postToHost } from '../model/host';
 import { studio } from '../model/store';
 import { cssColour, PIN_COLOURS } from './heat';
-import { useInspect } from './state';
+import { useAttention } from './store';
 
 /** Width of each picture. */
 const WIDTH = 768;
@@ -10,7 +10,7 @@ const GAP = 24;
 
 /** Both pictures as they are shown, side by side, as a PNG to be saved where the person says. */
 export async function saveInspection(): Promise<void> {
-  const { info, pins } = useInspect.getState();
+  const { info, pins } = useAttention.getState();
   const height = info ? Math.round((WIDTH * info.size.height) / info.size.width) : WIDTH;
   const canvas = document.createElement('canvas');
   canvas.width = 2 * WIDTH + GAP;
@@ -44,7 +44,7 @@ export async function saveInspection(): Promise<void> {
   const png = await pngOf(canvas);
   if (!png) return;
   const stem = studio().fileName.replace(/\.weft\.json$/, '');
-  const { mode } = useInspect.getState();
+  const { mode } = useAttention.getState();
   postToHost({ type: 'savePng', name: `${stem}.${mode === 'map' ? 'correspondence' : 'attention'}.png`, png });
 }
 

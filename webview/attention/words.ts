@@ -1,7 +1,7 @@
 import { type InspectSource } from '../../extension/protocol/inspect';
 import { cellAt, type Size } from '../../extension/protocol/size';
 import { placesOfHalf } from './heat';
-import { type Mode, type Point, type PointMap } from './state';
+import { type Mode, type Point, type PointMap } from './store';
 
 /** "column 5, row 8", counted from 1 as people count. */
 export function placeWords(token: number, { width }: Size): string {

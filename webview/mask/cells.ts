@@ -85,3 +85,12 @@ export function borders(labels: Uint8Array, { width, height }: Size): string {
   }
   return path;
 }
+
+/** The cluster under a place, in cells, as an SVG path. */
+export function clusterPath(labels: Uint8Array, { width }: Size, [x, y]: [number, number]): string {
+  const label = labels[Math.floor(y) * width + Math.floor(x)];
+  return [...labels.keys()]
+    .filter((cell) => labels[cell] === label)
+    .map((cell) => `M${cell % width} ${Math.floor(cell / width)}h1v1h-1z`)
+    .join('');
+}
