@@ -1,8 +1,9 @@
 import { type CSSProperties, useEffect, useRef, useState } from 'react';
 import { checkValue, type IntegerParam, type NumberParam } from '../../extension/graph';
-import { Icon } from '../ui/Icon';
+import { Icon, Tool } from '../ui/Icon';
 import { flushParams } from '../model/actions/params';
 import { useStudio } from '../model/store';
+import { sliderSpan } from '../model/sliderSpan';
 import { shortNumber } from '../model/words';
 import { type ControlProps } from './ParamField';
 import { useDraft } from '../ui/useDraft';
@@ -24,11 +25,18 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
     setRefused(reason);
     if (reason === undefined) onChange(number);
   };
-  const slides = (param.max - param.min) / param.step <= SLIDER_POSITIONS;
+  // Of the value before a drag: the ends of a slider stay where they are while it moves.
+  const span = sliderSpan(param, props.data.params);
+  const slides = (span[1] - span[0]) / param.step <= SLIDER_POSITIONS;
+  const set = (number: number) => {
+    draft.setText(shortNumber(number));
+    onChange(number);
+    flushParams();
+  };
   return (
     <>
       <div className="number-control">
-        {slides && <Slider {...props} value={present ?? param.min} />}
+        {slides && <Slider {...props} span={span} value={present ?? param.min} />}
         <input
           id={inputId}
           className={slides ? 'field' : 'field alone'}
@@ -50,6 +58,24 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
           }}
         />
         {param.unit !== undefined && <span className="unit">{param.unit}</span>}
+        {param.random && (
+          <>
+            <Tool
+              icon="add"
+              label={`Next ${param.label}`}
+              disabled={disabled || present === undefined || present >= param.max}
+              data-testid={`next-${param.name}`}
+              onClick={() => set(present! + 1)}
+            />
+            <Tool
+              icon="refresh"
+              label={`Random ${param.label}`}
+              disabled={disabled}
+              data-testid={`random-${param.name}`}
+              onClick={() => set(Math.floor(Math.random() * 1e6))}
+            />
+          </>
+        )}
       </div>
       {refused !== undefined && (
         <p className="param-error" role="alert" data-testid={`error-${param.name}`}>
@@ -62,8 +88,9 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
 }
 
 /** Slides on the screen while dragged; the edit is made when it is let go, so that a drag is one step of undo. */
-function Slider(props: ControlProps<NumberParam | IntegerParam> & { value: number }) {
-  const { param, value, disabled, onChange } = props;
+function Slider(props: ControlProps<NumberParam | IntegerParam> & { span: [number, number]; value: number }) {
+  const { param, span, value, disabled, onChange } = props;
+  const [least, most] = span;
   const input = useRef<HTMLInputElement>(null);
   const [sliding, setSliding] = useState<number | undefined>();
   const shown = sliding ?? value;
@@ -82,15 +109,15 @@ function Slider(props: ControlProps<NumberParam | IntegerParam> & { value: numbe
     element.addEventListener('change', commit);
     return () => element.removeEventListener('change', commit);
   });
-  const share = `${(100 * (shown - param.min)) / (param.max - param.min)}%`;
+  const share = `${(100 * (shown - least)) / (most - least)}%`;
   return (
     <>
       <input
         ref={input}
         className="slider"
         type="range"
-        min={param.min}
-        max={param.max}
+        min={least}
+        max={most}
         step={param.step}
         value={shown}
         disabled={disabled}

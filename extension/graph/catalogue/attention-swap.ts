@@ -62,6 +62,7 @@ export const attentionSwap: NodeSpec = {
       min: 1,
       max: 1000,
       step: 1,
+      slider: [1, 20],
     },
     {
       kind: 'number',
@@ -80,6 +81,7 @@ export const attentionSwap: NodeSpec = {
       min: 0,
       max: 10,
       step: 0.01,
+      slider: [0, 5],
     },
   ],
   mute: 'reconstruct',

@@ -36,6 +36,7 @@ export const guidance: NodeSpec = {
       min: 0,
       max: 30,
       step: 0.1,
+      slider: [0, 10],
     },
     {
       kind: 'number',
@@ -47,6 +48,7 @@ export const guidance: NodeSpec = {
       min: 0,
       max: 30,
       step: 0.1,
+      slider: [0, 10],
     },
   ],
   mute: 'pass-through',

@@ -52,6 +52,7 @@ export const invert: NodeSpec = {
       min: 0,
       max: 30,
       step: 0.1,
+      slider: [0, 10],
     },
     {
       kind: 'choice',

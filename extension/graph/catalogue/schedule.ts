@@ -33,6 +33,7 @@ export const schedule: NodeSpec = {
       min: 2,
       max: 1000,
       step: 1,
+      slider: [10, 150],
     },
     {
       kind: 'integer',
@@ -45,6 +46,7 @@ export const schedule: NodeSpec = {
       min: 0,
       max: 999,
       step: 1,
+      slider: ({ steps }) => [0, Number(steps) - 1],
     },
     {
       kind: 'integer',
@@ -55,6 +57,7 @@ export const schedule: NodeSpec = {
       min: 0,
       max: 4294967295,
       step: 1,
+      random: true,
     },
   ],
   mute: 'never',

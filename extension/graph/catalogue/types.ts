@@ -73,6 +73,10 @@ interface Measured {
   min: number;
   max: number;
   step: number;
+  /** What a slider covers, where most of what is allowed is of little use; it widens for a value beyond. `params`: the node's, with defaults. */
+  slider?: readonly [number, number] | ((params: ParamValues) => readonly [number, number]);
+  /** Any value is as good as another: the inspector offers a random one. */
+  random?: boolean;
 }
 
 export type NumberParam = ParamBase<'number', number> & Measured;
