@@ -54,6 +54,31 @@ export function upward<T>(
   };
 }
 
+/** The nodes that set a transfer at a node's output. */
+export interface TransferWay {
+  /** For each type the nearest, the node itself included. */
+  nearest: ReadonlyMap<string, string>;
+  /** Two nodes of one type, of which a transfer takes only one: the upper one first. */
+  twins?: readonly [string, string];
+}
+
+/**
+ * Follows transfer wires up to their swap. Order along the wire is irrelevant.
+ * @param above the node at a node's transfer port
+ */
+export function transferWays(
+  above: (id: string) => string | undefined,
+  typeOf: (id: string) => string,
+): (id: string) => TransferWay {
+  return upward<TransferWay>(above, (id, over = { nearest: new Map() }) => {
+    const type = typeOf(id);
+    // Types that the catalogue does not have could be as many as there are nodes.
+    if (!specOf(type)) return over;
+    const twin = over.nearest.get(type);
+    return { nearest: new Map([...over.nearest, [type, id]]), twins: twin === undefined ? over.twins : [twin, id] };
+  });
+}
+
 /**
  * Where the wires of a graph really come from once muted nodes are passed over; undefined when nothing comes. Chains of muted nodes are
  * walked once, so that asking for every wire costs no more than the graph is long.
@@ -178,8 +203,9 @@ export function checkpointsOf(document: GraphDocument, order: readonly string[])
   const found = new Map<string, string>();
   for (const id of order) {
     const node = nodeOf(document, id) as GraphNode;
-    if (node.type === 'checkpoint') {
-      const named = node.params?.['id'] ?? 'mini';
+    const own = specOf(node.type)?.params.find(({ kind }) => kind === 'checkpoint');
+    if (own) {
+      const named = node.params?.[own.name] ?? own.default;
       if (typeof named === 'string') found.set(id, named);
       continue;
     }
@@ -216,12 +242,6 @@ export function anyOf(types: readonly PortType[]): string {
 export function circleWords(ids: readonly string[]): string {
   const some = ids.length > 12 ? [...ids.slice(0, 6), '…', ...ids.slice(-5)] : ids;
   return some.map(clip).join(' → ');
-}
-
-/** "a, b and c". */
-export function listed(words: readonly string[], last = 'and'): string {
-  if (words.length < 2) return words.join('');
-  return `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1) ?? ''}`;
 }
 
 /** Nobody mistypes a longer name by hand. */

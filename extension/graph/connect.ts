@@ -1,5 +1,6 @@
 /** Which wires are allowed, and why others are not. */
-import { anyOf, aType, circleWords, listed, nodeOf, outputType, sourcesOf } from './analyse';
+import { anyOf, aType, circleWords, nodeOf, outputType, sourcesOf } from './analyse';
+import { listed } from './problems';
 import { catalogue, nodeTypes, specOf } from './catalogue';
 import { type InputSpec, type NodeSpec, type OutputSpec, type PortType } from './catalogue/types';
 import { type GraphDocument } from './schema';

@@ -1,5 +1,6 @@
 /** Every way to change a graph, as minimal changes of its text. */
-import { listed, nearest, nodeOf } from './analyse';
+import { nearest, nodeOf } from './analyse';
+import { listed } from './problems';
 import { specOf } from './catalogue';
 import { type ParamValues } from './catalogue/types';
 import { checkConnection } from './connect';

@@ -58,7 +58,7 @@ export function graphJsonSchema(): Json {
 
 function nodeSchema(spec: NodeSpec): Json {
   const properties: Json = {};
-  const required = spec.params.filter((param) => param.required && spec.type !== 'prompt').map(({ name }) => name);
+  const required = spec.params.filter((param) => param.required && param.unless === undefined).map(({ name }) => name);
   properties['params'] = {
     type: 'object',
     properties: Object.fromEntries(spec.params.map((param) => [param.name, paramSchema(param)])),

@@ -2,7 +2,7 @@
 import { type NodeType, specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
 import { checkPath, pickedPathFault } from './paths';
-import { clip } from './problems';
+import { show } from './problems';
 import { type GraphDocument } from './schema';
 
 /** Characters, far beyond the 77 tokens that a prompt may have and the 2000 values of a sweep. */
@@ -127,13 +127,6 @@ export function checkValue(
       if (value.length > LONGEST[param.kind]) return `${name} is longer than ${LONGEST[param.kind]} characters.`;
       return value.trim() === '' ? `${name} is empty. Enter a value.` : undefined;
   }
-}
-
-/** A value as it would stand in the file, shortened. */
-export function show(value: unknown): string {
-  // Of a long text only the beginning is quoted.
-  const short = typeof value === 'string' ? value.slice(0, 80) : value;
-  return clip(JSON.stringify(short) ?? String(value));
 }
 
 /** Sets a key that a stranger's file chose: `__proto__` becomes an ordinary property. */

@@ -1,7 +1,6 @@
 import { readJson, type JsonNode, nodeAt, propertyAt } from './json';
 import { migrate } from './migrations';
-import { show } from './params';
-import { clip, type Problem, ProblemList } from './problems';
+import { clip, type Problem, ProblemList, show } from './problems';
 import { CURRENT_VERSION, frameSchema, type GraphDocument, graphDocumentSchema, positionSchema } from './schema';
 
 export interface ParsedGraph {

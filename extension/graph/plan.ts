@@ -1,25 +1,11 @@
 /** What has to be computed, in which order, from what. */
-import {
-  checkpointsOf,
-  circleWords,
-  consumersOf,
-  isMuted,
-  nodeOf,
-  orderOf,
-  resolverOf,
-  sourcesAt,
-  worksAlone,
-} from './analyse';
-import { isNodeType, type NodeType, specOf } from './catalogue';
+import { circleWords, consumersOf, isMuted, nodeOf, sourcesAt, transferWays, worksAlone } from './analyse';
+import { catalogue, isNodeType, type NodeType, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
-import { defaultSegmentStep } from './catalogue/segment';
-import { type ParamValues } from './catalogue/types';
-import { effectiveParams, show } from './params';
-import { clip } from './problems';
+import { type NodeView } from './catalogue/types';
+import { clip, show } from './problems';
 import { type GraphDocument, type GraphNode, type Source } from './schema';
-
-/** A checkpoint's own parameter defaults for a type of node. `checkpoint` is the one the node works with, if it has one. */
-export type DefaultsOf = (type: NodeType, checkpoint: string | undefined) => ParamValues | undefined;
+import { type DefaultsOf, GraphView } from './view';
 
 export interface PlanOptions {
   /** Only what this node needs, and the node. */
@@ -70,14 +56,15 @@ export class PlanError extends Error {
  */
 export function planGraph(document: GraphDocument, options: PlanOptions = {}): Plan {
   const { target, defaults } = options;
-  const { ids, cycles } = orderOf(document);
+  const view = new GraphView(document, defaults);
+  const { resolve } = view;
+  const { ids, cycles } = view.order;
   const circle = cycles[0];
   if (circle) throw new PlanError(`The wires form a cycle: ${circleWords(circle)}.`, circle[0]);
   if (target !== undefined && !nodeOf(document, target))
     throw new PlanError(`There is no node ${clip(target)} in the graph.`);
 
   const node = (id: string) => nodeOf(document, id) as GraphNode;
-  const resolve = resolverOf(document);
   const inputs = new Map<string, Record<string, Source[]>>();
   const places = new Map<string, Record<string, number[]>>();
   for (const id of ids) {
@@ -100,56 +87,35 @@ export function planGraph(document: GraphDocument, options: PlanOptions = {}): P
   for (const id of rootsOf(document, ids, inputs, target, visits, resolve)) wanted.add(id);
   for (const id of [...ids].reverse()) {
     // A sweep runs what feeds it itself, once for each of its cells.
-    if (!wanted.has(id) || node(id).type === 'sweep') continue;
+    if (!wanted.has(id) || specOf(node(id).type)?.runsCells) continue;
     for (const sources of Object.values(inputs.get(id) ?? {})) for (const source of sources) wanted.add(source.node);
   }
   for (const id of ids) if (!visits(id) && (target === undefined || target === id)) muted.push(id);
 
-  const checkpoints = checkpointsOf(document, ids);
   const planned = new Map<string, PlannedNode>();
   for (const id of ids) {
     if (!wanted.has(id)) continue;
-    const { type, params } = node(id);
+    const seen = view.node(id) as NodeView;
+    const { type, muted: isOff, params, checkpoint } = seen;
     if (!isNodeType(type)) throw new PlanError(`This version of Weft does not know the type ${show(type)}.`, id);
-    const checkpoint = checkpoints.get(id);
-    const overrides = (kind: NodeType) => defaults?.(kind, checkpoint) ?? {};
     const own = inputs.get(id) ?? {};
-    const implied: PlannedNode['implied'] = {};
-    if (type === 'evaluate' && !own['prompt']) implied['prompt'] = effectiveParams('prompt', {}, overrides('prompt'));
-    if (type === 'invert') {
-      if (!own['prompt']) implied['prompt'] = effectiveParams('prompt', {}, overrides('prompt'));
-      if (!own['schedule']) implied['schedule'] = effectiveParams('schedule', {}, overrides('schedule'));
-    }
-    const effective = effectiveParams(type, params, overrides(type));
-    if (type === 'segment') fillSegment(effective, own, planned);
-    const entry: PlannedNode = {
+    const { inputs: ports, inherit } = catalogue[type];
+    const inherited = Object.entries(inherit?.(seen) ?? {}).filter(([, value]) => value !== undefined);
+    const implied = ports.flatMap(({ name, implied: kind }) =>
+      kind === undefined || own[name] ? [] : [[name, view.effective(kind, id)] as const],
+    );
+    planned.set(id, {
       id,
       type,
-      params: effective,
+      params: { ...Object.fromEntries(inherited), ...params },
       inputs: own,
       places: places.get(id) ?? {},
-      muted: isMuted(node(id)),
-      implied,
+      muted: isOff,
+      implied: Object.fromEntries(implied),
       checkpoint,
-    };
-    if (type === 'evaluate') effective['noun'] ??= conditionsOf(entry, planned, 'prompt')['domain'];
-    planned.set(id, entry);
+    });
   }
   return { nodes: [...planned.values()], byId: planned, muted };
-}
-
-/** A segment node's noun and step come from the prompt and schedule of the inversion it looks at. */
-function fillSegment(
-  params: Record<string, unknown>,
-  inputs: Record<string, Source[]>,
-  planned: ReadonlyMap<string, PlannedNode>,
-): void {
-  const inversion = planned.get(inputs['inversion']?.[0]?.node ?? '');
-  if (!inversion) return;
-  const noun = conditionsOf(inversion, planned, 'prompt')['domain'];
-  const steps = conditionsOf(inversion, planned, 'schedule')['steps'];
-  if (params['noun'] === undefined && noun !== undefined) params['noun'] = noun;
-  if (params['step'] === undefined && typeof steps === 'number') params['step'] = defaultSegmentStep(steps);
 }
 
 /** The effective parameters of the prompt or schedule of an inversion or an evaluation, wired or implied. */
@@ -198,22 +164,20 @@ export interface Transfer {
 }
 
 /**
- * Reads a transfer wire back to its swap. Order along the wire is irrelevant.
+ * Reads a transfer wire back to its swap.
  * @throws PlanError when two nodes of one type are on the wire, or no swap
  */
 export function transferOf(plan: Plan, source: Source): Transfer {
-  const fields = new Map<string, PlannedNode>();
-  let current: PlannedNode | undefined = plan.byId.get(source.node);
-  while (current) {
-    const twin = fields.get(current.type);
-    if (twin) throw new PlanError(twiceOnWire(current.id, twin.id, current.type), twin.id);
-    fields.set(current.type, current);
-    if (current.type === 'attention-swap') break;
-    current = plan.byId.get(current.inputs['transfer']?.[0]?.node ?? '');
-  }
-  const swap = fields.get('attention-swap');
+  const wayOf = transferWays(
+    (id) => plan.byId.get(id)?.inputs['transfer']?.[0]?.node,
+    (id) => plan.byId.get(id)?.type ?? '',
+  );
+  const { nearest, twins } = wayOf(source.node);
+  const at = (type: NodeType): PlannedNode | undefined => plan.byId.get(nearest.get(type) ?? '');
+  if (twins) throw new PlanError(twiceOnWire(...twins, plan.byId.get(twins[1])!.type), twins[1]);
+  const swap = at('attention-swap');
   if (!swap) throw new PlanError(`No attention-swap node feeds ${clip(source.node)}.`, source.node);
-  return { swap, adain: fields.get('adain'), guidance: fields.get('guidance') };
+  return { swap, adain: at('adain'), guidance: at('guidance') };
 }
 
 /** The sentence for two nodes of one type on a transfer wire. */

@@ -168,3 +168,16 @@ export class LineIndex {
     return starts;
   }
 }
+
+/** A value as it would stand in the file, shortened. */
+export function show(value: unknown): string {
+  // Of a long text only the beginning is quoted.
+  const short = typeof value === 'string' ? value.slice(0, 80) : value;
+  return clip(JSON.stringify(short) ?? String(value));
+}
+
+/** "a, b and c". */
+export function listed(words: readonly string[], last = 'and'): string {
+  if (words.length < 2) return words.join('');
+  return `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1) ?? ''}`;
+}

@@ -1,12 +1,12 @@
 /** Sweeps: one or two parameters vary, and every combination of their values is a graph of its own. Pure; files are found by the engine. */
-import { isMuted, listed, nodeOf, sourcesAt, Suggestions } from './analyse';
-import { specOf } from './catalogue';
+import { isMuted, nodeOf, sourcesAt, Suggestions } from './analyse';
+import { inversionsNeed, specOf } from './catalogue';
 import { type ParamSpec } from './catalogue/types';
 import { type GraphEdit, GraphEditError, cannotMute, editText, overrideParams } from './edit';
-import { checkValue, paramOf, show } from './params';
+import { checkValue, paramOf } from './params';
 import { parseGraph } from './parse';
 import { downstreamOf } from './plan';
-import { clip } from './problems';
+import { clip, listed, show } from './problems';
 import { type GraphDocument, type GraphNode, type Source } from './schema';
 import { writeGraph } from './write';
 
@@ -274,16 +274,13 @@ export function cellGraph(text: string, set: SweepCell['set']): string {
   }
 }
 
-/** Types of nodes whose change costs inversions, not only the output's own steps. */
-const COSTLY = new Set(['image', 'checkpoint', 'freeu', 'lora', 'prompt', 'schedule', 'invert']);
-
 /**
  * The cells in the order in which shards divide them: what is costly to change varies least, so that a block of neighbours shares
  * its inversions.
  */
 export function inShardOrder<T extends SweepCell>(document: GraphDocument, cells: readonly T[]): T[] {
   const costly = (set: SweepCell['set'][number] | undefined): boolean =>
-    COSTLY.has(nodeOf(document, set?.node ?? '')?.type ?? '');
+    inversionsNeed(nodeOf(document, set?.node ?? '')?.type ?? '');
   const [first] = cells;
   const byColumn = first?.set.length === 2 && costly(first.set[1]) && !costly(first.set[0]);
   return byColumn ? [...cells].sort((a, b) => a.column - b.column || a.row - b.row) : [...cells];

@@ -1,6 +1,46 @@
-import { type NodeSpec } from './types';
+import { clip, show } from '../problems';
+import { type Checking, type NodeSpec, type NodeView } from './types';
 
 const percent = { unit: '%', min: 0, max: 100, step: 1 } as const;
+
+/** Structure and appearances must share a checkpoint and a schedule. */
+function check(node: NodeView, { report }: Checking): void {
+  const structure = node.source('structure');
+  if (structure?.type !== 'invert') return;
+  const [model, schedule] = [structure.source('checkpoint')?.model, structure.conditions('schedule')];
+  for (const [wire, appearance] of node.sources('appearance').entries()) {
+    if (appearance?.type !== 'invert' || appearance.id === structure.id) continue;
+    const disagree = (one: () => string, other: () => string, what: string): void =>
+      report({
+        code: 'disagreement',
+        message: () =>
+          `${clip(node.id)} takes the structure from ${clip(structure.id)} (${one()}) and the appearance from ${clip(appearance.id)} (${other()}): ${what}`,
+        port: 'appearance',
+        wire,
+      });
+    const other = appearance.source('checkpoint')?.model;
+    if (model && other && model.key !== other.key)
+      disagree(
+        () => model.words,
+        () => other.words,
+        'their checkpoints differ. Connect both to one checkpoint.',
+      );
+    const its = appearance.conditions('schedule');
+    if (['steps', 'skip', 'seed'].some((name) => schedule[name] !== its[name]))
+      disagree(
+        () => scheduleWords(structure),
+        () => scheduleWords(appearance),
+        'their schedules differ. Connect both to one schedule.',
+      );
+  }
+}
+
+function scheduleWords(inversion: NodeView): string {
+  const wired = inversion.source('schedule');
+  const { steps, skip, seed } = inversion.conditions('schedule');
+  const name = wired?.type === 'schedule' ? clip(wired.id) : 'the default schedule';
+  return `${name}: ${show(steps)} steps, ${show(skip)} skipped, seed ${show(seed)}`;
+}
 
 export const attentionSwap: NodeSpec = {
   type: 'attention-swap',
@@ -85,6 +125,7 @@ export const attentionSwap: NodeSpec = {
     },
   ],
   mute: 'reconstruct',
+  check,
   keyParams: ['contrast', 'higherRange'],
   idBase: 'swap',
 };

@@ -25,7 +25,16 @@ export const evaluate: NodeSpec = {
       ['checkpoint'],
       false,
     ),
-    input('prompt', 'Prompt', "What the images show. If not connected: the checkpoint's default.", ['prompt'], true),
+    {
+      ...input(
+        'prompt',
+        'Prompt',
+        "What the images show. If not connected: the checkpoint's default.",
+        ['prompt'],
+        true,
+      ),
+      implied: 'prompt',
+    },
     input(
       'structureMask',
       'Structure mask',
@@ -155,5 +164,6 @@ export const evaluate: NodeSpec = {
     },
   ],
   mute: 'pass-through',
+  inherit: (node) => ({ noun: node.conditions('prompt')['domain'] }),
   keyParams: [],
 };

@@ -67,6 +67,17 @@ const measures = new Map(
     .map((measure) => [measure.name, measure]),
 );
 
+const inversionInputs = Object.values(catalogue)
+  .filter(({ outputs }) => outputs.some(({ type }) => type === 'inversion'))
+  .flatMap(({ inputs }) => inputs.flatMap(({ types }) => types));
+
+/** Whether inversions are made from what nodes of a type give, or by them: changing such a node costs inversions. */
+export function inversionsNeed(type: string): boolean {
+  const { category, outputs = [] } = specOf(type) ?? {};
+  if (outputs.some((output) => output.type === 'inversion')) return true;
+  return (category === 'source' || category === 'model') && outputs.some(({ type }) => inversionInputs.includes(type));
+}
+
 /** The entry of a type, undefined for a type this version does not know. */
 export function specOf(type: string): NodeSpec | undefined {
   return isNodeType(type) ? catalogue[type] : undefined;

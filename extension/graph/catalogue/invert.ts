@@ -28,6 +28,7 @@ export const invert: NodeSpec = {
       help: "What the image shows. If not connected: the checkpoint's default.",
       types: ['prompt'],
       optional: true,
+      implied: 'prompt',
       list: false,
     },
     {
@@ -36,6 +37,7 @@ export const invert: NodeSpec = {
       help: "The timesteps. If not connected: the checkpoint's default.",
       types: ['schedule'],
       optional: true,
+      implied: 'schedule',
       list: false,
     },
   ],

@@ -1,4 +1,6 @@
-import { type NodeSpec, type ParamValues } from './types';
+import { clipSkipProblem } from '../clipSkip';
+import { listed, show } from '../problems';
+import { type Checking, type NodeSpec, type NodeView, type ParamValues } from './types';
 
 /** The prompt when none is written; `{domain}` stands for the noun. */
 export const DEFAULT_PROMPT = 'a photo of a {domain}';
@@ -8,6 +10,20 @@ export function promptText(params: ParamValues): string | undefined {
   const { domain, text } = params;
   const template = typeof text === 'string' ? text : typeof domain === 'string' ? DEFAULT_PROMPT : undefined;
   return typeof domain === 'string' ? template?.replaceAll('{domain}', () => domain) : template;
+}
+
+function check({ written, checkpoint: id }: NodeView, { checkpoints, report }: Checking): void {
+  const { domain, clipSkip } = written;
+  const checkpoint = checkpoints?.find((known) => known.id === id);
+  if (!checkpoint) return;
+  const problem = typeof clipSkip === 'number' && clipSkipProblem(checkpoint, clipSkip);
+  if (problem) report({ code: 'clip-skip-not-possible', message: () => problem, param: 'clipSkip' });
+  const { domains } = checkpoint;
+  if (typeof domain !== 'string' || domain.trim() === '' || domains.length === 0) return;
+  if (domains.flatMap(({ noun, kinds }) => [noun, ...kinds]).includes(domain.trim().toLowerCase())) return;
+  const known = listed(domains.map(({ noun }) => noun).slice(0, 20));
+  const message = () => `The checkpoint ${checkpoint.id} does not know ${show(domain)}; it knows ${known}.`;
+  report({ code: 'unknown-domain', message, param: 'domain', severity: 'warning' });
 }
 
 export const prompt: NodeSpec = {
@@ -24,6 +40,7 @@ export const prompt: NodeSpec = {
       label: 'Domain',
       help: 'The noun for the object in both images, for example "animal".',
       required: true,
+      unless: 'text',
     },
     {
       kind: 'text',
@@ -46,5 +63,6 @@ export const prompt: NodeSpec = {
     },
   ],
   mute: 'never',
+  check,
   keyParams: ['domain'],
 };

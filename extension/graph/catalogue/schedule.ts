@@ -1,4 +1,4 @@
-import { type NodeSpec, type ParamValues } from './types';
+import { type Checking, type NodeSpec, type NodeView, type ParamValues } from './types';
 
 /** floor(0.32 T), or the checkpoint's own share of skipped steps when it names one. */
 function defaultSkip(params: ParamValues, overrides: ParamValues): number | undefined {
@@ -13,6 +13,14 @@ function defaultSkip(params: ParamValues, overrides: ParamValues): number | unde
   }
   // In integers, because 0.32 · 25 is 8 on paper only.
   return Math.floor((32 * steps) / 100);
+}
+
+function check({ params, written }: NodeView, { report }: Checking): void {
+  const { steps, skip } = params;
+  if (typeof steps !== 'number' || typeof skip !== 'number' || skip < steps) return;
+  const mark = Object.hasOwn(written, 'skip') ? 'skip' : 'steps';
+  const message = () => `skip must be less than steps: skipping ${skip} of ${steps} steps leaves none to run.`;
+  report({ code: 'skip-exceeds-steps', message, param: 'skip', mark });
 }
 
 export const schedule: NodeSpec = {
@@ -61,5 +69,6 @@ export const schedule: NodeSpec = {
     },
   ],
   mute: 'never',
+  check,
   keyParams: ['steps', 'skip'],
 };

@@ -34,5 +34,6 @@ export const sweep: NodeSpec = {
     axis('rows', 'Rows', 'What varies from top to bottom, in the same form.', false),
   ],
   mute: 'skip',
+  runsCells: true,
   keyParams: ['columns', 'rows'],
 };

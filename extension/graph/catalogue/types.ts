@@ -1,3 +1,6 @@
+import { type SizeFacts } from '../pictureSize';
+import { type ProblemCode } from '../problems';
+
 /** What travels on a wire. */
 export const portTypes = [
   'image',
@@ -34,6 +37,8 @@ export interface InputSpec {
   optional: boolean;
   /** Takes several wires, in order. */
   list: boolean;
+  /** Where nothing is wired, a node of this type stands in, with the checkpoint's defaults. */
+  implied?: string;
   /** For a list: the port whose wires these belong to one by one, on this node or on the swap that its transfer comes from. */
   pairsWith?: PairsWith;
 }
@@ -58,6 +63,8 @@ interface ParamBase<Kind extends string, Value> {
   default?: Value;
   /** There is no default: the person has to say. */
   required?: boolean;
+  /** It need not be said where this parameter is. */
+  unless?: string;
   /** The default in words, where it is computed. */
   defaultNote?: string;
   /**
@@ -128,6 +135,63 @@ export interface MeasureSpec {
   optional?: boolean;
 }
 
+/** What of a checkpoint a graph can be checked against. */
+export interface CheckpointFacts {
+  id: string;
+  /** Nouns that it knows; none when any will do. */
+  domains: readonly { noun: string; kinds: readonly string[] }[];
+  /** The sizes of pictures it can work at. */
+  pictureSize?: number;
+  sizes?: SizeFacts['sizes'];
+  /** How many of its text encoder's last layers can be left out; undefined when that is not known. */
+  clipSkip?: number;
+  /** Its own parameter defaults, by type of node. */
+  defaults?: Readonly<Record<string, ParamValues>>;
+}
+
+/** A node of a graph and what is above it; wires pass muted nodes over. */
+export interface NodeView {
+  readonly id: string;
+  readonly type: string;
+  readonly muted: boolean;
+  /** Parameters as the file has them. */
+  readonly written: ParamValues;
+  /** Parameters with defaults filled in. */
+  readonly params: ParamValues;
+  /** Id of the checkpoint that it works with. */
+  readonly checkpoint: string | undefined;
+  /** For a node that gives a checkpoint: what it gives, in words, and a number that is the same for the same. */
+  readonly model: { key: number; words: string } | undefined;
+  /** The node that each wire of a port comes from, undefined where none does. */
+  sources(port: string): (NodeView | undefined)[];
+  /** The first of them that there is. */
+  source(port: string): NodeView | undefined;
+  /** What the first wire of a port brings. */
+  brings(port: string): PortType | undefined;
+  /** Effective parameters of the node at an optional port, or of the one that stands in for it. */
+  conditions(port: string): ParamValues;
+}
+
+/** Something wrong with a node: of a wire of a port, or of a parameter. */
+export interface Finding {
+  code: ProblemCode;
+  /** Made for the problems that are listed only. */
+  message: () => string;
+  port?: string;
+  /** Which wire of the port. */
+  wire?: number;
+  param?: string;
+  /** The parameter whose text is marked, where it is another one. */
+  mark?: string;
+  severity?: 'error' | 'warning';
+}
+
+export interface Checking {
+  report(finding: Finding): void;
+  /** All in the library; undefined when it is not known. */
+  checkpoints?: readonly CheckpointFacts[];
+}
+
 /** All that canvas, inspector, JSON Schema, documentation, validation and command line know of a type of node. */
 export interface NodeSpec {
   type: string;
@@ -141,6 +205,14 @@ export interface NodeSpec {
   /** Numbers that it finds, in the order in which they are shown. */
   measures?: readonly MeasureSpec[];
   mute: MuteBehaviour;
+  /** Defaults that nodes above decide, for parameters that say nothing. */
+  inherit?: (node: NodeView) => ParamValues;
+  /** What is wrong with a node, as far as it takes more than one of its parameters, or other nodes, to see. */
+  check?: (node: NodeView, checking: Checking) => void;
+  /** For a type that gives a checkpoint: a node in words, where those of {@link NodeView.model} would not do. */
+  words?: (node: NodeView) => string;
+  /** It runs what feeds it itself, once for each of its cells. */
+  runsCells?: boolean;
   /** Parameters that are shown on the node's face. */
   keyParams: readonly string[];
   /** What a new node is called, when that is not its type. */
