@@ -74,6 +74,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       given: ingredients.inversion?.(imageNode),
     },
     checkpoint.scheduler(schedule.steps),
+    store,
   );
   return {
     kind: 'inversion',

@@ -155,7 +155,6 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
       if (context.ingredients.complete) wanted = context.demands;
       for (const [checkpoint, group] of byCheckpoint(wanted, inversions)) {
         await Trajectory.referencePass(group, {
-          store,
           unet: () => checkpoint.unet(),
           signal,
           trace: context.ingredients.trajectoryTrace,

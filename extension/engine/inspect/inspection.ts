@@ -48,7 +48,6 @@ export class Inspection {
       sampler: Sampler;
       structure: InversionValue;
       appearances: readonly InversionValue[];
-      store: ContentStore;
     },
   ) {}
 
@@ -173,7 +172,7 @@ export class Inspection {
     { step, level, layer: only, look, raw }: Attention,
     cache: ContentStore,
   ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
-    const { node, sampler, store } = this.of;
+    const { node, sampler } = this.of;
     if (step >= sampler.total) {
       throw new WeftError('graph', `${node} has ${sampler.total} steps: there is no step ${step + 1}.`, node);
     }
@@ -187,7 +186,7 @@ export class Inspection {
     }
     const keys = await this.keysOf(this.sourceOf(source, look), step);
     const unet = () => this.of.structure.checkpoint.unet(this.counts);
-    const queries = await sampler.queriesAt(step, { store, unet, attention: cache });
+    const queries = await sampler.queriesAt(step, { unet, attention: cache });
     if (!queries) {
       throw new WeftError(
         'graph',
@@ -209,14 +208,13 @@ export class Inspection {
 
   /** The keys that the reference pass kept of a step, or keeps now. */
   private async keysOf({ trajectory, checkpoint }: InversionValue, step: number): Promise<Float32Array[]> {
-    const { store } = this.of;
-    const kept = await trajectory.keptKeyValues(step, store);
+    const kept = await trajectory.keptKeyValues(step);
     if (kept) return kept.keys;
     const demand = { ...noDemand(), until: step, keyValueSteps: new Set([step]) };
-    const work = { store, unet: () => checkpoint.unet(this.counts), signal: new AbortController().signal };
+    const work = { unet: () => checkpoint.unet(this.counts), signal: new AbortController().signal };
     await trajectory.invert(demand, work);
     await Trajectory.referencePass(new Map([[trajectory, demand]]), work);
-    return (await trajectory.keyValuesAt(step, work)).keys;
+    return (await trajectory.keyValuesAt(step, work.unet)).keys;
   }
 
   /** Why a step has nothing to show, and where there is something. */

@@ -1,10 +1,10 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { adainInShares, type Style } from '../diffusion/adain';
-import { guide } from '../diffusion/guidance';
 import { type StepRange } from '../diffusion/stepRange';
+import { predictTransfer, type TransferInput } from '../diffusion/transfer';
 import { type SwapSettings, swaps, type TransferStep, transferSteps } from '../diffusion/transferSteps';
+import { type Latents, type Share, type Unet } from '../diffusion/unet';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
-import { type DecoderRow, type Latents, type Share, type Unet, type UnetRow } from '../diffusion/unet';
 
 const SAMPLER_VERSION = 1;
 const QUERIES_VERSION = 1;
@@ -64,7 +64,6 @@ export type Trace = (name: 'swap' | 'noswap' | 'ddpm' | 'adain', step: number, v
 interface Work {
   /** C of the latents. */
   channels: number;
-  store: ContentStore;
   /** Opened when the first row has to be computed. */
   unet: () => Promise<Unet>;
   signal: AbortSignal;
@@ -83,16 +82,19 @@ export interface SwapAtStep {
 }
 
 /**
- * The denoising of O with cross-image attention (Alaluf et al., arXiv 2311.03335, §4): its own queries meet the keys and values that
- * the appearance (or, now and then, the structure) had at the same step of its own reference pass.
+ * The denoising of O with cross-image attention: which steps are kept, which have to be computed and what they read.
+ * `diffusion/transfer.ts` computes them.
  */
 export class Sampler {
   private readonly plans: StepPlan[];
-  private readonly finalKey: Key;
+  private readonly store: ContentStore;
+  /** Key of the final latents. */
+  readonly key: Key;
   readonly total: number;
 
   constructor(private readonly settings: TransferSettings) {
     const { structure, swap, adain, guidance } = settings;
+    this.store = structure.store;
     this.total = structure.length;
     const steps = transferSteps({
       swap,
@@ -108,25 +110,20 @@ export class Sampler {
       const fromAppearance = Object.values(step.swap).includes('appearance');
       key = keyOf('transfer', SAMPLER_VERSION, [
         key,
-        swaps(step) && [step.swap, step.contrast, step.guidance, fromAppearance && this.looks],
-        step.adain && [this.looks, adain!.maskDigests],
+        swaps(step) && [step.swap, step.contrast, step.guidance, fromAppearance && this.appearanceKeys],
+        step.adain && [this.appearanceKeys, adain!.maskDigests],
       ]);
       if (swaps(step) || step.adain) untouched = false;
       return plan;
     });
-    this.finalKey = key;
+    this.key = key;
   }
 
   /** Names the appearances and their shares; a single one as it was named before there could be several. */
-  private get looks(): unknown {
+  private get appearanceKeys(): unknown {
     const { appearances, sharesDigest } = this.settings;
     if (appearances.length === 1) return appearances[0].trajectory.referenceKey;
     return [appearances.map(({ trajectory }) => trajectory.referenceKey), sharesDigest];
-  }
-
-  /** Key of the final latents. */
-  get key(): Key {
-    return this.finalKey;
   }
 
   swapAt(step: number): SwapAtStep {
@@ -137,7 +134,7 @@ export class Sampler {
   /** Names the queries of a step: O's latents before it, and the swap, which layers behind the first one see. */
   private queriesKey(step: number): Key {
     const { key, swap, contrast } = this.plans[step]!;
-    const appearance = Object.values(swap).includes('appearance') && this.looks;
+    const appearance = Object.values(swap).includes('appearance') && this.appearanceKeys;
     return keyOf('queries', QUERIES_VERSION, [key, swap, contrast, appearance]);
   }
 
@@ -155,74 +152,63 @@ export class Sampler {
 
   /**
    * Queries [N, W] of O's swapped layers at a step, by layer index; undefined where the step has not been walked yet, or no longer is
-   * kept. What fell out of the attention cache is computed again from O's latents with one row, exactly as the run did.
+   * kept. What fell out of the attention cache is computed again from O's latents, exactly as the run did.
    */
   async queriesAt(
     step: number,
-    work: Pick<Work, 'store' | 'unet'> & { attention: ContentStore },
+    work: Pick<Work, 'unet'> & { attention: ContentStore },
   ): Promise<Map<number, Float32Array> | undefined> {
-    const { store, attention } = work;
+    const { attention } = work;
     const key = this.queriesKey(step);
     if (!(await attention.has(key))) {
-      const latents = await this.latentsBefore(step, store);
+      const latents = await this.latentsBefore(step);
       if (!latents) return undefined;
       const unet = await work.unet();
-      const answer = await unet.run({
-        rows: [this.rowAt(step, latents)],
-        decoderRows: [await this.swappedRow(step, work)],
-        freeu: this.settings.structure.source.freeu,
-        keep: { queries: true },
-      });
-      this.keepQueries(step, answer.queries![0]!, unet, attention);
+      const input = await this.inputOf(step, latents, work);
+      const swappedOnly = { ...input, step: { ...input.step, guidance: 1 } };
+      const { queries } = await predictTransfer(unet, swappedOnly, { queries: true });
+      if (queries) this.keepQueries(step, queries, unet, attention);
     }
     const kept = await attention.get(key);
     return kept && new Map(Object.entries(kept).map(([name, { data }]) => [Number(name.slice(1)), data]));
   }
 
-  private async latentsBefore(step: number, store: ContentStore): Promise<Latents | undefined> {
-    if (this.plans[step]!.untouched) return this.settings.structure.latentsAt(step, store).catch(() => undefined);
-    return (await store.get(this.plans[step]!.key))?.latents?.data;
+  private async latentsBefore(step: number): Promise<Latents | undefined> {
+    if (this.plans[step]!.untouched) return this.settings.structure.latentsAt(step).catch(() => undefined);
+    return (await this.store.get(this.plans[step]!.key))?.latents?.data;
   }
 
-  private rowAt(step: number, latents: Latents): UnetRow {
+  /** What a step's prediction is computed from. */
+  private async inputOf(step: number, latents: Latents, { unet }: Pick<Work, 'unet'>): Promise<TransferInput> {
     const { structure } = this.settings;
-    return { latents, timestep: structure.timestepAt(step), context: structure.source.context };
-  }
-
-  /** The decoder row whose levels meet foreign keys and values. */
-  private async swappedRow(step: number, work: Pick<Work, 'store' | 'unet'>): Promise<DecoderRow> {
+    const { context, freeu } = structure.source;
     const plan = this.plans[step]!;
-    const shares: Share[] = [];
+    const sources: Share[] = [];
     for (const { trajectory, share } of this.sourcesAt(plan)) {
-      shares.push({ keyValues: await trajectory.keyValuesAt(step, work), weights: share });
+      sources.push({ keyValues: await trajectory.keyValuesAt(step, unet), weights: share });
     }
-    const swapped: DecoderRow = { from: 0, source: {}, contrast: {} };
-    for (const level of ['high', 'low'] as const) {
-      if (!plan.swap[level]) continue;
-      swapped.source![level] = shares;
-      if (plan.contrast !== 1) swapped.contrast![level] = plan.contrast;
-    }
-    return swapped;
+    const { scheduler } = structure;
+    return { scheduler, index: structure.indexOf(step), step: plan, latents, context, sources, freeu };
   }
 
   private keyAfter(step: number): Key {
-    return this.plans[step + 1]?.key ?? this.finalKey;
+    return this.plans[step + 1]?.key ?? this.key;
   }
 
   /**
    * First step that has to be computed: what came before it is kept from an earlier run, all of it, since a timeline shows each step.
    * `total` when nothing has.
    */
-  private async resumeAt(store: ContentStore): Promise<number> {
+  private async resumeAt(): Promise<number> {
     let step = 0;
-    while (step < this.total && (await store.has(this.keyAfter(step)))) step++;
+    while (step < this.total && (await this.store.has(this.keyAfter(step)))) step++;
     return step;
   }
 
   /** What the steps from `start` on read of the two trajectories. `complete`: also what only a comparison would look at. */
   demands(start = 0, complete = false): Map<Trajectory, Demand> {
     const { structure, appearances } = this.settings;
-    const looks = appearances.map(({ trajectory }) => trajectory);
+    const sources = appearances.map(({ trajectory }) => trajectory);
     const demands = new Map<Trajectory, Demand>();
     const of = (trajectory: Trajectory): Demand => {
       const demand = demands.get(trajectory) ?? noDemand();
@@ -239,21 +225,21 @@ export class Sampler {
         // The structure's latents are where O starts once something acts on it.
         if (plan.untouched) of(structure).until = Math.max(of(structure).until, step);
         const source = plan.swap.high ?? plan.swap.low;
-        for (const trajectory of source === 'structure' ? [structure] : looks) {
+        for (const trajectory of source === 'structure' ? [structure] : sources) {
           const demand = of(trajectory);
           demand.keyValueSteps.add(step);
           demand.until = Math.max(demand.until, step);
         }
       }
-      if (plan.adain) for (const look of looks) of(look).until = Math.max(of(look).until, step + 1);
+      if (plan.adain) for (const source of sources) of(source).until = Math.max(of(source).until, step + 1);
     }
-    if (complete) for (const trajectory of [structure, ...looks]) of(trajectory).until = this.total;
+    if (complete) for (const trajectory of [structure, ...sources]) of(trajectory).until = this.total;
     return demands;
   }
 
   /** Demands of what is left to compute; empty when the result is kept. */
-  async missing(store: ContentStore): Promise<Map<Trajectory, Demand>> {
-    return this.demands(await this.resumeAt(store));
+  async missing(): Promise<Map<Trajectory, Demand>> {
+    return this.demands(await this.resumeAt());
   }
 
   /**
@@ -261,10 +247,9 @@ export class Sampler {
    * `computed` tells whether any step had to be computed.
    */
   async run(work: Work): Promise<{ latents: Latents; computed: boolean }> {
-    const { store } = work;
-    const { structure } = this.settings;
-    const start = await this.resumeAt(store);
-    let latents = await structure.latentsAt(0, store);
+    const { store } = this;
+    const start = await this.resumeAt();
+    let latents = await this.settings.structure.latentsAt(0);
     for (let step = 0; step < start; step++) {
       const kept = await store.get(this.keyAfter(step));
       if (!kept?.latents || !kept.original)
@@ -293,78 +278,61 @@ export class Sampler {
   }
 
   private async step(step: number, latents: Latents, work: Work): Promise<{ next: Latents; original: Latents }> {
-    const { structure, adain: adainSettings } = this.settings;
-    const { store, trace } = work;
-    const { scheduler } = structure;
     const plan = this.plans[step]!;
-    const index = structure.indexOf(step);
-    let next: Latents;
-    let original: Latents;
-    if (!swaps(plan) && plan.untouched) {
-      // O is the structure until something acts on it: nothing to compute.
-      next = await structure.latentsAt(step + 1, store);
-      original = (await structure.originalAt(step, store)) ?? next;
-    } else {
-      const epsilon = await this.predict(step, latents, work);
-      original = scheduler.originalFrom(latents, epsilon, index);
-      next = scheduler.step(latents, epsilon, await structure.noiseMap(step, store), index);
-    }
-    trace?.('ddpm', step, next);
-    if (plan.adain) {
-      next = await this.normalise(next, step, adainSettings!, work);
-      trace?.('adain', step, next);
-    }
-    return { next, original };
+    const given =
+      !swaps(plan) && plan.untouched
+        ? await this.asStructure(step) // O is the structure until something acts on it: nothing to compute.
+        : await this.transfer(step, latents, work);
+    work.trace?.('ddpm', step, given.next);
+    if (!plan.adain) return given;
+    const next = await this.normalise(given.next, step, work.channels);
+    work.trace?.('adain', step, next);
+    return { next, original: given.original };
   }
 
-  private async normalise(latents: Latents, step: number, settings: AdainSettings, work: Work): Promise<Latents> {
-    const { channels, store } = work;
-    const { structureMask, appearanceMasks } = settings;
+  private async asStructure(step: number): Promise<{ next: Latents; original: Latents }> {
+    const { structure } = this.settings;
+    const next = await structure.latentsAt(step + 1);
+    return { next, original: (await structure.originalAt(step)) ?? next };
+  }
+
+  /** Computes a step, while the next one's keys and values are read. */
+  private async transfer(step: number, latents: Latents, work: Work): Promise<{ next: Latents; original: Latents }> {
+    const { trace, attention } = work;
+    const { scheduler } = this.settings.structure;
+    const input = await this.inputOf(step, latents, work);
+    const noiseMap = await this.settings.structure.noiseMap(step);
+    this.prefetch(step + 1);
+    const unet = await work.unet();
+    const asked = { both: trace !== undefined, queries: attention !== undefined };
+    const { epsilon, withSwap, without, queries } = await predictTransfer(unet, input, asked);
+    if (attention && queries) this.keepQueries(step, queries, unet, attention);
+    trace?.('swap', step, withSwap);
+    trace?.('noswap', step, without ?? withSwap);
+    return {
+      next: scheduler.step(latents, epsilon, noiseMap, input.index),
+      original: scheduler.originalFrom(latents, epsilon, input.index),
+    };
+  }
+
+  private async normalise(latents: Latents, step: number, channels: number): Promise<Latents> {
+    const { structureMask, appearanceMasks } = this.settings.adain!;
     const styles: Style[] = [];
     for (const [index, { trajectory, share }] of this.settings.appearances.entries()) {
-      styles.push({ latents: await trajectory.latentsAt(step + 1, store), mask: appearanceMasks[index], share });
+      styles.push({ latents: await trajectory.latentsAt(step + 1), mask: appearanceMasks[index], share });
     }
     return adainInShares(latents, styles, channels, structureMask);
   }
 
-  /** ε of O. Its two predictions share the encoder; without guidance only the swapped one is needed. */
-  private async predict(step: number, latents: Latents, work: Work): Promise<Latents> {
-    const { store, trace, attention } = work;
-    const plan = this.plans[step]!;
-    const row = this.rowAt(step, latents);
-    const { freeu } = this.settings.structure.source;
-    if (!swaps(plan)) {
-      const answer = await (await work.unet()).run({ rows: [row], freeu });
-      trace?.('swap', step, answer.epsilons[0]!);
-      trace?.('noswap', step, answer.epsilons[0]!);
-      return answer.epsilons[0]!;
-    }
-    const swapped = await this.swappedRow(step, work);
-    this.prefetch(step + 1, store);
-    const alone = plan.guidance === 1 && !trace;
-    const plain = alone ? [] : [{ from: 0 }];
-    const unet = await work.unet();
-    const keep = attention && { queries: true };
-    const decoderRows = [swapped, ...plain];
-    const answer = await unet.run({ rows: [row], decoderRows, freeu, keep });
-    if (attention) this.keepQueries(step, answer.queries![0]!, unet, attention);
-    const [withSwap, without] = answer.epsilons;
-    trace?.('swap', step, withSwap!);
-    if (!without) return withSwap!;
-    trace?.('noswap', step, without);
-    return guide(without, withSwap!, plan.guidance);
-  }
-
-  /** Starts reading the next step's keys and values while this one computes. */
-  private prefetch(step: number, store: ContentStore): void {
+  private prefetch(step: number): void {
     const plan = this.plans[step];
-    if (!plan || !swaps(plan)) return;
-    for (const { trajectory } of this.sourcesAt(plan)) trajectory.prefetch(step, store);
+    if (plan) for (const { trajectory } of this.sourcesAt(plan)) trajectory.prefetch(step);
   }
 
-  /** Whose keys and values a swapping step reads. */
+  /** Whose keys and values a step reads; nobody's where it does not swap. */
   private sourcesAt(plan: StepPlan): readonly Appearance[] {
     const { structure, appearances } = this.settings;
+    if (!swaps(plan)) return [];
     return (plan.swap.high ?? plan.swap.low) === 'structure' ? [{ trajectory: structure }] : appearances;
   }
 }

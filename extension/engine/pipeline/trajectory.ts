@@ -1,18 +1,8 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
+import { denoiseSteps, type DenoisedStep, invertSteps, type ReferenceStep } from '../diffusion/inversion';
 import { type Scheduler } from '../diffusion/scheduler';
-import {
-  type FreeuGains,
-  type Latents,
-  type RowKeyValues,
-  type RowProbe,
-  type Unet,
-  type UnetAnswer,
-} from '../diffusion/unet';
-import { guide } from '../diffusion/guidance';
-
-/** Versions of the algorithms whose products are kept: a change of what they compute must change them. */
-const INVERSION_VERSION = 1;
-const REFERENCE_VERSION = 1;
+import { type FreeuGains, type Latents, type RowKeyValues, type RowProbe, type Unet } from '../diffusion/unet';
+import { INVERSION_VERSION, REFERENCE_VERSION, StepStore } from './stepStore';
 
 /** Everything a picture's inversion is computed from. */
 export interface InversionSource {
@@ -74,7 +64,6 @@ export type TrajectoryTrace = (
 ) => void;
 
 interface Work {
-  store: ContentStore;
   /** Opened when the first row has to be computed. */
   unet: () => Promise<Unet>;
   signal: AbortSignal;
@@ -89,10 +78,10 @@ interface Task {
 }
 
 /**
- * A picture's path through the noise: its edit-friendly DDPM inversion (Huberman-Spiegelglas et al., arXiv 2304.06140, §3), and its
- * own denoising along that inversion (the reference pass), which keeps what cross-image attention reads of it: latents, keys and
- * values of the swapped layers, and the queries and keys that masks come from. It depends on the picture, the prompt, the
- * checkpoint and the schedule, never on the picture's role nor on the other picture.
+ * An image's path through the noise: its edit-friendly DDPM inversion and its own denoising along that (the reference pass), which keeps
+ * what cross-image attention reads of it: latents, keys and values of the swapped layers, and the queries and keys that masks come from.
+ * It depends on the image, the prompt, the checkpoint and the schedule, never on the image's role nor on the other image. This class
+ * finds out which steps have to be computed, batches them and keeps what they give; `diffusion/inversion.ts` computes them.
  * Steps count the denoising loop: 0 is the first step after the skipped ones, n = T − s of them in all.
  */
 export class Trajectory {
@@ -100,17 +89,14 @@ export class Trajectory {
   /** Names the reference pass: what results that read it depend on. */
   readonly referenceKey: Key;
   private readonly noised = new Map<number, Latents>();
-  private readonly noiseMaps = new Map<number, Latents>();
-  private readonly latents = new Map<number, Latents>();
-  private readonly originals = new Map<number, Latents>();
-  private readonly probes = new Map<number, RowProbe>();
-  private readonly stepKeys = new Map<string, Key>();
-  /** Set by {@link ensure}: whether anything had to be computed. */
+  private readonly steps: StepStore;
+  /** Whether anything had to be computed. */
   computed = false;
 
   constructor(
     readonly source: InversionSource,
     readonly scheduler: Scheduler,
+    readonly store: ContentStore,
   ) {
     const { imageDigest, prompt, clipSkip, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
@@ -130,15 +116,15 @@ export class Trajectory {
       inversion: this.key,
       skip: this.retraces ? 'any' : skip,
     });
+    this.steps = new StepStore(store, this.key, this.referenceKey, (step) => this.timestepAt(step));
   }
 
   /** The arrays that this object keeps alive. */
   *held(): Iterable<Float32Array> {
     const { x0, context, emptyContext } = this.source;
     yield* [x0, context, emptyContext];
-    for (const kept of [this.noised, this.noiseMaps, this.latents, this.originals]) yield* kept.values();
-    for (const { selfQuery, selfKey, crossQuery, crossKey } of this.probes.values())
-      for (const data of [selfQuery, selfKey, crossQuery, crossKey]) if (data) yield data;
+    yield* this.noised.values();
+    yield* this.steps.held();
   }
 
   /** Steps of the denoising loop: n = T − s. */
@@ -160,283 +146,163 @@ export class Trajectory {
     return this.source.skip + step;
   }
 
-  /** x_t of the inversion: noised independently at each step, not a chain. Step n is the picture itself. */
+  /** x_t of the inversion. Step n is the image itself. */
   private inverted(step: number): Latents {
-    if (step === 0 && this.source.given) return this.source.given.start;
+    const { given, steps, x0, noise } = this.source;
+    if (step === 0 && given) return given.start;
     const index = this.indexOf(step);
-    if (index >= this.source.steps) return this.source.x0;
-    const known = this.noised.get(step);
-    if (known) return known;
-    const noised = this.scheduler.addNoise(this.source.x0, this.source.noise(this.scheduler.timesteps[index]!), index);
-    this.noised.set(step, noised);
-    return noised;
+    if (index >= steps) return x0;
+    const known = this.noised.get(step) ?? this.scheduler.addNoise(x0, noise(this.timestepAt(step)), index);
+    this.noised.set(step, known);
+    return known;
   }
 
   /** z of a loop step, read by whoever walks along this trajectory. The last one is 0. */
-  async noiseMap(step: number, store: ContentStore): Promise<Latents> {
+  async noiseMap(step: number): Promise<Latents> {
     const known = this.source.given?.noiseMaps[step];
     if (known) return known;
-    const z = step === this.length - 1 ? new Float32Array(this.source.x0.length) : await this.loadNoiseMap(step, store);
-    if (!z) throw new Error(`Noise map of step ${step} was not computed.`);
-    return z;
-  }
-
-  /** What is once found stays with this trajectory: the store may lose it while the run goes on. */
-  private async loadNoiseMap(step: number, store: ContentStore): Promise<Latents | undefined> {
-    const known = this.noiseMaps.get(step) ?? (await store.get(this.noiseKey(step)))?.z?.data;
-    if (known) this.noiseMaps.set(step, known);
-    return known;
+    if (step === this.length - 1) return new Float32Array(this.source.x0.length);
+    return (await this.steps.array('noise-map', step)) ?? missing('Noise map', step);
   }
 
   /** Latents x of loop step 0 … until, after {@link referencePass}. */
-  async latentsAt(step: number, store: ContentStore): Promise<Latents> {
-    const known = this.latents.get(step) ?? (await this.loadLatents(step, store));
-    if (!known) throw new Error(`Latents of step ${step} were not computed.`);
-    return known;
+  async latentsAt(step: number): Promise<Latents> {
+    return (await this.knownLatents(step)) ?? missing('Latents', step);
+  }
+
+  private async knownLatents(step: number): Promise<Latents | undefined> {
+    const known = step === 0 || (this.retraces && step < this.length);
+    return known ? this.inverted(step) : this.steps.array('latents', step);
   }
 
   /** x̂0 predicted at a loop step, after {@link referencePass}; undefined where the step was not needed. */
-  async originalAt(step: number, store: ContentStore): Promise<Latents | undefined> {
-    const known = this.originals.get(step) ?? (await store.get(this.originalKey(step)))?.original?.data;
-    if (known) this.originals.set(step, known);
-    return known;
+  originalAt(step: number): Promise<Latents | undefined> {
+    return this.steps.array('original', step);
   }
 
   /** The last step of which the prediction is kept, as {@link invert} would tell of it. */
-  async lastFrame(store: ContentStore): Promise<StepNews | undefined> {
+  async lastFrame(): Promise<StepNews | undefined> {
     for (let step = this.length - 1; step >= 0; step--) {
-      const original = await this.originalAt(step, store);
-      if (original) return { step, timestep: this.timestepAt(step), latents: this.inverted(step), original };
+      const original = await this.originalAt(step);
+      if (original) return this.newsOf(step, this.inverted(step), original);
     }
     return undefined;
   }
 
+  private newsOf(step: number, latents: Latents, original: Latents): StepNews {
+    return { step, timestep: this.timestepAt(step), latents, original };
+  }
+
   /** Keys and values of a step, after {@link referencePass}; what is not kept (any more) is computed again from the latents. */
-  async keyValuesAt(step: number, { store, unet }: Pick<Work, 'store' | 'unet'>): Promise<RowKeyValues> {
-    const known = await this.keptKeyValues(step, store);
+  async keyValuesAt(step: number, unet: () => Promise<Unet>): Promise<RowKeyValues> {
+    const known = await this.keptKeyValues(step);
     if (known) return known;
-    const { context, freeu } = this.source;
-    const answer = await (
-      await unet()
-    ).run({
-      rows: [{ latents: await this.latentsAt(step, store), timestep: this.timestepAt(step), context }],
-      freeu,
-      keep: { keyValues: true },
-    });
-    return answer.keyValues![0]!;
+    const { freeu } = this.source;
+    const batch = [this.inputOf(step, await this.latentsAt(step))];
+    const [denoised] = await denoiseSteps(await unet(), batch, { freeu, keep: { keyValues: true } });
+    return denoised!.keyValues!;
+  }
+
+  keptKeyValues(step: number): Promise<RowKeyValues | undefined> {
+    return this.steps.keyValues(step);
   }
 
   /** Starts reading a step's keys and values before they are asked for. */
-  prefetch(step: number, store: ContentStore): void {
-    store.get(this.keyValuesKey(step)).catch(() => {});
+  prefetch(step: number): void {
+    this.steps.prefetchKeyValues(step);
   }
 
-  async probeAt(step: number, store: ContentStore): Promise<RowProbe> {
-    const known = this.probes.get(step) ?? (await this.loadProbe(step, store));
-    if (!known) throw new Error(`Attention of step ${step} was not computed.`);
-    return known;
+  async probeAt(step: number): Promise<RowProbe> {
+    return (await this.steps.probe(step)) ?? missing('Attention', step);
   }
 
-  private noiseKey(step: number): Key {
-    return this.stepKey('noise-map', INVERSION_VERSION, this.key, step);
-  }
-  private originalKey(step: number): Key {
-    return this.stepKey('original', REFERENCE_VERSION, this.referenceKey, step);
-  }
-  private latentsKey(step: number): Key {
-    return this.stepKey('latents', REFERENCE_VERSION, this.referenceKey, step);
-  }
-  private keyValuesKey(step: number): Key {
-    return this.stepKey('key-values', REFERENCE_VERSION, this.referenceKey, step);
-  }
-  private probeKey(step: number): Key {
-    return this.stepKey('probe', REFERENCE_VERSION, this.referenceKey, step);
-  }
-  /** Each key is asked for several times a run. */
-  private stepKey(kind: string, version: number, of: Key, step: number): Key {
-    const timestep = this.timestepAt(step);
-    const name = `${kind} ${timestep}`;
-    const key = this.stepKeys.get(name) ?? keyOf(kind, version, [of, timestep]);
-    this.stepKeys.set(name, key);
-    return key;
+  private inputOf(step: number, latents: Latents): ReferenceStep {
+    return { scheduler: this.scheduler, index: this.indexOf(step), latents, context: this.source.context };
   }
 
-  private async hasLatents(step: number, store: ContentStore): Promise<boolean> {
-    if (this.latents.has(step)) return true;
-    if (step === 0 || (this.retraces && step < this.length)) {
-      this.latents.set(step, this.inverted(step));
-      return true;
-    }
-    return (await this.loadLatents(step, store)) !== undefined;
-  }
-
-  private async loadLatents(step: number, store: ContentStore): Promise<Latents | undefined> {
-    if (step === 0 || (this.retraces && step < this.length)) return this.keepLatents(step, this.inverted(step));
-    const stored = await store.get(this.latentsKey(step));
-    return stored?.latents && this.keepLatents(step, stored.latents.data);
-  }
-
-  private keepLatents(step: number, latents: Latents, store?: ContentStore): Latents {
-    this.latents.set(step, latents);
-    store?.put(this.latentsKey(step), { latents: { dims: [latents.length], data: latents } });
-    return latents;
-  }
-
-  async keptKeyValues(step: number, store: ContentStore): Promise<RowKeyValues | undefined> {
-    const stored = await store.get(this.keyValuesKey(step));
-    if (!stored) return undefined;
-    const keyValues: RowKeyValues = { keys: [], values: [] };
-    for (let layer = 0; stored[`k${layer}`]; layer++) {
-      keyValues.keys.push(stored[`k${layer}`]!.data);
-      keyValues.values.push(stored[`v${layer}`]!.data);
-    }
-    return keyValues;
-  }
-
-  private async loadProbe(step: number, store: ContentStore): Promise<RowProbe | undefined> {
-    const stored = await store.get(this.probeKey(step));
-    if (!stored?.selfQuery || !stored.selfKey) return undefined;
-    const probe = {
-      selfQuery: stored.selfQuery.data,
-      selfKey: stored.selfKey.data,
-      crossQuery: stored.crossQuery?.data,
-      crossKey: stored.crossKey?.data,
-    };
-    this.probes.set(step, probe);
-    return probe;
-  }
-
-  /** Keeps what a UNet call at CFG 1 says of this trajectory at a step, as far as it is demanded. */
-  private absorb(step: number, answer: UnetAnswer, row: number, demand: Demand, store: ContentStore): void {
-    const flat = (data: Float32Array): { dims: number[]; data: Float32Array } => ({ dims: [data.length], data });
-    const { keyValues, probes } = answer;
-    if (keyValues && this.keeps(step, demand)) {
-      const kept = keyValues[row]!;
-      store.put(
-        this.keyValuesKey(step),
-        Object.fromEntries([
-          ...kept.keys.map((data, layer) => [`k${layer}`, flat(data)] as const),
-          ...kept.values.map((data, layer) => [`v${layer}`, flat(data)] as const),
-        ]),
-      );
-    }
-    if (probes && demand.probeSteps.has(step)) {
-      const kept = probes[row]!;
-      store.put(
-        this.probeKey(step),
-        Object.fromEntries(
-          Object.entries(kept).flatMap(([name, data]) =>
-            data === undefined ? [] : [[name, flat(data as Float32Array)]],
-          ),
-        ),
-      );
-    }
-  }
-
-  /** Whether keys and values of a step are to be kept. */
-  private keeps(step: number, { keyValueSteps }: Demand): boolean {
-    return keyValueSteps.has(step);
+  /** Keeps what a UNet call at guidance 1 says of a step, as far as it is demanded. */
+  private keep(step: number, { original, keyValues, probe }: DenoisedStep, demand: Demand): void {
+    this.steps.keepArray('original', step, original);
+    if (keyValues && demand.keyValueSteps.has(step)) this.steps.keepKeyValues(step, keyValues);
+    if (probe && demand.probeSteps.has(step)) this.steps.keepProbe(step, probe);
   }
 
   /** Steps whose noise map is missing. */
-  private async missingNoiseMaps(store: ContentStore): Promise<number[]> {
-    const missing: number[] = [];
-    if (this.source.given) return missing;
+  private async missingNoiseMaps(): Promise<number[]> {
+    const steps: number[] = [];
+    if (this.source.given) return steps;
     for (let step = 0; step < this.length - 1; step++) {
-      if (!(await this.loadNoiseMap(step, store))) missing.push(step);
+      if (!(await this.steps.array('noise-map', step))) steps.push(step);
     }
-    return missing;
-  }
-
-  private keepOriginal(step: number, original: Latents, store: ContentStore): void {
-    this.originals.set(step, original);
-    store.put(this.originalKey(step), { original: { dims: [original.length], data: original } });
+    return steps;
   }
 
   /**
-   * Computes the noise maps z of all steps that lack one. The x_t do not depend on one another, so the steps run as batches,
-   * prompt and empty prompt together. When the denoising will retrace this path (guidance 1) the same call already gives
-   * what the reference pass would: it is kept as far as `demand` names it.
+   * Computes the noise maps z of all steps that lack one, in batches. When the denoising will retrace this path (guidance 1) the same
+   * call already gives what the reference pass would: it is kept as far as `demand` names it.
    */
-  async invert(demand: Demand, work: Work): Promise<void> {
-    const { store, unet, signal } = work;
-    const { context, emptyContext, guidanceScale, freeu } = this.source;
-    const steps = await this.missingNoiseMaps(store);
+  async invert(demand: Demand, { unet, signal, trace, onStep }: Work): Promise<void> {
+    const { retraces, scheduler } = this;
+    const { freeu, guidanceScale, emptyContext } = this.source;
+    const guidance = retraces ? undefined : { guidanceScale, emptyContext };
+    const steps = await this.missingNoiseMaps();
     // The last step has no noise map, but when this is the reference pass too it may as well share the batch.
     const last = this.length - 1;
-    if (this.retraces && steps.length > 0 && (await this.needs(last, demand, store))) steps.push(last);
-    const perStep = this.retraces ? 1 : 2;
+    if (retraces && steps.length > 0 && (await this.needs(last, demand))) steps.push(last);
     if (steps.length === 0) return;
     const model = await unet();
     for (let done = 0; done < steps.length;) {
       signal.throwIfAborted();
       this.computed = true;
-      const size = Math.max(1, Math.floor(model.batchRows() / perStep));
+      const size = Math.max(1, Math.floor(model.batchRows() / (retraces ? 1 : 2)));
       const batch = steps.slice(done, done + size);
       done += batch.length;
-      const latents = batch.map((step) => this.inverted(step));
-      const rows = batch.map((step, index) => ({ latents: latents[index]!, timestep: this.timestepAt(step), context }));
-      const empty = this.retraces ? [] : rows.map((row) => ({ ...row, context: emptyContext }));
+      const noised = batch.map((step) => ({
+        ...this.inputOf(step, this.inverted(step)),
+        previous: this.inverted(step + 1),
+      }));
       const keep = {
-        keyValues: this.retraces && batch.some((step) => this.keeps(step, demand)),
-        probe: this.retraces && batch.some((step) => demand.probeSteps.has(step)),
+        keyValues: retraces && batch.some((step) => demand.keyValueSteps.has(step)),
+        probe: retraces && batch.some((step) => demand.probeSteps.has(step)),
       };
-      const answer = await model.run({
-        rows: [...rows, ...empty],
-        freeu,
-        keep,
-      });
-      batch.forEach((step, index) => {
-        const conditional = answer.epsilons[index]!;
-        const epsilon = this.retraces
-          ? conditional
-          : guide(answer.epsilons[batch.length + index]!, conditional, guidanceScale);
-        work.trace?.('conditional', this, step, conditional);
-        if (!this.retraces) work.trace?.('unconditional', this, step, answer.epsilons[batch.length + index]!);
+      const inverted = await invertSteps(model, noised, { freeu, guidance, keep });
+      for (const [at, step] of batch.entries()) {
+        const { latents, index } = noised[at]!;
+        const { conditional, unconditional, epsilon, noiseMap, original } = inverted[at]!;
+        trace?.('conditional', this, step, conditional);
+        if (unconditional) trace?.('unconditional', this, step, unconditional);
         if (step < last) {
-          const z = this.scheduler.noiseBetween(latents[index]!, epsilon, this.inverted(step + 1), this.indexOf(step));
-          this.noiseMaps.set(step, z);
-          work.trace?.('z', this, step, z);
-          store.put(this.noiseKey(step), { z: { dims: [z.length], data: z } });
-        } else if (this.retraces) {
-          this.keepLatents(step + 1, this.scheduler.mean(latents[index]!, epsilon, this.indexOf(step)), store);
-        }
-        const original = this.scheduler.originalFrom(latents[index]!, epsilon, this.indexOf(step));
-        if (this.retraces) {
-          this.absorb(step, answer, index, demand, store);
-          this.keepOriginal(step, original, store);
-        }
-        work.onStep?.(this, { step, timestep: this.timestepAt(step), latents: latents[index]!, original });
-      });
+          this.steps.keepArray('noise-map', step, noiseMap);
+          trace?.('z', this, step, noiseMap);
+        } else this.steps.keepArray('latents', step + 1, scheduler.mean(latents, epsilon, index));
+        if (retraces) this.keep(step, inverted[at]!, demand);
+        onStep?.(this, this.newsOf(step, latents, original));
+      }
     }
   }
 
-  /** Whether a UNet row is needed at a step to meet a demand. */
-  private async needs(step: number, demand: Demand, store: ContentStore): Promise<boolean> {
-    if (step < demand.until && !(await this.hasLatents(step + 1, store))) return true;
+  /** Whether the UNet has to run at a step to meet a demand. */
+  private async needs(step: number, demand: Demand): Promise<boolean> {
+    if (step < demand.until && !(await this.knownLatents(step + 1))) return true;
     // Should one prove damaged, keyValuesAt computes it again.
-    if (this.keeps(step, demand) && !store.seems(this.keyValuesKey(step))) return true;
-    if (demand.originalSteps.has(step) && !(await this.originalAt(step, store))) return true;
-    return demand.probeSteps.has(step) && !(await this.loadProbe(step, store));
+    if (demand.keyValueSteps.has(step) && !this.steps.seemsToHaveKeyValues(step)) return true;
+    if (demand.originalSteps.has(step) && !(await this.originalAt(step))) return true;
+    return demand.probeSteps.has(step) && !(await this.steps.probe(step));
   }
 
-  /** The step of §1 with this trajectory's own noise map, at guidance 1. */
-  private async advance(task: Task, answer: UnetAnswer, row: number, demand: Demand, work: Work): Promise<void> {
-    const { step } = task;
-    const { store } = work;
-    const index = this.indexOf(step);
-    const epsilon = answer.epsilons[row]!;
-    const latents = await this.latentsAt(step, store);
-    const original = this.scheduler.originalFrom(latents, epsilon, index);
-    this.keepOriginal(step, original, store);
-    if (!(await this.hasLatents(step + 1, store))) {
-      const next = this.scheduler.step(latents, epsilon, await this.noiseMap(step, store), index);
-      this.keepLatents(step + 1, next, store);
+  /** Keeps a step of the reference pass, and the latents it leads to. */
+  private async advance(step: number, denoised: DenoisedStep, demand: Demand, { trace, onStep }: Work): Promise<void> {
+    const { epsilon, original } = denoised;
+    const latents = await this.latentsAt(step);
+    let next = await this.knownLatents(step + 1);
+    if (!next) {
+      next = this.scheduler.step(latents, epsilon, await this.noiseMap(step), this.indexOf(step));
+      this.steps.keepArray('latents', step + 1, next);
     }
-    work.trace?.('epsilon', this, step, epsilon);
-    work.trace?.('next', this, step, await this.latentsAt(step + 1, store));
-    this.absorb(step, answer, row, demand, store);
-    work.onStep?.(this, { step, timestep: this.timestepAt(step), latents, original });
+    trace?.('epsilon', this, step, epsilon);
+    trace?.('next', this, step, next);
+    this.keep(step, denoised, demand);
+    onStep?.(this, this.newsOf(step, latents, original));
   }
 
   /**
@@ -444,31 +310,22 @@ export class Trajectory {
    * yet known. They share UNet calls, and where a path is known beforehand (guidance 1) its steps share them too.
    */
   static async referencePass(demands: Map<Trajectory, Demand>, work: Work): Promise<void> {
-    const { store, unet, signal } = work;
+    const { unet, signal } = work;
     const run = async (tasks: Task[]): Promise<void> => {
       signal.throwIfAborted();
-      const rows = [];
+      const batch = [];
       for (const { trajectory, step } of tasks) {
         trajectory.computed = true;
-        rows.push({
-          latents: await trajectory.latentsAt(step, store),
-          timestep: trajectory.timestepAt(step),
-          context: trajectory.source.context,
-        });
+        batch.push(trajectory.inputOf(step, await trajectory.latentsAt(step)));
       }
-      const answer = await (
-        await unet()
-      ).run({
-        rows,
-        freeu: tasks[0]!.trajectory.source.freeu,
-        keep: {
-          keyValues: tasks.some(({ trajectory, step }) => trajectory.keeps(step, demands.get(trajectory)!)),
-          probe: tasks.some(({ trajectory, step }) => demands.get(trajectory)!.probeSteps.has(step)),
-        },
-      });
-      for (const [row, task] of tasks.entries()) {
-        await task.trajectory.advance(task, answer, row, demands.get(task.trajectory)!, work);
-      }
+      const { freeu } = tasks[0]!.trajectory.source;
+      const keep = {
+        keyValues: tasks.some(({ trajectory, step }) => demands.get(trajectory)!.keyValueSteps.has(step)),
+        probe: tasks.some(({ trajectory, step }) => demands.get(trajectory)!.probeSteps.has(step)),
+      };
+      const denoised = await denoiseSteps(await unet(), batch, { freeu, keep });
+      for (const [at, { trajectory, step }] of tasks.entries())
+        await trajectory.advance(step, denoised[at]!, demands.get(trajectory)!, work);
     };
 
     const known: Task[] = [];
@@ -476,7 +333,7 @@ export class Trajectory {
     for (let step = 0; step < length; step++) {
       const together: Task[] = [];
       for (const [trajectory, demand] of demands) {
-        if (step >= trajectory.length || !(await trajectory.needs(step, demand, store))) continue;
+        if (step >= trajectory.length || !(await trajectory.needs(step, demand))) continue;
         (trajectory.retraces ? known : together).push({ trajectory, step });
       }
       // Trajectories of one call share its FreeU gains.
@@ -491,6 +348,10 @@ export class Trajectory {
       }
     }
   }
+}
+
+function missing(what: string, step: number): never {
+  throw new Error(`${what} of step ${step} ${what === 'Latents' ? 'were' : 'was'} not computed.`);
 }
 
 function groupBy<T>(items: T[], key: (item: T) => string): T[][] {

@@ -25,15 +25,14 @@ export const denoise: Executor = async (execution) => {
   if (context.options.useCache) {
     const { structure } = transfer;
     const appearances = kept.map((index) => transfer.appearances[index] ?? structure);
-    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearances, store }));
+    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearances }));
   }
-  const missing = await sampler.missing(store);
+  const missing = await sampler.missing();
   if (missing.size > 0) await context.referencePass(missing);
   // The decoder's session opens while the steps run.
   if (missing.size > 0) checkpoint.warm('vaeDecoder');
   const frames: TimelineFrameValue[] = [];
   const { latents, computed } = await sampler.run({
-    store,
     channels: checkpoint.prepared.latentChannels,
     unet: () => checkpoint.unet(),
     signal: context.signal,

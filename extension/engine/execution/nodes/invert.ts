@@ -5,7 +5,6 @@ export const invert: Executor = async ({ node, context }) => {
   const { trajectory, checkpoint } = inversion;
   let done = 0;
   await trajectory.invert(context.demandOf(trajectory), {
-    store: context.store,
     unet: () => checkpoint.unet(),
     signal: context.signal,
     trace: context.ingredients.trajectoryTrace,
@@ -16,7 +15,7 @@ export const invert: Executor = async ({ node, context }) => {
   });
   // A path that was kept shows its end: the node would look as if it had not run.
   if (done === 0) {
-    const frame = await trajectory.lastFrame(context.store);
+    const frame = await trajectory.lastFrame();
     if (frame) context.previews.push(node.id, checkpoint, trajectory.length, frame);
   }
   await context.previews.drawn();

@@ -116,7 +116,7 @@ async function findObject(
   // Nothing of this picture is known: compute what the rest of the run will read along with it, side by side.
   mergeDemand(demands, context.demands);
   await context.referencePass(demands);
-  const probe = await trajectory.probeAt(step, context.store);
+  const probe = await trajectory.probeAt(step);
   if (!crossProbe || !probe.crossQuery || !probe.crossKey) {
     throw new WeftError(
       'checkpoint',

@@ -100,7 +100,7 @@ describe('a checkpoint with dynamic sides', () => {
     if (timeline.kind !== 'timeline') throw new Error('no timeline');
     const { trajectory } = inversion;
     const last = trajectory.length - 1;
-    const retraced = await trajectory.latentsAt(last, bench.engine.scratch());
+    const retraced = await trajectory.latentsAt(last);
     expect(retraced).toHaveLength(4 * 8 * 16);
     const frame = timeline.frames[last]!.latents;
     for (let i = 0; i < retraced.length; i++) expect(Math.abs(frame[i]! - retraced[i]!)).toBeLessThan(1e-4);
