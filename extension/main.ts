@@ -66,6 +66,7 @@ export function activate(context: vscode.ExtensionContext): void {
     editor: new GraphEditor(),
     problems: own(new GraphProblems(checkpoints, picked, pictures)),
     startRun: (document, target) => runner.start(document, target),
+    autoRun: (document, target, set) => runner.autoRun(document, target, set),
   };
   own(new RunStatus(runs));
   own(new OutlineView(sessions));

@@ -9,6 +9,7 @@ import './styles/timeline.css';
 import './styles/attention.css';
 import './styles/mask.css';
 import { App } from './app/App';
+import { watchChanges } from './model/autoRun';
 import { flushParams } from './model/actions/params';
 import { onHostMessage, postToHost } from './model/host';
 import { onMessage } from './app/messages';
@@ -22,6 +23,7 @@ if (!root) throw new Error('The page has no root element.');
 useStudio.setState({ page: restorePageState() });
 onHostMessage(onMessage);
 watchMilestones();
+watchChanges();
 // A page that is hidden is gone, and what was typed last with it.
 window.addEventListener('pagehide', flushParams);
 createRoot(root).render(<App />);

@@ -148,6 +148,11 @@ export type StudioToHost =
    */
   | { type: 'edit'; edits: GraphEdit[]; label: string; seq?: number }
   | { type: 'run'; target?: string }
+  /**
+   * Something changed while Auto-run is on: run as far as `target`. `set`: values that are being dragged or typed, and are not in the document
+   * yet.
+   */
+  | { type: 'autoRun'; target: string; set: [node: string, param: string, value: unknown][] }
   | { type: 'stop' }
   | { type: 'openAsText'; offset?: number }
   | { type: 'openPicture'; path: string }
@@ -204,6 +209,11 @@ export const studioSchemas = {
     seq: id.optional(),
   }),
   run: z.object({ type: z.literal('run'), target: name.optional() }),
+  autoRun: z.object({
+    type: z.literal('autoRun'),
+    target: name,
+    set: z.array(z.tuple([name, name, z.unknown()])).max(1),
+  }),
   stop: z.object({ type: z.literal('stop') }),
   openAsText: z.object({ type: z.literal('openAsText'), offset: id.optional() }),
   openPicture: z.object({ type: z.literal('openPicture'), path: name }),

@@ -176,6 +176,44 @@ describe('a sweep', () => {
   );
 });
 
+describe('Auto-run', () => {
+  test('the image follows the slider while it moves, and nothing is written', { timeout: RUN_MS * 2 }, async () => {
+    await workbench.openStudio('quick.weft.json');
+    const text = workspace.read('quick.weft.json');
+    const image = workbench.node('denoise').locator('.picture').first();
+    const done = () =>
+      expect.poll(() => part('run-state').innerText(), { timeout: RUN_MS, interval: 20 }).toMatch(/^Done/);
+    await part('auto-run').click();
+    expect(await part('auto-run').getAttribute('aria-pressed')).toBe('true');
+    await done();
+    await select('swap');
+    const slider = part('slider-contrast');
+    await slider.scrollIntoViewIfNeeded();
+    const written = () => fs.statSync(workspace.path('weft-out/quick.png')).mtimeMs;
+    const before = { image: await image.screenshot(), written: written() };
+    const box = (await slider.boundingBox())!;
+    const { mouse } = workbench.page;
+    await mouse.move(box.x + box.width * 0.33, box.y + box.height / 2);
+    await mouse.down();
+    const from = Date.now();
+    await mouse.move(box.x + box.width * 0.95, box.y + box.height / 2, { steps: 3 });
+    await eventually(async () => !(await image.screenshot()).equals(before.image), 'the image does not follow');
+    console.log(`Auto-run: the image changed ${Date.now() - from} ms after the slider moved`);
+    await workbench.screenshot('auto-run');
+    // The hand still holds the slider: the document is as it was.
+    expect(await workbench.dirtyTab.count()).toBe(0);
+    await mouse.up();
+    await workbench.dirtyTab.waitFor();
+    await done();
+    expect(written()).toBe(before.written);
+    await part('auto-run').click();
+    await workbench.node('swap').locator('.node-header').click();
+    await workbench.page.keyboard.press('Control+Z');
+    await workbench.page.keyboard.press('Control+S');
+    await eventually(() => workspace.read('quick.weft.json') === text, 'undo did not give the text back');
+  });
+});
+
 describe('the two sliders of an attention swap', () => {
   test('write its exact parameters, one step of undo each', { timeout: RUN_MS }, async () => {
     await workbench.openStudio('quick.weft.json');

@@ -1,5 +1,6 @@
 import { addFrame } from '../model/actions/frames';
 import { tidy } from '../model/actions/places';
+import { toggleAutoRun } from '../model/autoRun';
 import { setPage } from '../model/page';
 import { run, stopRun } from '../model/running';
 import { canvasControl } from '../model/control';
@@ -14,6 +15,7 @@ export function Toolbar() {
   const canRun = useStudio((state) => state.canRun);
   const trusted = useStudio((state) => state.trusted);
   const running = useStudio((state) => state.running);
+  const autoRun = useStudio((state) => state.page.autoRun);
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
   return (
@@ -35,6 +37,15 @@ export function Toolbar() {
         disabled={!running}
         data-testid="stop"
         onClick={stopRun}
+      />
+      <Tool
+        icon="sync"
+        label="Auto-run: run whenever something changes"
+        text="Auto"
+        aria-pressed={autoRun}
+        disabled={!canRun && !autoRun}
+        data-testid="auto-run"
+        onClick={toggleAutoRun}
       />
       <span className="separator" />
       <Tool

@@ -9,6 +9,8 @@ export interface PageState {
   inspectorOpen: boolean;
   timelineHeight: number;
   timelineOpen: boolean;
+  /** The graph runs whenever something in it changes. */
+  autoRun: boolean;
   /** The denoise node whose attention is looked at, in place of the canvas. */
   inspecting?: string;
   /** The segment node whose mask is looked at, in place of the canvas. */
@@ -22,6 +24,7 @@ export const initialPageState: PageState = {
   inspectorOpen: true,
   timelineHeight: 150,
   timelineOpen: true,
+  autoRun: false,
   timeline: { kind: 'x0' },
 };
 
@@ -42,6 +45,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspectorWidth === 'number') state.inspectorWidth = clamp(given.inspectorWidth, INSPECTOR_WIDTH);
   if (typeof given.timelineHeight === 'number') state.timelineHeight = clamp(given.timelineHeight, TIMELINE_HEIGHT);
   if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
+  if (typeof given.autoRun === 'boolean') state.autoRun = given.autoRun;
   if (typeof given.masking === 'string') state.masking = given.masking;
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { type Override } from '../../graph';
 import { isGraphUri } from './graphFiles';
 import { type StudioSessions } from './studioSessions';
 import { WeftError } from '../../protocol/errors';
@@ -10,6 +11,9 @@ import { settings } from '../settings';
 import { ensureTrusted } from '../trust';
 import { type Walkthrough } from '../walkthrough';
 import { notify } from '../window';
+
+/** How long a run that was overtaken by a change may go on. */
+const PATIENCE_S = 1;
 
 /** Runs graphs of documents: on a click, a command or (a setting) on save; never because a graph was opened. */
 export class GraphRunner implements vscode.Disposable {
@@ -51,6 +55,17 @@ export class GraphRunner implements vscode.Disposable {
       } else if (!result) this.sayWhy(run, document.uri);
     });
     return run;
+  }
+
+  async autoRun(document: vscode.TextDocument, target: string, set: readonly Override[]): Promise<void> {
+    if (!vscode.workspace.isTrusted) return;
+    // A value that is still being dragged comes with the message; else the edit is on its way.
+    if (set.length === 0) await this.sessions.settle(document.uri);
+    const { current } = this.runs;
+    // One that is nearly done shows something on the way; the newest change waits for it, and replaces the one that waits.
+    if (current?.key === document.uri.toString() && current.record.secondsSinceBegin > PATIENCE_S)
+      void this.runs.stopRun(current);
+    this.runs.start({ graph: document.uri, text: document.getText(), target, set });
   }
 
   dispose(): void {

@@ -143,6 +143,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       await this.edit(edits, seq);
     },
     run: ({ target }) => this.services.startRun(this.document, target),
+    autoRun: ({ target, set }) => this.services.autoRun(this.document, target, set),
     stop: () => this.services.runs.stop(this.key),
     openAsText: ({ offset }) => this.openAsText(offset),
     openPicture: ({ path: name }) => this.openPicture(name),

@@ -33,6 +33,7 @@ export class RunRecord {
   readonly metrics = new Map<string, Record<string, number>>();
   /** An image does not look like what its checkpoint knows. */
   unfit = false;
+  private begunAt: number | undefined;
   private frameBytes = 0;
   private readonly frameList: TimelineFrame[] = [];
 
@@ -48,7 +49,13 @@ export class RunRecord {
     return this.state.state !== 'queued' && this.state.state !== 'running';
   }
 
+  /** 0 while it waits. */
+  get secondsSinceBegin(): number {
+    return this.begunAt === undefined ? 0 : (performance.now() - this.begunAt) / 1000;
+  }
+
   begin(): void {
+    this.begunAt = performance.now();
     this.state.state = 'running';
   }
 

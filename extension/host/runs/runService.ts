@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { type Override } from '../../graph';
 import { type EngineEvent, type RunRequest } from '../../protocol/engine';
 import { type EngineHandle } from './engineHandle';
 import { outputFolderOf } from './outputFolder';
@@ -21,6 +22,8 @@ export interface RunSpec {
   title?: string;
   target?: string;
   outDir?: string;
+  /** Values in place of the text's. */
+  set?: readonly Override[];
   /** See RunOptions. */
   refuseUnfit?: boolean;
 }
@@ -82,6 +85,7 @@ export class RunService implements vscode.Disposable {
       previewPaceMs: PREVIEW_PACE_MS,
       keepAttention: true,
       ...(target === undefined ? {} : { target }),
+      set: (spec.set ?? []).map((each) => [...each]),
       refuseUnfit: spec.refuseUnfit ?? false,
       ...(provider === undefined ? {} : { provider }),
       ...(memoryGb === undefined ? {} : { memoryGb }),

@@ -42,7 +42,10 @@ export interface Gallery {
   sections: readonly Section[];
 }
 
-export function galleryHtml(cspSource: string, { title, wide = false, text, link, buttons = [], sections }: Gallery): string {
+export function galleryHtml(
+  cspSource: string,
+  { title, wide = false, text, link, buttons = [], sections }: Gallery,
+): string {
   const nonce = randomBytes(24).toString('base64url');
   const csp = `default-src 'none'; img-src ${cspSource}; style-src 'nonce-${nonce}'`;
   return `<!DOCTYPE html>
