@@ -207,7 +207,11 @@ describe('Auto-run', () => {
     await done();
     expect(written()).toBe(before.written);
     await part('auto-run').click();
-    await workbench.node('swap').locator('.node-header').click();
+    // The inspector was scrolled; another selection begins at its top.
+    const scrolled = () => workbench.studio.locator('.inspector-scroll').evaluate((element) => element.scrollTop);
+    expect(await scrolled()).toBeGreaterThan(0);
+    await select('schedule');
+    expect(await scrolled()).toBe(0);
     await workbench.page.keyboard.press('Control+Z');
     await workbench.page.keyboard.press('Control+S');
     await eventually(() => workspace.read('quick.weft.json') === text, 'undo did not give the text back');

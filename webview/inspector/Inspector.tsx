@@ -9,9 +9,11 @@ import { WireInspector } from './WireInspector';
 /** The right pane: what is selected, or the graph as a whole. */
 export function Inspector() {
   const width = useStudio((state) => state.page.inspectorWidth);
+  // Another selection begins at its top.
+  const selection = useStudio((state) => state.page.selection.join(' '));
   return (
     <aside className="inspector" id="inspector" aria-label="Inspector" style={{ width }} data-testid="inspector">
-      <div className="inspector-scroll">
+      <div className="inspector-scroll" key={selection}>
         <Content />
       </div>
     </aside>

@@ -42,7 +42,7 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
         <button type="button" className="link nodrag" tabIndex={selected ? 0 : -1} onClick={pick}>
           Choose an image…
         </button>
-        <span>or drop one here</span>
+        <span>or drop one here with Shift held</span>
       </Placeholder>
     );
   }
