@@ -22,10 +22,7 @@ afterEach(async ({ task }) => {
 
 /** What axe finds in the page of the studio that is serious or worse, as lines to read. */
 async function findings(): Promise<string[]> {
-  const axe = fs.readFileSync(
-    createRequire(createRequire(import.meta.url).resolve('@axe-core/playwright')).resolve('axe-core/axe.min.js'),
-    'utf8',
-  );
+  const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   const body = workbench.studio.locator('body');
   const handle = await body.elementHandle();
   const frame = await handle?.ownerFrame();

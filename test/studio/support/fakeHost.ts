@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Page } from 'playwright-core';
-import sharp from 'sharp';
-import { editText, parseGraph, planGraph, validateGraph } from '../../../../extension/graph';
-import { type CheckpointInfo } from '../../../../extension/protocol/engine';
-import { type HostToStudio, type RunState, type StudioToHost } from '../../../../extension/protocol/studio';
+import { expect } from 'vitest';
+import { editText, parseGraph, planGraph, validateGraph } from '../../../extension/graph';
+import { type CheckpointInfo } from '../../../extension/protocol/engine';
+import { type HostToStudio, type RunState, type StudioToHost } from '../../../extension/protocol/studio';
+import { environment } from './environment';
 
-/** Run from the repository's root. */
-const root = process.cwd();
+const root = environment.root();
 
 const mini: CheckpointInfo = {
   id: 'mini',
@@ -34,10 +34,8 @@ export class FakeHost {
   private readonly done: string[] = [];
   private acknowledged = 0;
   private run: RunState | undefined;
-  readOnly: string | undefined;
-  trusted = true;
-  /** Answers what this host does not: a run by a real engine, for instance. */
-  others: ((message: StudioToHost) => Promise<void>) | undefined;
+  private runs = 0;
+  private flushes = 0;
 
   constructor(
     private readonly page: Page,
@@ -90,10 +88,17 @@ export class FakeHost {
       case 'pasteRequest':
         await this.post({ type: 'clipboard', text: this.of('clipboardWrite').at(-1)?.text ?? '' });
         break;
-      default:
-        await this.others?.(message);
-        break;
     }
+  }
+
+  /** Waits until the page has painted and told what it had to tell: what is not here by then does not come. */
+  async settled(): Promise<void> {
+    await this.page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    );
+    const id = ++this.flushes;
+    await this.post({ type: 'flush', id });
+    await expect.poll(() => this.of('flushed').some((answer) => answer.id === id)).toBe(true);
   }
 
   async undo(): Promise<void> {
@@ -114,10 +119,9 @@ export class FakeHost {
       type: 'document',
       text: this.text,
       version: this.version,
-      readOnly: this.readOnly !== undefined,
-      ...(this.readOnly === undefined ? {} : { reason: this.readOnly }),
+      readOnly: false,
       fileName: 'giraffe-zebra.weft.json',
-      trusted: this.trusted,
+      trusted: true,
       acknowledged: this.acknowledged,
     });
     await this.post({ type: 'problems', problems: validateGraph(this.text, { checkpoints: [mini] }) });
@@ -131,62 +135,37 @@ export class FakeHost {
   }
 
   /** Plays a run up to a share of its steps; 1 is to the end. */
-  async play(share = 1, options: { fail?: string; steps?: number; everyMs?: number } = {}): Promise<void> {
+  async play(share = 1): Promise<void> {
     const graph = parseGraph(this.text).document;
     if (!graph) return;
-    const runId = `run-${this.version}-${Date.now()}`;
+    const runId = `run-${++this.runs}`;
     const plan = planGraph(graph);
     const nodes: RunState['nodes'] = Object.fromEntries(
       plan.nodes.map(({ id }) => [id, { state: 'waiting' as const }]),
     );
     this.run = { runId, state: 'running', nodes };
     await this.post({ type: 'run', run: this.run });
-    const n = options.steps ?? 26;
-    const [structure, appearance] = await Promise.all(['giraffe.png', 'zebra.png'].map(pixels));
+    const total = 26;
     for (const node of plan.nodes) {
       const status = async (state: NonNullable<RunState['nodes'][string]>): Promise<void> => {
         nodes[node.id] = state;
         await this.post({ type: 'node', runId, node: node.id, status: state });
       };
-      if (node.id === options.fail) {
-        const message = `The picture images/missing.png was not found. Choose another or put it back.`;
-        await status({ state: 'failed', message });
-        this.run = { ...this.run, state: 'failed', message: `${node.id}: ${message}`, seconds: 1.2 };
-        await this.post({ type: 'run', run: this.run });
-        return;
-      }
-      const steps = node.type === 'invert' || node.type === 'denoise';
-      if (!steps || !structure || !appearance) {
-        await status({ state: node.type === 'segment' ? 'done' : 'cached' });
-        if (node.type === 'segment' && structure) await this.picture(runId, node.id, 'mask', await maskOf(structure));
+      if (node.type !== 'invert' && node.type !== 'denoise') {
+        await status({ state: 'cached' });
         continue;
       }
-      const stop = node.type === 'denoise' ? Math.max(1, Math.round(n * share)) : n;
+      const stop = node.type === 'denoise' ? Math.max(1, Math.round(total * share)) : total;
       for (let index = 0; index < stop; index++) {
-        const noise = node.type === 'invert' ? (index + 1) / n : 1 - (index + 1) / n;
-        const look = node.id === 'invert-appearance' ? appearance : structure;
-        const rgba = noisy(node.type === 'denoise' ? blend(structure, appearance, index / n) : look, noise, index);
-        await this.post({
-          type: 'frame',
-          frame: {
-            runId,
-            node: node.id,
-            index,
-            total: n,
-            timestep: 991 - index * 20,
-            kind: 'x0',
-            width: 128,
-            height: 128,
-            rgba,
-          },
-        });
-        await status({ state: 'running', step: index + 1, total: n, secondsLeft: (n - index) * 0.12 });
-        if (options.everyMs) await this.page.waitForTimeout(options.everyMs);
+        const step = { index, total, timestep: 991 - index * 20, kind: 'x0' as const };
+        const picture = { width: 1, height: 1, rgba: Uint8Array.of(index, 128, 128, 255) };
+        await this.post({ type: 'frame', frame: { runId, node: node.id, ...step, ...picture } });
+        await status({ state: 'running', step: index + 1, total, secondsLeft: (total - index) * 0.12 });
       }
       if (node.type === 'denoise' && share < 1) return;
       await status({ state: node.type === 'invert' ? 'cached' : 'done' });
       if (node.type === 'denoise')
-        await this.picture(runId, node.id, 'image', await png(blend(structure, appearance, 1)));
+        await this.post({ type: 'picture', runId, node: node.id, port: 'image', png: giraffe() });
     }
     this.run = {
       ...this.run,
@@ -199,10 +178,27 @@ export class FakeHost {
     await this.post({ type: 'run', run: this.run });
   }
 
-  private async picture(runId: string, node: string, port: string, data: Uint8Array): Promise<void> {
-    await this.post({ type: 'picture', runId, node, port, png: data });
+  /** A segment node found the left half of its picture, in two clusters. */
+  async segment(node: string): Promise<void> {
+    const [width, height] = [8, 8];
+    const left = Uint8Array.from({ length: width * height }, (_, cell) => Number(cell % width < width / 2));
+    await this.post({
+      type: 'segmentation',
+      runId: 'segmented',
+      node,
+      noun: 'giraffe',
+      grid: { width, height },
+      labels: left,
+      inside: Uint8Array.of(0, 1),
+      nounMap: new Uint8Array(),
+      found: left,
+      correction: new Uint8Array(width * height),
+      png: giraffe(),
+    });
   }
 }
+
+const giraffe = (): Uint8Array => new Uint8Array(readFileSync(path.join(root, 'examples/images/giraffe.png')));
 
 /** Bytes do not pass through the page's door as they are. */
 function encode(message: HostToStudio): unknown {
@@ -213,45 +209,10 @@ function encode(message: HostToStudio): unknown {
   ) as unknown;
 }
 
-export function pictures() {
+function pictures() {
   return readdirSync(path.join(root, 'examples/images')).map((name) => ({
     path: `images/${name}`,
     name,
     uri: `/images/${name}`,
   }));
-}
-
-async function pixels(name: string): Promise<Uint8Array> {
-  const file = readFileSync(path.join(root, 'examples/images', name));
-  return new Uint8Array(await sharp(file).resize(128, 128).ensureAlpha().raw().toBuffer());
-}
-
-async function png(rgba: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(
-    await sharp(rgba, { raw: { width: 128, height: 128, channels: 4 } })
-      .png()
-      .toBuffer(),
-  );
-}
-
-async function maskOf(rgba: Uint8Array): Promise<Uint8Array> {
-  const mask = new Uint8Array(rgba.length);
-  for (let i = 0; i < rgba.length; i += 4) {
-    const green = (rgba[i + 1] ?? 0) > (rgba[i] ?? 0) + 20;
-    mask.set([green ? 255 : 20, green ? 255 : 20, green ? 255 : 20, 255], i);
-  }
-  return png(mask);
-}
-
-function blend(a: Uint8Array, b: Uint8Array, share: number): Uint8Array {
-  return a.map((value, i) => value * (1 - share * 0.5) + (b[i] ?? 0) * share * 0.5);
-}
-
-function noisy(rgba: Uint8Array, amount: number, seed: number): Uint8Array {
-  let state = (seed + 1) * 2654435761;
-  return rgba.map((value, i) => {
-    if (i % 4 === 3) return 255;
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return value * (1 - amount) + (state >>> 24) * amount;
-  });
 }

@@ -1,14 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import path from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { type StudioToHost } from '../../../../extension/protocol/studio';
+import { type Browser, type Page } from 'playwright-core';
+import { type StudioToHost } from '../../../extension/protocol/studio';
+import { environment } from './environment';
 import { FakeHost } from './fakeHost';
-import { bodyClass, themeCss, type ThemeName } from './themes';
 
-/** Run from the repository's root. */
-const root = process.cwd();
-const dist = process.env['WEFT_WEBVIEW'] ?? path.join(root, 'dist/webview');
+const root = environment.root();
+const dist = path.join(root, 'dist', 'webview');
 const NONCE = 'preview';
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
@@ -18,7 +17,7 @@ const TYPES: Record<string, string> = {
 };
 
 /** Serves the built webview with the content security policy of the real one. */
-export async function serve(theme: ThemeName): Promise<{ server: Server; url: string }> {
+async function serve(): Promise<{ server: Server; url: string }> {
   const server = createServer((request, response) => {
     const name = new URL(request.url ?? '/', 'http://localhost').pathname;
     if (name === '/') {
@@ -27,12 +26,12 @@ export async function serve(theme: ThemeName): Promise<{ server: Server; url: st
         'Content-Security-Policy',
         `default-src 'none'; img-src 'self' data: blob:; style-src 'self'; font-src 'self'; script-src 'nonce-${NONCE}'`,
       );
-      response.end(pageHtml(theme));
+      response.end(pageHtml());
       return;
     }
     if (name === '/theme.css') {
       response.setHeader('Content-Type', 'text/css');
-      response.end(themeCss(theme));
+      response.end('body { font: 13px sans-serif; padding: 0 20px; }');
       return;
     }
     const file = name.startsWith('/images/') ? path.join(root, 'examples', name) : path.join(dist, path.basename(name));
@@ -50,10 +49,10 @@ export async function serve(theme: ThemeName): Promise<{ server: Server; url: st
   return { server, url: `http://127.0.0.1:${address.port}/` };
 }
 
-function pageHtml(theme: ThemeName): string {
+function pageHtml(): string {
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Weft studio</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="theme.css"><link rel="stylesheet" href="studio.css"></head>
-<body class="${bodyClass(theme)}"><div id="root"></div>
+<body class="vscode-dark"><div id="root"></div>
 <script nonce="${NONCE}">
 window.acquireVsCodeApi = () => ({
   postMessage: (message) => window.toHost(JSON.stringify(message, (_k, v) => (v instanceof Uint8Array ? { $bytes: v.length } : v))),
@@ -76,21 +75,7 @@ window.addEventListener('message', (event) => {
 <script nonce="${NONCE}" src="studio.js"></script></body></html>`;
 }
 
-export async function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-sync',
-    ],
-  });
-}
-
-export interface Studio {
+export interface StudioPage {
   page: Page;
   host: FakeHost;
   /** What the page complained of: errors, and what its security policy refused. */
@@ -99,14 +84,10 @@ export interface Studio {
 }
 
 /** Opens a graph in the webview, with a fake host behind it. */
-export async function openStudio(
-  browser: Browser,
-  text: string,
-  options: { theme?: ThemeName; width?: number; height?: number; prepare?: (host: FakeHost) => void } = {},
-): Promise<Studio> {
-  const { server, url } = await serve(options.theme ?? 'dark');
+export async function openPage(browser: Browser, text: string): Promise<StudioPage> {
+  const { server, url } = await serve();
   const context = await browser.newContext({
-    viewport: { width: options.width ?? 1430, height: options.height ?? 840 },
+    viewport: { width: 1430, height: 840 },
   });
   const page = await context.newPage();
   const complaints: string[] = [];
@@ -115,7 +96,6 @@ export async function openStudio(
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   const host = new FakeHost(page, text);
-  options.prepare?.(host);
   await page.exposeFunction('toHost', (message: string) => host.receive(JSON.parse(message) as StudioToHost));
   await page.goto(url);
   return {
