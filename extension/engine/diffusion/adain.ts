@@ -55,26 +55,19 @@ export function channelStatistics(latents: Float32Array, channels: number, mask?
 /**
  * Gives `content` [C, h, w] the channel means and deviations of `style` [C, h', w']; with a content mask only the pixels
  * inside it change. A mask of fewer than two pixels has no deviation (the authors' program turns to NaN there): that side
- * falls back to the whole picture and the result says so. `out` may be `content`. Throws a RangeError on wrong shapes.
+ * falls back to the whole picture and the result says so. Throws a RangeError on wrong shapes.
  */
-export function adain(
-  content: Float32Array,
-  style: Float32Array,
-  options: AdainOptions,
-  out: Float32Array = new Float32Array(content.length),
-): AdainResult {
+export function adain(content: Float32Array, style: Float32Array, options: AdainOptions): AdainResult {
   const { channels } = options;
   const positions = content.length / channels;
-  if (!Number.isInteger(positions) || !Number.isInteger(style.length / channels) || out.length !== content.length) {
-    throw new RangeError(
-      `latents of ${content.length}, ${style.length} and ${out.length} values in ${channels} channels`,
-    );
-  }
+  if (!Number.isInteger(positions) || !Number.isInteger(style.length / channels))
+    throw new RangeError(`latents of ${content.length} and ${style.length} values in ${channels} channels`);
   const problems: string[] = [];
   const contentMask = usable(options.contentMask, positions, 'structure', problems);
   const styleMask = usable(options.styleMask, style.length / channels, 'appearance', problems);
   const from = channelStatistics(content, channels, contentMask);
   const to = channelStatistics(style, channels, styleMask);
+  const out = new Float32Array(content.length);
   for (let c = 0; c < channels; c++) {
     const scale = to.std[c]! / from.std[c]!;
     const shift = to.mean[c]! - from.mean[c]! * scale;

@@ -12,17 +12,10 @@ export function guidanceScales(start: number, end: number, count: number): Float
 
 /**
  * ε = base + scale · (towards − base), elementwise over predictions of equal length (Ho & Salimans, "Classifier-Free
- * Diffusion Guidance", eq. 6, with base for the unconditional one). `out` may be one of the inputs.
+ * Diffusion Guidance", eq. 6, with base for the unconditional one).
  */
-export function guide(
-  base: Float32Array,
-  towards: Float32Array,
-  scale: number,
-  out: Float32Array = new Float32Array(base.length),
-): Float32Array {
-  if (base.length !== towards.length || out.length !== base.length) {
-    throw new RangeError(`predictions of ${base.length} and ${towards.length} values into ${out.length}`);
-  }
-  for (let i = 0; i < out.length; i++) out[i] = base[i]! + scale * (towards[i]! - base[i]!);
-  return out;
+export function guide(base: Float32Array, towards: Float32Array, scale: number): Float32Array {
+  if (base.length !== towards.length)
+    throw new RangeError(`predictions of ${base.length} and ${towards.length} values`);
+  return base.map((value, i) => value + scale * (towards[i]! - value));
 }

@@ -54,27 +54,15 @@ export interface Scheduler {
   alphaBar(timestep: number): number;
   coefficients(step: number): StepCoefficients;
   /** x_t = √ᾱ_t x0 + √(1 − ᾱ_t) n */
-  addNoise(original: Float32Array, noise: Float32Array, step: number, out?: Float32Array): Float32Array;
+  addNoise(original: Float32Array, noise: Float32Array, step: number): Float32Array;
   /** x̂0 = (x_t − √(1 − ᾱ_t) ε) / √ᾱ_t, or √ᾱ_t x_t − √(1 − ᾱ_t) v */
-  originalFrom(latents: Float32Array, prediction: Float32Array, step: number, out?: Float32Array): Float32Array;
+  originalFrom(latents: Float32Array, prediction: Float32Array, step: number): Float32Array;
   /** μ = √ᾱ_prev x̂0 + √(1 − ᾱ_prev − σ²) ε, with ε = √ᾱ_t v + √(1 − ᾱ_t) x_t where v is predicted */
-  mean(latents: Float32Array, prediction: Float32Array, step: number, out?: Float32Array): Float32Array;
+  mean(latents: Float32Array, prediction: Float32Array, step: number): Float32Array;
   /** x_prev = μ + σ z */
-  step(
-    latents: Float32Array,
-    prediction: Float32Array,
-    noise: Float32Array,
-    step: number,
-    out?: Float32Array,
-  ): Float32Array;
+  step(latents: Float32Array, prediction: Float32Array, noise: Float32Array, step: number): Float32Array;
   /** z = (x_prev − μ) / σ: the noise that makes `step` land on `previous` (Huberman-Spiegelglas et al., eq. 5). */
-  noiseBetween(
-    latents: Float32Array,
-    prediction: Float32Array,
-    previous: Float32Array,
-    step: number,
-    out?: Float32Array,
-  ): Float32Array;
+  noiseBetween(latents: Float32Array, prediction: Float32Array, previous: Float32Array, step: number): Float32Array;
 }
 
 /** β_1 … β_n in float32, as the training code held them. Throws a checkpoint error for a schedule it doesn't know. */
@@ -206,48 +194,35 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
     timesteps,
     alphaBar,
     coefficients,
-    addNoise(original, noise, step, out) {
+    addNoise(original, noise, step) {
       const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
-      return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise, out);
+      return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise);
     },
-    originalFrom(latents, prediction, step, out) {
+    originalFrom(latents, prediction, step) {
       const { originalOfX, originalOfPrediction } = coefficients(step);
-      return combine(originalOfX, latents, originalOfPrediction, prediction, out);
+      return combine(originalOfX, latents, originalOfPrediction, prediction);
     },
-    mean(latents, prediction, step, out) {
+    mean(latents, prediction, step) {
       const { meanOfX, meanOfPrediction } = coefficients(step);
-      return combine(meanOfX, latents, meanOfPrediction, prediction, out);
+      return combine(meanOfX, latents, meanOfPrediction, prediction);
     },
-    step(latents, prediction, noise, step, out = new Float32Array(latents.length)) {
+    step(latents, prediction, noise, step) {
       const { meanOfX, meanOfPrediction, sigma } = coefficients(step);
-      sameLength(latents, prediction, noise, out);
-      for (let i = 0; i < out.length; i++) {
-        out[i] = meanOfX * latents[i]! + meanOfPrediction * prediction[i]! + sigma * noise[i]!;
-      }
-      return out;
+      sameLength(latents, prediction, noise);
+      return latents.map((x, i) => meanOfX * x + meanOfPrediction * prediction[i]! + sigma * noise[i]!);
     },
-    noiseBetween(latents, prediction, previous, step, out = new Float32Array(latents.length)) {
+    noiseBetween(latents, prediction, previous, step) {
       const { meanOfX, meanOfPrediction, sigma } = coefficients(step);
-      sameLength(latents, prediction, previous, out);
-      for (let i = 0; i < out.length; i++) {
-        out[i] = (previous[i]! - meanOfX * latents[i]! - meanOfPrediction * prediction[i]!) / sigma;
-      }
-      return out;
+      sameLength(latents, prediction, previous);
+      return latents.map((x, i) => (previous[i]! - meanOfX * x - meanOfPrediction * prediction[i]!) / sigma);
     },
   };
 }
 
-/** out = a·x + b·y, elementwise; `out` may be one of the inputs. */
-function combine(
-  a: number,
-  x: Float32Array,
-  b: number,
-  y: Float32Array,
-  out: Float32Array = new Float32Array(x.length),
-): Float32Array {
-  sameLength(x, y, out);
-  for (let i = 0; i < out.length; i++) out[i] = a * x[i]! + b * y[i]!;
-  return out;
+/** a·x + b·y, elementwise. */
+function combine(a: number, x: Float32Array, b: number, y: Float32Array): Float32Array {
+  sameLength(x, y);
+  return x.map((value, i) => a * value + b * y[i]!);
 }
 
 function sameLength(first: Float32Array, ...others: Float32Array[]): void {

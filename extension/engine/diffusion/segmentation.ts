@@ -183,89 +183,31 @@ export function headMeanAttention(
   }
   const scale = 1 / Math.sqrt(size);
   const out = new Float32Array((to - from) * keys);
-  const scores = new Float64Array(2 * keys);
-  // One head's queries (a pair of rows) and keys as doubles, side by side: two rows against four keys at a time reads each
-  // number for several products.
-  const q = new Float64Array(2 * size);
+  const scores = new Float64Array(keys);
+  // One query and one head's keys as doubles, side by side.
+  const q = new Float64Array(size);
   const k = new Float64Array(keys * size);
   for (let head = 0; head < heads; head++) {
     for (let j = 0; j < keys; j++) {
       const at = j * channels + head * size;
       k.set(key.subarray(at, at + size), j * size);
     }
-    for (let i = from; i < to; i += 2) {
-      const pair = Math.min(2, to - i);
-      for (let r = 0; r < pair; r++) {
-        const at = (i + r) * channels + head * size;
-        for (let c = 0; c < size; c++) q[r * size + c] = query[at + c]! * scale;
+    for (let i = from; i < to; i++) {
+      for (let c = 0; c < size; c++) q[c] = query[i * channels + head * size + c]! * scale;
+      let highest = -Infinity;
+      for (let j = 0; j < keys; j++) {
+        let score = 0;
+        for (let c = 0; c < size; c++) score += q[c]! * k[j * size + c]!;
+        scores[j] = score;
+        if (score > highest) highest = score;
       }
-      multiplyPair(q, k, size, keys, scores);
-      for (let r = 0; r < pair; r++) {
-        let highest = -Infinity;
-        for (let j = r * keys; j < (r + 1) * keys; j++) if (scores[j]! > highest) highest = scores[j]!;
-        let sum = 0;
-        for (let j = r * keys; j < (r + 1) * keys; j++) {
-          const weight = expNegative(scores[j]! - highest);
-          scores[j] = weight;
-          sum += weight;
-        }
-        const share = 1 / (sum * heads);
-        const row = (i + r - from) * keys;
-        for (let j = 0; j < keys; j++) out[row + j]! += scores[r * keys + j]! * share;
-      }
+      let sum = 0;
+      for (let j = 0; j < keys; j++) sum += scores[j] = expNegative(scores[j]! - highest);
+      const share = 1 / (sum * heads);
+      for (let j = 0; j < keys; j++) out[(i - from) * keys + j]! += scores[j]! * share;
     }
   }
   return out;
-}
-
-/** scores [2, keys] = q [2, size] · kᵀ [size, keys] */
-function multiplyPair(q: Float64Array, k: Float64Array, size: number, keys: number, scores: Float64Array): void {
-  let j = 0;
-  for (; j + 3 < keys; j += 4) {
-    let a0 = 0;
-    let a1 = 0;
-    let a2 = 0;
-    let a3 = 0;
-    let b0 = 0;
-    let b1 = 0;
-    let b2 = 0;
-    let b3 = 0;
-    const at = j * size;
-    for (let c = 0; c < size; c++) {
-      const first = q[c]!;
-      const second = q[size + c]!;
-      const k0 = k[at + c]!;
-      const k1 = k[at + size + c]!;
-      const k2 = k[at + 2 * size + c]!;
-      const k3 = k[at + 3 * size + c]!;
-      a0 += first * k0;
-      a1 += first * k1;
-      a2 += first * k2;
-      a3 += first * k3;
-      b0 += second * k0;
-      b1 += second * k1;
-      b2 += second * k2;
-      b3 += second * k3;
-    }
-    scores[j] = a0;
-    scores[j + 1] = a1;
-    scores[j + 2] = a2;
-    scores[j + 3] = a3;
-    scores[keys + j] = b0;
-    scores[keys + j + 1] = b1;
-    scores[keys + j + 2] = b2;
-    scores[keys + j + 3] = b3;
-  }
-  for (; j < keys; j++) {
-    let a = 0;
-    let b = 0;
-    for (let c = 0; c < size; c++) {
-      a += q[c]! * k[j * size + c]!;
-      b += q[size + c]! * k[j * size + c]!;
-    }
-    scores[j] = a;
-    scores[keys + j] = b;
-  }
 }
 
 const EXP_PARTS = 64;

@@ -77,12 +77,9 @@ describe('AdaIN', () => {
     expect(out).toEqual(new Float32Array(16).fill(5));
   });
 
-  it('may write over its content and refuses shapes that do not fit', () => {
+  it('refuses shapes that do not fit', () => {
     const content = noise(5, 32);
-    const copy = content.slice();
-    expect(adain(content, noise(6, 32), { channels: 2 }, content).latents).toBe(content);
-    expect(content).toEqual(adain(copy, noise(6, 32), { channels: 2 }).latents);
-    expect(() => adain(copy, copy, { channels: 3 })).toThrow(RangeError);
-    expect(() => adain(copy, copy, { channels: 2, styleMask: new Float32Array(3) })).toThrow(RangeError);
+    expect(() => adain(content, content, { channels: 3 })).toThrow(RangeError);
+    expect(() => adain(content, content, { channels: 2, styleMask: new Float32Array(3) })).toThrow(RangeError);
   });
 });

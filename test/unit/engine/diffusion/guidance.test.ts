@@ -16,10 +16,8 @@ describe('guidance', () => {
     expect(guide(base, towards, 0)).toEqual(base);
   });
 
-  it('may write over an input and refuses predictions of different lengths', () => {
+  it('refuses predictions of different lengths', () => {
     const base = Float32Array.of(1, 2);
-    expect(guide(base, Float32Array.of(3, 3), 2, base)).toBe(base);
-    expect([...base]).toEqual([5, 4]);
     expect(() => guide(base, Float32Array.of(1), 2)).toThrow(RangeError);
   });
 });

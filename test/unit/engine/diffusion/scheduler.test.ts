@@ -120,9 +120,8 @@ describe('a step', () => {
     expect(largest(z)).toBeGreaterThan(1);
   });
 
-  it('may write over its own input and refuses latents of different lengths', () => {
+  it('refuses latents of different lengths', () => {
     const x = Float32Array.of(1, 2);
-    expect(scheduler.mean(x, Float32Array.of(0, 0), 3, x)).toBe(x);
     expect(() => scheduler.mean(x, Float32Array.of(0), 3)).toThrow(RangeError);
     expect(() => scheduler.coefficients(20)).toThrow(RangeError);
   });
