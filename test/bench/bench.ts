@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Engine } from '../../extension/engine/engine';
-import { type DecoderRow, FREEU_OFF, type Share, type UnetRow } from '../../extension/engine/diffusion/unet';
+import { type DecoderInput, FREEU_OFF, type Share, type UnetInput } from '../../extension/engine/diffusion/unet';
 import { defaultThreads, inProcessSessions, workerSessions } from '../../extension/engine/onnx/session';
 import { type SessionHost, type TensorData } from '../../extension/engine/onnx/types';
 import { LoadedCheckpoint } from '../../extension/engine/pipeline/loadedCheckpoint';
@@ -61,15 +61,19 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
   const [height, width] = checkpoint.latentSize;
   const size = graph.latentChannels * height * width;
   const length = checkpoint.prepared.textEncoder.contextLength;
-  const context = noise(length * graph.contextWidth, 7);
-  const row = (index: number): UnetRow => ({ latents: noise(size, index + 1), timestep: 401, context });
+  const promptEmbeds = noise(length * graph.contextWidth, 7);
+  const row = (index: number): UnetInput => ({ latents: noise(size, index + 1), timestep: 401, promptEmbeds });
   const [o, a, s] = [row(0), row(1), row(2)];
 
   const ours = async (): Promise<void> => {
-    const reference = await unet.run({ rows: [a, s], freeu: FREEU_OFF, keep: { keyValues: true } });
+    const reference = await unet.run({ batch: [a, s], freeu: FREEU_OFF, keep: { keyValues: true } });
     const source: Share[] = [{ keyValues: reference.keyValues![0]! }];
-    const swapped: DecoderRow = { from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } };
-    await unet.run({ rows: [o], decoderRows: [swapped, { from: 0 }], freeu: FREEU_OFF });
+    const swapped: DecoderInput = {
+      from: 0,
+      source: { high: source, low: source },
+      contrast: { high: 1.67, low: 1.67 },
+    };
+    await unet.run({ batch: [o], decoderBatch: [swapped, { from: 0 }], freeu: FREEU_OFF });
   };
 
   await sessions.load('original', original, { provider: 'cpu' });
@@ -93,7 +97,7 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
     [graph.encoderHiddenStates.name]: {
       type: 'float32',
       dims: [3, length, graph.contextWidth],
-      data: stack(three.map((r) => r.context)),
+      data: stack(three.map((r) => r.promptEmbeds)),
     },
   };
   const theirs = async (): Promise<void> => {
@@ -103,11 +107,15 @@ async function swappedStep(name: string, checkpoint: LoadedCheckpoint, original:
   console.log(
     `swapped step, ${name}: ${mine.toFixed(1)} ms against ${authors.toFixed(1)} ms of two plain passes of three: ratio ${ratio.toFixed(3)}`,
   );
-  const kept = await unet.run({ rows: [a], freeu: FREEU_OFF, keep: { keyValues: true } });
+  const kept = await unet.run({ batch: [a], freeu: FREEU_OFF, keep: { keyValues: true } });
   const source: Share[] = [{ keyValues: kept.keyValues![0]! }];
   const { a: alone, ratio: aloneRatio } = await paired(async () => {
-    const swapped: DecoderRow = { from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } };
-    await unet.run({ rows: [o], decoderRows: [swapped, { from: 0 }], freeu: FREEU_OFF });
+    const swapped: DecoderInput = {
+      from: 0,
+      source: { high: source, low: source },
+      contrast: { high: 1.67, low: 1.67 },
+    };
+    await unet.run({ batch: [o], decoderBatch: [swapped, { from: 0 }], freeu: FREEU_OFF });
   }, theirs);
   console.log(`  with the reference pass kept: ${alone.toFixed(1)} ms: ratio ${aloneRatio.toFixed(3)}`);
 }

@@ -10,11 +10,11 @@ import { parseArgs } from 'node:util';
 import { Engine } from '../../extension/engine/engine';
 import { gaussianNoise } from '../../extension/engine/diffusion/philox';
 import {
-  type DecoderRow,
+  type DecoderInput,
   FREEU_OFF,
   type Share,
   type UnetCall,
-  type UnetRow,
+  type UnetInput,
 } from '../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { type LoadedCheckpoint } from '../../extension/engine/pipeline/loadedCheckpoint';
@@ -101,19 +101,19 @@ async function calls(checkpoint: LoadedCheckpoint): Promise<{
   const [height, width] = checkpoint.latentSize;
   const noise = (length: number, timestep: number): Float32Array =>
     gaussianNoise({ seed: 1, imageDigest: new Uint8Array(32), timestep, length });
-  const context = noise(checkpoint.prepared.textEncoder.contextLength * contextWidth, 7);
-  const row = (index: number): UnetRow => ({
+  const promptEmbeds = noise(checkpoint.prepared.textEncoder.contextLength * contextWidth, 7);
+  const row = (index: number): UnetInput => ({
     latents: noise(latentChannels * height * width, index + 1),
     timestep: 401,
-    context,
+    promptEmbeds,
   });
   const freeu = FREEU_OFF;
-  const kept = await unet.run({ rows: [row(0)], freeu, keep: { keyValues: true } });
+  const kept = await unet.run({ batch: [row(0)], freeu, keep: { keyValues: true } });
   const source: Share[] = [{ keyValues: kept.keyValues![0]! }];
-  const swapped: DecoderRow = { from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } };
-  const both: UnetCall = { rows: [row(0)], decoderRows: [swapped, { from: 0 }], freeu };
+  const swapped: DecoderInput = { from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } };
+  const both: UnetCall = { batch: [row(0)], decoderBatch: [swapped, { from: 0 }], freeu };
   return {
-    rows: (count) => unet.run({ rows: Array.from({ length: count }, (_, index) => row(index)), freeu }),
+    rows: (count) => unet.run({ batch: Array.from({ length: count }, (_, index) => row(index)), freeu }),
     swapped: () => unet.run(both),
   };
 }

@@ -4,7 +4,7 @@
  */
 import { guide } from './guidance';
 import { type Scheduler } from './scheduler';
-import { type FreeuGains, type Latents, type RowKeyValues, type RowProbe, type Unet, type UnetCall } from './unet';
+import { type FreeuGains, type Latents, type KeyValues, type AttentionProbe, type Unet, type UnetCall } from './unet';
 
 /** A step of one image's denoising. Images of one batch may differ in all of it. */
 export interface ReferenceStep {
@@ -14,7 +14,7 @@ export interface ReferenceStep {
   /** x_t [C, h, w] */
   latents: Latents;
   /** Text embedding [L, D] of the prompt. */
-  context: Float32Array;
+  promptEmbeds: Float32Array;
 }
 
 export interface DenoisedStep {
@@ -23,15 +23,15 @@ export interface DenoisedStep {
   conditional: Latents;
   unconditional?: Latents;
   /** x̂0 */
-  original: Latents;
-  keyValues?: RowKeyValues;
-  probe?: RowProbe;
+  predOriginalSample: Latents;
+  keyValues?: KeyValues;
+  probe?: AttentionProbe;
 }
 
-/** How the UNet is called: `emptyContext` is the text embedding of the empty prompt, which guidance 1 does not need. */
+/** How the UNet is called: `emptyPromptEmbeds` is the text embedding of the empty prompt, which guidance 1 does not need. */
 export interface Denoising {
   freeu: FreeuGains;
-  guidance?: { guidanceScale: number; emptyContext: Float32Array };
+  guidance?: { guidanceScale: number; emptyPromptEmbeds: Float32Array };
   keep: UnetCall['keep'];
 }
 
@@ -41,20 +41,20 @@ export async function denoiseSteps(
   steps: readonly ReferenceStep[],
   { freeu, guidance, keep }: Denoising,
 ): Promise<DenoisedStep[]> {
-  const rows = steps.map(({ scheduler, index, latents, context }) => ({
+  const batch = steps.map(({ scheduler, index, latents, promptEmbeds }) => ({
     latents,
     timestep: scheduler.timesteps[index]!,
-    context,
+    promptEmbeds,
   }));
-  const empty = guidance ? rows.map((row) => ({ ...row, context: guidance.emptyContext })) : [];
-  const { epsilons, keyValues, probes } = await unet.run({ rows: [...rows, ...empty], freeu, keep });
-  return steps.map(({ scheduler, index, latents }, row) => {
-    const conditional = epsilons[row]!;
-    const unconditional = guidance && epsilons[steps.length + row]!;
+  const empty = guidance ? batch.map((input) => ({ ...input, promptEmbeds: guidance.emptyPromptEmbeds })) : [];
+  const { epsilons, keyValues, probes } = await unet.run({ batch: [...batch, ...empty], freeu, keep });
+  return steps.map(({ scheduler, index, latents }, at) => {
+    const conditional = epsilons[at]!;
+    const unconditional = guidance && epsilons[steps.length + at]!;
     const epsilon = unconditional ? guide(unconditional, conditional, guidance.guidanceScale) : conditional;
-    const original = scheduler.originalFrom(latents, epsilon, index);
-    const kept = { keyValues: keyValues?.[row], probe: probes?.[row] };
-    return { epsilon, conditional, unconditional, original, ...kept };
+    const predOriginalSample = scheduler.predOriginalSample(latents, epsilon, index);
+    const kept = { keyValues: keyValues?.[at], probe: probes?.[at] };
+    return { epsilon, conditional, unconditional, predOriginalSample, ...kept };
   });
 }
 
@@ -65,8 +65,8 @@ export async function invertSteps(
   denoising: Denoising,
 ): Promise<(DenoisedStep & { noiseMap: Latents })[]> {
   const denoised = await denoiseSteps(unet, steps, denoising);
-  return denoised.map((step, row) => {
-    const { scheduler, latents, previous, index } = steps[row]!;
+  return denoised.map((step, at) => {
+    const { scheduler, latents, previous, index } = steps[at]!;
     return { ...step, noiseMap: scheduler.noiseBetween(latents, step.epsilon, previous, index) };
   });
 }

@@ -56,7 +56,7 @@ export interface Scheduler {
   /** x_t = √ᾱ_t x0 + √(1 − ᾱ_t) n */
   addNoise(original: Float32Array, noise: Float32Array, step: number): Float32Array;
   /** x̂0 = (x_t − √(1 − ᾱ_t) ε) / √ᾱ_t, or √ᾱ_t x_t − √(1 − ᾱ_t) v */
-  originalFrom(latents: Float32Array, prediction: Float32Array, step: number): Float32Array;
+  predOriginalSample(latents: Float32Array, prediction: Float32Array, step: number): Float32Array;
   /** μ = √ᾱ_prev x̂0 + √(1 − ᾱ_prev − σ²) ε, with ε = √ᾱ_t v + √(1 − ᾱ_t) x_t where v is predicted */
   mean(latents: Float32Array, prediction: Float32Array, step: number): Float32Array;
   /** x_prev = μ + σ z */
@@ -198,7 +198,7 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
       const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
       return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise);
     },
-    originalFrom(latents, prediction, step) {
+    predOriginalSample(latents, prediction, step) {
       const { originalOfX, originalOfPrediction } = coefficients(step);
       return combine(originalOfX, latents, originalOfPrediction, prediction);
     },

@@ -5,7 +5,7 @@
 import { guide } from './guidance';
 import { type ReferenceStep } from './inversion';
 import { swaps, type TransferStep } from './transferSteps';
-import { type DecoderRow, type FreeuGains, type Latents, type Share, type Unet } from './unet';
+import { type DecoderInput, type FreeuGains, type Latents, type Share, type Unet } from './unet';
 
 export interface TransferInput extends ReferenceStep {
   /** What happens at the step. */
@@ -27,15 +27,15 @@ export interface TransferPrediction {
 /** ε of O. Both predictions share the encoder; without guidance only the swapped one is needed, unless `both` are asked for. */
 export async function predictTransfer(
   unet: Unet,
-  { scheduler, index, latents, context, step, sources, freeu }: TransferInput,
+  { scheduler, index, latents, promptEmbeds, step, sources, freeu }: TransferInput,
   { both = false, queries = false } = {},
 ): Promise<TransferPrediction> {
-  const rows = [{ latents, timestep: scheduler.timesteps[index]!, context }];
+  const batch = [{ latents, timestep: scheduler.timesteps[index]!, promptEmbeds }];
   const swapped = swaps(step);
   const plain = step.guidance === 1 && !both ? [] : [{ from: 0 }];
   const answer = await unet.run({
-    rows,
-    decoderRows: swapped ? [swappedRow(step, sources), ...plain] : undefined,
+    batch,
+    decoderBatch: swapped ? [swappedInput(step, sources), ...plain] : undefined,
     freeu,
     keep: { queries: swapped && queries },
   });
@@ -44,8 +44,8 @@ export async function predictTransfer(
   return { epsilon, withSwap, without, queries: answer.queries?.[0] };
 }
 
-/** The decoder row whose levels meet foreign keys and values. */
-function swappedRow({ swap, contrast }: TransferStep, sources: Share[]): DecoderRow {
+/** The decoder's input whose levels meet foreign keys and values. */
+function swappedInput({ swap, contrast }: TransferStep, sources: Share[]): DecoderInput {
   const levels = (['high', 'low'] as const).filter((level) => swap[level]);
   return {
     from: 0,

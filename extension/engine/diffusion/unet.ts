@@ -6,14 +6,14 @@ export type SwapLevel = 'high' | 'low';
 /** Latents of one picture, [C, h, w] flat. */
 export type Latents = Float32Array;
 
-/** Keys and values of all swapped layers for one row, by layer index: each [N, W] flat, as their projections give them. */
-export interface RowKeyValues {
+/** Keys and values of all swapped layers for one entry of a batch, by layer index: each [N, W] flat, as their projections give them. */
+export interface KeyValues {
   keys: Float32Array[];
   values: Float32Array[];
 }
 
-/** Queries and keys of the layers that masks come from, for one row: self [N, W], cross query [N/4, W'], cross key [L, W']. */
-export interface RowProbe {
+/** Queries and keys of the layers that masks come from, for one entry of a batch: self [N, W], cross query [N/4, W'], cross key [L, W']. */
+export interface AttentionProbe {
   selfQuery: Float32Array;
   selfKey: Float32Array;
   crossQuery?: Float32Array;
@@ -24,22 +24,22 @@ export interface RowProbe {
 export type FreeuGains = [b1: number, s1: number, b2: number, s2: number];
 export const FREEU_OFF: FreeuGains = [1, 1, 1, 1];
 
-/** A row of the encoder half: what it denoises, when, and under which prompt ([L, D] flat). */
-export interface UnetRow {
+/** An entry of the encoder half's batch: what it denoises, when, and under which prompt ([L, D] flat). */
+export interface UnetInput {
   latents: Latents;
   timestep: number;
-  context: Float32Array;
+  promptEmbeds: Float32Array;
 }
 
-/** Keys and values that a row attends to, and how much of the output each latent pixel [h·w] takes from them; absent: all. */
+/** Keys and values that an entry attends to, and how much of the output each latent pixel [h·w] takes from them; absent: all. */
 export interface Share {
-  keyValues: RowKeyValues;
+  keyValues: KeyValues;
   weights?: Float32Array;
 }
 
-/** A row of the decoder half. */
-export interface DecoderRow {
-  /** The encoder row it continues. */
+/** An entry of the decoder half's batch. */
+export interface DecoderInput {
+  /** The entry of the encoder's batch that it continues. */
   from: number;
   /** Where its keys and values come from, by level; its own where absent. Several: their attentions' outputs are added up. */
   source?: Partial<Record<SwapLevel, Share[]>>;
@@ -48,33 +48,33 @@ export interface DecoderRow {
 }
 
 export interface UnetCall {
-  rows: UnetRow[];
-  /** Absent: every encoder row is continued once, with its own keys and values. */
-  decoderRows?: DecoderRow[];
+  batch: UnetInput[];
+  /** Absent: every entry is continued once, with its own keys and values. */
+  decoderBatch?: DecoderInput[];
   freeu: FreeuGains;
   keep?: { keyValues?: boolean; probe?: boolean; queries?: boolean };
 }
 
 export interface UnetAnswer {
-  /** ε for each decoder row, [C, h, w] flat. */
+  /** ε for each entry of the decoder's batch, [C, h, w] flat. */
   epsilons: Latents[];
-  keyValues?: RowKeyValues[];
-  probes?: RowProbe[];
-  /** Queries of the swapped layers for each decoder row, by layer index. */
+  keyValues?: KeyValues[];
+  probes?: AttentionProbe[];
+  /** Queries of the swapped layers for each entry of the decoder's batch, by layer index. */
   queries?: Float32Array[][];
 }
 
-/** Batch rows through each half of the UNet: the unit in which work is counted. */
-export interface RowCounts {
+/** Batch entries through each half of the UNet: the unit in which work is counted. */
+export interface BatchCounts {
   encoder: number;
   decoder: number;
 }
 
-/** A UNet whose decoder can read keys and values from outside. Rows of one call may differ in timestep, prompt and everything else. */
+/** A UNet whose decoder can read keys and values from outside. What shares a batch may differ in timestep, prompt and everything else. */
 export interface Unet {
   /** The layers that cross-image attention acts on. */
   readonly swapLayers: readonly { index: number; level: SwapLevel }[];
   run(call: UnetCall): Promise<UnetAnswer>;
-  /** Rows that the next call of many should have. */
-  batchRows(): number;
+  /** The batch size that the next call of many should have. */
+  bestBatchSize(): number;
 }

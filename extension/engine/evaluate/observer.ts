@@ -1,6 +1,6 @@
 import { type ContentStore, keyOf } from '../cache/store';
 import { gaussianNoise } from '../diffusion/philox';
-import { FREEU_OFF, type UnetRow } from '../diffusion/unet';
+import { FREEU_OFF, type UnetInput } from '../diffusion/unet';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { WeftError } from '../../protocol/errors';
 import { gramMatrix } from './gram';
@@ -48,7 +48,7 @@ export class Observer {
     const { noun, timestep, clusters } = query;
     const keys = pictures.map(({ digest }) =>
       keyOf('observed-mask', MASK_VERSION, [
-        checkpoint.computedBy,
+        checkpoint.fingerprint,
         checkpoint.size,
         digest,
         this.prompt,
@@ -65,8 +65,8 @@ export class Observer {
       const unet = await checkpoint.unet();
       const { selfProbe, crossProbe } = unet.graph;
       const positions = (await checkpoint.tokenizer()).positionsOf(this.prompt, noun);
-      const rows = await Promise.all(missing.map((index) => this.row(pictures[index]!, timestep)));
-      const { probes } = await unet.run({ rows, freeu: FREEU_OFF, keep: { probe: true } });
+      const batch = await Promise.all(missing.map((index) => this.noised(pictures[index]!, timestep)));
+      const { probes } = await unet.run({ batch, freeu: FREEU_OFF, keep: { probe: true } });
       const [height, width] = checkpoint.latentSize;
       for (const [place, index] of missing.entries()) {
         const { selfQuery, selfKey, crossQuery, crossKey } = probes![place]!;
@@ -101,13 +101,13 @@ export class Observer {
    * The look of each picture under its mask [h·w]: for each swapped decoder layer the Gram matrix [W, W] of the values that its
    * self-attention hands on, at timestep 1. A mask of nothing stands for the whole picture.
    */
-  async looks(
+  async gramMatrices(
     pictures: { picture: ObservedPicture; mask: Float32Array; maskDigest: string }[],
   ): Promise<Float32Array[][]> {
     const { checkpoint, store } = this;
     const keys = pictures.map(({ picture, maskDigest }) =>
       keyOf('observed-look', GRAM_VERSION, [
-        checkpoint.computedBy,
+        checkpoint.fingerprint,
         checkpoint.size,
         picture.digest,
         this.prompt,
@@ -120,8 +120,8 @@ export class Observer {
     if (missing.length > 0) {
       this.computed = true;
       const unet = await checkpoint.unet();
-      const rows = await Promise.all(missing.map((index) => this.row(pictures[index]!.picture, CLEAR)));
-      const { keyValues } = await unet.run({ rows, freeu: FREEU_OFF, keep: { keyValues: true } });
+      const batch = await Promise.all(missing.map((index) => this.noised(pictures[index]!.picture, CLEAR)));
+      const { keyValues } = await unet.run({ batch, freeu: FREEU_OFF, keep: { keyValues: true } });
       for (const [place, index] of missing.entries()) {
         const { mask } = pictures[index]!;
         const anywhere = mask.some((value) => value > 0);
@@ -143,13 +143,13 @@ export class Observer {
   }
 
   /** A picture's latents with noise, x_t = √ᾱ x0 + √(1 − ᾱ) n, under the prompt. */
-  private async row({ rgb }: ObservedPicture, timestep: number): Promise<UnetRow> {
+  private async noised({ rgb }: ObservedPicture, timestep: number): Promise<UnetInput> {
     const { checkpoint, store } = this;
     const clean = await checkpoint.encode(rgb, store);
     const alphaBar = checkpoint.scheduler(1).alphaBar(timestep);
     const noise = gaussianNoise({ ...NOISE, timestep, length: clean.length });
     const [signal, spread] = [Math.sqrt(alphaBar), Math.sqrt(1 - alphaBar)];
     const latents = clean.map((value, i) => signal * value + spread * noise[i]!);
-    return { latents, timestep, context: await checkpoint.embed(this.prompt, store) };
+    return { latents, timestep, promptEmbeds: await checkpoint.embed(this.prompt, store) };
   }
 }

@@ -61,8 +61,8 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       noise: (timestep) =>
         ingredients.noise?.(imageNode, timestep) ??
         noises.noise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
-      context: await embed(prompt.text),
-      emptyContext: await embed(''),
+      promptEmbeds: await embed(prompt.text),
+      emptyPromptEmbeds: await embed(''),
       prompt: prompt.text,
       clipSkip: prompt.clipSkip,
       seed: schedule.seed,
@@ -70,7 +70,7 @@ export async function createInversion(execution: Execution): Promise<InversionVa
       skip: schedule.skip,
       guidanceScale: node.params['guidanceScale'] as number,
       freeu,
-      computedBy: checkpoint.computedBy,
+      fingerprint: checkpoint.fingerprint,
       given: ingredients.inversion?.(imageNode),
     },
     checkpoint.scheduler(schedule.steps),

@@ -11,7 +11,7 @@ import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
 import { type Sampler } from '../pipeline/sampler';
 import { noDemand, Trajectory } from '../pipeline/trajectory';
-import { type RowCounts } from '../diffusion/unet';
+import { type BatchCounts } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
 import { type InversionValue } from '../execution/values';
 import { attentionColumn, type AttentionLayer, attentionRow, type AttentionSummary, strongest } from './attention';
@@ -39,8 +39,8 @@ const KEPT_STEPS = 2;
 export class Inspection {
   private readonly layers = new Map<string, Promise<{ source: InspectSource; layers: AttentionLayer[] }>>();
   private readonly summaries = new Map<string, Promise<AttentionSummary>>();
-  /** Rows computed for questions belong to no run. */
-  private readonly counts: RowCounts = { encoder: 0, decoder: 0 };
+  /** What is computed for questions belongs to no run. */
+  private readonly counts: BatchCounts = { encoder: 0, decoder: 0 };
 
   constructor(
     private readonly of: {

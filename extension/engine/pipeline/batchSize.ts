@@ -4,7 +4,7 @@ const WORTH_IT = 0.97;
 const TRIES = 2;
 
 /**
- * How many rows a call of the UNet should have, found by measuring: each size that has proven itself is doubled until rows stop getting
+ * The batch size that a call of the UNet should have, found by measuring: each size that has proven itself is doubled until rows stop getting
  * cheaper or the limit is reached. What a row gives does not depend on the rows beside it, so results don't depend on timings.
  */
 export class BatchSize {

@@ -14,7 +14,7 @@ import { modelBytes, type OnnxModel, readModel } from '../onnx/modelFile';
 import { ModelProtoSchema } from '../onnx/proto/onnx_pb';
 import { lowMemoryGraph, weightsAsInputs } from '../onnx/surgery/lowMemory';
 import { needsParts, unfuse, unfusedGraph } from '../onnx/surgery/unfuseAttention';
-import { type RowCounts } from '../diffusion/unet';
+import { type BatchCounts } from '../diffusion/unet';
 import { type MemoryLimit, WorkingMemory } from './workingMemory';
 import { type Placement, type SessionHost, type TensorData, type WeightForm } from '../onnx/types';
 
@@ -39,7 +39,7 @@ const WORTH_CLOSING = 64e6;
 
 /** The onnxruntime sessions of a checkpoint, each opened when first needed, closed when it is idle and large. */
 export class CheckpointParts {
-  readonly counts: RowCounts = { encoder: 0, decoder: 0 };
+  readonly counts: BatchCounts = { encoder: 0, decoder: 0 };
   readonly memory: WorkingMemory;
   /** How the weights are held. */
   readonly form?: WeightForm;

@@ -13,7 +13,7 @@ import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { cellDifference } from './cellDifference';
 import { decodeInTiles } from '../diffusion/tiles';
 import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
-import { type RowCounts } from '../diffusion/unet';
+import { type BatchCounts } from '../diffusion/unet';
 import { type AttentionLayer, type AttentionSummary, summarise } from '../inspect/attention';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
@@ -95,7 +95,7 @@ export class LoadedCheckpoint {
   }
 
   /** What besides a graph decides the numbers: weights, provider, precision, and to the last bit how the weights are held. */
-  get computedBy(): string {
+  get fingerprint(): string {
     const { form } = this.parts;
     return `${this.prepared.sha256}/${this.provider}/${this.prepared.precision}${form === undefined ? '' : `/${form}`}`;
   }
@@ -140,8 +140,8 @@ export class LoadedCheckpoint {
     return this.parts.closeAll();
   }
 
-  /** `counts`: where its rows are counted, when not among those of the run. */
-  async unet(counts: RowCounts = this.parts.counts): Promise<OnnxUnet> {
+  /** `counts`: where its work is counted, when not among those of the run. */
+  async unet(counts: BatchCounts = this.parts.counts): Promise<OnnxUnet> {
     const { unet } = this.prepared;
     const key = await this.parts.open('unet');
     const { sessions, memory } = this.parts;
@@ -160,8 +160,8 @@ export class LoadedCheckpoint {
     return summarise(this.parts.sessions, layers, head, this.parts.threads);
   }
 
-  /** UNet rows since the last call. */
-  takeCounts(): RowCounts {
+  /** Work of the UNet since the last call. */
+  takeCounts(): BatchCounts {
     const { counts } = this.parts;
     const taken = { ...counts };
     counts.encoder = counts.decoder = 0;
@@ -197,7 +197,7 @@ export class LoadedCheckpoint {
    * @throws WeftError `graph` when it has no so many
    */
   async embed(prompt: string, store: ContentStore, clipSkip = 0): Promise<Float32Array> {
-    const key = keyOf('context', CONTEXT_VERSION, [this.computedBy, prompt, ...(clipSkip > 0 ? [clipSkip] : [])]);
+    const key = keyOf('context', CONTEXT_VERSION, [this.fingerprint, prompt, ...(clipSkip > 0 ? [clipSkip] : [])]);
     const kept = (await store.get(key))?.context;
     if (kept) return kept.data;
     const { ids } = (await this.tokenizer()).tokenize(prompt);
@@ -216,7 +216,7 @@ export class LoadedCheckpoint {
   /** x0 [C, h, w]: the mode of the VAE's posterior times the scaling factor. `rgb` has the checkpoint's size. */
   async encode(rgb: Uint8Array, store: ContentStore): Promise<Float32Array> {
     const digest = createHash('sha256').update(rgb).digest('hex');
-    const key = keyOf('encoded', VAE_VERSION, [this.computedBy, this.size, digest]);
+    const key = keyOf('encoded', VAE_VERSION, [this.fingerprint, this.size, digest]);
     const kept = (await store.get(key))?.latents;
     if (kept) return kept.data;
     const latents = await this.encodePixels(toModelInput(rgb));
@@ -231,7 +231,7 @@ export class LoadedCheckpoint {
    */
   async difference(rgb: Uint8Array, latents: Float32Array, store: ContentStore): Promise<number> {
     const digest = createHash('sha256').update(rgb).digest('hex');
-    const key = keyOf('difference', DIFFERENCE_VERSION, [this.computedBy, this.size, digest]);
+    const key = keyOf('difference', DIFFERENCE_VERSION, [this.fingerprint, this.size, digest]);
     const kept = (await store.get(key))?.difference;
     if (kept) return kept.data[0]!;
     const difference = cellDifference(rgb, await this.decodeLatents(latents), this.size, this.prepared.vaeScale);
@@ -257,7 +257,7 @@ export class LoadedCheckpoint {
     latentsKey: string,
     store: ContentStore,
   ): Promise<{ pixels: Float32Array; cached: boolean }> {
-    const key = keyOf('decoded', VAE_VERSION, [this.computedBy, latentsKey]);
+    const key = keyOf('decoded', VAE_VERSION, [this.fingerprint, latentsKey]);
     const kept = (await store.get(key))?.pixels;
     if (kept) return { pixels: kept.data, cached: true };
     const pixels = await this.decodeLatents(latents);
@@ -327,7 +327,7 @@ export class LoadedCheckpoint {
   /** The session that draws with a map. */
   private drawer(map: PreviewMap): Promise<string> {
     if (this.own) return this.own.drawer(map);
-    const key = `${this.computedBy}/preview/${map.patch}`;
+    const key = `${this.fingerprint}/preview/${map.patch}`;
     const opening =
       this.drawers.get(map.patch) ??
       this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 }).then(() => key);
@@ -337,7 +337,7 @@ export class LoadedCheckpoint {
   }
 
   private async fitPreview(store: ContentStore): Promise<PreviewMap> {
-    const key = keyOf('preview-map', PREVIEW_VERSION, this.computedBy);
+    const key = keyOf('preview-map', PREVIEW_VERSION, this.fingerprint);
     const kept = await store.get(key);
     if (kept?.weight && kept.bias && kept.patch) {
       return {

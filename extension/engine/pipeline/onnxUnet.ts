@@ -1,7 +1,7 @@
 import {
-  type DecoderRow,
-  type RowCounts,
-  type RowKeyValues,
+  type DecoderInput,
+  type BatchCounts,
+  type KeyValues,
   type SwapLevel,
   type Unet,
   type UnetAnswer,
@@ -55,14 +55,14 @@ const filled = (list: number[], length: number): number[] =>
 const compact = (array: Float32Array): Float32Array =>
   array.byteLength === array.buffer.byteLength ? array : array.slice();
 
-/** The rows of a batch, each with a buffer of its own: one row is often kept when the others are not. */
-function unstack(data: Float32Array, rows: number): Float32Array[] {
-  if (rows === 1) return [data];
-  const length = data.length / rows;
-  return Array.from({ length: rows }, (_, row) => data.slice(row * length, (row + 1) * length));
+/** The entries of a batch, each with a buffer of its own: one is often kept when the others are not. */
+function unstack(data: Float32Array, batch: number): Float32Array[] {
+  if (batch === 1) return [data];
+  const length = data.length / batch;
+  return Array.from({ length: batch }, (_, at) => data.slice(at * length, (at + 1) * length));
 }
 
-/** Calls a rewritten UNet with rows instead of tensors, and counts them. */
+/** Calls a rewritten UNet with a batch of inputs instead of tensors, and counts them. */
 export class OnnxUnet implements Unet {
   readonly swapLayers: UnetInterface['swapLayers'];
 
@@ -73,7 +73,7 @@ export class OnnxUnet implements Unet {
     /** Height and width of the latents. */
     readonly latentSize: [number, number],
     /** Where the work is counted. */
-    private readonly counts: RowCounts = { encoder: 0, decoder: 0 },
+    private readonly counts: BatchCounts = { encoder: 0, decoder: 0 },
     private readonly batchSize = new BatchSize(),
     private readonly memory: Memory = { now: () => Infinity, onProcessor: true },
   ) {
@@ -81,33 +81,33 @@ export class OnnxUnet implements Unet {
   }
 
   /**
-   * One call of the UNet. Rows of one call may differ in timestep, prompt and everything else.
+   * One call of the UNet. What shares a batch may differ in timestep, prompt and everything else.
    * @throws WeftError `checkpoint` when onnxruntime fails.
    */
   async run(call: UnetCall): Promise<UnetAnswer> {
     const { graph, latentSize } = this;
-    const rows = call.rows.length;
-    const decoderRows = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
-    const count = decoderRows.length;
-    if (count > 1 && count * this.decoderRowBytes() > this.memory.now()) return this.inHalves(call, decoderRows);
-    const context = call.rows[0]!.context;
+    const { batch } = call;
+    const decoderBatch = call.decoderBatch ?? batch.map((_, from) => ({ from }));
+    const count = decoderBatch.length;
+    if (count > 1 && count * this.bytesPerDecoderInput() > this.memory.now()) return this.inHalves(call, decoderBatch);
+    const { contextWidth } = graph;
     const feeds: Record<string, TensorData> = {
       [graph.sample.name]: float32(
-        [rows, graph.latentChannels, ...latentSize],
-        stack(call.rows.map((row) => row.latents)),
+        [batch.length, graph.latentChannels, ...latentSize],
+        stack(batch.map(({ latents }) => latents)),
       ),
       [graph.timestep.name]: timesteps(
         graph.timestep.type,
-        call.rows.map((row) => row.timestep),
+        batch.map(({ timestep }) => timestep),
       ),
       [graph.encoderHiddenStates.name]: float32(
-        [rows, context.length / graph.contextWidth, graph.contextWidth],
-        stack(call.rows.map((row) => row.context)),
+        [batch.length, batch[0]!.promptEmbeds.length / contextWidth, contextWidth],
+        stack(batch.map(({ promptEmbeds }) => promptEmbeds)),
       ),
-      [unetNames.rows]: int64(decoderRows.map((row) => row.from)),
+      [unetNames.rows]: int64(decoderBatch.map(({ from }) => from)),
       [unetNames.freeu]: float32([4], Float32Array.from(call.freeu)),
     };
-    for (const level of LEVELS) this.feedLevel(feeds, level, decoderRows);
+    for (const level of LEVELS) this.feedLevel(feeds, level, decoderBatch);
 
     const layers = graph.swapLayers;
     const fetches = [graph.output.name];
@@ -121,20 +121,20 @@ export class OnnxUnet implements Unet {
     const started = performance.now();
     const answer = await this.sessions.run(this.sessionKey, feeds, fetches, { transfer: ownTensors(feeds, call) });
     // Only plain batches tell what a row costs.
-    if (!call.decoderRows) this.batchSize.took(rows, performance.now() - started);
-    this.counts.encoder += rows;
+    if (!call.decoderBatch) this.batchSize.took(batch.length, performance.now() - started);
+    this.counts.encoder += batch.length;
     this.counts.decoder += count;
 
     const rowsOf = (name: string): Float32Array[] => unstack(answer[name]!.data as Float32Array, count);
     const byLayer = (name: (layer: number) => string): Float32Array[][] => {
       const all = layers.map(({ index }) => rowsOf(name(index)));
-      return decoderRows.map((_, row) => all.map((layer) => layer[row]!));
+      return decoderBatch.map((_, row) => all.map((layer) => layer[row]!));
     };
     const result: UnetAnswer = { epsilons: rowsOf(graph.output.name) };
     if (keyValues) {
       const keys = byLayer(unetNames.key);
       const values = byLayer(unetNames.value);
-      result.keyValues = decoderRows.map((_, row) => ({ keys: keys[row]!, values: values[row]! }));
+      result.keyValues = decoderBatch.map((_, row) => ({ keys: keys[row]!, values: values[row]! }));
     }
     if (queries) result.queries = byLayer(unetNames.query);
     if (probe) {
@@ -142,7 +142,7 @@ export class OnnxUnet implements Unet {
       const selfKey = rowsOf(unetNames.selfKey);
       const crossQuery = graph.crossProbe && rowsOf(unetNames.crossQuery);
       const crossKey = graph.crossProbe && rowsOf(unetNames.crossKey);
-      result.probes = decoderRows.map((_, row) => ({
+      result.probes = decoderBatch.map((_, row) => ({
         selfQuery: selfQuery[row]!,
         selfKey: selfKey[row]!,
         crossQuery: crossQuery?.[row],
@@ -153,17 +153,21 @@ export class OnnxUnet implements Unet {
   }
 
   /**
-   * A call whose decoder rows do not fit into memory together, as two: rows of the encoder that both need are computed twice, and each
-   * row gives the same numbers as before.
+   * A call whose decoder batch does not fit into memory, as two: what both need of the encoder is computed twice, and each entry gives
+   * the same numbers as before.
    */
-  private async inHalves(call: UnetCall, decoderRows: DecoderRow[]): Promise<UnetAnswer> {
-    const middle = Math.ceil(decoderRows.length / 2);
+  private async inHalves(call: UnetCall, decoderBatch: DecoderInput[]): Promise<UnetAnswer> {
+    const middle = Math.ceil(decoderBatch.length / 2);
     const answers: UnetAnswer[] = [];
-    for (const half of [decoderRows.slice(0, middle), decoderRows.slice(middle)]) {
+    for (const half of [decoderBatch.slice(0, middle), decoderBatch.slice(middle)]) {
       const used = [...new Set(half.map(({ from }) => from))];
-      const rows = used.map((row) => call.rows[row]!);
+      const batch = used.map((input) => call.batch[input]!);
       answers.push(
-        await this.run({ ...call, rows, decoderRows: half.map((row) => ({ ...row, from: used.indexOf(row.from) })) }),
+        await this.run({
+          ...call,
+          batch,
+          decoderBatch: half.map((input) => ({ ...input, from: used.indexOf(input.from) })),
+        }),
       );
     }
     const [first, second] = answers as [UnetAnswer, UnetAnswer];
@@ -177,7 +181,7 @@ export class OnnxUnet implements Unet {
   }
 
   /** About what a row of the decoder takes. The processor's attention never holds a whole map; a card's may, twice with its softmax. */
-  private decoderRowBytes(): number {
+  private bytesPerDecoderInput(): number {
     const [height, width] = this.latentSize;
     const features = FEATURE_MAPS * this.graph.middleChannels * height * width;
     return 4 * (features + (this.memory.onProcessor ? 0 : 2 * this.largestMap()));
@@ -189,10 +193,10 @@ export class OnnxUnet implements Unet {
   }
 
   /** The index lists of one level, and the external keys and values they point at. */
-  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderRow[]): void {
+  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderInput[]): void {
     const count = rows.length;
-    const external: RowKeyValues[] = [];
-    const sourceOf = (keyValues: RowKeyValues): number => {
+    const external: KeyValues[] = [];
+    const sourceOf = (keyValues: KeyValues): number => {
       const known = external.indexOf(keyValues);
       return count + (known >= 0 ? known : external.push(keyValues) - 1);
     };
@@ -278,20 +282,20 @@ export class OnnxUnet implements Unet {
   }
 
   /**
-   * Rows that the next call of many should have: as many as measuring shows to pay, few enough that the attention maps of the highest
-   * resolution (two copies of heads × N² floats a row, about as much as all else a row keeps) stay within `budgetBytes`.
+   * The batch size that the next call of many should have: as large as measuring shows to pay, small enough that the attention maps of
+   * the highest resolution (two copies of heads × N² floats each, about as much as all else that is kept) stay within `budgetBytes`.
    */
-  batchRows(budgetBytes = Math.min(BATCH_MAP_BYTES, this.memory.now() / 2), most = 16): number {
+  bestBatchSize(budgetBytes = Math.min(BATCH_MAP_BYTES, this.memory.now() / 2), most = 16): number {
     const widest = 2 * 4 * this.largestMap();
     return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
   }
 }
 
 /** Tensors of a call that nobody else holds, as far as handing them over is cheaper than copying them. */
-function ownTensors(feeds: Record<string, TensorData>, { rows, decoderRows = [] }: UnetCall): TensorData[] {
+function ownTensors(feeds: Record<string, TensorData>, { batch, decoderBatch = [] }: UnetCall): TensorData[] {
   const held = new Set<ArrayBufferLike>();
-  for (const { latents, context } of rows) held.add(latents.buffer).add(context.buffer);
-  for (const { source } of decoderRows) {
+  for (const { latents, promptEmbeds } of batch) held.add(latents.buffer).add(promptEmbeds.buffer);
+  for (const { source } of decoderBatch) {
     for (const { keyValues } of Object.values(source ?? {}).flat()) {
       for (const { buffer } of [...keyValues.keys, ...keyValues.values]) held.add(buffer);
     }

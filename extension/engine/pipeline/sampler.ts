@@ -64,7 +64,7 @@ export type Trace = (name: 'swap' | 'noswap' | 'ddpm' | 'adain', step: number, v
 interface Work {
   /** C of the latents. */
   channels: number;
-  /** Opened when the first row has to be computed. */
+  /** Opened when the first step has to be computed. */
   unet: () => Promise<Unet>;
   signal: AbortSignal;
   onStep?: (news: SamplerNews) => void;
@@ -181,14 +181,14 @@ export class Sampler {
   /** What a step's prediction is computed from. */
   private async inputOf(step: number, latents: Latents, { unet }: Pick<Work, 'unet'>): Promise<TransferInput> {
     const { structure } = this.settings;
-    const { context, freeu } = structure.source;
+    const { promptEmbeds, freeu } = structure.source;
     const plan = this.plans[step]!;
     const sources: Share[] = [];
     for (const { trajectory, share } of this.sourcesAt(plan)) {
       sources.push({ keyValues: await trajectory.keyValuesAt(step, unet), weights: share });
     }
     const { scheduler } = structure;
-    return { scheduler, index: structure.indexOf(step), step: plan, latents, context, sources, freeu };
+    return { scheduler, index: structure.indexOf(step), step: plan, latents, promptEmbeds, sources, freeu };
   }
 
   private keyAfter(step: number): Key {
@@ -311,7 +311,7 @@ export class Sampler {
     trace?.('noswap', step, without ?? withSwap);
     return {
       next: scheduler.step(latents, epsilon, noiseMap, input.index),
-      original: scheduler.originalFrom(latents, epsilon, input.index),
+      original: scheduler.predOriginalSample(latents, epsilon, input.index),
     };
   }
 

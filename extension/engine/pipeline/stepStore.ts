@@ -1,6 +1,6 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { type Tensors } from '../cache/tensorFile';
-import { type RowKeyValues, type RowProbe } from '../diffusion/unet';
+import { type KeyValues, type AttentionProbe } from '../diffusion/unet';
 
 /** Versions of the algorithms whose products are kept: a change of what they compute must change them. */
 export const INVERSION_VERSION = 1;
@@ -19,7 +19,7 @@ const flat = (data: Float32Array): Tensors[string] => ({ dims: [data.length], da
 export class StepStore {
   private readonly keys = new Map<string, Key>();
   private readonly arrays = new Map<Key, Float32Array>();
-  private readonly probes = new Map<Key, RowProbe>();
+  private readonly probes = new Map<Key, AttentionProbe>();
 
   constructor(
     readonly content: ContentStore,
@@ -62,7 +62,7 @@ export class StepStore {
     this.content.put(key, { [ARRAYS[kind]]: flat(data) });
   }
 
-  async probe(step: number): Promise<RowProbe | undefined> {
+  async probe(step: number): Promise<AttentionProbe | undefined> {
     const key = this.keyOf('probe', step);
     const known = this.probes.get(key);
     if (known) return known;
@@ -78,15 +78,15 @@ export class StepStore {
     return probe;
   }
 
-  keepProbe(step: number, probe: RowProbe): void {
+  keepProbe(step: number, probe: AttentionProbe): void {
     const arrays = Object.entries(probe).filter(([, data]) => data !== undefined) as [string, Float32Array][];
     this.content.put(this.keyOf('probe', step), Object.fromEntries(arrays.map(([name, data]) => [name, flat(data)])));
   }
 
-  async keyValues(step: number): Promise<RowKeyValues | undefined> {
+  async keyValues(step: number): Promise<KeyValues | undefined> {
     const stored = await this.content.get(this.keyOf('key-values', step));
     if (!stored) return undefined;
-    const keyValues: RowKeyValues = { keys: [], values: [] };
+    const keyValues: KeyValues = { keys: [], values: [] };
     for (let layer = 0; stored[`k${layer}`]; layer++) {
       keyValues.keys.push(stored[`k${layer}`]!.data);
       keyValues.values.push(stored[`v${layer}`]!.data);
@@ -94,7 +94,7 @@ export class StepStore {
     return keyValues;
   }
 
-  keepKeyValues(step: number, { keys, values }: RowKeyValues): void {
+  keepKeyValues(step: number, { keys, values }: KeyValues): void {
     const named = (prefix: string, arrays: Float32Array[]): [string, Tensors[string]][] =>
       arrays.map((data, layer) => [`${prefix}${layer}`, flat(data)]);
     this.content.put(this.keyOf('key-values', step), Object.fromEntries([...named('k', keys), ...named('v', values)]));

@@ -1,7 +1,7 @@
 import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { denoiseSteps, type DenoisedStep, invertSteps, type ReferenceStep } from '../diffusion/inversion';
 import { type Scheduler } from '../diffusion/scheduler';
-import { type FreeuGains, type Latents, type RowKeyValues, type RowProbe, type Unet } from '../diffusion/unet';
+import { type FreeuGains, type Latents, type KeyValues, type AttentionProbe, type Unet } from '../diffusion/unet';
 import { INVERSION_VERSION, REFERENCE_VERSION, StepStore } from './stepStore';
 
 /** Everything a picture's inversion is computed from. */
@@ -13,8 +13,8 @@ export interface InversionSource {
   /** Fresh noise of a timestep [C, h, w]; the same for the same timestep whatever the schedule. */
   noise: (timestep: number) => Float32Array;
   /** Text embeddings [L, D] of the prompt and of the empty prompt. */
-  context: Float32Array;
-  emptyContext: Float32Array;
+  promptEmbeds: Float32Array;
+  emptyPromptEmbeds: Float32Array;
   prompt: string;
   /** Layers of the text encoder that both embeddings leave out; 0 when absent. */
   clipSkip?: number;
@@ -24,7 +24,7 @@ export interface InversionSource {
   guidanceScale: number;
   freeu: FreeuGains;
   /** Digest of the checkpoint, provider and precision: what else decides the numbers. */
-  computedBy: string;
+  fingerprint: string;
   /** A finished inversion made elsewhere, in place of one made here. */
   given?: { start: Latents; noiseMaps: Latents[] };
 }
@@ -64,7 +64,7 @@ export type TrajectoryTrace = (
 ) => void;
 
 interface Work {
-  /** Opened when the first row has to be computed. */
+  /** Opened when the first step has to be computed. */
   unet: () => Promise<Unet>;
   signal: AbortSignal;
   onStep?: (trajectory: Trajectory, news: StepNews) => void;
@@ -98,7 +98,7 @@ export class Trajectory {
     readonly scheduler: Scheduler,
     readonly store: ContentStore,
   ) {
-    const { imageDigest, prompt, clipSkip, seed, steps, guidanceScale, freeu, computedBy, skip } = source;
+    const { imageDigest, prompt, clipSkip, seed, steps, guidanceScale, freeu, fingerprint, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
     this.key = keyOf('inversion', INVERSION_VERSION, {
       imageDigest,
@@ -109,20 +109,20 @@ export class Trajectory {
       steps,
       guidanceScale,
       freeu,
-      computedBy,
+      computedBy: fingerprint,
     });
-    // With equal guidance the denoising retraces the inverted path exactly, whatever step it starts at.
+    // With equal guidance the denoising inversionIsReference the inverted path exactly, whatever step it starts at.
     this.referenceKey = keyOf('reference', REFERENCE_VERSION, {
       inversion: this.key,
-      skip: this.retraces ? 'any' : skip,
+      skip: this.inversionIsReference ? 'any' : skip,
     });
     this.steps = new StepStore(store, this.key, this.referenceKey, (step) => this.timestepAt(step));
   }
 
   /** The arrays that this object keeps alive. */
   *held(): Iterable<Float32Array> {
-    const { x0, context, emptyContext } = this.source;
-    yield* [x0, context, emptyContext];
+    const { x0, promptEmbeds, emptyPromptEmbeds } = this.source;
+    yield* [x0, promptEmbeds, emptyPromptEmbeds];
     yield* this.noised.values();
     yield* this.steps.held();
   }
@@ -133,7 +133,7 @@ export class Trajectory {
   }
 
   /** The denoising runs at guidance 1: an inversion at guidance 1 predicts the same noise, so its path is the reference pass. */
-  private get retraces(): boolean {
+  private get inversionIsReference(): boolean {
     return this.source.guidanceScale === 1 && !this.source.given;
   }
 
@@ -171,7 +171,7 @@ export class Trajectory {
   }
 
   private async knownLatents(step: number): Promise<Latents | undefined> {
-    const known = step === 0 || (this.retraces && step < this.length);
+    const known = step === 0 || (this.inversionIsReference && step < this.length);
     return known ? this.inverted(step) : this.steps.array('latents', step);
   }
 
@@ -194,7 +194,7 @@ export class Trajectory {
   }
 
   /** Keys and values of a step, after {@link referencePass}; what is not kept (any more) is computed again from the latents. */
-  async keyValuesAt(step: number, unet: () => Promise<Unet>): Promise<RowKeyValues> {
+  async keyValuesAt(step: number, unet: () => Promise<Unet>): Promise<KeyValues> {
     const known = await this.keptKeyValues(step);
     if (known) return known;
     const { freeu } = this.source;
@@ -203,7 +203,7 @@ export class Trajectory {
     return denoised!.keyValues!;
   }
 
-  keptKeyValues(step: number): Promise<RowKeyValues | undefined> {
+  keptKeyValues(step: number): Promise<KeyValues | undefined> {
     return this.steps.keyValues(step);
   }
 
@@ -212,17 +212,17 @@ export class Trajectory {
     this.steps.prefetchKeyValues(step);
   }
 
-  async probeAt(step: number): Promise<RowProbe> {
+  async probeAt(step: number): Promise<AttentionProbe> {
     return (await this.steps.probe(step)) ?? missing('Attention', step);
   }
 
   private inputOf(step: number, latents: Latents): ReferenceStep {
-    return { scheduler: this.scheduler, index: this.indexOf(step), latents, context: this.source.context };
+    return { scheduler: this.scheduler, index: this.indexOf(step), latents, promptEmbeds: this.source.promptEmbeds };
   }
 
   /** Keeps what a UNet call at guidance 1 says of a step, as far as it is demanded. */
-  private keep(step: number, { original, keyValues, probe }: DenoisedStep, demand: Demand): void {
-    this.steps.keepArray('original', step, original);
+  private keep(step: number, { predOriginalSample, keyValues, probe }: DenoisedStep, demand: Demand): void {
+    this.steps.keepArray('original', step, predOriginalSample);
     if (keyValues && demand.keyValueSteps.has(step)) this.steps.keepKeyValues(step, keyValues);
     if (probe && demand.probeSteps.has(step)) this.steps.keepProbe(step, probe);
   }
@@ -238,23 +238,23 @@ export class Trajectory {
   }
 
   /**
-   * Computes the noise maps z of all steps that lack one, in batches. When the denoising will retrace this path (guidance 1) the same
+   * Computes the noise maps z of all steps that lack one, in batches. When the inversion is the reference pass (guidance 1) the same
    * call already gives what the reference pass would: it is kept as far as `demand` names it.
    */
   async invert(demand: Demand, { unet, signal, trace, onStep }: Work): Promise<void> {
-    const { retraces, scheduler } = this;
-    const { freeu, guidanceScale, emptyContext } = this.source;
-    const guidance = retraces ? undefined : { guidanceScale, emptyContext };
+    const { inversionIsReference, scheduler } = this;
+    const { freeu, guidanceScale, emptyPromptEmbeds } = this.source;
+    const guidance = inversionIsReference ? undefined : { guidanceScale, emptyPromptEmbeds };
     const steps = await this.missingNoiseMaps();
     // The last step has no noise map, but when this is the reference pass too it may as well share the batch.
     const last = this.length - 1;
-    if (retraces && steps.length > 0 && (await this.needs(last, demand))) steps.push(last);
+    if (inversionIsReference && steps.length > 0 && (await this.needs(last, demand))) steps.push(last);
     if (steps.length === 0) return;
     const model = await unet();
     for (let done = 0; done < steps.length;) {
       signal.throwIfAborted();
       this.computed = true;
-      const size = Math.max(1, Math.floor(model.batchRows() / (retraces ? 1 : 2)));
+      const size = Math.max(1, Math.floor(model.bestBatchSize() / (inversionIsReference ? 1 : 2)));
       const batch = steps.slice(done, done + size);
       done += batch.length;
       const noised = batch.map((step) => ({
@@ -262,21 +262,21 @@ export class Trajectory {
         previous: this.inverted(step + 1),
       }));
       const keep = {
-        keyValues: retraces && batch.some((step) => demand.keyValueSteps.has(step)),
-        probe: retraces && batch.some((step) => demand.probeSteps.has(step)),
+        keyValues: inversionIsReference && batch.some((step) => demand.keyValueSteps.has(step)),
+        probe: inversionIsReference && batch.some((step) => demand.probeSteps.has(step)),
       };
       const inverted = await invertSteps(model, noised, { freeu, guidance, keep });
       for (const [at, step] of batch.entries()) {
         const { latents, index } = noised[at]!;
-        const { conditional, unconditional, epsilon, noiseMap, original } = inverted[at]!;
+        const { conditional, unconditional, epsilon, noiseMap, predOriginalSample } = inverted[at]!;
         trace?.('conditional', this, step, conditional);
         if (unconditional) trace?.('unconditional', this, step, unconditional);
         if (step < last) {
           this.steps.keepArray('noise-map', step, noiseMap);
           trace?.('z', this, step, noiseMap);
         } else this.steps.keepArray('latents', step + 1, scheduler.mean(latents, epsilon, index));
-        if (retraces) this.keep(step, inverted[at]!, demand);
-        onStep?.(this, this.newsOf(step, latents, original));
+        if (inversionIsReference) this.keep(step, inverted[at]!, demand);
+        onStep?.(this, this.newsOf(step, latents, predOriginalSample));
       }
     }
   }
@@ -292,7 +292,7 @@ export class Trajectory {
 
   /** Keeps a step of the reference pass, and the latents it leads to. */
   private async advance(step: number, denoised: DenoisedStep, demand: Demand, { trace, onStep }: Work): Promise<void> {
-    const { epsilon, original } = denoised;
+    const { epsilon, predOriginalSample } = denoised;
     const latents = await this.latentsAt(step);
     let next = await this.knownLatents(step + 1);
     if (!next) {
@@ -302,7 +302,7 @@ export class Trajectory {
     trace?.('epsilon', this, step, epsilon);
     trace?.('next', this, step, next);
     this.keep(step, denoised, demand);
-    onStep?.(this, this.newsOf(step, latents, original));
+    onStep?.(this, this.newsOf(step, latents, predOriginalSample));
   }
 
   /**
@@ -334,7 +334,7 @@ export class Trajectory {
       const together: Task[] = [];
       for (const [trajectory, demand] of demands) {
         if (step >= trajectory.length || !(await trajectory.needs(step, demand))) continue;
-        (trajectory.retraces ? known : together).push({ trajectory, step });
+        (trajectory.inversionIsReference ? known : together).push({ trajectory, step });
       }
       // Trajectories of one call share its FreeU gains.
       for (const group of groupBy(together, ({ trajectory }) => trajectory.source.freeu.join())) await run(group);
@@ -342,7 +342,7 @@ export class Trajectory {
     for (const group of groupBy(known, ({ trajectory }) => trajectory.source.freeu.join())) {
       const model = await unet();
       for (let done = 0; done < group.length;) {
-        const batch = group.slice(done, done + model.batchRows());
+        const batch = group.slice(done, done + model.bestBatchSize());
         done += batch.length;
         await run(batch);
       }

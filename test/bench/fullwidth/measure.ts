@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
 import { Engine } from '../../../extension/engine/engine';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
 import { gaussianNoise } from '../../../extension/engine/diffusion/philox';
-import { type DecoderRow, FREEU_OFF, type Share, type UnetRow } from '../../../extension/engine/diffusion/unet';
+import { type DecoderInput, FREEU_OFF, type Share, type UnetInput } from '../../../extension/engine/diffusion/unet';
 import { OnnxUnet } from '../../../extension/engine/pipeline/onnxUnet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { LoadedCheckpoint } from '../../../extension/engine/pipeline/loadedCheckpoint';
@@ -66,8 +66,8 @@ const parts: Record<string, () => Promise<Record<string, unknown>>> = {
     const unet = new OnnxUnet(sessions, 'unet', graph, [side, side]);
     const noise = (length: number, timestep: number): Float32Array =>
       gaussianNoise({ seed: 1, imageDigest: new Uint8Array(32), timestep, length });
-    const context = noise(checkpoint.textEncoder.contextLength * graph.contextWidth, 7);
-    const row: UnetRow = { latents: noise(graph.latentChannels * side * side, 1), timestep: 401, context };
+    const promptEmbeds = noise(checkpoint.textEncoder.contextLength * graph.contextWidth, 7);
+    const row: UnetInput = { latents: noise(graph.latentChannels * side * side, 1), timestep: 401, promptEmbeds };
     const timed = async <T>(work: () => Promise<T>): Promise<[number, T]> => {
       let best = Infinity;
       let answer: T | undefined;
@@ -78,15 +78,15 @@ const parts: Record<string, () => Promise<Record<string, unknown>>> = {
       }
       return [Math.round(best) / 1000, answer as T];
     };
-    const [plain, kept] = await timed(() => unet.run({ rows: [row], freeu: FREEU_OFF, keep: { keyValues: true } }));
+    const [plain, kept] = await timed(() => unet.run({ batch: [row], freeu: FREEU_OFF, keep: { keyValues: true } }));
     const epsilon = kept.epsilons[0]!;
     const source: Share[] = [{ keyValues: kept.keyValues![0]! }];
-    const two = { rows: [row], freeu: FREEU_OFF };
-    const [fanOut] = await timed(() => unet.run({ ...two, decoderRows: [{ from: 0 }, { from: 0 }] }));
-    const swapped: DecoderRow = { from: 0, source: { high: source, low: source } };
-    const [swap] = await timed(() => unet.run({ ...two, decoderRows: [swapped, { from: 0 }] }));
-    const contrasted: DecoderRow = { ...swapped, contrast: { high: 1.67, low: 1.67 } };
-    const [contrast] = await timed(() => unet.run({ ...two, decoderRows: [contrasted, { from: 0 }] }));
+    const two = { batch: [row], freeu: FREEU_OFF };
+    const [fanOut] = await timed(() => unet.run({ ...two, decoderBatch: [{ from: 0 }, { from: 0 }] }));
+    const swapped: DecoderInput = { from: 0, source: { high: source, low: source } };
+    const [swap] = await timed(() => unet.run({ ...two, decoderBatch: [swapped, { from: 0 }] }));
+    const contrasted: DecoderInput = { ...swapped, contrast: { high: 1.67, low: 1.67 } };
+    const [contrast] = await timed(() => unet.run({ ...two, decoderBatch: [contrasted, { from: 0 }] }));
     const mean = epsilon.reduce((sum, value) => sum + value, 0) / epsilon.length;
     const deviation = Math.sqrt(epsilon.reduce((sum, value) => sum + (value - mean) ** 2, 0) / epsilon.length);
     return {

@@ -74,11 +74,11 @@ const parts: Record<string, () => Promise<string>> = {
     );
     const noise = (length: number, timestep: number): Float32Array =>
       gaussianNoise({ seed: 1, imageDigest: new Uint8Array(32), timestep, length });
-    const context = noise(checkpoint.textEncoder.contextLength * unet.contextWidth, 7);
-    const row = { latents: noise(unet.latentChannels * SIDE * SIDE, 1), timestep: 401, context };
+    const promptEmbeds = noise(checkpoint.textEncoder.contextLength * unet.contextWidth, 7);
+    const row = { latents: noise(unet.latentChannels * SIDE * SIDE, 1), timestep: 401, promptEmbeds };
     const run = new OnnxUnet(sessions, 'unet', unet, [SIDE, SIDE]);
     const rows: Cost[] = [];
-    for (let i = 0; i < 4; i++) rows.push(await cost(() => run.run({ rows: [row], freeu: FREEU_OFF })));
+    for (let i = 0; i < 4; i++) rows.push(await cost(() => run.run({ batch: [row], freeu: FREEU_OFF })));
     const later = rows.slice(1).sort((a, b) => a.processor - b.processor)[1]!;
     return `${values.form}: opens in ${rounded(opening)}, a row ${later.seconds.toFixed(2)} s (${later.processor.toFixed(2)} s of processor), peak ${peakMb()} MB`;
   },

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { openLibrary } from '../../../extension/engine/checkpoints/library';
-import { FREEU_OFF, type UnetRow } from '../../../extension/engine/diffusion/unet';
+import { FREEU_OFF, type UnetInput } from '../../../extension/engine/diffusion/unet';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { LoadedCheckpoint } from '../../../extension/engine/pipeline/loadedCheckpoint';
 import { noise } from '../../fixtures/onnx/feeds';
@@ -12,20 +12,20 @@ it('a row gives the same bits alone and among others, and so does a prediction b
   const library = openLibrary({ home: makeEngine().home, builtInModels: path.join(root, 'models') });
   const unet = await LoadedCheckpoint.open(await library.open('mini'), inProcessSessions(), 'cpu').unet();
   const [channels, width] = [unet.graph.latentChannels, unet.graph.contextWidth];
-  const context = noise(16 * width, 1);
-  const rows = Array.from({ length: 16 }, (_, index): UnetRow => ({
+  const promptEmbeds = noise(16 * width, 1);
+  const rows = Array.from({ length: 16 }, (_, index): UnetInput => ({
     latents: noise(channels * 256, index + 2),
     timestep: 1 + 60 * index,
-    context,
+    promptEmbeds,
   }));
   const freeu = FREEU_OFF;
-  const all = await unet.run({ rows, freeu, keep: { keyValues: true } });
+  const all = await unet.run({ batch: rows, freeu, keep: { keyValues: true } });
   for (const size of [1, 2, 3, 7]) {
-    const some = await unet.run({ rows: rows.slice(0, size), freeu });
+    const some = await unet.run({ batch: rows.slice(0, size), freeu });
     some.epsilons.forEach((epsilon, row) => expect(epsilon, `row ${row} of ${size}`).toEqual(all.epsilons[row]));
   }
   // What lies before the first swap is computed once for both predictions.
-  const both = await unet.run({ rows: rows.slice(0, 1), decoderRows: [{ from: 0 }, { from: 0 }], freeu });
+  const both = await unet.run({ batch: rows.slice(0, 1), decoderBatch: [{ from: 0 }, { from: 0 }], freeu });
   for (const epsilon of both.epsilons) expect(epsilon).toEqual(all.epsilons[0]);
 }, 300_000);
 
@@ -37,14 +37,14 @@ it('gives the same bits where memory is too short for a batch of the decoder, an
   const short = LoadedCheckpoint.open(prepared, sessions, 'cpu', undefined, undefined, { bytes: 1e5 });
   const [one, other] = [await roomy.unet(), await short.unet()];
   const [channels, width] = [one.graph.latentChannels, one.graph.contextWidth];
-  const context = noise(16 * width, 1);
-  const row = (seed: number): UnetRow => ({ latents: noise(channels * 256, seed), timestep: 401, context });
+  const promptEmbeds = noise(16 * width, 1);
+  const row = (seed: number): UnetInput => ({ latents: noise(channels * 256, seed), timestep: 401, promptEmbeds });
   const freeu = FREEU_OFF;
-  const { keyValues } = await one.run({ rows: [row(1)], freeu, keep: { keyValues: true } });
+  const { keyValues } = await one.run({ batch: [row(1)], freeu, keep: { keyValues: true } });
   const source = { high: [{ keyValues: keyValues![0]! }], low: [{ keyValues: keyValues![0]! }] };
   const call = {
-    rows: [row(2), row(3)],
-    decoderRows: [{ from: 1, source, contrast: { high: 1.67, low: 1.67 } }, { from: 1 }, { from: 0 }],
+    batch: [row(2), row(3)],
+    decoderBatch: [{ from: 1, source, contrast: { high: 1.67, low: 1.67 } }, { from: 1 }, { from: 0 }],
     freeu,
     keep: { keyValues: true, queries: true },
   };

@@ -31,7 +31,7 @@ export const attentionSwap: Executor = async (execution) => {
         node.id,
       );
     }
-    if (structure.checkpoint.computedBy !== appearance.checkpoint.computedBy) {
+    if (structure.checkpoint.fingerprint !== appearance.checkpoint.fingerprint) {
       throw new WeftError(
         'graph',
         `${structure.node} and ${appearance.node} must share one checkpoint, but use ${structure.checkpoint.prepared.id} and ${appearance.checkpoint.prepared.id}.`,

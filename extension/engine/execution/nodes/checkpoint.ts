@@ -12,6 +12,6 @@ export const checkpoint: Executor = async ({ node, context }) => {
   const loaded = base.at(wantedSize(node.params, base.size), node.id);
   return {
     outputs: { checkpoint: { kind: 'checkpoint', checkpoint: loaded, from: { id: String(id), vae: file, loras: [] } } },
-    computed: await firstSeen(context.store, 'checkpoint', [loaded.computedBy, loaded.size]),
+    computed: await firstSeen(context.store, 'checkpoint', [loaded.fingerprint, loaded.size]),
   };
 };

@@ -59,7 +59,7 @@ export const evaluate: Executor = async (execution) => {
     );
   }
   // The result's object should lie where the structure's does: a mask of its own would let a wrong shape hide a wrong look.
-  const [resultLook, appearanceLook] = await observer.looks([
+  const [resultLook, appearanceLook] = await observer.gramMatrices([
     { picture: result, mask: structureMask, maskDigest: digestOf(structureMask) },
     { picture: appearance, mask: appearanceMask, maskDigest: digestOf(appearanceMask) },
   ]);

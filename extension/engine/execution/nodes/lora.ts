@@ -24,6 +24,6 @@ export const lora: Executor = async (execution) => {
   const said = { ...choice, onMatched: undefined };
   return {
     outputs: { checkpoint: { ...model, checkpoint, from: { ...from, loras: [...model.from.loras, said] } } },
-    computed: await firstSeen(context.store, 'lora', [checkpoint.computedBy, size]),
+    computed: await firstSeen(context.store, 'lora', [checkpoint.fingerprint, size]),
   };
 };

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { denoiseSteps, invertSteps, type ReferenceStep } from '../../../../extension/engine/diffusion/inversion';
 import { createScheduler } from '../../../../extension/engine/diffusion/scheduler';
 import { predictTransfer } from '../../../../extension/engine/diffusion/transfer';
-import { type DecoderRow, FREEU_OFF, type Unet, type UnetCall } from '../../../../extension/engine/diffusion/unet';
+import { type DecoderInput, FREEU_OFF, type Unet, type UnetCall } from '../../../../extension/engine/diffusion/unet';
 
 const STEPS = 6;
 const scheduler = createScheduler({ beta_schedule: 'scaled_linear', beta_start: 0.00085, beta_end: 0.012 }, STEPS);
 const x0 = Float32Array.from({ length: 8 }, (_, i) => Math.cos(i));
-const context = Float32Array.of(1);
-const guidance = { guidanceScale: 3.5, emptyContext: Float32Array.of(-1) };
+const promptEmbeds = Float32Array.of(1);
+const guidance = { guidanceScale: 3.5, emptyPromptEmbeds: Float32Array.of(-1) };
 const indices = Array.from({ length: STEPS }, (_, index) => index);
 const noised = [
   ...indices.map((step) => {
@@ -18,20 +18,20 @@ const noised = [
   }),
   x0,
 ];
-const inputOf = (index: number, latents: Float32Array): ReferenceStep => ({ scheduler, index, latents, context });
+const inputOf = (index: number, latents: Float32Array): ReferenceStep => ({ scheduler, index, latents, promptEmbeds });
 
 /** Predicts a bent copy of the latents, moved by the prompt, the timestep and, where keys come from elsewhere, by those. */
 class BentUnet implements Unet {
   readonly swapLayers = [{ index: 0, level: 'high' as const }];
   readonly calls: UnetCall[] = [];
-  batchRows = (): number => 8;
+  bestBatchSize = (): number => 8;
   run: Unet['run'] = (call) => {
     this.calls.push(call);
-    const decoderRows: DecoderRow[] = call.decoderRows ?? call.rows.map((_, from) => ({ from }));
-    const epsilons = decoderRows.map(({ from, source }) => {
-      const { latents, timestep, context } = call.rows[from]!;
+    const decoderBatch: DecoderInput[] = call.decoderBatch ?? call.batch.map((_, from) => ({ from }));
+    const epsilons = decoderBatch.map(({ from, source }) => {
+      const { latents, timestep, promptEmbeds } = call.batch[from]!;
       const foreign = source?.high?.[0]?.keyValues.keys[0]?.[0] ?? 0;
-      return latents.map((value) => Math.tanh(value) + 0.1 * context[0]! + timestep / 5000 + foreign);
+      return latents.map((value) => Math.tanh(value) + 0.1 * promptEmbeds[0]! + timestep / 5000 + foreign);
     });
     return Promise.resolve({ epsilons });
   };
@@ -54,7 +54,7 @@ describe('an inversion', () => {
   it('at guidance 1 asks for no empty prompt', async () => {
     const unet = new BentUnet();
     const [step] = await denoiseSteps(unet, [inputOf(2, x0)], { freeu: FREEU_OFF, keep: {} });
-    expect(unet.calls[0]!.rows).toHaveLength(1);
+    expect(unet.calls[0]!.batch).toHaveLength(1);
     expect(step!.unconditional).toBeUndefined();
   });
 });
@@ -75,11 +75,11 @@ describe('a step of the transfer', () => {
   it('swaps and contrasts only the levels that it names', async () => {
     const unet = new BentUnet();
     await predictTransfer(unet, input);
-    expect(unet.calls[0]!.decoderRows).toEqual([
+    expect(unet.calls[0]!.decoderBatch).toEqual([
       { from: 0, source: { high: sources }, contrast: { high: 1.67 } },
       { from: 0 },
     ]);
     await predictTransfer(unet, { ...input, step: { ...step, swap: {} } });
-    expect(unet.calls[1]!.decoderRows).toBeUndefined();
+    expect(unet.calls[1]!.decoderBatch).toBeUndefined();
   });
 });

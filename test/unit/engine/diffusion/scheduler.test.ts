@@ -86,7 +86,7 @@ describe('a step', () => {
     const one = (value: number) => Float32Array.of(value);
     expect(scheduler.timesteps[10]).toBe(451);
     expect(scheduler.coefficients(10).sigma).toBeCloseTo(sigma, 12);
-    expect(scheduler.originalFrom(one(x), one(eps), 10)[0]).toBeCloseTo(original, 6);
+    expect(scheduler.predOriginalSample(one(x), one(eps), 10)[0]).toBeCloseTo(original, 6);
     expect(scheduler.mean(one(x), one(eps), 10)[0]).toBeCloseTo(mean, 6);
     expect(scheduler.step(one(x), one(eps), one(z), 10)[0]).toBeCloseTo(mean + sigma * z, 6);
   });
@@ -95,7 +95,7 @@ describe('a step', () => {
     const original = noiseOf(0);
     const noise = noiseOf(1);
     for (const i of [0, 10, 19]) {
-      const recovered = scheduler.originalFrom(scheduler.addNoise(original, noise, i), noise, i);
+      const recovered = scheduler.predOriginalSample(scheduler.addNoise(original, noise, i), noise, i);
       expect(largest(recovered.map((value, at) => value - original[at]!))).toBeLessThan(1e-5);
     }
   });
@@ -136,7 +136,7 @@ describe.each(['epsilon', 'v_prediction'])('a UNet that predicts %s', (predictio
     largest(a.map((value, at) => value - theirs.floats(`${prediction_type}.${name}`)[at]!));
 
   it.each([0, 10, 19])('steps as diffusers does at step %d, and is inverted', (step) => {
-    expect(difference(scheduler.originalFrom(x, prediction, step), `${step}.original`)).toBeLessThan(
+    expect(difference(scheduler.predOriginalSample(x, prediction, step), `${step}.original`)).toBeLessThan(
       2e-6 / scheduler.coefficients(step).sqrtAlphaBar,
     );
     const next = scheduler.step(x, prediction, z, step);
@@ -149,7 +149,7 @@ describe.each(['epsilon', 'v_prediction'])('a UNet that predicts %s', (predictio
     for (const step of [0, 10, 19]) {
       const { sqrtAlphaBar: a, sqrtOneMinusAlphaBar: b } = scheduler.coefficients(step);
       const truth = prediction_type === 'epsilon' ? z : z.map((noise, at) => a * noise - b * x[at]!);
-      const recovered = scheduler.originalFrom(scheduler.addNoise(x, z, step), truth, step);
+      const recovered = scheduler.predOriginalSample(scheduler.addNoise(x, z, step), truth, step);
       expect(largest(recovered.map((value, at) => value - x[at]!))).toBeLessThan(1e-5);
     }
   });

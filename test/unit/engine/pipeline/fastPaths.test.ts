@@ -107,6 +107,7 @@ async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
   const { source } = structure.trajectory;
   const picture = async (of: typeof structure, mask = adain!.structureMask!): Promise<NaivePicture> => ({
     ...of.trajectory.source,
+    context: of.trajectory.source.promptEmbeds,
     mask: await mask.onGrid(...checkpoint.latentSize),
   });
   const long = await naiveSampler(
@@ -114,7 +115,7 @@ async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
     {
       structure: await picture(structure),
       appearance: await picture(appearances[0]!, adain!.appearanceMasks![0]!),
-      emptyContext: source.emptyContext,
+      emptyContext: source.emptyPromptEmbeds,
       steps: source.steps,
       skip: source.skip,
       inversionGuidance: source.guidanceScale,
@@ -260,7 +261,7 @@ describe('every fast path gives the numbers of the long way', () => {
     const value = cold.run.values.get('invert-structure')!['inversion'];
     if (value?.kind !== 'inversion') throw new Error('invert-structure made no inversion.');
     const { checkpoint, trajectory } = value;
-    const { x0, context, freeu } = trajectory.source;
+    const { x0, promptEmbeds, freeu } = trajectory.source;
     const { latentSize, prepared } = checkpoint;
     const graph = prepared.unet.interface;
     const other = x0.map((number, i) => number * 0.7 + Math.sin(i));
@@ -268,13 +269,13 @@ describe('every fast path gives the numbers of the long way', () => {
       now: () => 2 ** 20,
       onProcessor: true,
     });
-    const row = { timestep: 501, context };
-    const { keyValues } = await unet.run({ rows: [{ ...row, latents: other }], freeu, keep: { keyValues: true } });
+    const input = { timestep: 501, promptEmbeds };
+    const { keyValues } = await unet.run({ batch: [{ ...input, latents: other }], freeu, keep: { keyValues: true } });
     sessions.calls = [];
     const source = [{ keyValues: keyValues![0]! }];
     const { epsilons } = await unet.run({
-      rows: [{ ...row, latents: x0 }],
-      decoderRows: [{ from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } }],
+      batch: [{ ...input, latents: x0 }],
+      decoderBatch: [{ from: 0, source: { high: source, low: source }, contrast: { high: 1.67, low: 1.67 } }],
       freeu,
     });
     expect(most(sessions.calls, 'slices')).toBeGreaterThan(1);
@@ -282,7 +283,7 @@ describe('every fast path gives the numbers of the long way', () => {
       { sessions, key: sessions.unet, graph, latentSize },
       freeu,
       [x0, other],
-      [context, context],
+      [promptEmbeds, promptEmbeds],
       501,
       { high: 1, low: 1, contrast: 1.67 },
     );
