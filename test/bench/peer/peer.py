@@ -23,23 +23,15 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def load_mini():
-    """mini's weights in diffusers' UNet, rounded to half precision as the ONNX files hold them."""
+    """mini's weights in diffusers' UNet, as the ONNX files hold them."""
     sys.path.insert(0, str(REPOSITORY / 'models' / 'training'))
     from diffusers import UNet2DConditionModel
-    from evaluate import load_network
-    from vae import load_vae
+    from restore import restore
 
-    def halved(module):
-        for value in module.state_dict().values():
-            if value.is_floating_point() and value.numel() >= 64:
-                value.copy_(value.half().float())
-        return module.eval()
-
-    state = REPOSITORY / 'models' / 'training' / 'state'
+    network, vae = restore()
     config = json.loads((REPOSITORY / 'models' / 'mini' / 'unet' / 'config.json').read_text())
     unet = UNet2DConditionModel.from_config(config)
-    unet.load_state_dict(halved(load_network(str(state / 'state.pt'))['unet']).state_dict())
-    vae = halved(load_vae(str(state / 'vae.pt')))
+    unet.load_state_dict(network['unet'].state_dict())
     return unet.eval(), vae.encoder, vae.decoder, 1.0
 
 
