@@ -12,6 +12,7 @@ export { parseGraph } from './parse';
 export { formatGraph, writeGraph } from './write';
 export { applyChanges } from './json-edit';
 export { resolveSource } from './analyse';
+export { graphChanges } from './changes';
 export * from './edit';
 export { graphEditsSchema } from './edit-schema';
 export * from './connect';

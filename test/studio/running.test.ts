@@ -308,6 +308,12 @@ describe('the run history', () => {
         await workbench.command('View: Close All Editors');
       }
       expect(images[0]!.equals(images[1]!)).toBe(false);
+      // The later run says what was changed for it, before everything else.
+      expect(await historyRows().nth(0).locator('.label-name').innerText()).toBe('seed 7 → 8');
+      for (const theme of ['Light Modern', 'Dark High Contrast', 'Dark Modern']) {
+        await workbench.theme(theme);
+        await workbench.screenshot(`history-labels-${theme.replaceAll(' ', '-').toLowerCase()}`);
+      }
       for (const [row, image] of [
         [0, images[1]!],
         [1, images[0]!],
@@ -353,6 +359,28 @@ describe('the run history', () => {
     await workbench.tab('second.png').waitFor();
     await expect.poll(async () => (await shown()).equals(image)).toBe(true);
     await workbench.closeAll();
+  });
+
+  test('keeps runs of other workspaces apart, below this one’s', { timeout: RUN_MS * 2 }, async () => {
+    const other = new Workspace('running-other');
+    const window = await Workbench.open(inject('url'), other);
+    try {
+      await window.command('View: Show Weft');
+      const rows = window.page
+        .locator('.pane', { has: window.page.locator('.pane-header', { hasText: 'Run History' }) })
+        .locator('.monaco-list-row');
+      await rows.filter({ hasText: 'Other workspaces' }).waitFor();
+      expect(await rows.count()).toBe(1);
+      await window.openStudio('quick.weft.json');
+      await window.studio.getByTestId('run').click();
+      await expect.poll(() => rows.count(), { timeout: RUN_MS }).toBe(2);
+      expect(await rows.nth(0).innerText()).toContain('quick');
+      await rows.nth(1).locator('.monaco-tl-twistie').click();
+      await rows.filter({ hasText: 'seed 7 → 8' }).waitFor();
+      await window.screenshot('history-workspaces');
+    } finally {
+      await window.close();
+    }
   });
 
   test('nothing of it all broke the content security policy', () => {

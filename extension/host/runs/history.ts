@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
+import { graphChanges } from '../../graph';
 
 const copySchema = z.object({
   bytes: z.number(),
@@ -23,9 +24,11 @@ const entrySchema = z.object({
   files: z.array(z.string()),
   /** The history's own copy of each of them; null of one that could not be copied. */
   copies: z.array(copySchema.nullable()).default([]),
+  /** What changed against the run before of the same graph; absent of the first. */
+  changes: z.array(z.string()).optional(),
 });
 export type HistoryEntry = z.infer<typeof entrySchema>;
-export type NewEntry = Omit<HistoryEntry, 'copies'>;
+export type NewEntry = Omit<HistoryEntry, 'copies' | 'changes'>;
 
 /** Where the list is kept: VS Code's global state, or a variable in tests. */
 export interface HistoryState {
@@ -49,6 +52,10 @@ export interface HistoryLimits {
 
 /** Two gigabytes hold some 4,000 images of 512 pixels. */
 const LIMITS: HistoryLimits = { runs: 100, bytes: 2 ** 31 };
+/** Changes that an entry lists; a graph that was written anew may have any number. */
+const MOST_CHANGES = 50;
+/** Changes that a label names. */
+const NAMED_CHANGES = 2;
 
 export const GRAPH_FILE = 'graph.weft.json';
 const IMAGES = 'images';
@@ -68,6 +75,7 @@ export class RunHistory {
     private readonly state: HistoryState,
     private readonly files: HistoryFiles,
     private readonly limits: HistoryLimits = LIMITS,
+    private readonly compare: (before: string, after: string) => string[] = graphChanges,
   ) {}
 
   list(): HistoryEntry[] {
@@ -91,7 +99,8 @@ export class RunHistory {
     const copies = images.map((bytes) =>
       bytes ? { bytes: bytes.length, sha256: digestOf(bytes), kept: bytes.length <= this.limits.bytes } : null,
     );
-    const entry: HistoryEntry = { ...added, copies };
+    const changes = await this.changesOf(added, graphText);
+    const entry: HistoryEntry = { ...added, copies, ...(changes === undefined ? {} : { changes }) };
     await this.files.write(entry.id, GRAPH_FILE, new TextEncoder().encode(graphText));
     for (const [index, bytes] of images.entries())
       if (bytes && copies[index]?.kept === true) await this.files.write(entry.id, copyName(entry, index), bytes);
@@ -109,6 +118,12 @@ export class RunHistory {
     return new TextDecoder().decode(await this.files.read(id, GRAPH_FILE));
   }
 
+  private async changesOf({ id, graphPath }: NewEntry, graphText: string): Promise<string[] | undefined> {
+    const before = this.list().find((each) => each.graphPath === graphPath && each.id !== id);
+    const text = before && (await this.graph(before.id).catch(() => undefined));
+    return text === undefined ? undefined : this.compare(text, graphText).slice(0, MOST_CHANGES);
+  }
+
   /** Forgets a run and its copies. The files it wrote stay where they are. */
   async remove(id: string): Promise<void> {
     await this.state.write(this.list().filter((entry) => entry.id !== id));
@@ -118,6 +133,14 @@ export class RunHistory {
   async clear(): Promise<void> {
     for (const { id } of this.list()) await this.remove(id);
   }
+}
+
+/** A run by what changed, or by its title when it is the first of its graph. */
+export function entryLabel({ title, changes }: HistoryEntry): string {
+  if (changes === undefined) return title;
+  if (changes.length === 0) return 'Same settings';
+  const more = changes.length - NAMED_CHANGES;
+  return [...changes.slice(0, NAMED_CHANGES), ...(more > 0 ? [`+${more}`] : [])].join(', ');
 }
 
 /** Marks the images of the oldest runs as forgotten until the others fit; returns those runs. */

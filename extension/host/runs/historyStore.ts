@@ -1,5 +1,7 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { graphChanges } from '../../graph';
+import { type CheckpointInfo } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { copyName, digestOf, type HistoryEntry, RunHistory } from './history';
 import { exists, readUri, writeUri } from '../hostFiles';
@@ -21,6 +23,7 @@ export class HistoryStore implements vscode.Disposable {
     context: vscode.ExtensionContext,
     runs: RunService,
     private readonly log: vscode.LogOutputChannel,
+    checkpoints?: { readonly known: readonly CheckpointInfo[] | undefined },
   ) {
     this.folder = vscode.Uri.joinPath(context.globalStorageUri, 'history');
     const { fs } = vscode.workspace;
@@ -34,6 +37,8 @@ export class HistoryStore implements vscode.Disposable {
         read: async (id, name) => readUri(this.at(id, name), MAX_IMAGE_BYTES),
         remove: async (id, name) => fs.delete(this.at(id, name), { recursive: true }).then(undefined, () => undefined),
       },
+      undefined,
+      (before, after) => graphChanges(before, after, checkpoints?.known),
     );
     // The next run of the graph may write the same files: it waits until these are copied.
     runs.keep = (run, files) =>
@@ -42,6 +47,15 @@ export class HistoryStore implements vscode.Disposable {
 
   list(): HistoryEntry[] {
     return this.history.list();
+  }
+
+  /** The runs of graphs in this workspace, and those of others. Without a folder there are no others. */
+  byWorkspace(): { here: HistoryEntry[]; elsewhere: HistoryEntry[] } {
+    const all = this.list();
+    if (!vscode.workspace.workspaceFolders?.length) return { here: all, elsewhere: [] };
+    const isHere = ({ graphPath }: HistoryEntry): boolean =>
+      vscode.workspace.getWorkspaceFolder(vscode.Uri.file(graphPath)) !== undefined;
+    return { here: all.filter(isHere), elsewhere: all.filter((entry) => !isHere(entry)) };
   }
 
   /** The first image of a run that is still kept, as its icon. */

@@ -2,52 +2,55 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { plainLine } from '../../protocol/foreignText';
 import { providerName } from '../../protocol/providers';
-import { type HistoryEntry } from '../runs/history';
+import { entryLabel, type HistoryEntry } from '../runs/history';
 import { type HistoryStore } from '../runs/historyStore';
 import { formatSeconds } from '../runs/progressText';
 
-/** A run, or one of the images of a run that wrote several. */
-export type HistoryItem = HistoryEntry | { entry: HistoryEntry; index: number };
+/** A run, one of the images of a run that wrote several, or the group of the runs of other workspaces. */
+export type HistoryItem = HistoryEntry | { entry: HistoryEntry; index: number } | 'elsewhere';
 
-/** The Run History view, newest first; a click opens the result. */
+/** The Run History view, newest first, this workspace's before others'; a click opens the result. */
 export class HistoryView implements vscode.TreeDataProvider<HistoryItem> {
-  readonly onDidChangeTreeData: vscode.Event<void>;
+  private readonly changes = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.changes.event;
+  private readonly subscriptions: vscode.Disposable[];
 
   constructor(private readonly history: HistoryStore) {
-    this.onDidChangeTreeData = history.onDidChange;
+    const changed = (): void => this.changes.fire();
+    this.subscriptions = [history.onDidChange(changed), vscode.workspace.onDidChangeWorkspaceFolders(changed)];
   }
 
   getChildren(parent?: HistoryItem): HistoryItem[] {
-    if (!parent) return this.history.list();
+    const { here, elsewhere } = this.history.byWorkspace();
+    if (!parent) return elsewhere.length > 0 ? [...here, 'elsewhere'] : here;
+    if (parent === 'elsewhere') return elsewhere;
     if ('entry' in parent || parent.files.length < 2) return [];
     return parent.files.map((_, index) => ({ entry: parent, index }));
   }
 
   getTreeItem(shown: HistoryItem): vscode.TreeItem {
-    if ('entry' in shown) return this.imageItem(shown.entry, shown.index);
+    if (shown === 'elsewhere') return groupItem();
+    return 'entry' in shown ? this.imageItem(shown.entry, shown.index) : this.runItem(shown);
+  }
+
+  dispose(): void {
+    for (const each of this.subscriptions) each.dispose();
+    this.changes.dispose();
+  }
+
+  private runItem(shown: HistoryEntry): vscode.TreeItem {
     const several = shown.files.length > 1;
     const item = new vscode.TreeItem(
-      plainLine(shown.title),
+      plainLine(entryLabel(shown)),
       several ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
-    const when = new Date(shown.when);
     item.id = shown.id;
-    item.description = `${formatSeconds(shown.seconds)} · ${providerName(shown.provider)} · ${when.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })}`;
+    item.description = entryDetail(shown);
     item.iconPath = this.history.thumbnail(shown) ?? new vscode.ThemeIcon('file-media');
     item.contextValue = 'run';
-    item.tooltip = [
-      shown.title,
-      when.toLocaleString(),
-      `${formatSeconds(shown.seconds)} on ${providerName(shown.provider)}`,
-      shown.graphPath,
-      ...shown.files.map((file, index) => `${path.basename(file)}${keptWords(shown, index)}`),
-    ]
-      .map(plainLine)
-      .join('\n');
+    item.tooltip = entryTooltip(shown);
     item.command = { command: 'weft.history.open', title: 'Open Result', arguments: [{ id: shown.id, index: 0 }] };
-    item.accessibilityInformation = {
-      label: plainLine(`${shown.title}, ${formatSeconds(shown.seconds)}, ${when.toLocaleString()}`),
-    };
+    item.accessibilityInformation = { label: plainLine(`${entryLabel(shown)}, ${item.description}`) };
     return item;
   }
 
@@ -59,6 +62,34 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryItem> {
     item.command = { command: 'weft.history.open', title: 'Open Result', arguments: [{ id: entry.id, index }] };
     return item;
   }
+}
+
+function groupItem(): vscode.TreeItem {
+  const item = new vscode.TreeItem('Other workspaces', vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = 'elsewhere';
+  item.contextValue = 'elsewhere';
+  return item;
+}
+
+/** What stands behind a run's label; the title where the label is not it. */
+function entryDetail(entry: HistoryEntry): string {
+  const when = new Date(entry.when).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
+  const title = entry.changes === undefined ? [] : [entry.title];
+  return plainLine([...title, formatSeconds(entry.seconds), providerName(entry.provider), when].join(' · '));
+}
+
+/** All that is known of a run, in lines. */
+function entryTooltip(entry: HistoryEntry): string {
+  return [
+    entry.title,
+    ...(entry.changes ?? []),
+    new Date(entry.when).toLocaleString(),
+    `${formatSeconds(entry.seconds)} on ${providerName(entry.provider)}`,
+    entry.graphPath,
+    ...entry.files.map((file, index) => `${path.basename(file)}${keptWords(entry, index)}`),
+  ]
+    .map(plainLine)
+    .join('\n');
 }
 
 const keptWords = (entry: HistoryEntry, index: number): string =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { copyName, type NewEntry, RunHistory } from '../../../extension/host/runs/history';
+import { standardGraph, writeGraph } from '../../../extension/graph';
+import { copyName, entryLabel, type NewEntry, RunHistory } from '../../../extension/host/runs/history';
 
 function setUp(stored: unknown = undefined, limits = { runs: 3, bytes: 100 }) {
   let value = stored;
@@ -85,6 +86,28 @@ describe('the run history', () => {
     await history.add(entry('b'), 'b', [new Uint8Array(101)]);
     expect(history.list().map(({ copies }) => copies[0]!.kept)).toEqual([false, true]);
     expect(files.has('a/images/0/a.png')).toBe(true);
+  });
+
+  it('labels a run by what changed since the run before of the same graph, the first by its title', async () => {
+    const { history } = setUp(undefined, { runs: 9, bytes: 100 });
+    const graph = standardGraph({ structure: 'giraffe.png', appearance: 'zebra.png', domain: 'animal' });
+    const add = async (id: string): Promise<string> => {
+      await history.add({ ...entry(id), graphPath: '/w/g.weft.json' }, writeGraph(graph), []);
+      return entryLabel(history.list()[0]!);
+    };
+    expect(await add('a')).toBe('graph a');
+    graph.nodes['swap']!.params = { contrast: 5.13 };
+    // A run of another graph in between.
+    await history.add(entry('other'), '{}', []);
+    expect(await add('b')).toBe('contrast 1.67 → 5.13');
+    expect(await add('c')).toBe('Same settings');
+    graph.nodes['structure']!.params = { path: 'cow.png' };
+    graph.nodes['schedule']!.params = { seed: 4, steps: 40, skip: 9 };
+    expect(await add('d')).toMatch(/^structure giraffe\.png → cow\.png, seed \d+ → 4, \+2$/);
+    expect(history.list()[0]!.changes).toHaveLength(4);
+    // What it was compared with may be forgotten.
+    await history.remove('c');
+    expect(entryLabel(history.list()[0]!)).toMatch(/^structure/);
   });
 
   it('deletes one and leaves the others', async () => {
