@@ -14,6 +14,7 @@ export { applyChanges } from './json-edit';
 export { resolveSource } from './analyse';
 export { graphChanges } from './changes';
 export * from './edit';
+export * from './fixes';
 export { graphEditsSchema } from './edit-schema';
 export * from './connect';
 export * from './validate';

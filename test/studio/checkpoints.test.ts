@@ -65,6 +65,35 @@ test('the view lists what there is, and nothing is downloaded before the licence
   expect(hub.asked).toEqual([]);
 });
 
+test('a graph that names a checkpoint which can be downloaded offers that, as a quick fix and after its run', async () => {
+  workspace.write(
+    'lacking.weft.json',
+    workspace
+      .read('quick.weft.json')
+      .replace('"type": "checkpoint"', '"type": "checkpoint", "params": { "id": "drawn" }'),
+  );
+  await workbench.openStudio('lacking.weft.json');
+  await workbench.command('Problems: Focus on Problems View');
+  await workbench.page.locator('.markers-panel .monaco-list-row', { hasText: 'no checkpoint "drawn"' }).click();
+  await workbench.page.keyboard.press('Control+.');
+  await workbench.page.locator('.monaco-menu .action-item', { hasText: 'Download Drawn animals (' }).waitFor();
+  await workbench.screenshot('download-fix');
+  await workbench.choose('Download Drawn animals (');
+  await dialog().waitFor();
+  await press('Cancel');
+  await workbench.command('View: Hide Panel');
+
+  await workbench.studio.getByTestId('run').click();
+  const offer = workbench.notification('The graph needs Drawn animals');
+  await offer.waitFor({ timeout: WORK_MS });
+  await workbench.screenshot('download-after-run');
+  await offer.getByRole('button', { name: /^Download Drawn animals/ }).click();
+  await dialog().waitFor();
+  await press('Cancel');
+  await workbench.clearNotifications();
+  expect(hub.asked).toEqual([]);
+});
+
 test('a download shows how far it is, and ends in the view', { timeout: WORK_MS * 2 }, async () => {
   hub.mischief = ({ url }) => (url.endsWith('unet/model.onnx') ? { rate: 700_000 } : undefined);
   await workbench.command('Weft: Download Checkpoint');

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { parse } from 'jsonc-parser';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually, Workbench } from './support/workbench';
@@ -219,6 +220,31 @@ describe('files that are not whole', () => {
       .first()
       .waitFor();
     await workbench.screenshot('problems');
+    await workbench.command('View: Hide Panel');
+  });
+
+  test('problems are fixed from the Problems panel, and no more of the file changes', async () => {
+    const good = workspace.read('quick.weft.json');
+    const [, image] = /"(images\/[^"]+)"/.exec(good)!;
+    workspace.write(
+      'fixable.weft.json',
+      good.replace(`"${image}"`, `"gone/${path.basename(image!)}"`).replace('"attention-swap"', '"atention-swap"'),
+    );
+    await workbench.openStudio('fixable.weft.json');
+    await workbench.command('Problems: Focus on Problems View');
+    const fix = async (problem: RegExp, title: string): Promise<void> => {
+      const row = workbench.page.locator('.markers-panel .monaco-list-row', { hasText: problem }).first();
+      await row.click();
+      await workbench.page.keyboard.press('Control+.');
+      await workbench.page.locator('.monaco-menu .action-item', { hasText: title }).waitFor();
+      await workbench.screenshot(`fix-${title.replaceAll(/\W+/g, '-')}`);
+      await workbench.choose(title);
+      await row.waitFor({ state: 'detached' });
+    };
+    await fix(/does not know the type/, 'Change to "attention-swap"');
+    await fix(/There is no file/, `Use ${image}`);
+    await workbench.save();
+    expect(workspace.read('fixable.weft.json')).toBe(good);
     await workbench.command('View: Hide Panel');
   });
 

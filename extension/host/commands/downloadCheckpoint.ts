@@ -1,9 +1,11 @@
 import * as vscode from 'vscode';
 import { type Services } from '../editor/services';
-import { downloadChoice, downloadState, licenceQuestion } from '../views/checkpointText';
+import { downloadChoice, downloadState, downloadTitle, licenceQuestion } from '../views/checkpointText';
 import { type CheckpointItem } from '../views/checkpointsView';
 import { type KnownCheckpoint } from '../../protocol/engine';
 import { reportError } from '../../protocol/errors';
+import { parseGraph } from '../../graph';
+import { type Run } from '../runs/runQueue';
 import { settings } from '../settings';
 import { ensureTrusted } from '../trust';
 import { ask, notify, pick, withNotification } from '../window';
@@ -106,6 +108,26 @@ async function download({ checkpoints, log, walkthrough }: Services, { known, of
         void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
     });
   }
+}
+
+/** After a run that failed because the library lacks a checkpoint that can be downloaded, offers that. */
+export function offerMissingCheckpoint(services: Services): vscode.Disposable {
+  return services.runs.onDidChange(({ run, event }) => {
+    if (event === undefined && run.record.state.state === 'failed') void offerFor(services, run);
+  });
+}
+
+async function offerFor({ checkpoints }: Services, { request }: Run): Promise<void> {
+  const there = await checkpoints.list();
+  const nodes = Object.values(parseGraph(request.graphText).document?.nodes ?? {});
+  const lacking = nodes
+    .flatMap(({ type, params }) => (type === 'checkpoint' ? [params?.['id']] : []))
+    .find((id) => id !== undefined && !there.some((each) => each.id === id));
+  const known = lacking === undefined ? undefined : await checkpoints.missing(lacking);
+  if (!known) return;
+  const button = downloadTitle(known);
+  const answer = await notify.warning(`The graph needs ${known.title}, which is not in the library.`, button);
+  if (answer === button) await vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
 }
 
 /** Of the palette and the view's title: chosen from a list. Of a paused download: goes on. */

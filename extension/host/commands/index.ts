@@ -10,7 +10,12 @@ import {
 } from './checkpoints';
 import { clearCacheCommand } from './clearCache';
 import { type Command, registerCommand } from './command';
-import { downloadCheckpointCommand, pauseDownloadCommand, resumeDownloadCommand } from './downloadCheckpoint';
+import {
+  downloadCheckpointCommand,
+  offerMissingCheckpoint,
+  pauseDownloadCommand,
+  resumeDownloadCommand,
+} from './downloadCheckpoint';
 import { formatGraphCommand } from './formatGraph';
 import { historyCommands } from './history';
 import { newGraphCommand } from './newGraph';
@@ -54,5 +59,7 @@ const commands: readonly Command[] = [
   ...historyCommands,
 ];
 
-export const registerCommands = (services: Services): vscode.Disposable[] =>
-  commands.map((command) => registerCommand(services, command));
+export const registerCommands = (services: Services): vscode.Disposable[] => [
+  ...commands.map((command) => registerCommand(services, command)),
+  offerMissingCheckpoint(services),
+];

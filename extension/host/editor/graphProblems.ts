@@ -1,9 +1,10 @@
 import * as vscode from 'vscode';
-import { type Problem, subjectOf, validateGraph } from '../../graph';
+import { type GraphFacts, type Problem, subjectOf, validateGraph } from '../../graph';
 import { plainLine } from '../../protocol/foreignText';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Checkpoints } from '../views/checkpoints';
 import { findPictures, isPicked } from './graphContext';
+import { GraphFixes } from './graphFixes';
 import { isGraphUri } from './graphFiles';
 import { type WorkspacePictures } from './workspacePictures';
 
@@ -37,12 +38,26 @@ export class GraphProblems implements vscode.Disposable {
       vscode.workspace.onDidCloseTextDocument((document) => this.forget(document.uri)),
       pictures.onDidChange(all),
       checkpoints.onDidChange(all),
+      new GraphFixes(this, checkpoints, pictures).register(),
     );
     all();
   }
 
   of(uri: vscode.Uri): Problem[] {
     return this.found.get(uri.toString()) ?? [];
+  }
+
+  /** Everything that is wrong with a graph as its text is now, and what it was checked against. */
+  async examine(document: vscode.TextDocument): Promise<{ problems: Problem[]; facts: GraphFacts }> {
+    const { missing } = await findPictures(document, this.picked);
+    // After a change of the library; the first listing is for others to ask for.
+    if (this.checkpoints.known) await this.checkpoints.list();
+    const facts: GraphFacts = {
+      checkpoints: this.checkpoints.known,
+      fileExists: (name) => !missing.has(name),
+      isPicked: (name, access) => access === 'read' && isPicked(document.uri, name, this.picked),
+    };
+    return { problems: validateGraph(document.getText(), facts), facts };
   }
 
   dispose(): void {
@@ -66,13 +81,8 @@ export class GraphProblems implements vscode.Disposable {
 
   private async check(document: vscode.TextDocument): Promise<void> {
     const version = document.version;
-    const { missing } = await findPictures(document, this.picked);
+    const { problems } = await this.examine(document);
     if (document.isClosed || document.version !== version) return;
-    const problems = validateGraph(document.getText(), {
-      checkpoints: this.checkpoints.known,
-      fileExists: (name) => !missing.has(name),
-      isPicked: (name, access) => access === 'read' && isPicked(document.uri, name, this.picked),
-    });
     this.found.set(document.uri.toString(), problems);
     this.collection.set(
       document.uri,

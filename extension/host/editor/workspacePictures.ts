@@ -5,7 +5,8 @@ import { type WorkspacePicture } from '../../protocol/studio';
 
 const PATTERN = `**/*.{${pictureExtensions.flatMap((name) => [name, name.toUpperCase()]).join(',')}}`;
 const LIMIT = 1000;
-const IGNORED = '**/{node_modules,.git,.venv,dist,out}/**';
+/** Folders that hold no pictures or models of the user's. */
+export const IGNORED = '**/{node_modules,.git,.venv,dist,out}/**';
 
 /** The pictures of the workspace, looked for when first wanted and again after files came or went. */
 export class WorkspacePictures implements vscode.Disposable {

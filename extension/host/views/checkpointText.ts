@@ -91,6 +91,10 @@ function rateText({ bytes, total, bytesPerSecond }: Omit<DownloadProgress, 'name
   return `, ${(bytesPerSecond / 1e6).toFixed(1)} MB/s, ${formatDuration((total - bytes) / bytesPerSecond)} left`;
 }
 
+/** The download as a button or quick fix. */
+export const downloadTitle = ({ title, bytes }: KnownCheckpoint): string =>
+  plainLine(`Download ${title} (${formatBytes(bytes)})…`);
+
 /** Facts of a checkpoint that could be downloaded, for the picker. */
 export function downloadChoice(known: KnownCheckpoint): { label: string; description: string; detail: string } {
   const { name, title, description, precision, bytes, exact, licence, state } = known;

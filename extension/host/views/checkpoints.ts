@@ -57,6 +57,12 @@ export class Checkpoints implements vscode.Disposable {
     return this.engine.request('models.known', {}, ANSWER_MS);
   }
 
+  /** A checkpoint of this name that can be downloaded and is not in the library. Never rejects. */
+  async missing(name: unknown): Promise<KnownCheckpoint | undefined> {
+    const known = await this.downloadable().catch((): KnownCheckpoint[] => []);
+    return known.find((each) => each.name === name && each.state !== 'installed');
+  }
+
   /** What lies in the model folders. */
   async found(): Promise<FoundModel[]> {
     const { models, problems } = await this.engine.request('models.scan', {}, ANSWER_MS);
