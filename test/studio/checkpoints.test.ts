@@ -74,7 +74,9 @@ test('a graph that names a checkpoint which can be downloaded offers that, as a 
   );
   await workbench.openStudio('lacking.weft.json');
   await workbench.command('Problems: Focus on Problems View');
-  await workbench.page.locator('.markers-panel .monaco-list-row', { hasText: 'no checkpoint "drawn"' }).click();
+  const problem = workbench.page.locator('.markers-panel .monaco-list-row', { hasText: 'no checkpoint "drawn"' });
+  await problem.click();
+  await problem.locator('.markers-panel-action-quickfix:not(.disabled)').waitFor();
   await workbench.page.keyboard.press('Control+.');
   await workbench.page.locator('.monaco-menu .action-item', { hasText: 'Download Drawn animals (' }).waitFor();
   await workbench.screenshot('download-fix');

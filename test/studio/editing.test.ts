@@ -235,6 +235,7 @@ describe('files that are not whole', () => {
     const fix = async (problem: RegExp, title: string): Promise<void> => {
       const row = workbench.page.locator('.markers-panel .monaco-list-row', { hasText: problem }).first();
       await row.click();
+      await row.locator('.markers-panel-action-quickfix:not(.disabled)').waitFor();
       await workbench.page.keyboard.press('Control+.');
       await workbench.page.locator('.monaco-menu .action-item', { hasText: title }).waitFor();
       await workbench.screenshot(`fix-${title.replaceAll(/\W+/g, '-')}`);

@@ -296,6 +296,7 @@ describe('the run history', () => {
     { timeout: RUN_MS * 2 },
     async () => {
       await workbench.closeAll();
+      await workbench.command('View: Show Weft');
       const file = workspace.path('weft-out/quick.png');
       const images: Buffer[] = [];
       for (const seed of [7, 8]) {
