@@ -32,14 +32,15 @@ import { encodePng, type RgbPicture } from './image/png';
 import { clearOptimisedGraphs, optimisedGraphsOnDisk, trimOptimisedGraphs } from './onnx/optimisedGraphs';
 import { type SessionHost } from './onnx/types';
 import { checkpointDefaults } from './execution/checkpointDefaults';
-import { type Ingredients } from './execution/context';
-import { recentNoise } from './execution/createInversion';
+import { type Ingredients, type RunServices } from './execution/context';
+import { executors } from './execution/nodes';
+import { recentNoise } from './execution/nodes/invert';
 import { LoadedCheckpoint } from './pipeline/loadedCheckpoint';
 import { recentPictures } from './execution/pictures';
 import { forgetPeak } from './execution/peakRss';
 import { type MemoryLimit } from './pipeline/workingMemory';
 import { drawFrame, type PreviewSink } from './execution/previews';
-import { type GraphRun, runGraph, type RunServices } from './execution/runGraph';
+import { type GraphRun, runGraph } from './execution/runGraph';
 import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
 import { readVariables } from './variables';
 
@@ -303,6 +304,7 @@ export class Engine {
   private services(store: ContentStore, controller: AbortController, { provider, leftOut }: Choice): RunServices {
     return {
       version: this.options.version,
+      executors,
       provider,
       leftOut,
       store,

@@ -168,6 +168,13 @@ export interface Transfer {
  * @throws PlanError when two nodes of one type are on the wire, or no swap
  */
 export function transferOf(plan: Plan, source: Source): Transfer {
+  const { swap, ...others } = transferAlong(plan, source);
+  if (!swap) throw new PlanError(`No attention-swap node feeds ${clip(source.node)}.`, source.node);
+  return { swap, ...others };
+}
+
+/** The same, where there may be no swap. @throws PlanError when two nodes of one type are on the wire */
+export function transferAlong(plan: Plan, source: Source): Partial<Transfer> {
   const wayOf = transferWays(
     (id) => plan.byId.get(id)?.inputs['transfer']?.[0]?.node,
     (id) => plan.byId.get(id)?.type ?? '',
@@ -175,9 +182,7 @@ export function transferOf(plan: Plan, source: Source): Transfer {
   const { nearest, twins } = wayOf(source.node);
   const at = (type: NodeType): PlannedNode | undefined => plan.byId.get(nearest.get(type) ?? '');
   if (twins) throw new PlanError(twiceOnWire(...twins, plan.byId.get(twins[1])!.type), twins[1]);
-  const swap = at('attention-swap');
-  if (!swap) throw new PlanError(`No attention-swap node feeds ${clip(source.node)}.`, source.node);
-  return { swap, adain: at('adain'), guidance: at('guidance') };
+  return { swap: at('attention-swap'), adain: at('adain'), guidance: at('guidance') };
 }
 
 /** The sentence for two nodes of one type on a transfer wire. */

@@ -1,5 +1,5 @@
-import { type EngineEvent, type RunOptions, type RunReport } from '../../protocol/engine';
-import { type PlannedNode, type Source } from '../../graph';
+import { type NodeType, type Plan, type PlannedNode, type Source } from '../../graph';
+import { type CheckpointInfo, type EngineEvent, type RunOptions, type RunReport } from '../../protocol/engine';
 import { type ContentStore } from '../cache/store';
 import { type LoraChoice } from '../checkpoints/types';
 import { type Trace } from '../pipeline/sampler';
@@ -34,9 +34,44 @@ export interface OutputFile {
   bytes: Uint8Array;
 }
 
+export interface RunServices {
+  version: string;
+  /** How each type of node runs. */
+  executors: Executors;
+  store: ContentStore;
+  signal: AbortSignal;
+  emit(event: EngineEvent): void;
+  /** What the library has: for sentences about checkpoints and domains it lacks. */
+  checkpoints(): Promise<CheckpointInfo[]>;
+  /** What to compute on. */
+  provider: string;
+  /** Told of each doubt about the graph that forbids nothing: a misspelt parameter, a noun that the checkpoint does not know. */
+  warnAbout?(sentence: string): void;
+  /** Why a better one is not used, as sentences. */
+  leftOut?: string;
+  /** The checkpoint with its sessions, kept open between runs; `vae`: absolute path of a VAE to use instead of its own. */
+  openCheckpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
+  ingredients?: Ingredients;
+  /** Told of the run's timelines when it begins: they can be looked at while it runs. */
+  onPreviews?(previews: PreviewSink): void;
+  /** Told of what can be asked about the run's attention, a map that fills as its denoise nodes begin. */
+  onInspections?(inspections: Map<string, Inspection>): void;
+  /** Where queries are kept for those questions. */
+  attention: ContentStore;
+}
+
+/** A cell of a sweep that has run. */
+export interface CellRun {
+  image: ImageValue;
+  report: RunReport;
+  cached: boolean;
+  provenance: Record<string, unknown>;
+}
+
 /** What executors may use of the run they are part of. */
 export interface RunContext {
   readonly options: RunOptions;
+  readonly plan: Plan;
   /** Canonical text of the graph as it runs, with its overrides. */
   readonly graphText: string;
   readonly store: ContentStore;
@@ -48,8 +83,9 @@ export interface RunContext {
   /** Where queries are kept while the run goes on; absent: they are computed when asked for. */
   readonly attention?: ContentStore;
   checkpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
-  /** The inversion of an invert node; they all exist before the first one is computed. */
-  inversion(node: string): InversionValue;
+  /** The inversions by their nodes; they exist before the first one is computed. */
+  readonly inversions: ReadonlyMap<string, InversionValue>;
+  addInversion(inversion: InversionValue): void;
   /** What the whole plan will read of a trajectory. */
   demandOf(trajectory: Trajectory): Demand;
   /** Runs the reference passes as far as `demands` say. */
@@ -57,7 +93,7 @@ export interface RunContext {
   /** Demands of everything in the plan: a cold run computes them side by side. */
   readonly demands: Map<Trajectory, Demand>;
   /** Runs a graph of its own up to one picture, with this run's store, device and events. Its rows count for this run. */
-  runCell(graphText: string, picture: Source): Promise<{ image: ImageValue; report: RunReport; cached: boolean }>;
+  runCell(graphText: string, picture: Source): Promise<CellRun>;
   emit(event: EngineEvent): void;
   progress(node: string, step: number, total: number): void;
   warn(node: string, message: string): void;
@@ -89,5 +125,13 @@ export interface Product {
   computed: boolean | 'inherit';
 }
 
-/** How a type of node runs: one file each in executors/. */
-export type Executor = (execution: Execution) => Promise<Product>;
+/** How a type of node runs: one file each in nodes/. */
+export interface Executor {
+  (execution: Execution): Promise<Product>;
+  /** Called before the first node of the type runs, with all of them that have their inputs. */
+  prepare?(executions: readonly Execution[]): Promise<void>;
+  /** What a node will read of inversions, known before anything is computed: so a cold run computes the reference passes once and side by side. */
+  demands?(node: PlannedNode, context: RunContext): Map<Trajectory, Demand>;
+}
+
+export type Executors = Readonly<Record<NodeType, Executor>>;

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { type GraphDocument, paramOf, parseAxis, type PlannedNode, specOf } from '../../graph';
+import { catalogue, type GraphDocument, paramOf, parseAxis, type PlannedNode, specOf } from '../../graph';
 import { type RunOptions } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { Inputs, type InputTrust, type OutputTrust, resolveOutput, resolveOutputFolder } from '../paths';
@@ -63,8 +63,11 @@ export async function placeOutputs(nodes: readonly PlannedNode[], options: RunOp
   const trust = outputTrust(options);
   const planned: PlannedOutputs = { folder: await resolveOutputFolder(trust), saves: new Map(), timelines: new Map() };
   for (const { id, type, params } of nodes) {
-    if (type === 'save') planned.saves.set(id, await atNode(id, () => resolveOutput(String(params['path']), trust)));
-    if (type !== 'denoise' || !options.timeline) continue;
+    const { outputs, params: specs } = catalogue[type];
+    const written = specs.find((param) => param.kind === 'path' && param.access === 'write')?.name;
+    if (written !== undefined)
+      planned.saves.set(id, await atNode(id, () => resolveOutput(String(params[written]), trust)));
+    if (!options.timeline || outputs.every((output) => output.type !== 'timeline')) continue;
     const file = (ending: string) => atNode(id, () => resolveOutput(`${id}.timeline.${ending}`, trust));
     planned.timelines.set(id, { animation: await file('webp'), strip: await file('png') });
   }

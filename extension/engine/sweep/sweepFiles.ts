@@ -26,7 +26,8 @@ import { checkOutputs, writeWhole } from '../execution/outputs';
 import { checkedGraph } from '../execution/overrides';
 import { pictureOf } from '../execution/pictures';
 import { inputTrust, outputTrust } from '../execution/planOutputs';
-import { runCell, type RunServices } from '../execution/runGraph';
+import { type RunServices } from '../execution/context';
+import { runCell } from '../execution/runGraph';
 import { asGraphError, planSweep, type PlannedCell, type SweepDefinition } from './planSweep';
 import { drawSheet, type SheetCell } from './sheet';
 
@@ -140,7 +141,12 @@ export async function runSweepFiles(
           message: `${label}: cells/${cell.name}.png does not match its record, so it is computed again`,
         });
       try {
-        const { image, report, provenance } = await runCell(options, services, cell.graphText, plan.picture, () => {});
+        const { image, report, provenance } = await runCell(
+          options,
+          { ...services, emit: () => {} },
+          cell.graphText,
+          plan.picture,
+        );
         const picture = await pictureOf(image);
         const texts = { 'weft.graph': cell.graphText, 'weft.run': JSON.stringify(provenance) };
         const png = await encodePng(picture, texts);

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
-import { type AdainSettings, Sampler, type TransferSettings } from '../../pipeline/sampler';
+import { transferAlong } from '../../../graph';
+import { type AdainSettings, type Appearance, Sampler, type TransferSettings } from '../../pipeline/sampler';
 import { encodePng, type RgbPicture } from '../../image/png';
 import { Inspection } from '../../inspect/inspection';
 import { type Executor, type RunContext } from '../context';
 import { requiredInput } from '../inputs';
+import { adainRange, guidanceSettings, swapSettings } from '../settings';
 import { sharesOf } from '../shares';
 import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../values';
+
+const NO_GUIDANCE = { scale: 1, endScale: 1 };
 
 export const denoise: Executor = async (execution) => {
   const { node, context } = execution;
@@ -18,7 +22,7 @@ export const denoise: Executor = async (execution) => {
     ...looks,
     swap: transfer.swap,
     adain: await adainSettings(transfer, kept),
-    guidance: transfer.guidance ?? { scale: 1, endScale: 1 },
+    guidance: transfer.guidance ?? NO_GUIDANCE,
   });
   const { attention } = context;
   // A run that keeps nothing can't be asked afterwards.
@@ -57,6 +61,23 @@ export const denoise: Executor = async (execution) => {
     },
     computed: computed || !decoded.cached,
   };
+};
+
+/** Masks change no demand. */
+denoise.demands = (node, { plan, inversions, ingredients }) => {
+  const { swap, adain, guidance } = transferAlong(plan, node.inputs['transfer']![0]!);
+  const [structure, first, ...others] = [...(swap?.inputs['structure'] ?? []), ...(swap?.inputs['appearance'] ?? [])]
+    .map((source) => inversions.get(source.node))
+    .flatMap((inversion): Appearance[] => (inversion ? [{ trajectory: inversion.trajectory }] : []));
+  if (!swap || !structure || !first) return new Map();
+  const sampler = new Sampler({
+    structure: structure.trajectory,
+    appearances: [first, ...others],
+    swap: swap.muted ? undefined : swapSettings(swap.params),
+    adain: adain && { range: adainRange(adain.params), appearanceMasks: [], maskDigests: [] },
+    guidance: guidance ? guidanceSettings(guidance.params) : NO_GUIDANCE,
+  });
+  return sampler.demands(0, ingredients.complete);
 };
 
 /** The appearances with their shares of the picture; those that give to no place are left out. */

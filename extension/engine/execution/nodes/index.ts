@@ -1,5 +1,4 @@
-import { type NodeType } from '../../../graph';
-import { type Executor } from '../context';
+import { type Executors } from '../context';
 import { adain } from './adain';
 import { attentionSwap } from './attention-swap';
 import { checkpoint } from './checkpoint';
@@ -19,7 +18,7 @@ import { segment } from './segment';
 import { sweep } from './sweep';
 
 /** How each type of node of the catalogue runs. */
-export const executors: Record<NodeType, Executor> = {
+export const executors: Executors = {
   image,
   prompt,
   schedule,

@@ -1,7 +1,23 @@
-import { type Executor } from '../context';
+import { createHash } from 'node:crypto';
+import * as path from 'node:path';
+import { promptText, type PlannedNode } from '../../../graph';
+import { WeftError } from '../../../protocol/errors';
+import { sizeText } from '../../../protocol/size';
+import { NoiseMemory } from '../../pipeline/noiseMemory';
+import { Trajectory } from '../../pipeline/trajectory';
+import { FREEU_OFF } from '../../diffusion/unet';
+import { type Execution, type Executor } from '../context';
+import { optionalInput, requiredInput } from '../inputs';
+import { pictureAt } from '../pictures';
+import { scheduleSettings } from '../settings';
+import { type InversionValue, type PromptValue, type ScheduleValue } from '../values';
+
+const noises = new NoiseMemory();
+/** What is kept of it. */
+export const recentNoise = noises.recent;
 
 export const invert: Executor = async ({ node, context }) => {
-  const inversion = context.inversion(node.id);
+  const inversion = context.inversions.get(node.id)!;
   const { trajectory, checkpoint } = inversion;
   let done = 0;
   await trajectory.invert(context.demandOf(trajectory), {
@@ -21,3 +37,104 @@ export const invert: Executor = async ({ node, context }) => {
   await context.previews.drawn();
   return { outputs: { inversion }, computed: trajectory.computed };
 };
+
+invert.prepare = async (executions) => {
+  const { context } = executions[0]!;
+  for (const execution of executions) context.addInversion(await createInversion(execution));
+  // Before the UNet opens: its weights can take their place.
+  for (const { checkpoint } of context.inversions.values()) {
+    await checkpoint.idle('textEncoder');
+    await checkpoint.idle('vaeEncoder');
+  }
+};
+
+/** The inversion of an invert node, not computed yet: its picture's latents, its prompt's embedding, its noise and its key. */
+async function createInversion(execution: Execution): Promise<InversionValue> {
+  const { node, context } = execution;
+  const { store, ingredients } = context;
+  const imageNode = node.inputs['image']![0]!.node;
+  const image = requiredInput(execution, 'image', 'image');
+  const { checkpoint, freeu = FREEU_OFF } = requiredInput(execution, 'checkpoint', 'checkpoint');
+  const prompt = optionalInput(execution, 'prompt', 'prompt') ?? impliedPrompt(node);
+  const schedule = optionalInput(execution, 'schedule', 'schedule') ?? impliedSchedule(node);
+
+  const unread = await checkpoint.unread(prompt.text);
+  if (unread !== '') {
+    const read = checkpoint.prepared.textEncoder.contextLength - 2;
+    const what = unread.length > 60 ? `${unread.slice(0, 59)}…` : unread;
+    const where = node.inputs['prompt']?.[0]?.node ?? node.id;
+    context.warn(
+      where,
+      `The text encoder reads ${read} tokens of a prompt. From "${what}" on it has no effect: shorten it.`,
+    );
+  }
+
+  const { size } = checkpoint;
+  const rgb = await pictureAt(image, size).catch((error: unknown) => {
+    throw error instanceof WeftError ? error.at(imageNode) : error;
+  });
+  const digest = createHash('sha256').update(rgb).digest();
+  const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
+  const { knows, title } = checkpoint.prepared;
+  const name = image.from === 'file' ? path.basename(image.file) : `The image of ${imageNode}`;
+  if (knows && !ingredients.x0 && (await checkpoint.difference(rgb, x0, store)) > knows.difference)
+    context.unfit(
+      imageNode,
+      `${name} does not look like what ${title} knows (${knows.pictures}): the result will be a blur. ` +
+        'For photographs, use another checkpoint, such as sd15 (2.1 GB: weft models download sd15).',
+    );
+  const embed = async (text: string): Promise<Float32Array> =>
+    ingredients.context?.(text) ?? (await checkpoint.embed(text, store, prompt.clipSkip));
+  const trajectory = new Trajectory(
+    {
+      x0,
+      // The same bytes in another shape are another picture.
+      imageDigest: `${digest.toString('hex')} ${sizeText(size)}`,
+      noise: (timestep) =>
+        ingredients.noise?.(imageNode, timestep) ??
+        noises.noise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
+      promptEmbeds: await embed(prompt.text),
+      emptyPromptEmbeds: await embed(''),
+      prompt: prompt.text,
+      clipSkip: prompt.clipSkip,
+      seed: schedule.seed,
+      steps: schedule.steps,
+      skip: schedule.skip,
+      guidanceScale: node.params['guidanceScale'] as number,
+      freeu,
+      fingerprint: checkpoint.fingerprint,
+      given: ingredients.inversion?.(imageNode),
+    },
+    checkpoint.scheduler(schedule.steps),
+    store,
+  );
+  return {
+    kind: 'inversion',
+    node: node.id,
+    picture: { rgb, ...size },
+    trajectory,
+    checkpoint,
+    prompt,
+    schedule,
+    freeu,
+  };
+}
+
+/** An unwired prompt: the checkpoint's default domain, where it has any. */
+function impliedPrompt(node: PlannedNode): PromptValue {
+  const params = node.implied['prompt'] ?? {};
+  const text = promptText(params);
+  if (!text) {
+    throw new WeftError(
+      'graph',
+      `${node.id} has no prompt, and its checkpoint has no default one: wire a prompt node to it.`,
+      node.id,
+    );
+  }
+  return { kind: 'prompt', text, domain: String(params['domain'] ?? ''), clipSkip: params['clipSkip'] as number };
+}
+
+/** An unwired schedule: the checkpoint's own. */
+function impliedSchedule(node: PlannedNode): ScheduleValue {
+  return { kind: 'schedule', ...scheduleSettings(node.implied['schedule'] ?? {}, node.id) };
+}

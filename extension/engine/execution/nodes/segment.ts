@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { WeftError } from '../../../protocol/errors';
 import { keyOf } from '../../cache/store';
 import { type Tensors } from '../../cache/tensorFile';
-import { noDemand } from '../../pipeline/trajectory';
+import { type Demand, noDemand, type Trajectory } from '../../pipeline/trajectory';
 import { correct, loadCorrection } from '../../image/correction';
 import { maskPicture } from '../../image/mask';
 import { encodePng } from '../../image/png';
@@ -74,6 +74,16 @@ export const segment: Executor = async (execution) => {
   };
 };
 
+segment.demands = (node, { inversions }) => {
+  const inversion = inversions.get(node.inputs['inversion']?.[0]?.node ?? '');
+  if (!inversion) return new Map();
+  const { trajectory, schedule } = inversion;
+  return demandsAt(trajectory, segmentStep(node.params, schedule.steps, trajectory.length));
+};
+
+const demandsAt = (trajectory: Trajectory, step: number): Map<Trajectory, Demand> =>
+  new Map([[trajectory, { ...noDemand(), until: step, probeSteps: new Set([step]) }]]);
+
 /** What was found in a picture, before anybody corrects it. */
 interface Found {
   /** [h·w] of 0 and 1; all 0 when the noun is not found. */
@@ -112,7 +122,7 @@ async function findObject(
   const { checkpoint, trajectory, prompt } = inversion;
   const [height, width] = checkpoint.latentSize;
   const { selfProbe, crossProbe } = checkpoint.prepared.unet.interface;
-  const demands = new Map([[trajectory, { ...noDemand(), until: step, probeSteps: new Set([step]) }]]);
+  const demands = demandsAt(trajectory, step);
   // Nothing of this picture is known: compute what the rest of the run will read along with it, side by side.
   mergeDemand(demands, context.demands);
   await context.referencePass(demands);

@@ -1,0 +1,53 @@
+import * as path from 'node:path';
+import {
+  blockingProblems,
+  type GraphDocument,
+  parseGraph,
+  type Plan,
+  planGraph,
+  type Problem,
+  writeGraph,
+} from '../../graph';
+import { type CheckpointInfo, type RunOptions } from '../../protocol/engine';
+import { WeftError } from '../../protocol/errors';
+import { Inputs } from '../paths';
+import { checkedGraph } from './overrides';
+import { inputTrust } from './planOutputs';
+
+/** A graph as it will run: parsed, overridden, validated, in canonical text. */
+export interface Prepared {
+  document: GraphDocument;
+  text: string;
+  warnings: string[];
+}
+
+/** @throws WeftError naming the node or the place in the file */
+export function prepare(options: RunOptions, checkpoints: CheckpointInfo[]): Prepared {
+  const inputs = new Inputs(inputTrust(options));
+  const { text, problems, tell } = checkedGraph(options, {
+    fileExists: (relative) => !inputs.isMissing(relative),
+    isPicked: (relative, access) =>
+      access === 'read' ? inputs.isPicked(relative) : options.picked.includes(path.resolve(options.outDir, relative)),
+    checkpoints,
+  });
+  const { document } = parseGraph(text);
+  const errors = document ? blocking(problems, document, options.target) : problems;
+  const missing = errors.every(({ code }) => code === 'unknown-checkpoint');
+  if (!document || errors.length > 0) {
+    const sentences = errors.map(tell).join('\n');
+    throw new WeftError(document && missing ? 'checkpoint' : 'graph', sentences, errors[0]?.node);
+  }
+  const warnings = problems.filter(({ severity }) => severity === 'warning').map(tell);
+  return { document, text: writeGraph(document), warnings };
+}
+
+/** Errors that forbid this run: with a target, only those of what it needs. */
+function blocking(problems: Problem[], document: GraphDocument, target: string | undefined): Problem[] {
+  let plan: Plan | undefined;
+  try {
+    plan = target === undefined ? undefined : planGraph(document, { target });
+  } catch {
+    // What can't be planned is among the problems already.
+  }
+  return blockingProblems(problems, plan);
+}
