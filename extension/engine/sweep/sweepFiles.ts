@@ -24,11 +24,11 @@ import { type InputTrust, resolveInput, resolveOutput, resolveOutputFolder } fro
 import { metricLines } from '../execution/metrics';
 import { checkOutputs, writeWhole } from '../execution/outputs';
 import { checkedGraph } from '../execution/overrides';
-import { pictureOf } from '../execution/pictures';
 import { inputTrust, outputTrust } from '../execution/planOutputs';
 import { type RunServices } from '../execution/context';
 import { runCell } from '../execution/runGraph';
 import { asGraphError, planSweep, type PlannedCell, type SweepDefinition } from './planSweep';
+import { runCells } from './runCells';
 import { drawSheet, type SheetCell } from './sheet';
 
 const FILE = 'sweep.json';
@@ -124,46 +124,36 @@ export async function runSweepFiles(
   await checkSweepOutputs(options, own, cells, trust);
   const unet = { encoder: 0, decoder: 0 };
   let computed = 0;
-  const failures: string[] = [];
   const { runId } = options;
-  const node = plan.picture.node;
-  for (const [index, cell] of own.entries()) {
-    signal.throwIfAborted();
-    const label = labelOf(plan, cell);
-    const there = await readCell(outDir, cell.name);
-    if (there.state === 'finished') {
-      services.emit({ event: 'log', level: 'info', message: `${label}: is there already` });
-    } else {
-      if (there.state === 'damaged')
-        services.emit({
-          event: 'log',
-          level: 'warn',
-          message: `${label}: cells/${cell.name}.png does not match its record, so it is computed again`,
-        });
-      try {
-        const { image, report, provenance } = await runCell(
-          options,
-          { ...services, emit: () => {} },
-          cell.graphText,
-          plan.picture,
-        );
-        const picture = await pictureOf(image);
-        const texts = { 'weft.graph': cell.graphText, 'weft.run': JSON.stringify(provenance) };
-        const png = await encodePng(picture, texts);
-        const facts: CellFacts = { unet: report.unet, seconds: report.seconds, metrics: image.metrics };
-        await writeCell(outDir, cell.name, facts, png);
-        unet.encoder += report.unet.encoder;
-        unet.decoder += report.unet.decoder;
-        computed += 1;
-        services.emit({ event: 'log', level: 'warn', message: `${label}: done (${index + 1} of ${own.length})` });
-      } catch (error) {
-        if (!(error instanceof WeftError) || error.kind !== 'graph') throw error;
-        failures.push(`${label}: ${error.message}`);
-        services.emit({ event: 'log', level: 'warn', message: failures.at(-1)! });
-      }
-    }
-    services.emit({ event: 'node', runId, node, state: 'running', step: index + 1, total: own.length });
-  }
+  const { node } = plan.picture;
+  const log = (level: 'info' | 'warn', message: string): void => services.emit({ event: 'log', level, message });
+  const label = (cell: PlannedCell): string => labelOf(plan, cell);
+  const failures: string[] = [];
+  await runCells(plan.picture, own, {
+    signal,
+    run: (graphText, picture) => runCell(options, { ...services, emit: () => {} }, graphText, picture),
+    begin: async (cell) => {
+      const { state } = await readCell(outDir, cell.name);
+      if (state === 'finished') log('info', `${label(cell)}: is there already`);
+      if (state === 'damaged')
+        log('warn', `${label(cell)}: cells/${cell.name}.png does not match its record, so it is computed again`);
+      return state !== 'finished';
+    },
+    done: async (cell, { image, report, provenance }, picture, index) => {
+      const texts = { 'weft.graph': cell.graphText, 'weft.run': JSON.stringify(provenance) };
+      const facts: CellFacts = { unet: report.unet, seconds: report.seconds, metrics: image.metrics };
+      await writeCell(outDir, cell.name, facts, await encodePng(picture, texts));
+      unet.encoder += report.unet.encoder;
+      unet.decoder += report.unet.decoder;
+      computed += 1;
+      log('warn', `${label(cell)}: done (${index + 1} of ${own.length})`);
+    },
+    failed: (cell, { message }) => {
+      failures.push(`${label(cell)}: ${message}`);
+      log('warn', failures.at(-1)!);
+    },
+    progress: (done) => services.emit({ event: 'node', runId, node, state: 'running', step: done, total: own.length }),
+  });
   const merged = await assemble(outDir, file);
   if (failures.length > 0)
     throw new WeftError('graph', `${failures.length} of ${own.length} cells were not made:\n${failures.join('\n')}`);
