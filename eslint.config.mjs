@@ -137,6 +137,15 @@ export default tseslint.config(
     ],
   ),
   forbid(
+    ['extension/engine/execution/*.ts', 'extension/engine/sweep/**'],
+    [
+      never(
+        ['vscode', '**/host/**', '**/engine-client/**', '**/webview/**', '**/cli/**', '**/nodes', '**/nodes/**'],
+        'A run is handed its executors: they import execution/, and nothing in it imports them.',
+      ),
+    ],
+  ),
+  forbid(
     ['extension/engine/pipeline/**'],
     [
       never(
