@@ -32,7 +32,7 @@ import { encodePng, type RgbPicture } from './image/png';
 import { clearOptimisedGraphs, optimisedGraphsOnDisk, trimOptimisedGraphs } from './onnx/optimisedGraphs';
 import { type SessionHost } from './onnx/types';
 import { checkpointDefaults } from './execution/checkpointDefaults';
-import { type Ingredients, type RunServices } from './execution/context';
+import { type Injected, type RunServices } from './execution/context';
 import { executors } from './execution/nodes';
 import { recentNoise } from './execution/nodes/invert';
 import { LoadedCheckpoint } from './pipeline/loadedCheckpoint';
@@ -90,7 +90,7 @@ export class Engine {
   /** What killed processes left in the home is gone. */
   private tidied = false;
   /** Ends what is done between runs. */
-  private leisure = new AbortController();
+  private betweenRuns = new AbortController();
   /** Runs wait for one another: they share the processor and the memory. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -178,7 +178,7 @@ export class Engine {
         return { png: await encodePng({ width, height, rgba }) };
       },
       shutdown: async () => {
-        this.leisure.abort();
+        this.betweenRuns.abort();
         await this.models.close();
         for (const controller of this.running.values())
           controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
@@ -193,8 +193,8 @@ export class Engine {
     };
   }
 
-  /** Runs a graph when those before it are done. `ingredients` replace or observe what is computed. */
-  run(request: EngineRequests['run']['params'], ingredients?: Ingredients): Promise<GraphRun> {
+  /** Runs a graph when those before it are done. `injected` replaces or observes what is computed. */
+  run(request: EngineRequests['run']['params'], injected?: Injected): Promise<GraphRun> {
     const parsed = runOptionsSchema.safeParse(request);
     if (!parsed.success)
       return Promise.reject(new WeftError('graph', `The run's options are not valid: ${parsed.error.message}`));
@@ -208,7 +208,7 @@ export class Engine {
           (choice) =>
             runGraph(options, {
               ...this.services(store, controller, choice),
-              ingredients,
+              injected,
               onPreviews: (previews) => remember(this.remembered, options.runId, previews),
               onInspections: (inspections) =>
                 remember(this.inspected, options.runId, { inspections, result: () => undefined }),
@@ -272,7 +272,11 @@ export class Engine {
     }
     // Before the next run, which may open the same sessions.
     for (const checkpoint of [...this.loaded.values()].slice(0, -OPEN_CHECKPOINTS)) await checkpoint.close();
-    this.afterwards = Promise.all([this.store.trim(), this.attention.trim(), previews?.drawRest(this.leisure.signal)]);
+    this.afterwards = Promise.all([
+      this.store.trim(),
+      this.attention.trim(),
+      previews?.drawRest(this.betweenRuns.signal),
+    ]);
     this.afterwards.catch(() => {});
   }
 
@@ -322,8 +326,8 @@ export class Engine {
 
   private enqueue<T>(runId: string, execute: () => Promise<T>): Promise<T> {
     const begin = (): Promise<T> => {
-      this.leisure.abort();
-      this.leisure = new AbortController();
+      this.betweenRuns.abort();
+      this.betweenRuns = new AbortController();
       return execute();
     };
     const result = this.queue.then(begin, begin).finally(() => this.running.delete(runId));

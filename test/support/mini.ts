@@ -7,7 +7,7 @@ import { type Devices } from '../../extension/engine/devices/devices';
 import { Engine } from '../../extension/engine/engine';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { type SessionHost } from '../../extension/engine/onnx/types';
-import { type Ingredients } from '../../extension/engine/execution/context';
+import { type Injected } from '../../extension/engine/execution/context';
 import { type GraphRun } from '../../extension/engine/execution/runGraph';
 import { type GraphDocument, standardGraph, writeGraph } from '../../extension/graph';
 import { type EngineEvent, type RunRequest } from '../../extension/protocol/engine';
@@ -24,7 +24,7 @@ export interface Bench {
   /** The engine's home and the output folder. */
   home: string;
   out: string;
-  run(graph: GraphDocument | string, options?: Partial<RunRequest>, ingredients?: Ingredients): Promise<GraphRun>;
+  run(graph: GraphDocument | string, options?: Partial<RunRequest>, injected?: Injected): Promise<GraphRun>;
 }
 
 /** An engine with an empty home, or with the home of another one (as a second process has). */
@@ -48,7 +48,7 @@ export function makeEngine(
     events,
     home,
     out,
-    run: (graph, options, ingredients) =>
+    run: (graph, options, injected) =>
       engine.run(
         {
           runId: `run-${++count}`,
@@ -58,7 +58,7 @@ export function makeEngine(
           reportName: 'run.json',
           ...options,
         },
-        ingredients,
+        injected,
       ),
   };
 }

@@ -12,7 +12,7 @@ import { type Trajectory } from '../../extension/engine/pipeline/trajectory';
 import { createScheduler } from '../../extension/engine/diffusion/scheduler';
 import { loadPicture } from '../../extension/engine/image/load';
 import { inProcessSessions } from '../../extension/engine/onnx/session';
-import { type Ingredients } from '../../extension/engine/execution/context';
+import { type Injected } from '../../extension/engine/execution/context';
 import { type GraphDocument, writeGraph } from '../../extension/graph';
 import { SafetensorsFile } from './safetensors';
 
@@ -179,7 +179,7 @@ class Replay {
         graphPath,
         outDir: path.join(this.work, 'out'),
       },
-      { ...this.ingredients(), complete: true, trace: traced.ofOutput, trajectoryTrace: traced.ofTrajectory },
+      { ...this.injected(), complete: true, trace: traced.ofOutput, trajectoryTrace: traced.ofTrajectory },
     );
     const inversions = ['invert-appearance', 'invert-structure'].map((id) => run.values.get(id)!['inversion']!);
     const [appearance, structure] = inversions.map((value) => (value as { trajectory: Trajectory }).trajectory) as [
@@ -296,7 +296,7 @@ class Replay {
     }
   }
 
-  private ingredients(): Ingredients {
+  private injected(): Injected {
     const { config, tensors, inversionFile } = this;
     const role = (imageNode: string): 'struct' | 'app' => (imageNode === 'structure' ? 'struct' : 'app');
     const contexts = new Map<string, Float32Array>();
@@ -456,10 +456,10 @@ class Traced {
   /** By the key of the trajectory's reference pass: runs that share it compute it once. */
   readonly trajectories = new Map<string, Map<string, Float32Array>>();
 
-  readonly ofOutput: NonNullable<Ingredients['trace']> = (name, step, values) =>
+  readonly ofOutput: NonNullable<Injected['trace']> = (name, step, values) =>
     void this.output.set(`${name} ${step}`, values.slice());
 
-  readonly ofTrajectory: NonNullable<Ingredients['trajectoryTrace']> = (name, trajectory, step, values) => {
+  readonly ofTrajectory: NonNullable<Injected['trajectoryTrace']> = (name, trajectory, step, values) => {
     const known = this.trajectories.get(trajectory.referenceKey) ?? new Map<string, Float32Array>();
     this.trajectories.set(trajectory.referenceKey, known.set(`${name} ${step}`, values.slice()));
   };

@@ -13,7 +13,7 @@ import { type ImageValue, type InversionValue, type Value } from './values';
  * Replacements for what the engine would compute itself, and ears for what it computes: how reference numbers made elsewhere are
  * injected and compared. The executors do not know whether any is set.
  */
-export interface Ingredients {
+export interface Injected {
   /** x0 of an image node's picture. */
   x0?: (imageNode: string) => Float32Array | undefined;
   noise?: (imageNode: string, timestep: number) => Float32Array | undefined;
@@ -51,7 +51,7 @@ export interface RunServices {
   leftOut?: string;
   /** The checkpoint with its sessions, kept open between runs; `vae`: absolute path of a VAE to use instead of its own. */
   openCheckpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
-  ingredients?: Ingredients;
+  injected?: Injected;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
   onPreviews?(previews: PreviewSink): void;
   /** Told of what can be asked about the run's attention, a map that fills as its denoise nodes begin. */
@@ -76,7 +76,7 @@ export interface RunContext {
   readonly graphText: string;
   readonly store: ContentStore;
   readonly signal: AbortSignal;
-  readonly ingredients: Ingredients;
+  readonly injected: Injected;
   readonly previews: PreviewSink;
   /** What each denoise node's attention can be asked, by node. */
   readonly inspections: Map<string, Inspection>;

@@ -10,7 +10,7 @@ import { type Demand, noDemand, Trajectory } from '../pipeline/trajectory';
 import {
   type CellRun,
   type Executors,
-  type Ingredients,
+  type Injected,
   type OutputFile,
   type RunContext,
   type RunServices,
@@ -24,7 +24,7 @@ import { type InversionValue, type Value } from './values';
 export class Run implements RunContext {
   readonly store: ContentStore;
   readonly signal: AbortSignal;
-  readonly ingredients: Ingredients;
+  readonly injected: Injected;
   readonly previews: PreviewSink;
   readonly inspections = new Map<string, Inspection>();
   readonly attention?: ContentStore;
@@ -57,7 +57,7 @@ export class Run implements RunContext {
     this.signal = services.signal;
     this.emit = services.emit;
     this.executors = services.executors;
-    this.ingredients = services.ingredients ?? {};
+    this.injected = services.injected ?? {};
     this.leftOut = services.leftOut;
     this.attention = options.keepAttention ? services.attention : undefined;
     this.previews = new PreviewSink({ runId, every, size, paceMs }, this.store, this.emit);
@@ -86,7 +86,7 @@ export class Run implements RunContext {
   }
 
   async referencePass(wanted: Map<Trajectory, Demand>): Promise<void> {
-    const demands = this.ingredients.complete ? this.demands : wanted;
+    const demands = this.injected.complete ? this.demands : wanted;
     const owners = new Map([...this.inversions.values()].map(({ trajectory, checkpoint }) => [trajectory, checkpoint]));
     const groups = new Map<LoadedCheckpoint, Map<Trajectory, Demand>>();
     for (const [trajectory, demand] of demands) {
@@ -94,7 +94,7 @@ export class Run implements RunContext {
       groups.set(owner, (groups.get(owner) ?? new Map<Trajectory, Demand>()).set(trajectory, demand));
     }
     const { signal } = this;
-    const trace = this.ingredients.trajectoryTrace;
+    const trace = this.injected.trajectoryTrace;
     for (const [checkpoint, group] of groups)
       await Trajectory.referencePass(group, { unet: () => checkpoint.unet(), signal, trace });
   }

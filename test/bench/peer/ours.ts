@@ -11,7 +11,7 @@ import { Engine } from '../../../extension/engine/engine';
 import { loadPicture } from '../../../extension/engine/image/load';
 import { toModelInput } from '../../../extension/engine/image/tensors';
 import { workerSessions } from '../../../extension/engine/onnx/session';
-import { type Ingredients } from '../../../extension/engine/execution/context';
+import { type Injected } from '../../../extension/engine/execution/context';
 import { type GraphDocument, standardGraph, writeGraph } from '../../../extension/graph';
 import { pictures, root } from '../../support/mini';
 import { SafetensorsFile } from '../../support/safetensors';
@@ -132,7 +132,7 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
   const noise = new Map(Object.keys(images).map((role) => [role, inputs.floats(`${role}.noise`)]));
   const { timesteps } = (await engine.checkpoint(checkpoint, 'cpu')).scheduler(settings.steps);
   let latents: Float32Array | undefined;
-  const ingredients: Ingredients = {
+  const injected: Injected = {
     x0: (role) => inputs.floats(`${role}.x0`),
     noise: (role, timestep) => {
       const all = noise.get(role)!;
@@ -168,7 +168,7 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
       outDir: path.join(work, 'out'),
       previewEvery: 1,
     },
-    ingredients,
+    injected,
   );
   if (latentsTo)
     fs.writeFileSync(

@@ -7,7 +7,7 @@ export const glance: Executor = async (execution) => {
   const { trajectory, checkpoint } = requiredInput(execution, 'inversion', 'inversion');
   const step = node.params['step'] as number;
   await context.referencePass(new Map([[trajectory, context.demandOf(trajectory)]]));
-  const latents = await trajectory.latentsAt(step, context.store);
+  const latents = await trajectory.latentsAt(step);
   const { pixels, cached } = await checkpoint.decode(latents, `${trajectory.referenceKey} ${step}`, context.store);
   const digest = `glance ${trajectory.referenceKey} ${step}`;
   return {

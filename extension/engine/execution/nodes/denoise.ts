@@ -40,7 +40,7 @@ export const denoise: Executor = async (execution) => {
     channels: checkpoint.prepared.latentChannels,
     unet: () => checkpoint.unet(),
     signal: context.signal,
-    trace: context.ingredients.trace,
+    trace: context.injected.trace,
     attention,
     onStep: (news) => {
       frames.push(news);
@@ -64,7 +64,7 @@ export const denoise: Executor = async (execution) => {
 };
 
 /** Masks change no demand. */
-denoise.demands = (node, { plan, inversions, ingredients }) => {
+denoise.demands = (node, { plan, inversions, injected }) => {
   const { swap, adain, guidance } = transferAlong(plan, node.inputs['transfer']![0]!);
   const [structure, first, ...others] = [...(swap?.inputs['structure'] ?? []), ...(swap?.inputs['appearance'] ?? [])]
     .map((source) => inversions.get(source.node))
@@ -77,7 +77,7 @@ denoise.demands = (node, { plan, inversions, ingredients }) => {
     adain: adain && { range: adainRange(adain.params), appearanceMasks: [], maskDigests: [] },
     guidance: guidance ? guidanceSettings(guidance.params) : NO_GUIDANCE,
   });
-  return sampler.demands(0, ingredients.complete);
+  return sampler.demands(0, injected.complete);
 };
 
 /** The appearances with their shares of the picture; those that give to no place are left out. */

@@ -23,7 +23,7 @@ export const invert: Executor = async ({ node, context }) => {
   await trajectory.invert(context.demandOf(trajectory), {
     unet: () => checkpoint.unet(),
     signal: context.signal,
-    trace: context.ingredients.trajectoryTrace,
+    trace: context.injected.trajectoryTrace,
     onStep: (_trajectory, frame) => {
       context.progress(node.id, ++done, trajectory.length);
       context.previews.push(node.id, checkpoint, trajectory.length, frame);
@@ -51,7 +51,7 @@ invert.prepare = async (executions) => {
 /** The inversion of an invert node, not computed yet: its picture's latents, its prompt's embedding, its noise and its key. */
 async function createInversion(execution: Execution): Promise<InversionValue> {
   const { node, context } = execution;
-  const { store, ingredients } = context;
+  const { store, injected } = context;
   const imageNode = node.inputs['image']![0]!.node;
   const image = requiredInput(execution, 'image', 'image');
   const { checkpoint, freeu = FREEU_OFF } = requiredInput(execution, 'checkpoint', 'checkpoint');
@@ -74,24 +74,24 @@ async function createInversion(execution: Execution): Promise<InversionValue> {
     throw error instanceof WeftError ? error.at(imageNode) : error;
   });
   const digest = createHash('sha256').update(rgb).digest();
-  const x0 = ingredients.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
+  const x0 = injected.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
   const { knows, title } = checkpoint.prepared;
   const name = image.from === 'file' ? path.basename(image.file) : `The image of ${imageNode}`;
-  if (knows && !ingredients.x0 && (await checkpoint.difference(rgb, x0, store)) > knows.difference)
+  if (knows && !injected.x0 && (await checkpoint.difference(rgb, x0, store)) > knows.difference)
     context.unfit(
       imageNode,
       `${name} does not look like what ${title} knows (${knows.pictures}): the result will be a blur. ` +
         'For photographs, use another checkpoint, such as sd15 (2.1 GB: weft models download sd15).',
     );
   const embed = async (text: string): Promise<Float32Array> =>
-    ingredients.context?.(text) ?? (await checkpoint.embed(text, store, prompt.clipSkip));
+    injected.context?.(text) ?? (await checkpoint.embed(text, store, prompt.clipSkip));
   const trajectory = new Trajectory(
     {
       x0,
       // The same bytes in another shape are another picture.
       imageDigest: `${digest.toString('hex')} ${sizeText(size)}`,
       noise: (timestep) =>
-        ingredients.noise?.(imageNode, timestep) ??
+        injected.noise?.(imageNode, timestep) ??
         noises.noise({ seed: schedule.seed, imageDigest: digest, timestep, length: x0.length }),
       promptEmbeds: await embed(prompt.text),
       emptyPromptEmbeds: await embed(''),
@@ -103,7 +103,7 @@ async function createInversion(execution: Execution): Promise<InversionValue> {
       guidanceScale: node.params['guidanceScale'] as number,
       freeu,
       fingerprint: checkpoint.fingerprint,
-      given: ingredients.inversion?.(imageNode),
+      given: injected.inversion?.(imageNode),
     },
     checkpoint.scheduler(schedule.steps),
     store,

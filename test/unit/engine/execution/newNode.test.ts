@@ -97,6 +97,7 @@ describe('a type of node that is new', () => {
     const file = path.join(folder, 'glance.weft.json');
     fs.writeFileSync(file, writeGraph(glancing()));
     const printed = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const made = async (out: string, ...set: string[]): Promise<string> => {
       await run(file, { out: path.join(folder, out), set, cache: true, provider: 'cpu' });
       return (
@@ -110,7 +111,7 @@ describe('a type of node that is new', () => {
     expect(await made('b', 'glance.step=4')).toBe(inherited);
     expect(await made('c', 'glance.step=0')).not.toBe(inherited);
     await expect(made('d', 'glance.step=8')).rejects.toThrow('a step that is not there');
-    printed.mockRestore();
+    for (const spy of [printed, told]) spy.mockRestore();
   });
 
   it('tells before the run what it reads, so that a cold run inverts each image once', async () => {
