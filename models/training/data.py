@@ -7,6 +7,7 @@
 A shard is an .npz of `latents` [n, shape, look, 16, 16, 16] (fp16), `objects` [n, shape, 16, 16] (share of each latent cell that the object
 covers), `parts` [n, shape, 16, 16] (share of each cell in the object's parts, every part of at least 24 pixels weighing the same; sums to 1),
 `labels` [n, shape, 16, 16, 16] (uint8, share of each label in each cell, 255 = all) and `meta` (JSON: domain, the two kinds, the two textures).
+Beside it lie the kept pictures and their part maps (load_pictures, load_maps).
 """
 import argparse
 import glob
@@ -57,7 +58,7 @@ def draw_shard(folder, number, pictures_kept, encoder_weight, encoder_bias):
     latents = np.empty((SHARD_SIZE, 2, 2, 16, 16, 16), np.float16)
     objects, parts = (np.empty((SHARD_SIZE, 2, 16, 16), np.float16) for _ in range(2))
     label_shares = np.empty((SHARD_SIZE, 2, 16, 16, 16), np.uint8)
-    meta, kept = [], []
+    meta, kept, maps = [], [], []
     for index in range(SHARD_SIZE):
         domain = domains[int(rng.choice(len(domains), p=shares))]
         pictures, labels, description = renderer.render_quad(domain, TRAINING_SEEDS + number * 1000 + index)
@@ -70,7 +71,9 @@ def draw_shard(folder, number, pictures_kept, encoder_weight, encoder_bias):
         meta.append(description)
         if index < pictures_kept:
             kept.append(pictures)
+            maps.append(labels)
     np.save(pictures_path(folder, number), np.stack(kept))
+    np.save(maps_path(folder, number), np.stack(maps).astype(np.uint8))
     path = shard_path(folder, number)
     np.savez(path + '.partial.npz', latents=latents, objects=objects, parts=parts, labels=label_shares, meta=json.dumps(meta))
     os.replace(path + '.partial.npz', path)
@@ -130,6 +133,10 @@ def pictures_path(folder, number):
     return os.path.join(folder, f'pictures{number:03d}.npy')
 
 
+def maps_path(folder, number):
+    return os.path.join(folder, f'maps{number:03d}.npy')
+
+
 def shard_numbers(folder):
     return sorted(int(os.path.basename(path)[5:-4]) for path in glob.glob(os.path.join(folder, 'shard*[0-9].npz')))
 
@@ -137,6 +144,11 @@ def shard_numbers(folder):
 def load_pictures(folder):
     """The kept pictures, uint8 [n, shape, look, 128, 128, 3], in the order of Quads."""
     return np.concatenate([np.load(pictures_path(folder, number)) for number in shard_numbers(folder)])
+
+
+def load_maps(folder):
+    """The part maps of the kept pictures, uint8 [n, shape, 128, 128], in the order of Quads."""
+    return np.concatenate([np.load(maps_path(folder, number)) for number in shard_numbers(folder)])
 
 
 # Held-out pairs.

@@ -41,6 +41,8 @@ state=$work/transfers/state.pt
 once fresh $python data.py shards --out "$work/fresh" --vae "$work/vae.pt" --quads "${OUTPUTS:-1000}" --first 400 --pictures 250
 once outputs $python outputs.py --state "$state" --data "$work/fresh" --out "$work/outputs" --count "${OUTPUTS:-650}" $outputs
 once refinement $python vae.py train --vae "$work/vae.pt" --data "$work/fresh" --outputs "$work/outputs" --minutes "$(minutes 0.014)" --learning-rate 6e-4 $decoder
+# Its last stage draws a pattern and outlines where those latents hold only a mean.
+once sharpening $python sharpen.py --vae "$work/vae.pt" --data "$work/fresh" --outputs "$work/outputs" --out "$work/vae.pt" --minutes "$(minutes 0.07)"
 once pairs $python data.py pairs --out "$work/heldout" --count "${PAIRS:-64}" --seed 2026
 $python export.py --state "$state" --vae "$work/vae.pt" --out "$out"
 $python evaluate.py --state "$state" --vae "$work/vae.pt" --pairs "$work/heldout" --seeds 3 --sheet "$work/sheet.png"

@@ -125,11 +125,11 @@ def transfer_loss(decoded, pictures, weights):
 
 
 class Transfers:
-    """Final latents of transfers between drawn quads (outputs.py), their drawn truths and the weight of each cell, on `device`.
+    """Final latents of transfers between drawn quads (outputs.py), their drawn truths, the weight of each cell and the part maps, on `device`.
 
-    `quads` (data.py) and `pictures` uint8 [n, shape, look, 128, 128, 3] of those whose pictures were kept."""
+    `quads` (data.py), and `pictures` uint8 [n, shape, look, 128, 128, 3] and `maps` uint8 [n, shape, 128, 128] of those whose pictures were kept."""
 
-    def __init__(self, folder, quads, pictures, device='cpu'):
+    def __init__(self, folder, quads, pictures, maps, device='cpu'):
         files = [np.load(path) for path in sorted(glob.glob(os.path.join(folder, '*.npz')))]
         if not files:
             raise FileNotFoundError(f'no *.npz in {folder}: make them first (python outputs.py)')
@@ -138,8 +138,9 @@ class Transfers:
         # The output with shape 0 has the look 1 - look, the one with shape 1 the look `look`.
         truths = np.stack([pictures[place, 0, 1 - looks], pictures[place, 1, looks]], 1)
         weights = cell_weights(quads.objects[chosen].float(), quads.parts[chosen].float())
-        self.latents, self.truths, self.weights = (
-            values.flatten(0, 1).to(device) for values in (torch.from_numpy(latents), torch.from_numpy(truths), weights[:, :, None]))
+        self.latents, self.truths, self.weights, self.maps = (
+            values.flatten(0, 1).to(device)
+            for values in (torch.from_numpy(latents), torch.from_numpy(truths), weights[:, :, None], torch.from_numpy(maps[place])))
         # One quad in 16 is kept from the training: its loss tells when the decoder begins to know the others by heart.
         held = np.repeat(chosen % 16 == 0, 2)
         self.training, self.held = np.flatnonzero(~held), np.flatnonzero(held)
@@ -147,7 +148,7 @@ class Transfers:
     def batch(self, rows):
         rows = torch.as_tensor(rows, device=self.latents.device)
         weights = F.interpolate(self.weights[rows], scale_factor=float(PATCH), mode='nearest')
-        return self.latents[rows].float(), as_network(self.truths[rows]), weights
+        return self.latents[rows].float(), as_network(self.truths[rows]), weights, self.maps[rows]
 
 
 def as_network(pictures):
@@ -179,7 +180,7 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
         if transfers:
             if len(order) < of_transfers:
                 order = list(rng.permutation(transfers.training))
-            outputs, truths, of_outputs = transfers.batch([order.pop() for _ in range(of_transfers)])
+            outputs, truths, of_outputs, _ = transfers.batch([order.pop() for _ in range(of_transfers)])
             weights = torch.cat([2 * torch.ones(batch, 1, crop, crop, device=device), of_outputs])
             loss = transfer_loss(vae.decoder(torch.cat([latents, outputs])), torch.cat([wanted, truths]), weights)
         else:
@@ -206,7 +207,7 @@ def train_decoder(vae, pictures, minutes, learning_rate, transfers=None, batch=1
 @torch.no_grad()
 def held_back_loss(vae, weights, transfers, count):
     """The loss of the transfers of quads that are kept from the training, with these weights."""
-    outputs, truths, of_outputs = transfers.batch(transfers.held[:count])
+    outputs, truths, of_outputs, _ = transfers.batch(transfers.held[:count])
     decoder = {name.removeprefix('decoder.'): value for name, value in weights.items() if name.startswith('decoder.')}
     return transfer_loss(torch.func.functional_call(vae.decoder, decoder, (outputs,)), truths, of_outputs).item()
 
@@ -239,11 +240,11 @@ def main():
     if arguments.command == 'basis':
         torch.save(fit_basis(basis_pictures()).state_dict(), arguments.out)
     else:
-        from data import Quads, load_pictures
+        from data import Quads, load_maps, load_pictures
 
         torch.set_num_threads(arguments.threads)
         pictures, device = load_pictures(arguments.data), arguments.device
-        transfers = Transfers(arguments.outputs, Quads(arguments.data), pictures, device) if arguments.outputs else None
+        transfers = Transfers(arguments.outputs, Quads(arguments.data), pictures, load_maps(arguments.data), device) if arguments.outputs else None
         vae = train_decoder(load_vae(arguments.vae).to(device), torch.from_numpy(pictures).flatten(0, 2).to(device), arguments.minutes,
                             arguments.learning_rate, transfers, arguments.batch)
         torch.save(vae.cpu().state_dict(), arguments.vae)
