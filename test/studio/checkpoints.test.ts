@@ -54,6 +54,20 @@ const act = async (text: string | RegExp, action: string) => {
 test('the view lists what there is, and nothing is downloaded before the licence is accepted', async () => {
   await workbench.command('Weft: Focus on Checkpoints View');
   await row('Mini (drawn pictures)').waitFor({ timeout: 60_000 });
+  // What can be downloaded is a group of its own, closed at first.
+  const group = row('Available downloads');
+  await group.waitFor();
+  expect(await row('DreamShaper 8').count()).toBe(0);
+  await group.locator('.monaco-tl-twistie').click();
+  await row(/DreamShaper 8.*2\.13 GB/).waitFor();
+  for (const theme of ['Light Modern', 'Dark High Contrast', 'Dark Modern']) {
+    await workbench.theme(theme);
+    await workbench.screenshot(`downloads-${theme.replaceAll(' ', '-').toLowerCase()}`);
+  }
+  await act('DreamShaper 8', 'Download Checkpoint');
+  await dialog().waitFor();
+  await press('Cancel');
+  await group.locator('.monaco-tl-twistie').click();
   await workbench.command('Weft: Download Checkpoint');
   await workbench.row('DreamShaper 8').waitFor({ timeout: 60_000 });
   await workbench.screenshot('download-picker');

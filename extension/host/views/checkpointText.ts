@@ -91,6 +91,23 @@ function rateText({ bytes, total, bytesPerSecond }: Omit<DownloadProgress, 'name
   return `, ${(bytesPerSecond / 1e6).toFixed(1)} MB/s, ${formatDuration((total - bytes) / bytesPerSecond)} left`;
 }
 
+/** What a machine needs for a checkpoint of Stable Diffusion 1.5 (docs/checkpoints.md): 8 GB, of which a system keeps some. */
+const ENOUGH_MEMORY = 7.5e9;
+
+/** The download that suits a machine with so much memory: the first in the list, where it can run and is not there yet. */
+export function recommendedDownload(known: readonly KnownCheckpoint[], memory: number): KnownCheckpoint | undefined {
+  const [first] = known;
+  return first?.state === 'absent' && memory >= ENOUGH_MEMORY ? first : undefined;
+}
+
+/** Of a checkpoint that can be downloaded, behind its title. */
+export function availableDetail(known: KnownCheckpoint, recommended: KnownCheckpoint | undefined): string {
+  const { name, precision, bytes, exact, pictureSize } = known;
+  const size = `${exact ? '' : 'about '}${formatBytes(bytes)}`;
+  const best = name === recommended?.name ? ['recommended for this machine'] : [];
+  return [...best, size, precision, `${pictureSize}²`].join(' · ');
+}
+
 /** The download as a button or quick fix. */
 export const downloadTitle = ({ title, bytes }: KnownCheckpoint): string =>
   plainLine(`Download ${title} (${formatBytes(bytes)})…`);

@@ -1,16 +1,21 @@
+import os from 'node:os';
 import * as vscode from 'vscode';
 import { type CheckpointInfo, type FoundModel, type KnownCheckpoint } from '../../protocol/engine';
 import { plainLine } from '../../protocol/foreignText';
 import { notify } from '../window';
 import { type Checkpoints } from './checkpoints';
-import { checkpointFacts, downloadState, formatBytes } from './checkpointText';
+import { availableDetail, checkpointFacts, downloadState, formatBytes, recommendedDownload } from './checkpointText';
 import { uriList } from './droppedPaths';
 
-/** A line of the view: a checkpoint, a download that is under way or paused, or a VAE or LoRA in a model folder. */
+/**
+ * A line of the view: a checkpoint, a download that could begin, is under way or paused, a VAE or LoRA in a model folder, or the group of
+ * what can be downloaded.
+ */
 export type CheckpointItem =
   | { kind: 'checkpoint'; checkpoint: CheckpointInfo }
   | { kind: 'download'; known: KnownCheckpoint }
-  | { kind: 'found'; model: FoundModel };
+  | { kind: 'found'; model: FoundModel }
+  | { kind: 'available'; downloads: KnownCheckpoint[] };
 
 const MIME = 'text/uri-list';
 
@@ -26,6 +31,7 @@ export class CheckpointsView
   private readonly changes = new vscode.EventEmitter<CheckpointItem | undefined>();
   private readonly view: vscode.TreeView<CheckpointItem>;
   private readonly subscriptions: vscode.Disposable[];
+  private recommended: KnownCheckpoint | undefined;
   private shown = new Map<string, CheckpointItem>();
   readonly onDidChangeTreeData = this.changes.event;
 
@@ -44,6 +50,7 @@ export class CheckpointsView
   }
 
   async getChildren(parent?: CheckpointItem): Promise<CheckpointItem[]> {
+    if (parent?.kind === 'available') return parent.downloads.map((known) => ({ kind: 'download', known }));
     if (parent) return [];
     const [checkpoints, known, found] = await Promise.all([
       this.checkpoints.list(),
@@ -51,14 +58,16 @@ export class CheckpointsView
       this.checkpoints.downloadable().catch((): KnownCheckpoint[] => []),
       this.checkpoints.found().catch((): FoundModel[] => []),
     ]);
-    const downloads = known.filter(
-      ({ name, state }) =>
-        state === 'paused' || state === 'downloading' || this.checkpoints.progressOf(name) !== undefined,
-    );
+    const begun = ({ name, state }: KnownCheckpoint): boolean =>
+      state === 'paused' || state === 'downloading' || this.checkpoints.progressOf(name) !== undefined;
+    const downloads = known.filter(begun);
+    const available = known.filter((each) => each.state === 'absent' && !begun(each));
+    this.recommended = recommendedDownload(known, os.totalmem());
     const items: CheckpointItem[] = [
       ...checkpoints.map((checkpoint): CheckpointItem => ({ kind: 'checkpoint', checkpoint })),
       ...downloads.map((each): CheckpointItem => ({ kind: 'download', known: each })),
       ...found.filter(({ kind }) => kind !== 'checkpoint').map((model): CheckpointItem => ({ kind: 'found', model })),
+      ...(available.length > 0 ? [{ kind: 'available', downloads: available } as const] : []),
     ];
     this.shown = new Map(
       items.flatMap((item): [string, CheckpointItem][] => (item.kind === 'download' ? [[item.known.name, item]] : [])),
@@ -74,7 +83,17 @@ export class CheckpointsView
         return this.downloadItem(item.known);
       case 'found':
         return this.foundItem(item.model);
+      case 'available':
+        return this.availableGroup(item.downloads);
     }
+  }
+
+  private availableGroup(downloads: readonly KnownCheckpoint[]): vscode.TreeItem {
+    const item = new vscode.TreeItem('Available downloads', vscode.TreeItemCollapsibleState.Collapsed);
+    item.id = 'available';
+    item.description = String(downloads.length);
+    item.contextValue = 'available';
+    return item;
   }
 
   /** A VAE or a LoRA. */
@@ -105,17 +124,26 @@ export class CheckpointsView
 
   private downloadItem(known: KnownCheckpoint): vscode.TreeItem {
     const progress = this.checkpoints.progressOf(known.name);
+    const absent = known.state === 'absent' && progress === undefined;
     const item = new vscode.TreeItem(plainLine(known.title));
     item.id = `download:${known.name}`;
-    item.description = downloadState(known, progress);
+    item.description = absent ? availableDetail(known, this.recommended) : downloadState(known, progress);
     const running = progress !== undefined;
     item.iconPath = new vscode.ThemeIcon(running ? 'sync~spin' : 'cloud-download');
     item.contextValue = running
       ? 'download.running'
       : known.state === 'downloading'
         ? 'download.elsewhere'
-        : 'download.paused';
-    item.tooltip = [known.title, item.description, `From ${known.source}`, `Licence: ${known.licence.title}`]
+        : absent
+          ? 'download.available'
+          : 'download.paused';
+    item.tooltip = [
+      known.title,
+      item.description,
+      ...(absent ? [known.description] : []),
+      `From ${known.source}`,
+      `Licence: ${known.licence.title}`,
+    ]
       .map(plainLine)
       .join('\n');
     item.accessibilityInformation = { label: plainLine(`${known.title}, ${item.description}`) };

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
+  availableDetail,
   checkpointFacts,
   downloadChoice,
   downloadState,
   licenceQuestion,
+  recommendedDownload,
   removalQuestion,
 } from '../../../extension/host/views/checkpointText';
 import { uriList } from '../../../extension/host/views/droppedPaths';
@@ -123,4 +125,21 @@ describe('what is said of a download', () => {
 
 it('reads a dropped list of addresses', () => {
   expect(uriList('# two\r\nfile:///a%20b\r\nfile:///c\r\n\r\n')).toEqual(['file:///a%20b', 'file:///c']);
+});
+
+describe('what can be downloaded', () => {
+  const absent: KnownCheckpoint = { ...known, state: 'absent' };
+  const other: KnownCheckpoint = { ...absent, name: 'other', exact: true, bytes: 4.27e9, precision: 'fp32' };
+
+  it('shows the size, and which one suits this machine', () => {
+    const best = recommendedDownload([absent, other], 16e9);
+    expect(availableDetail(absent, best)).toBe('recommended for this machine · about 2.00 GB · fp16 · 512²');
+    expect(availableDetail(other, best)).toBe('4.27 GB · fp32 · 512²');
+  });
+
+  it('recommends none that the machine has no memory for, or that is there', () => {
+    expect(recommendedDownload([absent, other], 4e9)).toBeUndefined();
+    expect(recommendedDownload([{ ...absent, state: 'installed' }, other], 16e9)).toBeUndefined();
+    expect(recommendedDownload([], 16e9)).toBeUndefined();
+  });
 });
