@@ -49,7 +49,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const checkpoints = own(new Checkpoints(engine, log));
   const pictures = own(new WorkspacePictures());
   own(new ImagesWithGraph(pictures));
-  const history = own(new HistoryStore(context, runs, log));
+  const history = own(new HistoryStore(context, runs, log, checkpoints));
   const walkthrough = new Walkthrough(context.globalState);
   const runner = own(new GraphRunner(runs, sessions, context.workspaceState, walkthrough));
   const services: Services = {
@@ -71,7 +71,7 @@ export function activate(context: vscode.ExtensionContext): void {
   own(new RunStatus(runs));
   own(new OutlineView(sessions));
   own(StudioProvider.register(services));
-  own(vscode.window.registerTreeDataProvider('weft.history', new HistoryView(history)));
+  own(vscode.window.registerTreeDataProvider('weft.history', own(new HistoryView(history))));
   own(new CheckpointsView(checkpoints));
   registerCommands(services).forEach(own);
 }

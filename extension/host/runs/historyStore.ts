@@ -23,7 +23,7 @@ export class HistoryStore implements vscode.Disposable {
     context: vscode.ExtensionContext,
     runs: RunService,
     private readonly log: vscode.LogOutputChannel,
-    checkpoints?: { readonly known: readonly CheckpointInfo[] | undefined },
+    checkpoints: { readonly known: readonly CheckpointInfo[] | undefined },
   ) {
     this.folder = vscode.Uri.joinPath(context.globalStorageUri, 'history');
     const { fs } = vscode.workspace;
@@ -38,7 +38,7 @@ export class HistoryStore implements vscode.Disposable {
         remove: async (id, name) => fs.delete(this.at(id, name), { recursive: true }).then(undefined, () => undefined),
       },
       undefined,
-      (before, after) => graphChanges(before, after, checkpoints?.known),
+      (before, after) => graphChanges(before, after, checkpoints.known),
     );
     // The next run of the graph may write the same files: it waits until these are copied.
     runs.keep = (run, files) =>
