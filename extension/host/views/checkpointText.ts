@@ -104,7 +104,7 @@ export function recommendedDownload(known: readonly KnownCheckpoint[], memory: n
 export function availableDetail(known: KnownCheckpoint, recommended: KnownCheckpoint | undefined): string {
   const { name, precision, bytes, exact, pictureSize } = known;
   const size = `${exact ? '' : 'about '}${formatBytes(bytes)}`;
-  const best = name === recommended?.name ? ['recommended for this machine'] : [];
+  const best = name === recommended?.name ? ['recommended'] : [];
   return [...best, size, precision, `${pictureSize}²`].join(' · ');
 }
 

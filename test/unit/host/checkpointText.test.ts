@@ -133,7 +133,7 @@ describe('what can be downloaded', () => {
 
   it('shows the size, and which one suits this machine', () => {
     const best = recommendedDownload([absent, other], 16e9);
-    expect(availableDetail(absent, best)).toBe('recommended for this machine · about 2.00 GB · fp16 · 512²');
+    expect(availableDetail(absent, best)).toBe('recommended · about 2.00 GB · fp16 · 512²');
     expect(availableDetail(other, best)).toBe('4.27 GB · fp32 · 512²');
   });
 
