@@ -24,6 +24,7 @@ export type ProblemCode =
   | 'cycle'
   | 'cannot-mute'
   | 'skip-exceeds-steps'
+  | 'too-many-trailing-steps'
   | 'step-out-of-reach'
   | 'disagreement'
   | 'twice-on-wire'

@@ -23,6 +23,8 @@ export interface NaiveSettings {
   /** T and s. */
   steps: number;
   skip: number;
+  /** Of the timesteps; leading where absent. Only numbers of steps that divide 1000 are spaced right here. */
+  spacing?: 'leading' | 'trailing';
   inversionGuidance: number;
   swap: { higherRange: Range; lowerRange: Range; structureEvery: number; structureUntil: number; contrast: number };
   adainRange: Range;
@@ -63,7 +65,8 @@ export async function naiveSampler(unet: NaiveUnet, settings: NaiveSettings): Pr
   const { structure, appearance, emptyContext, steps, skip, swap, adainRange, guidance } = settings;
   const alphas = alphasCumprod();
   const stride = Math.floor(1000 / steps);
-  const timesteps = Array.from({ length: steps }, (_, j) => (steps - 1 - j) * stride + 1);
+  const trailing = settings.spacing === 'trailing';
+  const timesteps = Array.from({ length: steps }, (_, j) => (steps - 1 - j) * stride + (trailing ? stride - 1 : 1));
 
   /** DDPM at η = 1: the mean of x_prev, and σ. */
   const posterior = (x: Latents, epsilon: Latents, t: number): { mean: Latents; sigma: number } => {
@@ -90,7 +93,7 @@ export async function naiveSampler(unet: NaiveUnet, settings: NaiveSettings): Pr
       const { mean, sigma } = posterior(x[i]!, guide(unconditional!, conditional!, settings.inversionGuidance), t);
       z.push(map(mean, (value, at) => (x[i + 1]![at]! - value) / sigma));
     }
-    z[steps - 1]!.fill(0);
+    if (!trailing) z[steps - 1]!.fill(0);
     return { x, z };
   };
 

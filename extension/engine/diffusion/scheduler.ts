@@ -1,8 +1,9 @@
 /**
  * The noise schedule and the DDIM step with η = 1 that cross-image attention walks (Song et al., "Denoising Diffusion
- * Implicit Models", eq. 12 and 16; the choice of timesteps is diffusers' "leading" spacing with offset 1).
+ * Implicit Models", eq. 12 and 16; timesteps are spaced as diffusers does, "leading" with offset 1 or "trailing").
  * Latents are flat Float32Arrays of any shape; coefficients are computed in double precision.
  */
+import { type TimestepSpacing, trailingProblem } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 
 /** The part of a diffusers scheduler_config.json that matters here; the class it names does not. */
@@ -23,7 +24,7 @@ type Collected = 'originalOfX' | 'originalOfPrediction' | 'meanOfX' | 'meanOfPre
 /** Everything that step `i` multiplies by. All unitless. */
 export interface StepCoefficients {
   timestep: number;
-  /** t − floor(train/T); negative at the last step, where ᾱ[0] stands in. */
+  /** t − floor(train/T), as DDIM has it also where the next timestep is another; where it is negative, ᾱ[0] stands in. */
   previousTimestep: number;
   alphaBar: number;
   alphaBarPrevious: number;
@@ -48,8 +49,13 @@ export interface StepCoefficients {
 export interface Scheduler {
   /** Number of steps T. */
   readonly steps: number;
-  /** Training timesteps, descending, one a step; the last is 1. */
+  /** Training timesteps, descending, one a step; the last is 1 when the spacing is leading. */
   readonly timesteps: readonly number[];
+  /**
+   * Steps that add noise, from the first. Leading: all but the last, whose noise the authors leave out; at t = 1 it hardly matters.
+   * Trailing: all, as the last step may come from far away.
+   */
+  readonly noisySteps: number;
   /** ᾱ at a training timestep; below zero ᾱ[0] (set_alpha_to_one is false). */
   alphaBar(timestep: number): number;
   coefficients(step: number): StepCoefficients;
@@ -120,11 +126,30 @@ export function alphasCumprod(config: SchedulerConfig): Float32Array {
   return out;
 }
 
+/** diffusers' timesteps (Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", table 2), descending. */
+function spacedTimesteps(train: number, steps: number, spacing: TimestepSpacing): number[] {
+  const stride = Math.floor(train / steps);
+  if (spacing === 'leading') return Array.from({ length: steps }, (_, j) => (steps - 1 - j) * stride + 1);
+  // round(arange(train, 0, −train/steps)) − 1, with arange's own rounding: it adds multiples of the rounded first difference.
+  const difference = train - train / steps - train;
+  return Array.from({ length: steps }, (_, j) => roundHalfEven(train + j * difference) - 1);
+}
+
+/** As numpy rounds. */
+function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + (below % 2) : Math.round(value);
+}
+
 /**
  * The schedule of `steps` denoising steps (1 … num_train_timesteps) over a checkpoint's training schedule.
  * Throws a checkpoint error for a scheduler Weft can't follow, a graph error for an impossible number of steps.
  */
-export function createScheduler(config: SchedulerConfig, steps: number): Scheduler {
+export function createScheduler(
+  config: SchedulerConfig,
+  steps: number,
+  spacing: TimestepSpacing = 'leading',
+): Scheduler {
   const prediction = config.prediction_type ?? 'epsilon';
   if (prediction !== 'epsilon' && prediction !== 'v_prediction') {
     throw new WeftError(
@@ -137,9 +162,11 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
   if (!Number.isInteger(steps) || steps < 1 || steps > train) {
     throw new WeftError('graph', `steps is ${steps}; it must be a whole number from 1 to ${train}.`);
   }
+  const problem = trailingProblem(spacing, steps, train);
+  if (problem !== undefined) throw new WeftError('graph', problem);
   const stride = Math.floor(train / steps);
-  const timesteps = Array.from({ length: steps }, (_, j) => (steps - 1 - j) * stride + 1);
-  // With stride 1 the offset pushes the first timestep one past the trained ones: continue with the last ratio there.
+  const timesteps = spacedTimesteps(train, steps, spacing);
+  // With stride 1 leading's offset pushes the first timestep one past the trained ones: continue with the last ratio there.
   const beyond = cumulative[train - 1]! * (cumulative[train - 1]! / cumulative[train - 2]!);
   const alphaBar = (timestep: number): number => {
     if (timestep < 0) return cumulative[0]!;
@@ -192,6 +219,7 @@ export function createScheduler(config: SchedulerConfig, steps: number): Schedul
   return {
     steps,
     timesteps,
+    noisySteps: spacing === 'leading' ? steps - 1 : steps,
     alphaBar,
     coefficients,
     addNoise(original, noise, step) {

@@ -1,6 +1,5 @@
 /** Parameters of nodes, defaults filled in by the plan, in the engine's own terms. */
-import { type PlannedNode } from '../../graph';
-import { defaultSegmentStep } from '../../graph';
+import { defaultSegmentStep, type PlannedNode, type TimestepSpacing } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { type Size } from '../../protocol/size';
 import { type SwapSettings } from '../diffusion/transferSteps';
@@ -43,8 +42,12 @@ export const wantedSize = (params: Params, own: Size): Size => ({
   height: (params['height'] as number | undefined) ?? own.height,
 });
 
-/** Steps T, skipped steps s and seed; s < T, or nothing would run. */
-export function scheduleSettings(params: Params, node: string): { steps: number; skip: number; seed: number } {
+/** Steps T, skipped steps s and seed; s < T, or nothing would run. Leading spacing is not named: keys made before there was another stay good. */
+export function scheduleSettings(
+  params: Params,
+  node: string,
+): { steps: number; skip: number; seed: number; spacing?: TimestepSpacing } {
+  const spacing = params['spacing'] as TimestepSpacing;
   const [steps, skip, seed] = [number(params, 'steps'), number(params, 'skip'), number(params, 'seed')];
   if (skip >= steps) {
     throw new WeftError(
@@ -53,5 +56,5 @@ export function scheduleSettings(params: Params, node: string): { steps: number;
       node,
     );
   }
-  return { steps, skip, seed };
+  return { steps, skip, seed, ...(spacing === 'leading' ? {} : { spacing }) };
 }

@@ -1,4 +1,5 @@
 /** What travels on the wires of a running graph: one type for each port type of the catalogue. */
+import { type TimestepSpacing } from '../../graph';
 import { type TransferSettings } from '../pipeline/sampler';
 import { type Trajectory } from '../pipeline/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
@@ -37,6 +38,8 @@ export interface ScheduleValue {
   steps: number;
   skip: number;
   seed: number;
+  /** Leading where absent. */
+  spacing?: TimestepSpacing;
 }
 
 export interface InversionValue {

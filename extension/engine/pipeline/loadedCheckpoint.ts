@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
-import { sizeProblem } from '../../graph';
+import { sizeProblem, type TimestepSpacing } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { sameSize, type Size, sizeText } from '../../protocol/size';
 import { sizeFacts } from '../checkpoints/pictureSizes';
@@ -106,7 +106,7 @@ export class LoadedCheckpoint {
     return [this.size.height / vaeScale, this.size.width / vaeScale];
   }
 
-  scheduler(steps: number): Scheduler {
+  scheduler(steps: number, spacing?: TimestepSpacing): Scheduler {
     const { trainTimesteps, betaStart, betaEnd, betaSchedule, prediction } = this.prepared.scheduler;
     return createScheduler(
       {
@@ -117,6 +117,7 @@ export class LoadedCheckpoint {
         prediction_type: prediction,
       },
       steps,
+      spacing,
     );
   }
 

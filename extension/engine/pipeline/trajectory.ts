@@ -1,3 +1,4 @@
+import { type TimestepSpacing } from '../../graph';
 import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { denoiseSteps, type DenoisedStep, invertSteps, type ReferenceStep } from '../diffusion/inversion';
 import { type Scheduler } from '../diffusion/scheduler';
@@ -21,6 +22,8 @@ export interface InversionSource {
   seed: number;
   steps: number;
   skip: number;
+  /** Of the scheduler's timesteps; leading where absent. */
+  spacing?: TimestepSpacing;
   guidanceScale: number;
   freeu: FreeuGains;
   /** Digest of the checkpoint, provider and precision: what else decides the numbers. */
@@ -98,13 +101,14 @@ export class Trajectory {
     readonly scheduler: Scheduler,
     readonly store: ContentStore,
   ) {
-    const { imageDigest, prompt, clipSkip, seed, steps, guidanceScale, freeu, fingerprint, skip } = source;
+    const { imageDigest, prompt, clipSkip, seed, steps, spacing, guidanceScale, freeu, fingerprint, skip } = source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
     this.key = keyOf('inversion', INVERSION_VERSION, {
       imageDigest,
       prompt,
       // What was kept before there was such a setting stays good.
       ...(clipSkip ? { clipSkip } : {}),
+      ...(spacing ? { spacing } : {}),
       seed,
       steps,
       guidanceScale,
@@ -132,6 +136,11 @@ export class Trajectory {
     return this.source.steps - this.source.skip;
   }
 
+  /** Loop steps that have a noise map, from the first. */
+  private get noisySteps(): number {
+    return this.scheduler.noisySteps - this.source.skip;
+  }
+
   /** The denoising runs at guidance 1: an inversion at guidance 1 predicts the same noise, so its path is the reference pass. */
   private get inversionIsReference(): boolean {
     return this.source.guidanceScale === 1 && !this.source.given;
@@ -157,11 +166,11 @@ export class Trajectory {
     return known;
   }
 
-  /** z of a loop step, read by whoever walks along this trajectory. The last one is 0. */
+  /** z of a loop step, read by whoever walks along this trajectory; 0 where the schedule's last step adds none. */
   async noiseMap(step: number): Promise<Latents> {
     const known = this.source.given?.noiseMaps[step];
     if (known) return known;
-    if (step === this.length - 1) return new Float32Array(this.source.x0.length);
+    if (step >= this.noisySteps) return new Float32Array(this.source.x0.length);
     return (await this.steps.array('noise-map', step)) ?? missing('Noise map', step);
   }
 
@@ -171,7 +180,8 @@ export class Trajectory {
   }
 
   private async knownLatents(step: number): Promise<Latents | undefined> {
-    const known = step === 0 || (this.inversionIsReference && step < this.length);
+    // A last step without noise map leaves the inversion's path.
+    const known = step === 0 || (this.inversionIsReference && step <= this.noisySteps);
     return known ? this.inverted(step) : this.steps.array('latents', step);
   }
 
@@ -231,7 +241,7 @@ export class Trajectory {
   private async missingNoiseMaps(): Promise<number[]> {
     const steps: number[] = [];
     if (this.source.given) return steps;
-    for (let step = 0; step < this.length - 1; step++) {
+    for (let step = 0; step < this.noisySteps; step++) {
       if (!(await this.steps.array('noise-map', step))) steps.push(step);
     }
     return steps;
@@ -246,9 +256,10 @@ export class Trajectory {
     const { freeu, guidanceScale, emptyPromptEmbeds } = this.source;
     const guidance = inversionIsReference ? undefined : { guidanceScale, emptyPromptEmbeds };
     const steps = await this.missingNoiseMaps();
-    // The last step has no noise map, but when this is the reference pass too it may as well share the batch.
+    // A last step without noise map may as well share the batch when this is the reference pass too.
     const last = this.length - 1;
-    if (inversionIsReference && steps.length > 0 && (await this.needs(last, demand))) steps.push(last);
+    if (inversionIsReference && steps.length > 0 && last >= this.noisySteps && (await this.needs(last, demand)))
+      steps.push(last);
     if (steps.length === 0) return;
     const model = await unet();
     for (let done = 0; done < steps.length;) {
@@ -271,7 +282,7 @@ export class Trajectory {
         const { conditional, unconditional, epsilon, noiseMap, predOriginalSample } = inverted[at]!;
         trace?.('conditional', this, step, conditional);
         if (unconditional) trace?.('unconditional', this, step, unconditional);
-        if (step < last) {
+        if (step < this.noisySteps) {
           this.steps.keepArray('noise-map', step, noiseMap);
           trace?.('z', this, step, noiseMap);
         } else this.steps.keepArray('latents', step + 1, scheduler.mean(latents, epsilon, index));

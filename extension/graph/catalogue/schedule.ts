@@ -15,9 +15,22 @@ function defaultSkip(params: ParamValues, overrides: ParamValues): number | unde
   return Math.floor((32 * steps) / 100);
 }
 
+export type TimestepSpacing = 'leading' | 'trailing';
+
+/** Why a schedule can't be trailing, undefined where it can. @param train training timesteps, 1000 for all of Stable Diffusion */
+export function trailingProblem(spacing: unknown, steps: number, train = 1000): string | undefined {
+  // Steps closer than 1.5 timesteps round down to timestep 0, which has no noise left to take away.
+  const most = Math.floor((2 * train) / 3);
+  if (spacing !== 'trailing' || steps <= most) return undefined;
+  return `Trailing spacing takes at most ${most} steps, not ${steps}. Set fewer steps, or leading spacing.`;
+}
+
 function check({ params, written }: NodeView, { report }: Checking): void {
-  const { steps, skip } = params;
-  if (typeof steps !== 'number' || typeof skip !== 'number' || skip < steps) return;
+  const { steps, skip, spacing } = params;
+  if (typeof steps !== 'number') return;
+  const problem = trailingProblem(spacing, steps);
+  if (problem !== undefined) report({ code: 'too-many-trailing-steps', message: () => problem, param: 'steps' });
+  if (typeof skip !== 'number' || skip < steps) return;
   const mark = Object.hasOwn(written, 'skip') ? 'skip' : 'steps';
   const message = () => `skip must be less than steps: skipping ${skip} of ${steps} steps leaves none to run.`;
   report({ code: 'skip-exceeds-steps', message, param: 'skip', mark });
@@ -27,7 +40,7 @@ export const schedule: NodeSpec = {
   type: 'schedule',
   title: 'Schedule',
   category: 'source',
-  help: 'The number of steps, the skipped steps, and the seed of the noise.',
+  help: 'The number of steps, the skipped steps, the spacing of the timesteps, and the seed of the noise.',
   inputs: [],
   outputs: [{ name: 'schedule', label: 'Schedule', help: 'The schedule.', type: 'schedule' }],
   params: [
@@ -55,6 +68,25 @@ export const schedule: NodeSpec = {
       max: 999,
       step: 1,
       slider: ({ steps }) => [0, Number(steps) - 1],
+    },
+    {
+      kind: 'choice',
+      name: 'spacing',
+      label: 'Spacing',
+      help: 'Which of the training timesteps the steps use.',
+      default: 'leading',
+      options: [
+        {
+          value: 'leading',
+          label: 'Leading',
+          help: 'Down to the last timestep, as the authors of the method use. With few steps it starts below the most noise.',
+        },
+        {
+          value: 'trailing',
+          label: 'Trailing',
+          help: 'From the first timestep, which has the most noise. Use it with LoRAs for few steps.',
+        },
+      ],
     },
     {
       kind: 'integer',

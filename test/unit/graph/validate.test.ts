@@ -218,6 +218,13 @@ describe('parameters', () => {
     // 24 of 50 becomes 9 of 20 where the file does not name it.
     expect(params('schedule', { steps: 20 }, { checkpoints: [mini] })).toEqual([]);
     expect(params('schedule', { skip: 60 }, { checkpoints: [mini] })[0]).toContain('60 of 50 steps');
+    expect(params('schedule', { steps: 666, spacing: 'trailing' })).toEqual([]);
+    expect(params('schedule', { steps: 667, spacing: 'trailing' })).toEqual([
+      'schedule.steps: Trailing spacing takes at most 666 steps, not 667. Set fewer steps, or leading spacing.',
+    ]);
+    expect(params('schedule', { spacing: 'linspace' })).toEqual([
+      'schedule.spacing: spacing must be "leading" or "trailing", not "linspace".',
+    ]);
     expect(params('mask-structure', { step: 68 })[0]).toBe(
       'mask-structure.step: step must be less than 68: 32 of 100 steps are skipped, so 68 run.',
     );
@@ -308,6 +315,7 @@ describe('what a swap joins', () => {
         'invert-appearance (late: 50 steps, 16 skipped, seed 42): their schedules differ. Connect both to one schedule.',
     ]);
     expect(other({ seed: 7 })[0]).toContain('their schedules differ');
+    expect(other({ spacing: 'trailing' })[0]).toContain('(late: 100 steps, 32 skipped, trailing, seed 42)');
     // Two nodes that say the same agree.
     expect(other({ steps: 100, skip: 32 })).toEqual([]);
   });

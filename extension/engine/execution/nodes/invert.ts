@@ -100,12 +100,13 @@ async function createInversion(execution: Execution): Promise<InversionValue> {
       seed: schedule.seed,
       steps: schedule.steps,
       skip: schedule.skip,
+      spacing: schedule.spacing,
       guidanceScale: node.params['guidanceScale'] as number,
       freeu,
       fingerprint: checkpoint.fingerprint,
       given: injected.inversion?.(imageNode),
     },
-    checkpoint.scheduler(schedule.steps),
+    checkpoint.scheduler(schedule.steps, schedule.spacing),
     store,
   );
   return {

@@ -155,6 +155,57 @@ describe.each(['epsilon', 'v_prediction'])('a UNet that predicts %s', (predictio
   });
 });
 
+describe('trailing spacing', () => {
+  const theirs = new SafetensorsFile(path.join(references, 'spacing.safetensors'));
+  const input = (name: string) => Float32Array.from(uniform(name, 64));
+  const [x, prediction, z] = [input('x'), input('prediction'), input('z')];
+  const counts = [1, 2, 7, 8, 12, 16, 30, 48, 61, 100, 666];
+
+  it.each(counts)('has the timesteps of diffusers for %d steps', (steps) => {
+    const { timesteps } = createScheduler(stableDiffusion, steps, 'trailing');
+    expect(timesteps).toEqual([...theirs.floats(`timesteps.${steps}`)]);
+  });
+
+  describe.each(['epsilon', 'v_prediction'])('of a UNet that predicts %s', (prediction_type) => {
+    it.each(counts)('steps as diffusers does with %d steps, and is inverted', (steps) => {
+      const scheduler = createScheduler({ ...stableDiffusion, prediction_type }, steps, 'trailing');
+      for (const step of [0, Math.floor(steps / 2), steps - 1]) {
+        // As a share of the numbers: at the most noise x0 is up to 29.
+        const difference = (ours: Float32Array, name: string): number => {
+          const wanted = theirs.floats(`${prediction_type}.${steps}.${step}.${name}`);
+          return largest(ours.map((value, at) => (value - wanted[at]!) / Math.max(1, Math.abs(wanted[at]!))));
+        };
+        expect(difference(scheduler.predOriginalSample(x, prediction, step), 'original')).toBeLessThan(1e-6);
+        const next = scheduler.step(x, prediction, z, step);
+        expect(difference(next, 'previous')).toBeLessThan(1e-6);
+        const back = scheduler.noiseBetween(x, prediction, next, step);
+        expect(largest(back.map((value, at) => value - z[at]!)) * scheduler.coefficients(step).sigma).toBeLessThan(
+          1e-6,
+        );
+      }
+    });
+  });
+
+  it('adds noise in its last step, too, which may come from far away; leading does not', () => {
+    expect(createScheduler(stableDiffusion, 8, 'trailing').noisySteps).toBe(8);
+    expect(createScheduler(stableDiffusion, 8).noisySteps).toBe(7);
+  });
+
+  it('is refused where steps come so close that the last one has no noise left', () => {
+    expect(createScheduler(stableDiffusion, 666, 'trailing').coefficients(665).sigma).toBeGreaterThan(0);
+    for (const steps of [667, 1000])
+      expect(() => createScheduler(stableDiffusion, steps, 'trailing')).toThrow(
+        `Trailing spacing takes at most 666 steps, not ${steps}. Set fewer steps, or leading spacing.`,
+      );
+    // Whatever the training schedule: the sentence's limit is the last that works.
+    for (const num_train_timesteps of [4, 50, 100, 999])
+      for (let steps = 1; steps <= Math.floor((2 * num_train_timesteps) / 3); steps++)
+        expect(
+          createScheduler({ ...stableDiffusion, num_train_timesteps }, steps, 'trailing').timesteps.at(-1),
+        ).toBeGreaterThan(0);
+  });
+});
+
 function draw(index: number): Float32Array {
   const all = reference.floats('inv_app_noise_draw_order');
   return all.subarray(index * 16384, (index + 1) * 16384);

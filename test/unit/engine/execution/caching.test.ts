@@ -58,6 +58,19 @@ describe('what a run computes and what it takes from the cache', () => {
     expect(more.result.report.unet.encoder).toBe(4);
   });
 
+  it('keeps the spacings apart', async () => {
+    const bench = makeEngine();
+    // 666 steps are one timestep apart either way, so most of their timesteps are the same.
+    const graph = shortGraph({ steps: 666, skip: 660 });
+    const [leading, trailing] = [graph, withParam(graph, 'schedule', 'spacing', 'trailing')];
+    const first = await bench.run(leading);
+    const other = await bench.run(trailing);
+    expect(ran(other)).toEqual(expect.arrayContaining(['schedule', 'invert-structure', 'denoise']));
+    expect(resultOf(other)).not.toEqual(resultOf(first));
+    expect(ran(await bench.run(withParam(graph, 'schedule', 'spacing', 'leading')))).toEqual([]);
+    expect(ran(await bench.run(trailing))).toEqual([]);
+  });
+
   it('does not invert again when only the other picture changes', async () => {
     const bench = makeEngine();
     await bench.run(shortGraph());

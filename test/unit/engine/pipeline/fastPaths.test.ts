@@ -118,6 +118,7 @@ async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
       emptyContext: source.emptyPromptEmbeds,
       steps: source.steps,
       skip: source.skip,
+      spacing: source.spacing,
       inversionGuidance: source.guidanceScale,
       swap: swap!,
       adainRange: adain!.range,
@@ -142,6 +143,18 @@ describe('every fast path gives the numbers of the long way', () => {
 
   it('in a cold run', async () => {
     await expectTheLongWay(cold);
+  });
+
+  it('with timesteps spaced from the end, whose last step adds noise', async () => {
+    const trailing = await walk(
+      graph([
+        ['schedule', 'steps', 10],
+        ['schedule', 'skip', 3],
+        ['schedule', 'spacing', 'trailing'],
+      ]),
+    );
+    expect(Math.min(...trailing.calls.flatMap(({ timesteps }) => timesteps))).toBe(99);
+    await expectTheLongWay(trailing);
   });
 
   it('which computes only what is read: the steps that are not skipped, and of each picture what something reads', () => {
@@ -288,5 +301,57 @@ describe('every fast path gives the numbers of the long way', () => {
       { high: 1, low: 1, contrast: 1.67 },
     );
     epsilons[0]!.forEach((number, i) => expect(Math.abs(number - whole![i]!)).toBeLessThan(1e-4));
+  });
+});
+
+describe('without appearance the output is the structure again', () => {
+  const plain = (steps: number, skip: number, spacing: string): GraphDocument => {
+    const made = graph([
+      ['schedule', 'steps', steps],
+      ['schedule', 'skip', skip],
+      ['schedule', 'spacing', spacing],
+      ['invert-structure', 'guidanceScale', 1],
+      ['invert-appearance', 'guidanceScale', 1],
+      ['swap', 'higherRange', [0, 100]],
+      ['swap', 'lowerRange', [0, 100]],
+      // The structure's own keys in every step: all steps are walked, and change nothing.
+      ['swap', 'structureEvery', 1],
+      ['swap', 'structureUntil', 100],
+      ['swap', 'contrast', 1],
+      ['guidance', 'scale', 1],
+      ['guidance', 'endScale', 1],
+    ]);
+    made.nodes['adain']!.muted = true;
+    return made;
+  };
+
+  /** How far the final latents are from the structure's, as a share of their size. */
+  async function distance(document: GraphDocument): Promise<number> {
+    const { latents, run } = await walk(document);
+    const value = run.values.get('invert-structure')!['inversion'];
+    if (value?.kind !== 'inversion') throw new Error('invert-structure made no inversion.');
+    const { scalingFactor } = value.checkpoint.prepared;
+    const { x0 } = value.trajectory.source;
+    const size = Math.sqrt(x0.reduce((sum, number) => sum + number ** 2, 0));
+    return Math.sqrt(x0.reduce((sum, number, i) => sum + (number - latents[i]! * scalingFactor) ** 2, 0)) / size;
+  }
+
+  // 1000 is no multiple of 7 or 30: there DDIM's previous timestep is not always the next one.
+  it.each([
+    [4, 1],
+    [7, 2],
+    [30, 9],
+  ])('exactly when %d steps, of which %d are skipped, have trailing spacing', async (steps, skip) => {
+    expect(await distance(plain(steps, skip, 'trailing'))).toBeLessThan(1e-6);
+  });
+
+  it('exactly where the swap is muted', async () => {
+    const muted = plain(8, 0, 'trailing');
+    muted.nodes['swap']!.muted = true;
+    expect(await distance(muted)).toBeLessThan(1e-6);
+  });
+
+  it('but for what the noise of t = 1 leaves, which the authors do not take back, when the spacing is leading', async () => {
+    expect(await distance(plain(8, 2, 'leading'))).toBeLessThan(0.04);
   });
 });
