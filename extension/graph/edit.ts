@@ -5,7 +5,8 @@ import { specOf } from './catalogue';
 import { type ParamValues } from './catalogue/types';
 import { checkConnection } from './connect';
 import { type JsonNode, nodeAt } from './json';
-import { applyChanges, composeChanges, type JsonPatch, type KeyChange, patchJson, type TextChange } from './json-edit';
+import { applyChanges, composeChanges, type JsonPatch, type KeyChange, patchJson } from './json-edit';
+import { type TextChange } from './json';
 import { define, defaultOf, paramOf, sameValue } from './params';
 import { parseGraph } from './parse';
 import {

@@ -2,7 +2,8 @@
 import { nearest, nodeOf, resolveSource, sourcesAt } from './analyse';
 import { nodeTypes, specOf } from './catalogue';
 import { applyEdit, type GraphEdit, GraphEditError } from './edit';
-import { applyChanges, type TextChange } from './json-edit';
+import { type TextChange } from './json';
+import { applyChanges } from './json-edit';
 import { paramOf } from './params';
 import { parseGraph } from './parse';
 import { type Problem } from './problems';

@@ -2,17 +2,10 @@
  * Minimal text edits of a JSON document. jsonc-parser finds where everything stands; its own `modify` is not used, because its
  * formatter breaks arrays of numbers over lines and joins or splits lines that a person laid out by hand.
  */
-import { type JsonNode, type JsonProperty, propertiesOf, propertyAt, readJson, valueOf } from './json';
+import { type JsonNode, type JsonProperty, propertiesOf, propertyAt, readJson, type TextChange, valueOf } from './json';
 import { define, sameValue } from './params';
 import { LineIndex } from './problems';
 import { compareKeys, printValue, type PrintStyle } from './write';
-
-/** Replaces `length` UTF-16 units at `offset`. The offsets of a list of changes all refer to the text before them. */
-export interface TextChange {
-  offset: number;
-  length: number;
-  content: string;
-}
 
 /** What happens to one key of an object. */
 export type KeyChange =

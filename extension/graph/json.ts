@@ -158,3 +158,10 @@ export function valueOf(node: JsonNode): unknown {
   for (const { name, value } of propertiesOf(node)) define(object, name, valueOf(value));
   return object;
 }
+
+/** Replaces `length` UTF-16 units at `offset`. The offsets of a list of changes all refer to the text before them. */
+export interface TextChange {
+  offset: number;
+  length: number;
+  content: string;
+}

@@ -1,5 +1,6 @@
 /** Where a problem is to be looked for by the user, whose file is not always the text that was checked. */
-import { applyChanges, type TextChange } from './json-edit';
+import { applyChanges } from './json-edit';
+import { type TextChange } from './json';
 import { nodeAt } from './json';
 import { parseGraph } from './parse';
 import { formatProblem, LineIndex, type Problem } from './problems';

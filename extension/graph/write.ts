@@ -1,4 +1,4 @@
-import { type TextChange } from './json-edit';
+import { type TextChange } from './json';
 import { parseGraph } from './parse';
 import { type GraphDocument } from './schema';
 

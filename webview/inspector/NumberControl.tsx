@@ -5,7 +5,7 @@ import { flushParams } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { sliderSpan } from '../model/sliderSpan';
 import { shortNumber } from '../model/words';
-import { type ControlProps } from './ParamField';
+import { type ControlProps } from './controlProps';
 import { useDraft } from '../ui/useDraft';
 
 /** More positions than this and a slider says nothing: a seed is typed. */

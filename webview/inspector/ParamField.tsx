@@ -13,21 +13,8 @@ import { NumberControl } from './NumberControl';
 import { PathControl } from './PathControl';
 import { RangeControl } from './RangeControl';
 import { TextControl } from './TextControl';
+import { type ControlProps } from './controlProps';
 import { defaultOfParam, defaultWords } from './defaultWords';
-
-/** What every control gets. `onChange` may be called for each keystroke: it is put together into edits elsewhere. */
-export interface ControlProps<P extends ParamSpec = ParamSpec> {
-  /** Node id. */
-  node: string;
-  param: P;
-  value: unknown;
-  data: NodeData;
-  inputId: string;
-  describedBy: string;
-  invalid: boolean;
-  disabled: boolean;
-  onChange: (value: unknown) => void;
-}
 
 /** One parameter: its name, the control for its kind, what it does, and what is wrong with it. */
 export function ParamField({ id, data, param }: { id: string; data: NodeData; param: ParamSpec }) {

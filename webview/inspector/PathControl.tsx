@@ -5,7 +5,7 @@ import { flushParams } from '../model/actions/params';
 import { droppedUris, hasUris } from '../model/drops';
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
-import { type ControlProps } from './ParamField';
+import { type ControlProps } from './controlProps';
 import { useDraft } from '../ui/useDraft';
 import { useDropTarget } from './useDropTarget';
 

@@ -4,7 +4,7 @@ import { asRange, RangeBar } from '../nodes/Rows';
 import { flushParams } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { moveRangeEnd, reachedPercent, shiftRange } from '../model/stepMaths';
-import { type ControlProps } from './ParamField';
+import { type ControlProps } from './controlProps';
 import { useDraft } from '../ui/useDraft';
 
 type Range = [number, number];

@@ -8,11 +8,9 @@ import { PICKLE } from '../safetensors/foreign';
 import { weightsIn } from '../safetensors/weights';
 import { partOf } from './partOf';
 import { TOKENIZER_FILES } from './tokenizer';
-import { type Weights } from './weightsLayout';
+import { type PartName, PARTS, type Weights } from './parts';
 import { type CheckpointManifest, type SchedulerConfig } from './types';
 
-export const PARTS = ['unet', 'text_encoder', 'vae_encoder', 'vae_decoder'] as const;
-export type PartName = (typeof PARTS)[number];
 const PART_WORDS: Record<PartName, string> = {
   unet: 'UNet',
   text_encoder: 'text encoder',

@@ -10,7 +10,7 @@ import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
 import { readManifest } from './layout';
 import { memoryNeed } from './memoryNeed';
-import { type FoundModels, type ModelFolders } from './modelFolders';
+import { type ModelFolders } from './modelFolders';
 import { sizeFacts } from './pictureSizes';
 import { checkpointId, prepareCheckpoint, type PrepareOptions, removeWhole } from './prepare';
 import {
@@ -28,6 +28,7 @@ import {
 import { withVae } from './separateVae';
 import { withLora } from './withLoras';
 import {
+  type FoundModels,
   type CheckpointLibrary,
   type ImportChoices,
   type LoraChoice,

@@ -11,6 +11,7 @@ import { type FoundModel } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { contextWidth, detectPrediction, identify, type Kind } from '../safetensors/identify';
 import { readWeights, weightsIn, type WeightSet } from '../safetensors/weights';
+import { type FoundModels } from './types';
 import { fileRefusal } from './weightsLayout';
 
 /** Folders of programs rather than of models. */
@@ -32,14 +33,6 @@ type Seen = z.infer<typeof seenSchema>[string];
 
 /** To be raised when files would be told apart differently. */
 const VERSION = 1;
-
-export interface FoundModels {
-  models: FoundModel[];
-  /** Sentences about folders that can't be listed. */
-  problems: string[];
-  /** Files of other kinds that were passed over, pickles among them. */
-  others: { pickles: number; safetensors: number };
-}
 
 export class ModelFolders {
   private seen: Record<string, Seen> | undefined;

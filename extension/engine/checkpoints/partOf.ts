@@ -3,7 +3,7 @@ import { WeftError } from '../../protocol/errors';
 import { declaredOf, Graph } from '../onnx/graph';
 import { readModel } from '../onnx/modelFile';
 import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
-import { type PartName } from './layout';
+import { type PartName } from './parts';
 
 /**
  * Which part of a checkpoint a graph is, from its inputs and outputs; names of files say nothing.

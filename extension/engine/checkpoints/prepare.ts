@@ -11,7 +11,8 @@ import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, t
 import { type DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
 import { clipTokenizerFiles } from './clipTokenizer';
-import { type CheckpointLayout, type PartName, PARTS, requireStatedPrediction } from './layout';
+import { type CheckpointLayout, requireStatedPrediction } from './layout';
+import { type PartName, PARTS, type Weights } from './parts';
 import { CHECKPOINT_FORMAT, commonFolder, readStored, type Stamps, type StoredCheckpoint, writeStored } from './stored';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import {
@@ -21,7 +22,7 @@ import {
   type PrepareProgress,
   type WeightFile,
 } from './types';
-import { decidedBy, EMIT_VERSION, emitPart, filesOf, layoutOf, type Weights } from './weightsLayout';
+import { decidedBy, EMIT_VERSION, emitPart, filesOf, layoutOf } from './weightsLayout';
 import { syncFolder, syncTree } from '../../platform/files';
 import { isAbandoned, ownMark } from '../../platform/processes';
 

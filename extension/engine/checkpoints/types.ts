@@ -1,7 +1,15 @@
-import { type CheckpointInfo, type CheckpointOrigin } from '../../protocol/engine';
+import { type CheckpointInfo, type CheckpointOrigin, type FoundModel } from '../../protocol/engine';
 import { type FileStamp } from './digests';
-import { type FoundModels } from './modelFolders';
 import { type GraphTensor, type UnetInterface } from '../onnx/types';
+
+/** What lies in the model folders. */
+export interface FoundModels {
+  models: FoundModel[];
+  /** Sentences about folders that can't be listed. */
+  problems: string[];
+  /** Files of other kinds that were passed over, pickles among them. */
+  others: { pickles: number; safetensors: number };
+}
 
 export interface CheckpointFile {
   /** Relative to the checkpoint's folder, forward slashes. */

@@ -17,12 +17,12 @@ import {
   graphsLayoutOf,
   hasGraphs,
   hubCacheRoot,
-  type PartName,
   readManifest,
   readScheduler,
   refuseFamily,
 } from './layout';
 import { readModelJson } from './modelText';
+import { type PartName, type PartWeights, type Weights } from './parts';
 import { type ImportChoices } from './types';
 
 /** To be raised when emitted graphs change in what they compute or how they are called: what was prepared from weights is made anew. */
@@ -34,19 +34,6 @@ const CLIP_VOCABULARY = 49408;
 const LATENT_SIZE = { epsilon: 64, v_prediction: 96 };
 
 const XL_SCALING = 0.13025;
-
-interface PartWeights {
-  set: WeightSet;
-  /** Its config.json, in a diffusers folder. */
-  config: Config;
-}
-
-/** The weights of a checkpoint's parts: of one file, three times the same. */
-export interface Weights {
-  unet: PartWeights;
-  text: PartWeights;
-  vae: PartWeights;
-}
 
 const isWeights = (file: string): boolean => /\.safetensors(\.index(\.\w+)?\.json)?$/i.test(file);
 const refuse = (message: string): WeftError => new WeftError('checkpoint', message);

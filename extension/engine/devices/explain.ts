@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import { type Candidate } from './candidates';
-import { type CudaLibrary } from './cudaLibrary';
 import { Linker, linkerPlaces, readSharedLibrary } from './sharedLibrary';
 import { type Trial } from './types';
 
@@ -90,7 +89,11 @@ const DRIVER_VERSION = '/proc/driver/nvidia/version';
 const LOADER_PLACES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64'];
 
 /** @param cuda onnxruntime's CUDA library */
-export function surroundings(cuda: Pick<CudaLibrary, 'installed' | 'provider' | 'refusal'>): Surroundings {
+export function surroundings(cuda: {
+  provider: string;
+  installed(): boolean;
+  refusal(): Surroundings['cudaRefusal'];
+}): Surroundings {
   const linux = process.platform === 'linux';
   const exists = (file: string): boolean => fs.existsSync(file);
   return {
