@@ -1,11 +1,10 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { fixesOf, isPictureName, parseGraph, type Problem } from '../../graph';
+import { fixesOf, type GraphFacts, isPictureName, parseGraph, type Problem } from '../../graph';
 import { plainLine } from '../../protocol/foreignText';
 import { type Checkpoints } from '../views/checkpoints';
 import { downloadTitle } from '../views/checkpointText';
 import { isGraphUri, pathInGraph } from './graphFiles';
-import { type GraphProblems } from './graphProblems';
 import { IGNORED, type WorkspacePictures } from './workspacePictures';
 
 const MOST_FILES = 20;
@@ -13,7 +12,9 @@ const MOST_FILES = 20;
 /** Quick fixes for the problems of graphs: in the text editor and in the Problems panel. */
 export class GraphFixes implements vscode.CodeActionProvider {
   constructor(
-    private readonly problems: GraphProblems,
+    private readonly problems: {
+      examine(document: vscode.TextDocument): Promise<{ problems: readonly Problem[]; facts: GraphFacts }>;
+    },
     private readonly checkpoints: Checkpoints,
     private readonly pictures: WorkspacePictures,
   ) {}
