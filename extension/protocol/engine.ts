@@ -72,7 +72,7 @@ export const runOptionsSchema = z.object({
 export type RunOptions = z.infer<typeof runOptionsSchema>;
 export type RunRequest = z.input<typeof runOptionsSchema>;
 
-/** Written as `run.json`; see design of the command line. */
+/** Written as `run.json`; docs/command-line.md describes it. */
 export interface RunReport {
   weft: string;
   graph: string;
