@@ -3,6 +3,7 @@
 import './interrupts';
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json';
+import { presets } from '../graph';
 import { exitCodes, reportError } from '../protocol/errors';
 import { clearCache, showCache } from './cache';
 import { installDevice, listDevices, removeDevice } from './devices';
@@ -63,6 +64,11 @@ program
   .option(
     '--out <file>',
     'file for the result, or a folder if it ends in a slash (default: weft-out/STRUCTURE-APPEARANCE.png)',
+  )
+  .addOption(
+    new Option('--preset <name>', 'schedule: paper (100 steps), quick (30), draft (8) or draft-12 with a LoRA').choices(
+      Object.keys(presets),
+    ),
   )
   .option('--steps <n>', 'number of steps of the schedule', whole)
   .option('--skip <n>', 'number of steps to skip at the noisy end', whole)

@@ -1,7 +1,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { isInside } from '../platform/trustedFolders';
-import { type CheckpointInfo, type FoundModel, type KnownCheckpoint, type MemoryTerms } from '../protocol/engine';
+import {
+  type CheckpointInfo,
+  type DownloadedLora,
+  type FoundModel,
+  type KnownCheckpoint,
+  type MemoryTerms,
+} from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { plainLine } from '../protocol/foreignText';
 import { confirm } from './confirm';
@@ -185,7 +191,13 @@ export async function addModel(paths: string[], { id, prediction, vae }: AddFlag
   tellAdded(info);
 }
 
-function tellAdded({ id, title, pictureSize, precision, size, memory }: CheckpointInfo): void {
+function tellAdded(info: CheckpointInfo | DownloadedLora): void {
+  if ('lora' in info) {
+    tell(`${plainLine(info.title)}: ${bytesText(info.size)}, for the path of a lora node\n`);
+    print(`${info.id}\n`);
+    return;
+  }
+  const { id, title, pictureSize, precision, size, memory } = info;
   tell(`${plainLine(title)}: ${pictureSize}² pictures, ${precision}, ${bytesText(size)}\n`);
   if (memory !== undefined && memory.cpu.total > memory.machine)
     tell(
@@ -282,7 +294,11 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
     const { freed, shared } = checkpoint?.disk ?? { freed: paused?.doneBytes ?? 0, shared: 0 };
     const kept = checkpoint?.origin === undefined ? (checkpoint?.weights ?? []) : [];
     const what =
-      checkpoint === undefined ? `the partial download of ${id}` : `${checkpoint.title} (${id}) from Weft's library`;
+      checkpoint !== undefined
+        ? `${checkpoint.title} (${id}) from Weft's library`
+        : paused?.state === 'installed'
+          ? `${paused.title} (${id})`
+          : `the partial download of ${id}`;
     const stays =
       shared > 0
         ? ` ${bytesText(shared)} of it are hard links to the folder it was imported from, which stays as it is: they become free when that is deleted too.`

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { saveFormats, standardGraph, writeGraph } from '../graph';
+import { type PresetName, saveFormats, standardGraph, writeGraph } from '../graph';
 import { joinedName } from '../platform/fileNames';
 import { besideName } from '../platform/freeNames';
 import { WeftError } from '../protocol/errors';
@@ -16,6 +16,7 @@ export interface TransferFlags {
   vae?: string;
   size?: Size;
   out?: string;
+  preset?: PresetName;
   steps?: number;
   skip?: number;
   seed?: number;
@@ -36,13 +37,15 @@ const OPTIONS: Record<string, string> = {
   'model.height': '--size',
   'schedule.steps': '--steps',
   'schedule.skip': '--skip',
+  'schedule.spacing': '--preset',
+  'lora.path': '--preset',
   'schedule.seed': '--seed',
   'save.path': '--out',
 };
 
 /** `weft transfer`: the standard graph for two pictures, run at once. */
 export async function transfer(flags: TransferFlags): Promise<void> {
-  const { domain, checkpoint, masks, steps, skip, seed } = flags;
+  const { domain, checkpoint, masks, preset, steps, skip, seed } = flags;
   const pictures = [flags.structure, flags.appearance];
   const picked = pictures.map(realFile);
   const stem = (file: string): string => path.basename(file, path.extname(file));
@@ -71,6 +74,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
         ...(vae === undefined ? {} : { vae: relative(vae) }),
         ...flags.size,
         masks,
+        preset,
         steps,
         skip,
         seed,

@@ -320,6 +320,7 @@ export class Engine {
         this.options.devices?.found.crashes.with(id);
         return this.checkpoint(id, provider, vae, loras);
       },
+      loras: this.models.loras,
       attention: this.attention,
     };
   }

@@ -2,6 +2,7 @@
 export * from './schema';
 export * from './catalogue';
 export * from './catalogue/types';
+export { isLoraName } from './catalogue/lora';
 export { promptText } from './catalogue/prompt';
 export { saveFormats } from './catalogue/save';
 export { type TimestepSpacing, trailingProblem } from './catalogue/schedule';
@@ -24,6 +25,7 @@ export * from './clipSkip';
 export * from './pictureSize';
 export * from './places';
 export * from './plan';
+export * from './presets';
 export * from './swapSliders';
 export * from './sweep';
 export * from './templates';

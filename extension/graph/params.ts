@@ -56,7 +56,8 @@ export function pathsRead(graph: GraphDocument | undefined): string[] {
   for (const node of Object.values(graph?.nodes ?? {})) {
     for (const [name, value] of Object.entries(node.params ?? {})) {
       const param = paramOf(specOf(node.type), name);
-      if (param?.kind === 'path' && param.access === 'read' && typeof value === 'string') paths.add(value);
+      if (param?.kind !== 'path' || param.access !== 'read' || typeof value !== 'string') continue;
+      if (!param.isName?.(value)) paths.add(value);
     }
   }
   return [...paths];

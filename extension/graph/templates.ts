@@ -1,4 +1,5 @@
 /** Graphs to begin with. */
+import { type Preset, type PresetName, presets } from './presets';
 import { CURRENT_VERSION, type GraphDocument, type GraphNode, type Position } from './schema';
 
 export interface StandardOptions {
@@ -16,6 +17,8 @@ export interface StandardOptions {
   height?: number;
   /** AdaIN within masks that the model finds itself. */
   masks?: boolean;
+  preset?: PresetName;
+  /** These three over the preset's. */
   steps?: number;
   skip?: number;
   seed?: number;
@@ -42,8 +45,10 @@ function beginning(
   place: { top: number; below: number },
 ): { nodes: Nodes; layout: Record<string, Position> } {
   const { structure, appearance, domain, checkpoint = 'mini', masks = true, freeu = false } = options;
-  const model = freeu ? 'freeu.checkpoint' : 'model.checkpoint';
-  const schedule: Record<string, unknown> = {};
+  const { lora, ...preset }: Partial<Preset> = options.preset ? presets[options.preset] : {};
+  const changed = lora === undefined ? 'model.checkpoint' : 'lora.checkpoint';
+  const model = freeu ? 'freeu.checkpoint' : changed;
+  const schedule: Record<string, unknown> = { ...preset.schedule };
   for (const name of ['steps', 'skip', 'seed'] as const)
     if (options[name] !== undefined) schedule[name] = options[name];
   const chosen: Record<string, unknown> = checkpoint === 'mini' ? {} : { id: checkpoint };
@@ -68,14 +73,18 @@ function beginning(
   const layout: Record<string, Position> = {
     structure: [COLUMN.pictures, top],
     appearance: [COLUMN.pictures, below],
-    model: [freeu ? COLUMN.pictures - 300 : COLUMN.pictures, settings],
+    model: [COLUMN.pictures - 300 * (Number(freeu) + Number(lora !== undefined)), settings],
     prompt: [COLUMN.pictures, settings + rows + 130],
     schedule: [COLUMN.pictures, settings + rows + 260],
     'invert-structure': [COLUMN.inversions, top],
     'invert-appearance': [COLUMN.inversions, below],
   };
+  if (lora !== undefined) {
+    nodes['lora'] = { type: 'lora', params: { path: lora }, inputs: { checkpoint: 'model.checkpoint' } };
+    layout['lora'] = [COLUMN.pictures - (freeu ? 300 : 0), settings];
+  }
   if (freeu) {
-    nodes['freeu'] = { type: 'freeu', inputs: { checkpoint: 'model.checkpoint' } };
+    nodes['freeu'] = { type: 'freeu', inputs: { checkpoint: changed } };
     layout['freeu'] = [COLUMN.pictures, settings];
   }
   if (masks) {
@@ -169,6 +178,18 @@ export const templates: readonly {
     title: 'Transfer',
     help: 'The whole method, with masks that Weft finds automatically.',
     make: (options) => standardGraph(options),
+  },
+  {
+    id: 'quick',
+    title: 'Transfer, quick',
+    help: 'The whole method in 30 steps instead of 100.',
+    make: (options) => standardGraph({ ...options, preset: 'quick' }),
+  },
+  {
+    id: 'draft',
+    title: 'Transfer, draft',
+    help: 'The whole method in 8 steps: needs the downloads sd15 and hyper-sd15-8steps (Weft: Download Checkpoint…).',
+    make: (options) => standardGraph({ checkpoint: 'sd15', freeu: true, ...options, preset: 'draft' }),
   },
   {
     id: 'plain',

@@ -258,7 +258,8 @@ class Validator {
           { node: id, param: name },
           () => this.paramNode(id, name),
         );
-      else if (param.kind === 'path' && param.access === 'read') this.file(id, name, value as string);
+      else if (param.kind === 'path' && param.access === 'read' && !param.isName?.(value as string))
+        this.file(id, name, value as string);
     }
     for (const param of spec.params) {
       if (!param.required || (node.params && Object.hasOwn(node.params, param.name))) continue;

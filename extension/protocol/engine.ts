@@ -216,6 +216,8 @@ export interface MemoryTerms {
 
 /** A checkpoint that can be downloaded by name, and what is there of it. */
 export interface KnownCheckpoint {
+  /** A LoRA is no checkpoint, but is downloaded like one. */
+  kind?: 'lora';
   name: string;
   title: string;
   description: string;
@@ -245,6 +247,15 @@ export interface KnownCheckpoint {
   doneBytes: number;
   licenceAccepted: boolean;
   state: 'absent' | 'paused' | 'downloading' | 'installed';
+}
+
+/** A LoRA that was downloaded; a graph's `lora` node takes its id in the place of a path. */
+export interface DownloadedLora {
+  id: string;
+  title: string;
+  /** Its file. */
+  lora: string;
+  size: number;
 }
 
 /** How files are fetched; each is the user's own setting, never a folder's or a graph's. */
@@ -338,10 +349,10 @@ export interface EngineRequests extends InspectRequests {
   /** Fetches and imports; ends with `interrupted` when paused. A licence not accepted before has to be named. */
   'models.download': {
     params: { name: string; acceptedLicence?: string; offer?: string } & DownloadSettings;
-    result: CheckpointInfo;
+    result: CheckpointInfo | DownloadedLora;
   };
   'models.pause': { params: { name: string }; result: { paused: boolean } };
-  /** Removes what was downloaded of one that is not imported. */
+  /** Removes what was downloaded of one that is not imported, or a LoRA. */
   'models.discard': { params: { name: string }; result: { bytes: number } };
   'cache.show': { params: Record<string, never>; result: CacheFolder[] };
   'cache.clear': { params: Record<string, never>; result: { bytes: number } };

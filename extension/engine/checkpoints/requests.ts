@@ -1,6 +1,12 @@
 /** What is asked about checkpoints: the library, and what can be downloaded into it. */
 import * as path from 'node:path';
-import { type CheckpointInfo, type EngineEvent, type EngineMethod, type EngineRequests } from '../../protocol/engine';
+import {
+  type CheckpointInfo,
+  type EngineEvent,
+  type EngineMethod,
+  type EngineRequests,
+  type FoundModel,
+} from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { readModel } from '../onnx/modelFile';
 import { rewriteUnetGraph } from '../onnx/surgery/rewriteUnet';
@@ -13,6 +19,11 @@ export type ModelMethod = Extract<EngineMethod, `models.${string}`>;
 type ModelHandlers = {
   [M in ModelMethod]: (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
 };
+
+export interface NamedLora {
+  name: string;
+  file: string;
+}
 
 export interface ModelServices {
   home: string;
@@ -30,6 +41,8 @@ export interface ModelServices {
 
 export interface ModelRequests {
   handlers: ModelHandlers;
+  /** LoRAs that a graph can name: those that were downloaded, and those of the model folders by their files' names. */
+  loras(): Promise<NamedLora[]>;
   /** Pauses what is being downloaded. */
   close(): Promise<void>;
 }
@@ -55,6 +68,19 @@ export function modelRequests(services: ModelServices): ModelRequests {
     installed: (id) => library.has(id),
     builtIn: async (id) => (await library.list()).some((each) => each.id === id && each.builtIn),
   });
+  const downloadedLoras = (): FoundModel[] =>
+    downloads.loras().map(({ id, lora, size }) => ({
+      kind: 'lora',
+      title: id,
+      file: lora,
+      size,
+      precision: 'fp32',
+      pictureSize: 512,
+    }));
+  const loras = async (): Promise<NamedLora[]> =>
+    [...downloadedLoras(), ...(await library.found()).models].flatMap(({ kind, title, file }) =>
+      kind === 'lora' ? [{ name: title, file }] : [],
+    );
   const handlers: ModelHandlers = {
     'models.list': ({ folders }) => {
       if (folders !== undefined) services.modelFolders.state(folders);
@@ -63,7 +89,8 @@ export function modelRequests(services: ModelServices): ModelRequests {
     'models.scan': async ({ remember, forget }) => {
       if (remember !== undefined) services.modelFolders.remember(remember);
       if (forget !== undefined) services.modelFolders.forget(forget);
-      return { folders: services.modelFolders.folders(), ...(await library.found()) };
+      const { models, ...others } = await library.found();
+      return { folders: services.modelFolders.folders(), models: [...models, ...downloadedLoras()], ...others };
     },
     'models.add': ({ paths, id, ...choices }) =>
       library.add(paths, id, importing(id ?? ''), Object.keys(choices).length > 0 ? choices : undefined),
@@ -86,5 +113,5 @@ export function modelRequests(services: ModelServices): ModelRequests {
       return { bytes: await downloads.discard(name) };
     },
   };
-  return { handlers, close: () => downloads.pauseAll() };
+  return { handlers, loras, close: () => downloads.pauseAll() };
 }

@@ -5,6 +5,7 @@ import { type LoraChoice } from '../checkpoints/types';
 import { type Trace } from '../pipeline/sampler';
 import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../pipeline/trajectory';
+import { type NamedLora } from '../checkpoints/requests';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { type PreviewSink } from './previews';
 import { type ImageValue, type InversionValue, type Value } from './values';
@@ -51,6 +52,8 @@ export interface RunServices {
   leftOut?: string;
   /** The checkpoint with its sessions, kept open between runs; `vae`: absolute path of a VAE to use instead of its own. */
   openCheckpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
+  /** LoRAs that a graph can name instead of a path. */
+  loras(): Promise<NamedLora[]>;
   injected?: Injected;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
   onPreviews?(previews: PreviewSink): void;
@@ -83,6 +86,7 @@ export interface RunContext {
   /** Where queries are kept while the run goes on; absent: they are computed when asked for. */
   readonly attention?: ContentStore;
   checkpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint>;
+  loras(): Promise<NamedLora[]>;
   /** The inversions by their nodes; they exist before the first one is computed. */
   readonly inversions: ReadonlyMap<string, InversionValue>;
   addInversion(inversion: InversionValue): void;

@@ -99,7 +99,7 @@ async function readBy(
     for (const [name, value] of Object.entries(params)) {
       const param = paramOf(specOf(node.type), name);
       if (typeof value !== 'string') continue;
-      if (param?.kind === 'path' && param.access === 'read') {
+      if (param?.kind === 'path' && param.access === 'read' && !param.isName?.(value)) {
         const resolving = inputs.resolve(value);
         const file = await (runs.has(id) ? atNode(id, () => resolving) : resolving.catch(() => undefined));
         if (file !== undefined) found.push({ path: file, reader: id });

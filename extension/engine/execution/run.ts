@@ -3,6 +3,7 @@ import { type Plan, type PlannedNode, type Source } from '../../graph';
 import { type EngineEvent, type RunOptions, type RunReport, type RunResult } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { type ContentStore } from '../cache/store';
+import { type NamedLora } from '../checkpoints/requests';
 import { type LoraChoice } from '../checkpoints/types';
 import { type Inspection } from '../inspect/inspection';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
@@ -61,6 +62,10 @@ export class Run implements RunContext {
     this.leftOut = services.leftOut;
     this.attention = options.keepAttention ? services.attention : undefined;
     this.previews = new PreviewSink({ runId, every, size, paceMs }, this.store, this.emit);
+  }
+
+  loras(): Promise<NamedLora[]> {
+    return this.services.loras();
   }
 
   checkpoint(id: string, vae?: string, loras?: LoraChoice[]): Promise<LoadedCheckpoint> {

@@ -1,5 +1,8 @@
 import { type NodeSpec } from './types';
 
+/** Whether the `path` of a lora node is the name of a LoRA instead. */
+export const isLoraName = (path: string): boolean => !/\.safetensors$/i.test(path);
+
 export const lora: NodeSpec = {
   type: 'lora',
   title: 'LoRA',
@@ -21,10 +24,11 @@ export const lora: NodeSpec = {
       kind: 'path',
       name: 'path',
       label: 'File',
-      help: 'Path of the .safetensors file of a LoRA for Stable Diffusion 1.x or 2.x, relative to the graph file, with forward slashes.',
+      help: 'Path of the .safetensors file of a LoRA for Stable Diffusion 1.x or 2.x, relative to the graph file, with forward slashes; or the name of a LoRA that was downloaded or lies in a model folder, without ending.',
       required: true,
       access: 'read',
       filter: { label: 'LoRA', extensions: ['safetensors'] },
+      isName: isLoraName,
     },
     {
       kind: 'number',

@@ -93,6 +93,8 @@ export type TextParam = ParamBase<'text', string> & { multiline?: boolean };
 export type PathParam = ParamBase<'path', string> & {
   filter: { label: string; extensions: readonly string[] };
   access: 'read' | 'write';
+  /** Whether a value is a name that the engine knows, and no path. */
+  isName?: (value: string) => boolean;
 };
 /** A noun; a checkpoint may offer a list of those it knows. */
 export type DomainParam = ParamBase<'domain', string>;

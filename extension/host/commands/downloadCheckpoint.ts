@@ -95,6 +95,10 @@ async function download({ checkpoints, log, walkthrough }: Services, { known, of
       },
       { cancellable: true },
     );
+    if ('lora' in added) {
+      void notify.information(`${added.title} is ready. To use it, enter "${added.id}" as the file of a LoRA node.`);
+      return;
+    }
     await walkthrough.achieved('checkpoint');
     void notify.information(`${added.title} is ready. To use it, choose "${added.id}" in a checkpoint node.`);
   } catch (error) {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import {
   type CheckpointInfo,
+  type DownloadedLora,
   type DownloadProgress,
   type EngineEvent,
   type FoundModel,
@@ -96,7 +97,11 @@ export class Checkpoints implements vscode.Disposable {
   }
 
   /** Fetches and imports, to the end or until it is paused. */
-  async download(name: string, acceptedLicence: string | undefined, offer?: string): Promise<CheckpointInfo> {
+  async download(
+    name: string,
+    acceptedLicence: string | undefined,
+    offer?: string,
+  ): Promise<CheckpointInfo | DownloadedLora> {
     this.downloads.set(name, { name, phase: 'downloading', bytes: 0, total: 0 });
     this.changes.fire();
     try {

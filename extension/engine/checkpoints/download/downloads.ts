@@ -1,15 +1,21 @@
-/** Checkpoints known by name: what is there of each, fetched, paused and resumed; see transfer.ts for one file. */
+/** Checkpoints and LoRAs known by name: what is there of each, fetched, paused and resumed; see transfer.ts for one file. */
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../../protocol/engine';
+import {
+  type CheckpointInfo,
+  type DownloadedLora,
+  type DownloadProgress,
+  type KnownCheckpoint,
+} from '../../../protocol/engine';
 import { writeWhole } from '../../../platform/files';
 import { readOwnJson } from '../../../platform/ownFile';
 import { writeJson } from '../../../platform/writeJson';
 import { WeftError } from '../../../protocol/errors';
 import { fileStampSchema, stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
+import { readLora } from '../../safetensors/lora';
 import {
   defaultTimeouts,
   headerOf,
@@ -105,10 +111,12 @@ const stateSchema = z.object({
 });
 type State = z.infer<typeof stateSchema>;
 
+type Downloaded = CheckpointInfo | DownloadedLora;
+
 interface Running {
   offer: string | undefined;
   controller: AbortController;
-  done: Promise<CheckpointInfo>;
+  done: Promise<Downloaded>;
 }
 
 export class Downloads {
@@ -172,22 +180,41 @@ export class Downloads {
     return path.join(this.options.home, 'downloads', name);
   }
 
-  /** Everything that can be downloaded, with what is there of it: the recommended first, exports to ONNX last. */
+  /** Everything that can be downloaded, with what is there of it: the recommended first, exports to ONNX and LoRAs last. */
   async known(): Promise<KnownCheckpoint[]> {
-    const rank = ({ recommended, files }: DownloadManifest): number =>
-      recommended ? 0 : files.some(isInPlace) ? 1 : 2;
+    const rank = ({ kind, recommended, files }: DownloadManifest): number =>
+      recommended ? 0 : kind === 'lora' ? 3 : files.some(isInPlace) ? 1 : 2;
     const manifests = [...this.manifests().values()].sort((a, b) => rank(a) - rank(b));
     return Promise.all(manifests.map((manifest) => this.describe(manifest)));
   }
 
+  /** The LoRAs that are here whole. */
+  loras(): DownloadedLora[] {
+    return [...this.manifests().values()].flatMap((manifest) => this.loraOf(manifest) ?? []);
+  }
+
+  private loraOf(manifest: DownloadManifest): DownloadedLora | undefined {
+    const { kind, name, title, files } = manifest;
+    if (kind !== 'lora') return undefined;
+    const [file] = files as [ManifestFile];
+    const lora = this.target(name, file);
+    const size = this.readState(manifest)?.files[file.path]?.stamp?.size;
+    return size !== undefined && fs.existsSync(lora) ? { id: name, title, lora, size } : undefined;
+  }
+
+  private async isInstalled(manifest: DownloadManifest): Promise<boolean> {
+    return manifest.kind === 'lora' ? this.loraOf(manifest) !== undefined : this.options.installed(manifest.name);
+  }
+
   private async describe(manifest: DownloadManifest): Promise<KnownCheckpoint> {
-    const { name, title, description, licence, precision, exporter, repository, revision, pictureSize, notes } =
+    const { kind, name, title, description, licence, precision, exporter, repository, revision, pictureSize, notes } =
       manifest;
     const state = this.readState(manifest);
     const done = manifest.files.reduce((sum, file) => sum + this.bytesOf(manifest, file), 0);
-    const installed = await this.options.installed(name);
+    const installed = await this.isInstalled(manifest);
     const busy = this.running.has(name) || holderOf(this.lockFile(name)) !== undefined;
     return {
+      ...(kind && { kind }),
       name,
       title,
       description,
@@ -214,7 +241,7 @@ export class Downloads {
    * Fetches what is missing of a checkpoint and imports it. A second call for one that is at work waits for the first.
    * @throws WeftError `graph` without an accepted licence, `network`, `checkpoint`, or `interrupted` when paused.
    */
-  start(request: DownloadRequest): Promise<CheckpointInfo> {
+  start(request: DownloadRequest): Promise<Downloaded> {
     const { name } = request;
     const running = this.running.get(name);
     if (running !== undefined) {
@@ -297,13 +324,13 @@ export class Downloads {
     writeJson(this.stateFile(name), state);
   }
 
-  private async run(request: DownloadRequest, signal: AbortSignal): Promise<CheckpointInfo> {
+  private async run(request: DownloadRequest, signal: AbortSignal): Promise<Downloaded> {
     const { manifest, isNew } = this.wanted(request);
-    const { name, licence } = manifest;
-    if (await this.options.installed(name))
+    const { kind, name, licence } = manifest;
+    if (await this.isInstalled(manifest))
       throw new WeftError(
         'graph',
-        `The checkpoint "${name}" is already in the library. To download it again, remove it first.`,
+        `The ${kind === 'lora' ? 'LoRA' : 'checkpoint'} "${name}" is already in the library. To download it again, remove it first.`,
       );
     let state = this.readState(manifest);
     const accepted = (state?.licence.id === licence.id && !isNew) || request.acceptedLicence === licence.id;
@@ -502,7 +529,7 @@ export class Downloads {
     };
   }
 
-  private async finish(manifest: DownloadManifest, state: State): Promise<CheckpointInfo> {
+  private async finish(manifest: DownloadManifest, state: State): Promise<Downloaded> {
     const { name, files } = manifest;
     const unchecked = files.filter((file) => state.files[file.path]?.checked === 'nothing').length;
     const byServer = files.filter((file) => state.files[file.path]?.checked === 'server').length;
@@ -517,6 +544,16 @@ export class Downloads {
         `${unchecked} of ${files.length} files could not be checked against a digest of the publisher's: none is known. ` +
           'Their digests are remembered from now on: Verify Checkpoint (`weft models verify`) holds the files against them.',
       );
+    if (manifest.kind === 'lora') {
+      const lora = this.loraOf(manifest)!;
+      try {
+        readLora(lora.lora);
+      } catch (error) {
+        await fs.promises.rm(lora.lora, { force: true });
+        throw error;
+      }
+      return lora;
+    }
     const total = files.reduce((sum, file) => sum + this.bytesOf(manifest, file), 0);
     this.options.onProgress({ name, phase: 'importing', bytes: total, total });
     const folder = path.join(this.folder(name), 'files');

@@ -1,4 +1,4 @@
-/** Manifests of checkpoints that can be downloaded by name: `models/*.json` of Weft, and `WEFT_HOME/manifests/*.json` of the user. */
+/** Manifests of checkpoints and LoRAs that can be downloaded by name: `models/*.json` of Weft, and `WEFT_HOME/manifests/*.json` of the user. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
@@ -39,48 +39,55 @@ const manifestFileSchema = z.strictObject({
   optional: z.boolean().default(false),
 });
 
-export const downloadManifestSchema = z.strictObject({
-  /** For editors; not read. */
-  $schema: z.string().optional(),
-  /** What to call it, and the id of the checkpoint made of it. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
-  title: z.string().min(1).max(200),
-  description: z.string().max(1000),
-  /** For people who have no preference: listed first. */
-  recommended: z.boolean().default(false),
-  /** Where files lie: SERVER/REPOSITORY/resolve/REVISION/PATH. A mirror takes the place of the server. */
-  server: z.url({ protocol: /^https?$/ }).default('https://huggingface.co'),
-  repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must be OWNER/NAME'),
-  revision: z.string().regex(/^[\w][\w.-]*$/, 'must be a branch, a tag or a commit'),
-  licence: z.strictObject({
-    id: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/),
+export const downloadManifestSchema = z
+  .strictObject({
+    /** For editors; not read. */
+    $schema: z.string().optional(),
+    /** A LoRA for Stable Diffusion; absent: a checkpoint. */
+    kind: z.literal('lora').optional(),
+    /** What to call it, and the id of the checkpoint made of it. */
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens'),
     title: z.string().min(1).max(200),
-    url: z.url({ protocol: /^https?$/ }),
-    /** The licence in a few sentences; it does not take the licence's place. */
-    summary: z.array(z.string().max(500)).min(1).max(12),
-  }),
-  precision: z.enum(['fp32', 'fp16', 'mixed']),
-  /** What wrote the export; `none` of a .safetensors file. */
-  exporter: z.enum(['diffusers', 'optimum', 'other', 'none']),
-  /** Element types of the graphs' inputs, where known. Never relied on: names, types and shapes are read from the graphs. */
-  inputs: z.partialRecord(
-    z.enum(['unet', 'text_encoder', 'vae_encoder', 'vae_decoder']),
-    z.record(z.string(), elementType),
-  ),
-  pictureSize: z.number().int().min(8).max(8192),
-  domains: z.array(z.strictObject({ noun: z.string(), kinds: z.array(z.string()).default([]) })).default([]),
-  /** Defaults of parameters, in the words of a checkpoint's weft.json. */
-  defaults: z.record(z.string(), z.unknown()).default({}),
-  files: z
-    .array(manifestFileSchema)
-    .min(1)
-    .max(200)
-    .refine((files) => new Set(files.map((file) => file.path.toLowerCase())).size === files.length, {
-      message: 'two files have the same path',
+    description: z.string().max(1000),
+    /** For people who have no preference: listed first. */
+    recommended: z.boolean().default(false),
+    /** Where files lie: SERVER/REPOSITORY/resolve/REVISION/PATH. A mirror takes the place of the server. */
+    server: z.url({ protocol: /^https?$/ }).default('https://huggingface.co'),
+    repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must be OWNER/NAME'),
+    revision: z.string().regex(/^[\w][\w.-]*$/, 'must be a branch, a tag or a commit'),
+    licence: z.strictObject({
+      id: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/),
+      title: z.string().min(1).max(200),
+      url: z.url({ protocol: /^https?$/ }),
+      /** The licence in a few sentences; it does not take the licence's place. */
+      summary: z.array(z.string().max(500)).min(1).max(12),
     }),
-  /** What is known of this export and what was never tried, for the documentation and the picker. */
-  notes: z.array(z.string().max(500)).default([]),
-});
+    precision: z.enum(['fp32', 'fp16', 'mixed']),
+    /** What wrote the export; `none` of a .safetensors file. */
+    exporter: z.enum(['diffusers', 'optimum', 'other', 'none']),
+    /** Element types of the graphs' inputs, where known. Never relied on: names, types and shapes are read from the graphs. */
+    inputs: z.partialRecord(
+      z.enum(['unet', 'text_encoder', 'vae_encoder', 'vae_decoder']),
+      z.record(z.string(), elementType),
+    ),
+    pictureSize: z.number().int().min(8).max(8192),
+    domains: z.array(z.strictObject({ noun: z.string(), kinds: z.array(z.string()).default([]) })).default([]),
+    /** Defaults of parameters, in the words of a checkpoint's weft.json. */
+    defaults: z.record(z.string(), z.unknown()).default({}),
+    files: z
+      .array(manifestFileSchema)
+      .min(1)
+      .max(200)
+      .refine((files) => new Set(files.map((file) => file.path.toLowerCase())).size === files.length, {
+        message: 'two files have the same path',
+      }),
+    /** What is known of this export and what was never tried, for the documentation and the picker. */
+    notes: z.array(z.string().max(500)).default([]),
+  })
+  .refine(({ kind, files }) => kind !== 'lora' || (files.length === 1 && files[0]!.path.endsWith('.safetensors')), {
+    message: 'a LoRA is one .safetensors file',
+    path: ['files'],
+  });
 export type DownloadManifest = z.infer<typeof downloadManifestSchema>;
 export type ManifestFile = DownloadManifest['files'][number];
 

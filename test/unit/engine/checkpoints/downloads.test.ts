@@ -6,12 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { DigestMemory } from '../../../../extension/engine/checkpoints/digestMemory';
 import { Downloads, type DownloadsOptions } from '../../../../extension/engine/checkpoints/download/downloads';
 import { openLibrary } from '../../../../extension/engine/checkpoints/library';
-import { type DownloadProgress } from '../../../../extension/protocol/engine';
+import { type CheckpointInfo, type DownloadProgress } from '../../../../extension/protocol/engine';
 import { readModel } from '../../../../extension/engine/onnx/modelFile';
 import { rewriteUnetGraph } from '../../../../extension/engine/onnx/surgery/rewriteUnet';
+import { type Preset, presets } from '../../../../extension/graph';
 import { WeftError } from '../../../../extension/protocol/errors';
 import { FileServer, sha256 } from '../../../support/fileServer';
 import { writeSingleFile } from '../../../support/smallModels';
+import { writeLora } from '../../../support/smallLoras';
 import { makeZombie } from '../../../support/zombie';
 import { fillHub, HUB_FILES, hubManifest, LICENCE, writeManifest } from '../../../support/hub';
 
@@ -75,7 +77,7 @@ const failure = async (running: Promise<unknown>): Promise<WeftError> => {
 
 describe('a known checkpoint', () => {
   it('is fetched, imported, and there to be run; its files are the same as the library’s, by hard links', async () => {
-    const info = await downloads().start(request);
+    const info = (await downloads().start(request)) as CheckpointInfo;
     expect(info).toMatchObject({
       id: 'drawn',
       title: 'Drawn animals',
@@ -329,7 +331,7 @@ describe('pause and resume', () => {
     const known = (await downloads().known()).find(({ name }) => name === 'drawn')!;
     expect(known).toMatchObject({ revision: 'main', commit: COMMIT });
     server.mischief = ({ url }) => (url.includes('/main/') ? { status: 500 } : undefined);
-    const { origin } = await downloads().start({ name: 'drawn', proxy: { url: 'off' } });
+    const { origin } = (await downloads().start({ name: 'drawn', proxy: { url: 'off' } })) as CheckpointInfo;
     expect(origin).toEqual({ source: `${server.url}/test/drawn`, revision: 'main', commit: COMMIT });
     const [listed] = await openLibrary({ home }).list();
     expect(listed!.origin).toEqual(origin);
@@ -425,11 +427,13 @@ describe('a single .safetensors file', () => {
 });
 
 describe('what comes with Weft', () => {
-  it('begins with the one for photographs, and ends with the exports to ONNX', async () => {
+  it('begins with the one for photographs, and ends with the exports to ONNX and the LoRAs', async () => {
     const known = await downloads({ manifestFolders: [path.resolve('models'), path.join(home, 'none')] }).known();
     const names = known.map(({ name }) => name);
     expect(names.slice(0, 3)).toEqual(['sd15', 'dreamshaper-8', 'sd15-full']);
-    expect(known.slice(3).every(({ exporter }) => exporter !== 'none')).toBe(true);
+    const others = known.slice(3);
+    const exports = others.filter(({ exporter }) => exporter !== 'none');
+    expect(others).toEqual([...exports, ...others.filter(({ kind }) => kind === 'lora')]);
     for (const { digests, exact, licence, state: there } of known.slice(0, 3))
       expect([digests, exact, licence.id, there]).toEqual([1, true, LICENCE, 'absent']);
     expect(known[0]).toMatchObject({ bytes: 2_132_696_762, revision: '4fddeb7f9096623f1b77f4708feb96126a08a0cf' });
@@ -468,9 +472,57 @@ describe('before anything is asked for', () => {
   });
 });
 
+describe('a LoRA', () => {
+  const wanted = { ...request, name: 'style' };
+  const offered = (bytes: Uint8Array): void => {
+    server.files.set('/test/drawn/resolve/main/Style-8steps.safetensors', Buffer.from(bytes));
+    const files = [{ path: 'Style-8steps.safetensors', bytes: bytes.length, sha256: sha256(Buffer.from(bytes)) }];
+    writeManifest(home, hubManifest(server.url, { name: 'style', title: 'A style', kind: 'lora', files }));
+  };
+  const known = async () => (await downloads().known()).find(({ name }) => name === 'style');
+  const bytes = (): Buffer => {
+    const file = path.join(home, 'made.safetensors');
+    writeLora(file, 'kohya');
+    return fs.readFileSync(file);
+  };
+
+  it('is fetched, is no checkpoint, and is removed as it came', async () => {
+    offered(bytes());
+    expect(await known()).toMatchObject({ kind: 'lora', state: 'absent' });
+    const added = await downloads().start(wanted);
+    expect(added).toMatchObject({ id: 'style', title: 'A style' });
+    const [lora] = downloads().loras();
+    expect(lora).toEqual(added);
+    expect(fs.readFileSync(lora!.lora)).toEqual(bytes());
+    expect(await known()).toMatchObject({ state: 'installed' });
+    expect(await openLibrary({ home }).list()).toEqual([]);
+    expect((await failure(downloads().start(wanted))).message).toContain('The LoRA "style" is already in the library.');
+    expect(await downloads().discard('style')).toBeGreaterThan(bytes().length);
+    expect(downloads().loras()).toEqual([]);
+    expect(await known()).toMatchObject({ state: 'absent' });
+  });
+
+  it('that is none is refused, and not kept', async () => {
+    offered(fs.readFileSync(writeSingleFile(path.join(home, 'whole.safetensors'), 'tiny')));
+    expect((await failure(downloads().start(wanted))).kind).toBe('checkpoint');
+    expect(downloads().loras()).toEqual([]);
+  });
+
+  it('is one file, and the published ones are for few steps of Stable Diffusion 1.5', async () => {
+    writeManifest(home, hubManifest(server.url, { name: 'style', kind: 'lora' }));
+    const all = await downloads().known();
+    expect(notes.join()).toContain('is not a manifest of a checkpoint: files: a LoRA is one .safetensors file.');
+    expect(all.filter(({ kind }) => kind === 'lora').map(({ name }) => name)).toEqual(
+      Object.values<Preset>(presets)
+        .flatMap(({ lora }) => lora ?? [])
+        .sort(),
+    );
+  });
+});
+
 describe('removing', () => {
   it('frees the checkpoint and what was downloaded for it', async () => {
-    const info = await downloads().start(request);
+    const info = (await downloads().start(request)) as CheckpointInfo;
     expect(info.disk!.shared).toBe(0);
     const library = openLibrary({ home });
     const freed = await library.remove('drawn');

@@ -77,6 +77,23 @@ const warnings = ({ result }: Awaited<ReturnType<typeof run>>): string[] =>
   result.warnings.filter(({ node }) => node.startsWith('lora')).map(({ message }) => message);
 
 describe('a LoRA', () => {
+  it('is found by its name in a model folder, and by no other', async () => {
+    const folder = path.join(root, 'folder');
+    fs.mkdirSync(folder);
+    fs.copyFileSync(path.join(root, 'style.safetensors'), path.join(folder, 'my style.safetensors'));
+    await bench.engine.handlers['models.scan']({ remember: folder });
+    const named = await run([{ path: 'my style' }]);
+    expect(resultOf(named)).toEqual(resultOf(await run([{ path: 'style.safetensors' }])));
+    await expect(run([{ path: 'hyper-sd15-8steps' }])).rejects.toThrow(
+      'There is no LoRA called "hyper-sd15-8steps" on this machine; known: my style. Download it',
+    );
+    const absent = (name: string): string[] =>
+      validateGraph(writeGraph(graph([{ path: name }])), { fileExists: (file) => !file.startsWith('my') }).map(
+        ({ code }) => code,
+      );
+    expect([absent('my style'), absent('my style.safetensors')]).toEqual([[], ['missing-file']]);
+  });
+
   it('makes the picture that merged weights make, also as the sum of two', async () => {
     const merged = resultOf(await run([], 'merged'));
     const with_ = await run([{ path: 'style.safetensors', strength: 0.7 }]);
