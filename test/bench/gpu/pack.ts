@@ -1,8 +1,9 @@
 /**
- * `npm run bench:gpu -- FOLDER [--wheel FILE | --without-cuda]`: everything that measuring on a bare Linux x64 machine with a graphics
+ * `npm run bench:gpu -- FOLDER [--wheels DIR | --without-cuda]`: everything that measuring on a bare Linux x64 machine with a graphics
  * card needs, as pieces of at most 50 MB in FOLDER. There, `python3 FOLDER/run.py` unpacks and measures; it needs Python with PyTorch and
  * CUDA 13, and no network. Packed are Node, the engine, onnxruntime with its CUDA provider (from the wheel onnxruntime-gpu of the same
- * version, which pip fetches unless one is given) and Vulkan's loader, which WebGPU needs.
+ * version), cuRAND (PyTorch has the other libraries of CUDA that the provider needs) and Vulkan's loader, which WebGPU needs. pip fetches
+ * the wheels, or takes them from DIR.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,6 +18,8 @@ const PIECE_BYTES = 50_000_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, '..', '..', '..');
 const BINARIES = path.join('bin', 'napi-v6', 'linux', 'x64');
+/** cuRAND of CUDA 13. */
+const CURAND = 'nvidia-curand>=10.4,<11';
 const CUDA_LIBRARIES = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'];
 
 class PackError extends Error {}
@@ -68,30 +71,29 @@ async function bundle(to: string): Promise<void> {
     throw new PackError(`The measuring program could not be bundled: ${stats.toString('errors-only')}`);
 }
 
-/** Two libraries of the wheel, beside onnxruntime's own. */
-function stageCuda(wheel: string | undefined, modules: string): void {
-  const { version } = manifestOf(path.join(root, 'node_modules', 'onnxruntime-node'));
+/** Files of a Python package's wheel, which pip fetches, or finds in a folder. */
+function fromWheel(requirement: string, wheels: string | undefined, files: string[], to: string): void {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-wheel-'));
   try {
-    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', work, `onnxruntime-gpu==${version}`];
-    if (wheel === undefined)
-      command('python3', pip, 'The CUDA provider was not fetched: give its wheel (--wheel) or pack --without-cuda');
-    const file =
-      wheel ??
-      path.join(
-        work,
-        fs.readdirSync(work).find((name) => name.endsWith('.whl'))!,
-      );
-    if (!path.basename(file).startsWith(`onnxruntime_gpu-${version}-`))
-      throw new PackError(`${file} is not the wheel of onnxruntime-gpu ${version}, the version in use here.`);
-    command('python3', ['-m', 'zipfile', '-e', file, work], `${file} could not be unpacked`);
-    for (const name of CUDA_LIBRARIES) {
-      const target = path.join(modules, 'onnxruntime-node', BINARIES, name);
-      fs.copyFileSync(path.join(work, 'onnxruntime', 'capi', name), target);
-    }
+    const source = wheels === undefined ? [] : ['--no-index', '--find-links', path.resolve(wheels)];
+    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', ...source, '--dest', work, requirement];
+    command('python3', pip, `${requirement} was not fetched (--wheels DIR names a folder that has it)`);
+    const wheel = path.join(work, fs.readdirSync(work)[0]!);
+    command('python3', ['-m', 'zipfile', '-e', wheel, work], `${wheel} could not be unpacked`);
+    fs.mkdirSync(to, { recursive: true });
+    for (const file of files) fs.copyFileSync(path.join(work, file), path.join(to, path.basename(file)));
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** onnxruntime's CUDA provider beside onnxruntime, and of its needs the one that PyTorch does not bring. */
+function stageCuda(wheels: string | undefined, stage: string): void {
+  const ours = path.join('node_modules', 'onnxruntime-node');
+  const { version } = manifestOf(path.join(root, ours));
+  const libraries = CUDA_LIBRARIES.map((name) => path.join('onnxruntime', 'capi', name));
+  fromWheel(`onnxruntime-gpu==${version}`, wheels, libraries, path.join(stage, ours, BINARIES));
+  fromWheel(CURAND, wheels, [path.join('nvidia', 'cu13', 'lib', 'libcurand.so.10')], path.join(stage, 'lib'));
 }
 
 /** Vulkan's loader of this machine; a kit without one measures WebGPU only where the other machine has it. */
@@ -102,7 +104,7 @@ function stageVulkan(stage: string): void {
     console.error('libvulkan.so.1 is not installed here, so it is not packed: WebGPU needs it on the other machine.');
     return;
   }
-  fs.mkdirSync(path.join(stage, 'lib'));
+  fs.mkdirSync(path.join(stage, 'lib'), { recursive: true });
   fs.copyFileSync(fs.realpathSync(file), path.join(stage, 'lib', 'libvulkan.so.1'));
 }
 
@@ -122,7 +124,7 @@ export function split(archive: string, folder: string, most = PIECE_BYTES): stri
   return Object.keys(digests);
 }
 
-async function pack(folder: string, cuda: { wheel?: string } | undefined): Promise<string[]> {
+async function pack(folder: string, cuda: { wheels?: string } | undefined): Promise<string[]> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new PackError(
       `The kit runs on Linux x64 and must be packed there: this is ${process.platform}-${process.arch}.`,
@@ -135,7 +137,7 @@ async function pack(folder: string, cuda: { wheel?: string } | undefined): Promi
     const modules = path.join(stage, 'node_modules');
     await bundle(path.join(stage, 'dist'));
     for (const name of ['onnxruntime-node', 'sharp']) stagePackage(name, modules);
-    if (cuda !== undefined) stageCuda(cuda.wheel, modules);
+    if (cuda !== undefined) stageCuda(cuda.wheels, stage);
     stageVulkan(stage);
     for (const name of ['models/mini', 'models/clip', 'examples/images'])
       fs.cpSync(path.join(root, name), path.join(stage, name), { recursive: true });
@@ -157,11 +159,11 @@ async function pack(folder: string, cuda: { wheel?: string } | undefined): Promi
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { wheel: { type: 'string' }, 'without-cuda': { type: 'boolean', default: false } },
+    options: { wheels: { type: 'string' }, 'without-cuda': { type: 'boolean', default: false } },
   });
   const [folder] = positionals;
   if (folder === undefined) throw new PackError('Name a new folder for the kit: npm run bench:gpu -- FOLDER');
-  const pieces = await pack(path.resolve(folder), values['without-cuda'] ? undefined : { wheel: values.wheel });
+  const pieces = await pack(path.resolve(folder), values['without-cuda'] ? undefined : { wheels: values.wheels });
   console.log(`${pieces.length} pieces in ${folder}. Copy it to the other machine; there: python3 FOLDER/run.py`);
 }
 

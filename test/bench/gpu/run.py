@@ -21,6 +21,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROVIDERS = ('cuda', 'webgpu')
+# What onnxruntime's CUDA provider links: the driver's library, and CUDA's.
+CUDA_LIBRARIES = ('libcuda.so.1', 'libcudart.so.13', 'libcublas.so.13', 'libcublasLt.so.13', 'libcurand.so.10')
 TOTAL_SECONDS = 480
 # Seconds that one measurement may take.
 LIMITS = {'weights': 60, 'step': 60, 'latents': 60, 'transfer': 75, 'batches': 40, 'pytorch': 75}
@@ -219,13 +221,24 @@ class Kit:
 
     def provider(self, provider):
         # Where one step fails the rest would, too.
-        if not self.weft(provider, 'step') and 'opens' not in self.result['measured'][provider]:
+        if not self.weft(provider, 'step') and 'opens' not in self.result['measured'].get(provider, {}):
+            if provider == 'cuda':
+                self.say_missing()
             return
         self.compare(provider, 'step')
         for what, steps in (('latents', 4), ('transfer', None), ('batches', None)):
             self.weft(provider, what, steps)
             if what == 'latents':
                 self.compare(provider, what)
+
+    def say_missing(self):
+        missing = []
+        for name in CUDA_LIBRARIES:
+            load = [sys.executable, '-c', f'import ctypes; ctypes.CDLL({name!r})']
+            if subprocess.run(load, env=environment(self.kit, self.home), capture_output=True).returncode != 0:
+                missing.append(name)
+        if missing:
+            self.fail(f"cuda: this machine lacks {', '.join(missing)}. libcuda comes with NVIDIA's driver, the others with PyTorch for CUDA 13 and the kit.")
 
     def pytorch(self):
         steps, skip = ('4', '1') if self.quick else ('100', '32')
