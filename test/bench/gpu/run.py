@@ -2,8 +2,8 @@
 
 For a Linux x64 machine with a graphics card and Python with PyTorch and CUDA 13. It uses no network and needs 6 GB of disk. Takes at most
 eight minutes. Each measurement is a process of its own with a time limit; one that fails or is missing is a sentence, and the others go on.
-WORK/result.json is written anew after each figure; at the end it is printed, and a table for docs/devices.md. --quick rehearses in a
-minute or two with a narrow model, a few steps and small pictures."""
+WORK/result.json is written anew after each figure; at the end it is printed, and a table for docs/devices.md. --quick rehearses in some
+minutes with a narrow model, a few steps and small pictures."""
 import argparse
 import array
 import glob
