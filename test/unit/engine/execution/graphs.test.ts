@@ -124,7 +124,9 @@ describe('a transfer', () => {
     // The very first waits for nothing, unless the steps behind it came in the same batch.
     expect(during.length).toBeLessThanOrEqual(4);
     await expect.poll(previews).toHaveLength(8 + 7 + 8);
-    expect(previews().slice(during.length, during.length + 7)).toEqual([6, 5, 4, 3, 2, 1, 0].map((index) => `denoise ${index}`));
+    expect(previews().slice(during.length, during.length + 7)).toEqual(
+      [6, 5, 4, 3, 2, 1, 0].map((index) => `denoise ${index}`),
+    );
     expect(new Set(previews()).size).toBe(23);
     expect(run.result.report.outputs).toHaveLength(1);
   });
