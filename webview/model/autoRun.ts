@@ -1,4 +1,4 @@
-import { type GraphDocument, wiresOf } from '../../extension/graph';
+import { downstreamOf, type GraphDocument } from '../../extension/graph';
 import { postToHost } from './host';
 import { setPage } from './page';
 import { run } from './running';
@@ -19,20 +19,9 @@ export function toggleAutoRun(): void {
  * undefined where nothing is to be seen of the change.
  */
 export function pictureAfter(graph: GraphDocument, id: string): string | undefined {
-  const seen = new Set<string>();
-  let waiting = [id];
-  while (waiting.length > 0) {
-    const denoise = waiting.find((each) => graph.nodes[each]?.type === 'denoise');
-    if (denoise !== undefined) return denoise;
-    for (const each of waiting) seen.add(each);
-    const from = waiting;
-    waiting = Object.entries(graph.nodes).flatMap(([other, { inputs = {} }]) =>
-      !seen.has(other) &&
-      Object.values(inputs).some((input) => wiresOf(input).some((wire) => from.includes(wire.split('.')[0]!)))
-        ? [other]
-        : [],
-    );
-  }
+  // The nearest comes first.
+  const denoise = [...downstreamOf(graph, [id])].find((each) => graph.nodes[each]?.type === 'denoise');
+  if (denoise !== undefined) return denoise;
   const type = graph.nodes[id]?.type;
   return type === 'save' || type === undefined ? undefined : id;
 }

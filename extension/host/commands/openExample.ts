@@ -86,19 +86,14 @@ function showGallery({ context }: Services, parent: string): void {
   });
   webview.html = galleryHtml(webview.cspSource, {
     title: 'Weft Examples',
-    wide: true,
     text: `Each runs at once with mini, the checkpoint that comes with Weft. Weft copies the graph and its images to ${path.join(parent, 'weft-examples')}.`,
     link: { label: 'Choose another folder…', command: ID, args: [{ elsewhere: true }] },
-    sections: [
-      {
-        cards: examples.map(({ name, title, help }) => ({
-          label: title,
-          detail: help,
-          image: webview.asWebviewUri(vscode.Uri.joinPath(media, 'examples', `${name}.png`)).toString(),
-          command: ID,
-          args: [{ name, parent }],
-        })),
-      },
-    ],
+    cards: examples.map(({ name, title, help }) => ({
+      label: title,
+      detail: help,
+      image: webview.asWebviewUri(vscode.Uri.joinPath(media, 'examples', `${name}.png`)).toString(),
+      command: ID,
+      args: [{ name, parent }],
+    })),
   });
 }

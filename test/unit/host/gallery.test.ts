@@ -4,9 +4,7 @@ import { galleryHtml } from '../../../extension/host/views/gallery';
 const page = (label: string, args: unknown[] = []): string =>
   galleryHtml('https://host.example', {
     title: 'Results',
-    sections: [
-      { title: 'Here', cards: [{ label, command: 'weft.history.open', args, image: 'https://host.example/a.png' }] },
-    ],
+    cards: [{ label, command: 'weft.history.open', args, image: 'https://host.example/a.png' }],
   });
 
 it('a card is a link to its command, with its arguments', () => {
