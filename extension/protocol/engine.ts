@@ -454,7 +454,7 @@ export type EngineEvent =
   | { event: 'metrics'; runId: string; node: string; metrics: Record<string, number> }
   /** Clusters, noun map and mask of a segment node, when previews are wanted. */
   | ({ event: 'segmentation' } & SegmentationNews)
-  /** `unfit`: of an image that does not look like what the checkpoint knows. */
+  /** `unfit`: the run ends for it, because an image does not look like what the checkpoint knows and such are refused. */
   | { event: 'warning'; runId: string; node: string; message: string; unfit?: true };
 
 export type ToEngine = {

@@ -125,9 +125,9 @@ export class Run implements RunContext {
   }
 
   unfit(node: string, message: string): void {
+    if (!this.options.refuseUnfit) return this.warn(node, message);
     this.emit({ event: 'warning', runId: this.options.runId, node, message, unfit: true });
-    if (this.options.refuseUnfit) throw new WeftError('graph', message, node);
-    if (!this.warnings.some((told) => told.node === node)) this.warnings.push({ node, message });
+    throw new WeftError('graph', message, node);
   }
 
   outputOf(node: string): string {

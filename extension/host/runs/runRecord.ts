@@ -31,7 +31,7 @@ export class RunRecord {
   readonly segmentations = new Map<string, SegmentationNews>();
   /** What evaluate nodes found out, by node. */
   readonly metrics = new Map<string, Record<string, number>>();
-  /** An image does not look like what its checkpoint knows. */
+  /** It ended for an image that does not look like what its checkpoint knows. */
   unfit = false;
   private begunAt: number | undefined;
   private frameBytes = 0;

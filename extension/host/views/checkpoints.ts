@@ -61,7 +61,7 @@ export class Checkpoints implements vscode.Disposable {
   /** A checkpoint of this name that can be downloaded and is not in the library. Never rejects. */
   async missing(name: unknown): Promise<KnownCheckpoint | undefined> {
     const known = await this.downloadable().catch((): KnownCheckpoint[] => []);
-    return known.find((each) => each.name === name && each.state !== 'installed');
+    return known.find((each) => each.kind !== 'lora' && each.name === name && each.state !== 'installed');
   }
 
   /** What lies in the model folders. */
