@@ -1,13 +1,13 @@
 /** A picture may come from anybody, and so does the graph in it. */
 import { beforeEach, expect, it, vi } from 'vitest';
-import { openGraphOfPictureCommand } from '../../../extension/host/commands/openGraphOfPicture';
-import { type Services } from '../../../extension/host/editor/services';
-import { standardGraph, writeGraph } from '../../../extension/graph';
-import { Uri } from '../../support/vscodeUri';
+import { openGraphOfPictureCommand } from '../../../../extension/host/commands/openGraphOfPicture';
+import { type Services } from '../../../../extension/host/editor/services';
+import { standardGraph, writeGraph } from '../../../../extension/graph';
+import { Uri } from '../../../support/vscodeUri';
 
 const host = vi.hoisted(() => ({ asked: [] as string[], there: new Set<string>(), opened: [] as unknown[], text: '' }));
 vi.mock('vscode', async () => ({
-  Uri: (await import('../../support/vscodeUri')).Uri,
+  Uri: (await import('../../../support/vscodeUri')).Uri,
   workspace: {
     getWorkspaceFolder: (uri: { path: string }) =>
       uri.path.startsWith('/work/') ? { uri: Uri.file('/work') } : undefined,
@@ -20,9 +20,9 @@ vi.mock('vscode', async () => ({
     },
   },
 }));
-vi.mock('../../../extension/host/editor/services', () => ({}));
-vi.mock('../../../extension/host/editor/graphOfPicture', () => ({ graphTextOf: async () => host.text }));
-vi.mock('../../../extension/host/editor/openGraphText', () => ({
+vi.mock('../../../../extension/host/editor/services', () => ({}));
+vi.mock('../../../../extension/host/editor/graphOfPicture', () => ({ graphTextOf: async () => host.text }));
+vi.mock('../../../../extension/host/editor/openGraphText', () => ({
   openGraphText: async (_text: string, folder: { path: string }) => void host.opened.push(folder.path),
 }));
 

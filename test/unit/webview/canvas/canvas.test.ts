@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { standardGraph } from '../../../extension/graph';
-import { align } from '../../../webview/model/align';
-import { carriedBy } from '../../../webview/canvas/carried';
-import { fittingPorts, targetsOf } from '../../../webview/canvas/connecting';
-import { frameAround, freePlace, overlaps } from '../../../webview/model/geometry';
-import { layered } from '../../../webview/model/layout';
-import { drawOnlyVisible, levelOfDetail, thresholds } from '../../../webview/model/levelOfDetail';
-import { neighbour, readingOrder } from '../../../webview/canvas/neighbours';
-import { popupPlace } from '../../../webview/canvas/popupPlace';
-import { ranked } from '../../../webview/canvas/ranked';
-import { type StudioNode } from '../../../webview/model/flow';
+import { standardGraph } from '../../../../extension/graph';
+import { align } from '../../../../webview/model/align';
+import { carriedBy } from '../../../../webview/canvas/carried';
+import { fittingPorts, targetsOf } from '../../../../webview/canvas/connecting';
+import { frameAround, freePlace, overlaps } from '../../../../webview/model/geometry';
+import { layered } from '../../../../webview/model/layout';
+import { drawOnlyVisible, levelOfDetail, thresholds } from '../../../../webview/model/levelOfDetail';
+import { neighbour, readingOrder } from '../../../../webview/canvas/neighbours';
+import { popupPlace } from '../../../../webview/canvas/popupPlace';
+import { ranked } from '../../../../webview/canvas/ranked';
+import { type StudioNode } from '../../../../webview/model/flow';
 
 const box = (id: string, x: number, y: number, width = 100, height = 50) => ({ id, x, y, width, height });
 const graph = standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' });

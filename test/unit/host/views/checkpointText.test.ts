@@ -7,9 +7,9 @@ import {
   licenceQuestion,
   recommendedDownload,
   removalQuestion,
-} from '../../../extension/host/views/checkpointText';
-import { uriList } from '../../../extension/host/views/droppedPaths';
-import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../../../extension/protocol/engine';
+} from '../../../../extension/host/views/checkpointText';
+import { uriList } from '../../../../extension/host/views/droppedPaths';
+import { type CheckpointInfo, type KnownCheckpoint, type MemoryTerms } from '../../../../extension/protocol/engine';
 
 const terms = (total: number): MemoryTerms => ({ weights: total / 2, working: total / 4, kept: total / 4, total });
 const checkpoint: CheckpointInfo = {

@@ -13,9 +13,9 @@ import {
   stepsInside,
   thinned,
   timeLeft,
-} from '../../../webview/model/stepMaths';
-import { timelineNode } from '../../../webview/timeline/timelineNode';
-import { initialPageState } from '../../../webview/model/pageState';
+} from '../../../../webview/model/stepMaths';
+import { timelineNode } from '../../../../webview/timeline/timelineNode';
+import { initialPageState } from '../../../../webview/model/pageState';
 
 const standard = { steps: 100, skip: 32 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { standardGraph, writeGraph } from '../../../extension/graph';
-import { copyName, entryLabel, type NewEntry, RunHistory } from '../../../extension/host/runs/history';
+import { standardGraph, writeGraph } from '../../../../extension/graph';
+import { copyName, entryLabel, type NewEntry, RunHistory } from '../../../../extension/host/runs/history';
 
 function setUp(stored: unknown = undefined, limits = { runs: 3, bytes: 100 }) {
   let value = stored;

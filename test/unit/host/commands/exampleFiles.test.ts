@@ -2,12 +2,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { copyExample, examples } from '../../../extension/host/commands/exampleFiles';
-import { parseGraph, pathsRead, validateGraph } from '../../../extension/graph';
+import { copyExample, examples } from '../../../../extension/host/commands/exampleFiles';
+import { parseGraph, pathsRead, validateGraph } from '../../../../extension/graph';
 
 vi.mock('vscode', () => ({}));
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../../../..');
 const source = path.join(root, 'examples');
 let parent: string;
 beforeEach(() => (parent = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-examples-'))));

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { effectiveParams, type IntegerParam, specOf } from '../../../extension/graph';
-import { sliderSpan } from '../../../webview/model/sliderSpan';
+import { effectiveParams, type IntegerParam, specOf } from '../../../../extension/graph';
+import { sliderSpan } from '../../../../webview/model/sliderSpan';
 
 const spanOf = (type: string, name: string, written: Record<string, unknown> = {}): [number, number] => {
   const param = specOf(type)!.params.find((each) => each.name === name) as IntegerParam;

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { RunOutbox } from '../../../extension/host/editor/runOutbox';
-import { type HostToStudio } from '../../../extension/protocol/studio';
-import { Throttle } from '../../../extension/host/throttle';
+import { RunOutbox } from '../../../../extension/host/editor/runOutbox';
+import { type HostToStudio } from '../../../../extension/protocol/studio';
+import { Throttle } from '../../../../extension/host/throttle';
 
 function setUp() {
   const sent: HostToStudio[] = [];

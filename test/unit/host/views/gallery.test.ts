@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { galleryHtml } from '../../../extension/host/views/gallery';
+import { galleryHtml } from '../../../../extension/host/views/gallery';
 
 const page = (label: string, args: unknown[] = []): string =>
   galleryHtml('https://host.example', {

@@ -1,14 +1,14 @@
 /** What the page says was dropped on it: a file outside the workspace is taken only after VS Code asked the user. */
 import { beforeEach, expect, it, vi } from 'vitest';
 import type * as vscode from 'vscode';
-import { type PathParam, paramOf, specOf } from '../../../extension/graph';
-import { droppedEdits, droppedFiles } from '../../../extension/host/editor/droppedPictures';
-import { PickedFiles } from '../../../extension/host/runs/pickedFiles';
-import { Uri } from '../../support/vscodeUri';
+import { type PathParam, paramOf, specOf } from '../../../../extension/graph';
+import { droppedEdits, droppedFiles } from '../../../../extension/host/editor/droppedPictures';
+import { PickedFiles } from '../../../../extension/host/runs/pickedFiles';
+import { Uri } from '../../../support/vscodeUri';
 
 const host = vi.hoisted(() => ({ ask: vi.fn(), folder: '/work' }));
 vi.mock('vscode', async () => ({
-  Uri: (await import('../../support/vscodeUri')).Uri,
+  Uri: (await import('../../../support/vscodeUri')).Uri,
   window: { showWarningMessage: host.ask },
   workspace: {
     getWorkspaceFolder: (uri: { path: string }) => (uri.path.startsWith(`${host.folder}/`) ? {} : undefined),

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type RunRequest, type RunResult } from '../../../extension/protocol/engine';
-import { WeftError } from '../../../extension/protocol/errors';
-import { type RunListener, RunQueue } from '../../../extension/host/runs/runQueue';
+import { type RunRequest, type RunResult } from '../../../../extension/protocol/engine';
+import { WeftError } from '../../../../extension/protocol/errors';
+import { type RunListener, RunQueue } from '../../../../extension/host/runs/runQueue';
 
 const result: RunResult = {
   report: {

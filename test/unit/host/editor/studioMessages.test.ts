@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { dispatch, parseStudioMessage, type StudioHandlers } from '../../../extension/host/editor/studioMessages';
-import { type GraphEdit, writeGraph, editText, standardGraph } from '../../../extension/graph';
-import { studioSchemas } from '../../../extension/protocol/studio';
+import { dispatch, parseStudioMessage, type StudioHandlers } from '../../../../extension/host/editor/studioMessages';
+import { type GraphEdit, writeGraph, editText, standardGraph } from '../../../../extension/graph';
+import { studioSchemas } from '../../../../extension/protocol/studio';
 
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0);
 const where = { runId: 'run-1', node: 'denoise', step: 3, level: 'high' };

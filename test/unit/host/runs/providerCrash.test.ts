@@ -3,12 +3,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { writeGraph } from '../../../extension/graph';
-import { type Device, type RunResult } from '../../../extension/protocol/engine';
-import { EngineHandle } from '../../../extension/host/runs/engineHandle';
-import { pictures, root, shortGraph } from '../../support/mini';
+import { writeGraph } from '../../../../extension/graph';
+import { type Device, type RunResult } from '../../../../extension/protocol/engine';
+import { EngineHandle } from '../../../../extension/host/runs/engineHandle';
+import { pictures, root, shortGraph } from '../../../support/mini';
 
-vi.mock('vscode', () => import('../../support/vscodeEvents'));
+vi.mock('vscode', () => import('../../../support/vscodeEvents'));
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-crash-'));
 const program = path.join(root, 'test', 'support', 'dyingEngine.cjs');

@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { isAlive } from '../../../extension/platform/processes';
-import { EngineHandle } from '../../../extension/host/runs/engineHandle';
+import { isAlive } from '../../../../extension/platform/processes';
+import { EngineHandle } from '../../../../extension/host/runs/engineHandle';
 
-vi.mock('vscode', () => import('../../support/vscodeEvents'));
+vi.mock('vscode', () => import('../../../support/vscodeEvents'));
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-handle-'));
 const program = path.join(folder, 'engine.cjs');

@@ -3,10 +3,10 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { ImagesWithGraph } from '../../../extension/host/editor/imagesWithGraph';
-import { type WorkspacePictures } from '../../../extension/host/editor/workspacePictures';
-import { insertPngText } from '../../../extension/platform/pngText';
-import { Uri } from '../../support/vscodeUri';
+import { ImagesWithGraph } from '../../../../extension/host/editor/imagesWithGraph';
+import { type WorkspacePictures } from '../../../../extension/host/editor/workspacePictures';
+import { insertPngText } from '../../../../extension/platform/pngText';
+import { Uri } from '../../../support/vscodeUri';
 
 const told = vi.hoisted(() => [] as unknown[][]);
 vi.mock('vscode', () => ({ commands: { executeCommand: async (...args: unknown[]) => void told.push(args) } }));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineEvent } from '../../../extension/protocol/engine';
-import { describeProgress, formatSeconds, fractionDone } from '../../../extension/host/runs/progressText';
-import { RunRecord } from '../../../extension/host/runs/runRecord';
+import { type EngineEvent } from '../../../../extension/protocol/engine';
+import { describeProgress, formatSeconds, fractionDone } from '../../../../extension/host/runs/progressText';
+import { RunRecord } from '../../../../extension/host/runs/runRecord';
 
 const preview = (index: number, bytes: number): EngineEvent => ({
   event: 'preview',

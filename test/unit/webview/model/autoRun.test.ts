@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { standardGraph } from '../../../extension/graph';
-import { pictureAfter } from '../../../webview/model/autoRun';
+import { standardGraph } from '../../../../extension/graph';
+import { pictureAfter } from '../../../../webview/model/autoRun';
 
 const graph = standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' });
 
