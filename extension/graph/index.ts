@@ -5,7 +5,7 @@ export * from './catalogue/types';
 export { isLoraName } from './catalogue/lora';
 export { promptText } from './catalogue/prompt';
 export { saveFormats } from './catalogue/save';
-export { type TimestepSpacing, trailingProblem } from './catalogue/schedule';
+export { type NoiseMaps, type TimestepSpacing, trailingProblem } from './catalogue/schedule';
 export { defaultSegmentStep } from './catalogue/segment';
 export { checkValue, defaultOf, defaultsFor, effectiveParams, paramOf, pathsRead, sameValue } from './params';
 export { checkPath, MAX_NAME_BYTES, pathFault, pickedPathFault, sameFileKey } from './paths';

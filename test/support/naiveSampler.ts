@@ -25,6 +25,7 @@ export interface NaiveSettings {
   skip: number;
   /** Of the timesteps; leading where absent. Only numbers of steps that divide 1000 are spaced right here. */
   spacing?: 'leading' | 'trailing';
+  noiseMaps?: 'own' | 'shifted';
   inversionGuidance: number;
   swap: { higherRange: Range; lowerRange: Range; structureEvery: number; structureUntil: number; contrast: number };
   adainRange: Range;
@@ -81,9 +82,11 @@ export async function naiveSampler(unet: NaiveUnet, settings: NaiveSettings): Pr
 
   /** Edit-friendly inversion (arXiv 2304.06140): independent x_t, and the noise z between each two of them. */
   const invert = async ({ x0, noise, context }: NaivePicture): Promise<{ x: Latents[]; z: Latents[] }> => {
+    const shift = settings.noiseMaps === 'shifted' ? timesteps[0]! - timesteps[1]! : 0;
     const x = timesteps.map((t) => {
       const n = noise(t);
-      return map(x0, (value, i) => Math.sqrt(alphas[t]!) * value + Math.sqrt(1 - alphas[t]!) * n[i]!);
+      const alpha = shift > 0 && t - shift <= 0 ? 1 : alphas[t - shift]!;
+      return map(x0, (value, i) => Math.sqrt(alpha) * value + Math.sqrt(1 - alpha) * n[i]!);
     });
     x.push(x0);
     const z: Latents[] = [];
@@ -94,6 +97,13 @@ export async function naiveSampler(unet: NaiveUnet, settings: NaiveSettings): Pr
       z.push(map(mean, (value, at) => (x[i + 1]![at]! - value) / sigma));
     }
     if (!trailing) z[steps - 1]!.fill(0);
+    if (shift > 0) {
+      // TurboEdit's limit of the last noise, in the root mean square.
+      const { sigma } = posterior(x0, x0, timesteps[steps - 1]!);
+      const added = sigma * Math.sqrt(z[steps - 1]!.reduce((sum, value) => sum + value * value, 0) / x0.length);
+      const limit = 15.5 / 128;
+      if (added > limit) z[steps - 1] = map(z[steps - 1]!, (value) => (value * limit) / added);
+    }
     return { x, z };
   };
 

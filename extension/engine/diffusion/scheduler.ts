@@ -3,7 +3,7 @@
  * Implicit Models", eq. 12 and 16; timesteps are spaced as diffusers does, "leading" with offset 1 or "trailing").
  * Latents are flat Float32Arrays of any shape; coefficients are computed in double precision.
  */
-import { type TimestepSpacing, trailingProblem } from '../../graph';
+import { type NoiseMaps, type TimestepSpacing, trailingProblem } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 
 /** The part of a diffusers scheduler_config.json that matters here; the class it names does not. */
@@ -56,10 +56,12 @@ export interface Scheduler {
    * Trailing: all, as the last step may come from far away.
    */
   readonly noisySteps: number;
+  /** Steps, from the first, that lead exactly along an inversion: not a last one whose noise is left out or limited. */
+  readonly exactSteps: number;
   /** ᾱ at a training timestep; below zero ᾱ[0] (set_alpha_to_one is false). */
   alphaBar(timestep: number): number;
   coefficients(step: number): StepCoefficients;
-  /** x_t = √ᾱ_t x0 + √(1 − ᾱ_t) n */
+  /** x_t = √ᾱ_t x0 + √(1 − ᾱ_t) n. Shifted noise maps: with the ᾱ of one step later, and x0 itself where there is none. */
   addNoise(original: Float32Array, noise: Float32Array, step: number): Float32Array;
   /** x̂0 = (x_t − √(1 − ᾱ_t) ε) / √ᾱ_t, or √ᾱ_t x_t − √(1 − ᾱ_t) v */
   predOriginalSample(latents: Float32Array, prediction: Float32Array, step: number): Float32Array;
@@ -69,7 +71,15 @@ export interface Scheduler {
   step(latents: Float32Array, prediction: Float32Array, noise: Float32Array, step: number): Float32Array;
   /** z = (x_prev − μ) / σ: the noise that makes `step` land on `previous` (Huberman-Spiegelglas et al., eq. 5). */
   noiseBetween(latents: Float32Array, prediction: Float32Array, previous: Float32Array, step: number): Float32Array;
+  /** z as it may be added at a step: σ‖z‖ of the last shifted one is at most {@link LAST_NOISE_NORM} for each value. */
+  limitNoise(noiseMap: Float32Array, step: number): Float32Array;
 }
+
+/**
+ * The longest noise that TurboEdit (Deutch et al., arXiv 2408.00735) adds in its last step: 15.5 for latents of 4 × 64 × 64 values, so
+ * that much for each value in the root mean square.
+ */
+const LAST_NOISE_NORM = 15.5 / Math.sqrt(4 * 64 * 64);
 
 /** β_1 … β_n in float32, as the training code held them. Throws a checkpoint error for a schedule it doesn't know. */
 function betasOf(config: SchedulerConfig): Float32Array {
@@ -149,6 +159,7 @@ export function createScheduler(
   config: SchedulerConfig,
   steps: number,
   spacing: TimestepSpacing = 'leading',
+  noiseMaps: NoiseMaps = 'own',
 ): Scheduler {
   const prediction = config.prediction_type ?? 'epsilon';
   if (prediction !== 'epsilon' && prediction !== 'v_prediction') {
@@ -216,15 +227,23 @@ export function createScheduler(
     return found;
   };
 
+  const shifted = noiseMaps === 'shifted';
+  // TurboEdit shifts all timesteps by the distance of the first two.
+  const shift = shifted ? timesteps[0]! - (timesteps[1] ?? timesteps[0]! - stride) : 0;
+  const noisySteps = spacing === 'leading' ? steps - 1 : steps;
   return {
     steps,
     timesteps,
-    noisySteps: spacing === 'leading' ? steps - 1 : steps,
+    noisySteps,
+    exactSteps: shifted ? steps - 1 : noisySteps,
     alphaBar,
     coefficients,
     addNoise(original, noise, step) {
-      const { sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
-      return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise);
+      const { timestep, sqrtAlphaBar, sqrtOneMinusAlphaBar } = coefficients(step);
+      if (!shifted) return combine(sqrtAlphaBar, original, sqrtOneMinusAlphaBar, noise);
+      if (timestep <= shift) return original;
+      const alpha = alphaBar(timestep - shift);
+      return combine(Math.sqrt(alpha), original, Math.sqrt(1 - alpha), noise);
     },
     predOriginalSample(latents, prediction, step) {
       const { originalOfX, originalOfPrediction } = coefficients(step);
@@ -243,6 +262,12 @@ export function createScheduler(
       const { meanOfX, meanOfPrediction, sigma } = coefficients(step);
       sameLength(latents, prediction, previous);
       return latents.map((x, i) => (previous[i]! - meanOfX * x - meanOfPrediction * prediction[i]!) / sigma);
+    },
+    limitNoise(noiseMap, step) {
+      if (!shifted || step < steps - 1) return noiseMap;
+      const norm = coefficients(step).sigma * Math.sqrt(noiseMap.reduce((sum, z) => sum + z * z, 0));
+      const most = LAST_NOISE_NORM * Math.sqrt(noiseMap.length);
+      return norm <= most ? noiseMap : noiseMap.map((z) => (most / norm) * z);
     },
   };
 }

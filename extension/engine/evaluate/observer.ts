@@ -146,7 +146,7 @@ export class Observer {
   private async noised({ rgb }: ObservedPicture, timestep: number): Promise<UnetInput> {
     const { checkpoint, store } = this;
     const clean = await checkpoint.encode(rgb, store);
-    const alphaBar = checkpoint.scheduler(1).alphaBar(timestep);
+    const alphaBar = checkpoint.scheduler({ steps: 1 }).alphaBar(timestep);
     const noise = gaussianNoise({ ...NOISE, timestep, length: clean.length });
     const [signal, spread] = [Math.sqrt(alphaBar), Math.sqrt(1 - alphaBar)];
     const latents = clean.map((value, i) => signal * value + spread * noise[i]!);

@@ -1,5 +1,5 @@
 /** Parameters of nodes, defaults filled in by the plan, in the engine's own terms. */
-import { defaultSegmentStep, type PlannedNode, type TimestepSpacing } from '../../graph';
+import { defaultSegmentStep, type NoiseMaps, type PlannedNode, type TimestepSpacing } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { type Size } from '../../protocol/size';
 import { type SwapSettings } from '../diffusion/transferSteps';
@@ -42,12 +42,13 @@ export const wantedSize = (params: Params, own: Size): Size => ({
   height: (params['height'] as number | undefined) ?? own.height,
 });
 
-/** Steps T, skipped steps s and seed; s < T, or nothing would run. Leading spacing is not named: keys made before there was another stay good. */
+/** Steps T, skipped steps s and seed; s < T, or nothing would run. What is as it was before there was a choice is not named: keys made then stay good. */
 export function scheduleSettings(
   params: Params,
   node: string,
-): { steps: number; skip: number; seed: number; spacing?: TimestepSpacing } {
+): { steps: number; skip: number; seed: number; spacing?: TimestepSpacing; noiseMaps?: NoiseMaps } {
   const spacing = params['spacing'] as TimestepSpacing;
+  const noiseMaps = params['noiseMaps'] as NoiseMaps;
   const [steps, skip, seed] = [number(params, 'steps'), number(params, 'skip'), number(params, 'seed')];
   if (skip >= steps) {
     throw new WeftError(
@@ -56,5 +57,11 @@ export function scheduleSettings(
       node,
     );
   }
-  return { steps, skip, seed, ...(spacing === 'leading' ? {} : { spacing }) };
+  return {
+    steps,
+    skip,
+    seed,
+    ...(spacing === 'leading' ? {} : { spacing }),
+    ...(noiseMaps === 'own' ? {} : { noiseMaps }),
+  };
 }

@@ -1,5 +1,5 @@
 /** What travels on the wires of a running graph: one type for each port type of the catalogue. */
-import { type TimestepSpacing } from '../../graph';
+import { type NoiseMaps, type TimestepSpacing } from '../../graph';
 import { type TransferSettings } from '../pipeline/sampler';
 import { type Trajectory } from '../pipeline/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
@@ -40,6 +40,8 @@ export interface ScheduleValue {
   seed: number;
   /** Leading where absent. */
   spacing?: TimestepSpacing;
+  /** At which noise images are inverted; at the step's own where absent. */
+  noiseMaps?: NoiseMaps;
 }
 
 export interface InversionValue {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
-import { sizeProblem, type TimestepSpacing } from '../../graph';
+import { type NoiseMaps, sizeProblem, type TimestepSpacing } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { sameSize, type Size, sizeText } from '../../protocol/size';
 import { sizeFacts } from '../checkpoints/pictureSizes';
@@ -106,7 +106,15 @@ export class LoadedCheckpoint {
     return [this.size.height / vaeScale, this.size.width / vaeScale];
   }
 
-  scheduler(steps: number, spacing?: TimestepSpacing): Scheduler {
+  scheduler({
+    steps,
+    spacing,
+    noiseMaps,
+  }: {
+    steps: number;
+    spacing?: TimestepSpacing;
+    noiseMaps?: NoiseMaps;
+  }): Scheduler {
     const { trainTimesteps, betaStart, betaEnd, betaSchedule, prediction } = this.prepared.scheduler;
     return createScheduler(
       {
@@ -118,6 +126,7 @@ export class LoadedCheckpoint {
       },
       steps,
       spacing,
+      noiseMaps,
     );
   }
 

@@ -1,4 +1,4 @@
-import { type TimestepSpacing } from '../../graph';
+import { type NoiseMaps, type TimestepSpacing } from '../../graph';
 import { type ContentStore, type Key, keyOf } from '../cache/store';
 import { denoiseSteps, type DenoisedStep, invertSteps, type ReferenceStep } from '../diffusion/inversion';
 import { type Scheduler } from '../diffusion/scheduler';
@@ -24,6 +24,8 @@ export interface InversionSource {
   skip: number;
   /** Of the scheduler's timesteps; leading where absent. */
   spacing?: TimestepSpacing;
+  /** At which noise the image is inverted; at the step's own where absent. */
+  noiseMaps?: NoiseMaps;
   guidanceScale: number;
   freeu: FreeuGains;
   /** Digest of the checkpoint, provider and precision: what else decides the numbers. */
@@ -101,7 +103,8 @@ export class Trajectory {
     readonly scheduler: Scheduler,
     readonly store: ContentStore,
   ) {
-    const { imageDigest, prompt, clipSkip, seed, steps, spacing, guidanceScale, freeu, fingerprint, skip } = source;
+    const { imageDigest, prompt, clipSkip, seed, steps, spacing, noiseMaps, guidanceScale, freeu, fingerprint, skip } =
+      source;
     // Not the skipped steps: noise maps are kept per timestep, so that a changed skip computes what is missing.
     this.key = keyOf('inversion', INVERSION_VERSION, {
       imageDigest,
@@ -109,13 +112,14 @@ export class Trajectory {
       // What was kept before there was such a setting stays good.
       ...(clipSkip ? { clipSkip } : {}),
       ...(spacing ? { spacing } : {}),
+      ...(noiseMaps ? { noiseMaps } : {}),
       seed,
       steps,
       guidanceScale,
       freeu,
       computedBy: fingerprint,
     });
-    // With equal guidance the denoising inversionIsReference the inverted path exactly, whatever step it starts at.
+    // With equal guidance the denoising follows the inverted path exactly, whatever step it starts at.
     this.referenceKey = keyOf('reference', REFERENCE_VERSION, {
       inversion: this.key,
       skip: this.inversionIsReference ? 'any' : skip,
@@ -139,6 +143,11 @@ export class Trajectory {
   /** Loop steps that have a noise map, from the first. */
   private get noisySteps(): number {
     return this.scheduler.noisySteps - this.source.skip;
+  }
+
+  /** Loop steps that lead along the inversion's path, from the first. */
+  private get exactSteps(): number {
+    return this.scheduler.exactSteps - this.source.skip;
   }
 
   /** The denoising runs at guidance 1: an inversion at guidance 1 predicts the same noise, so its path is the reference pass. */
@@ -180,8 +189,8 @@ export class Trajectory {
   }
 
   private async knownLatents(step: number): Promise<Latents | undefined> {
-    // A last step without noise map leaves the inversion's path.
-    const known = step === 0 || (this.inversionIsReference && step <= this.noisySteps);
+    // A last step whose noise map is left out or limited leaves the inversion's path.
+    const known = step === 0 || (this.inversionIsReference && step <= this.exactSteps);
     return known ? this.inverted(step) : this.steps.array('latents', step);
   }
 
@@ -279,13 +288,20 @@ export class Trajectory {
       const inverted = await invertSteps(model, noised, { freeu, guidance, keep });
       for (const [at, step] of batch.entries()) {
         const { latents, index } = noised[at]!;
-        const { conditional, unconditional, epsilon, noiseMap, predOriginalSample } = inverted[at]!;
+        const { conditional, unconditional, epsilon, predOriginalSample } = inverted[at]!;
+        const noiseMap = step < this.noisySteps ? scheduler.limitNoise(inverted[at]!.noiseMap, index) : undefined;
         trace?.('conditional', this, step, conditional);
         if (unconditional) trace?.('unconditional', this, step, unconditional);
-        if (step < this.noisySteps) {
+        if (noiseMap) {
           this.steps.keepArray('noise-map', step, noiseMap);
           trace?.('z', this, step, noiseMap);
-        } else this.steps.keepArray('latents', step + 1, scheduler.mean(latents, epsilon, index));
+        }
+        if (inversionIsReference && step >= this.exactSteps) {
+          const next = noiseMap
+            ? scheduler.step(latents, epsilon, noiseMap, index)
+            : scheduler.mean(latents, epsilon, index);
+          this.steps.keepArray('latents', step + 1, next);
+        }
         if (inversionIsReference) this.keep(step, inverted[at]!, demand);
         onStep?.(this, this.newsOf(step, latents, predOriginalSample));
       }

@@ -26,7 +26,7 @@ function check(node: NodeView, { report }: Checking): void {
         'their checkpoints differ. Connect both to one checkpoint.',
       );
     const its = appearance.conditions('schedule');
-    if (['steps', 'skip', 'spacing', 'seed'].some((name) => schedule[name] !== its[name]))
+    if (['steps', 'skip', 'spacing', 'noiseMaps', 'seed'].some((name) => schedule[name] !== its[name]))
       disagree(
         () => scheduleWords(structure),
         () => scheduleWords(appearance),
@@ -37,9 +37,9 @@ function check(node: NodeView, { report }: Checking): void {
 
 function scheduleWords(inversion: NodeView): string {
   const wired = inversion.source('schedule');
-  const { steps, skip, spacing, seed } = inversion.conditions('schedule');
+  const { steps, skip, spacing, noiseMaps, seed } = inversion.conditions('schedule');
   const name = wired?.type === 'schedule' ? clip(wired.id) : 'the default schedule';
-  return `${name}: ${show(steps)} steps, ${show(skip)} skipped, ${spacing === 'trailing' ? 'trailing, ' : ''}seed ${show(seed)}`;
+  return `${name}: ${show(steps)} steps, ${show(skip)} skipped, ${spacing === 'trailing' ? 'trailing, ' : ''}${noiseMaps === 'shifted' ? 'shifted noise maps, ' : ''}seed ${show(seed)}`;
 }
 
 export const attentionSwap: NodeSpec = {

@@ -16,6 +16,7 @@ function defaultSkip(params: ParamValues, overrides: ParamValues): number | unde
 }
 
 export type TimestepSpacing = 'leading' | 'trailing';
+export type NoiseMaps = 'own' | 'shifted';
 
 /** Why a schedule can't be trailing, undefined where it can. @param train training timesteps, 1000 for all of Stable Diffusion */
 export function trailingProblem(spacing: unknown, steps: number, train = 1000): string | undefined {
@@ -40,7 +41,7 @@ export const schedule: NodeSpec = {
   type: 'schedule',
   title: 'Schedule',
   category: 'source',
-  help: 'The number of steps, the skipped steps, the spacing of the timesteps, and the seed of the noise.',
+  help: 'The number of steps, the skipped steps, the spacing of the timesteps, and the noise.',
   inputs: [],
   outputs: [{ name: 'schedule', label: 'Schedule', help: 'The schedule.', type: 'schedule' }],
   params: [
@@ -85,6 +86,21 @@ export const schedule: NodeSpec = {
           value: 'trailing',
           label: 'Trailing',
           help: 'From the first timestep, which has the most noise. Use it with LoRAs for few steps.',
+        },
+      ],
+    },
+    {
+      kind: 'choice',
+      name: 'noiseMaps',
+      label: 'Noise maps',
+      help: 'At which noise the images are inverted. With few steps, noise maps of the own timesteps are larger than a checkpoint expects.',
+      default: 'own',
+      options: [
+        { value: 'own', label: 'Own timestep', help: 'The noise of the step itself, as the authors use.' },
+        {
+          value: 'shifted',
+          label: 'Shifted (TurboEdit)',
+          help: 'The noise of one step later, and a limit on the last noise map. For trailing spacing with few steps.',
         },
       ],
     },

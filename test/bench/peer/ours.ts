@@ -54,7 +54,7 @@ async function prepare(): Promise<PeerSettings> {
     const x0 = await loaded.encode(rgb, store);
     tensors[`${role}.picture`] = { dims: [3, size.height, size.width], data: toModelInput(rgb) };
     tensors[`${role}.x0`] = { dims: shape, data: x0 };
-    const { timesteps } = loaded.scheduler(settings.steps);
+    const { timesteps } = loaded.scheduler({ steps: settings.steps });
     const noise = new Float32Array(timesteps.length * x0.length);
     const imageDigest = new Uint8Array(32).fill(role.length);
     timesteps.forEach((timestep, index) =>
@@ -130,7 +130,7 @@ async function transfer(contrast: number, givenMasks = false, latentsTo?: string
   const settings = readSettings();
   const inputs = new SafetensorsFile(inputsFile);
   const noise = new Map(Object.keys(images).map((role) => [role, inputs.floats(`${role}.noise`)]));
-  const { timesteps } = (await engine.checkpoint(checkpoint, 'cpu')).scheduler(settings.steps);
+  const { timesteps } = (await engine.checkpoint(checkpoint, 'cpu')).scheduler({ steps: settings.steps });
   let latents: Float32Array | undefined;
   const injected: Injected = {
     x0: (role) => inputs.floats(`${role}.x0`),

@@ -101,12 +101,13 @@ async function createInversion(execution: Execution): Promise<InversionValue> {
       steps: schedule.steps,
       skip: schedule.skip,
       spacing: schedule.spacing,
+      noiseMaps: schedule.noiseMaps,
       guidanceScale: node.params['guidanceScale'] as number,
       freeu,
       fingerprint: checkpoint.fingerprint,
       given: injected.inversion?.(imageNode),
     },
-    checkpoint.scheduler(schedule.steps, schedule.spacing),
+    checkpoint.scheduler(schedule),
     store,
   );
   return {

@@ -206,6 +206,49 @@ describe('trailing spacing', () => {
   });
 });
 
+describe('shifted noise maps (TurboEdit)', () => {
+  const theirs = new SafetensorsFile(path.join(references, 'spacing.safetensors'));
+  const input = (name: string, count = 64) => Float32Array.from(uniform(name, count));
+  const shifted = (steps: number) => createScheduler(stableDiffusion, steps, 'trailing', 'shifted');
+  const counts = [2, 4, 8, 12, 16];
+
+  it.each(counts)('noise for one step later with %d steps, and not at all in the last', (steps) => {
+    const [x0, noise] = [input('x'), input('z')];
+    for (let step = 0; step < steps; step++) {
+      const wanted = theirs.floats(`shifted.${steps}.${step}`);
+      const noised = shifted(steps).addNoise(x0, noise, step);
+      expect(largest(noised.map((value, at) => value - wanted[at]!))).toBeLessThan(1e-6);
+    }
+    expect(shifted(steps).addNoise(x0, noise, steps - 1)).toEqual(x0);
+  });
+
+  it.each(counts)('limit the last noise of %d steps, and only a long one', (steps) => {
+    const scheduler = shifted(steps);
+    for (const name of ['long', 'short']) {
+      const all = input('added', 4 * 64 * 64);
+      const norm = Math.sqrt(all.reduce((sum, value) => sum + value * value, 0));
+      const z = all.map((value) => (value / norm) * theirs.floats(`scale.${steps}.${name}`)[0]!);
+      const limited = scheduler.limitNoise(z, steps - 1);
+      const wanted = theirs.floats(`limited.${steps}.${name}`);
+      wanted.forEach((value, at) => expect(Math.abs(limited[at]! - value) / Math.abs(value)).toBeLessThan(1e-5));
+      expect(scheduler.limitNoise(z, 0)).toBe(z);
+      if (name === 'short') expect(limited).toBe(z);
+    }
+    // Half the side: a quarter of the values, half the norm.
+    const small = new Float32Array(4 * 32 * 32).fill(100);
+    const { sigma } = scheduler.coefficients(steps - 1);
+    const kept = scheduler.limitNoise(small, steps - 1);
+    expect(sigma * Math.sqrt(kept.reduce((sum, value) => sum + value * value, 0))).toBeCloseTo(15.5 / 2, 4);
+  });
+
+  it('leave noise maps of the own timestep as they are', () => {
+    const own = createScheduler(stableDiffusion, 8, 'trailing');
+    const z = new Float32Array(64).fill(1000);
+    expect(own.limitNoise(z, 7)).toBe(z);
+    expect([own.exactSteps, shifted(8).exactSteps]).toEqual([8, 7]);
+  });
+});
+
 function draw(index: number): Float32Array {
   const all = reference.floats('inv_app_noise_draw_order');
   return all.subarray(index * 16384, (index + 1) * 16384);

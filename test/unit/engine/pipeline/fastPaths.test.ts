@@ -119,6 +119,7 @@ async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
       steps: source.steps,
       skip: source.skip,
       spacing: source.spacing,
+      noiseMaps: source.noiseMaps,
       inversionGuidance: source.guidanceScale,
       swap: swap!,
       adainRange: adain!.range,
@@ -155,6 +156,20 @@ describe('every fast path gives the numbers of the long way', () => {
     );
     expect(Math.min(...trailing.calls.flatMap(({ timesteps }) => timesteps))).toBe(99);
     await expectTheLongWay(trailing);
+  });
+
+  it.each([1, 3.5])('with shifted noise maps, inverted at guidance %d', async (guidanceScale) => {
+    const shifted = await walk(
+      graph([
+        ['schedule', 'steps', 8],
+        ['schedule', 'skip', 2],
+        ['schedule', 'spacing', 'trailing'],
+        ['schedule', 'noiseMaps', 'shifted'],
+        ['invert-structure', 'guidanceScale', guidanceScale],
+        ['invert-appearance', 'guidanceScale', guidanceScale],
+      ]),
+    );
+    await expectTheLongWay(shifted);
   });
 
   it('which computes only what is read: the steps that are not skipped, and of each picture what something reads', () => {
@@ -349,6 +364,13 @@ describe('without appearance the output is the structure again', () => {
     const muted = plain(8, 0, 'trailing');
     muted.nodes['swap']!.muted = true;
     expect(await distance(muted)).toBeLessThan(1e-6);
+  });
+
+  it('but for what the limit of the last noise takes, with shifted noise maps', async () => {
+    const shifted = plain(8, 2, 'trailing');
+    shifted.nodes['schedule']!.params!['noiseMaps'] = 'shifted';
+    expect(await distance(shifted)).toBeGreaterThan(1e-6);
+    expect(await distance(shifted)).toBeLessThan(1);
   });
 
   it('but for what the noise of t = 1 leaves, which the authors do not take back, when the spacing is leading', async () => {
