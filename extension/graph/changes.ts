@@ -4,6 +4,7 @@ import { nodeTypes, specOf } from './catalogue';
 import { type ParamSpec, type ParamValues } from './catalogue/types';
 import { effectiveParams, paramOf, sameValue } from './params';
 import { parseGraph } from './parse';
+import { pinsOf, pinsWords } from './pins';
 import { show } from './problems';
 import { type GraphDocument, type GraphNode, wiresOf } from './schema';
 
@@ -43,7 +44,9 @@ export function graphChanges(beforeText: string, afterText: string, checkpoints:
         const param = paramOf(specOf(node.type), name);
         const [from, to] = [values.before[name], values.after[name]];
         if (!param || (param.kind === 'path' && param.access === 'write') || sameValue(from, to)) continue;
-        found.push(`${subject(id, param, alone)} ${valueWords(param, from)} → ${valueWords(param, to)}`);
+        const moved = param.kind === 'pins' ? pinChanges(from, to) : undefined;
+        const change = moved ?? `${subject(id, param, alone)} ${valueWords(param, from)} → ${valueWords(param, to)}`;
+        found.push(moved === undefined || alone ? change : `${id} ${change}`);
       }
       if (isMuted(old.node) !== isMuted(node)) found.push(`${id} ${isMuted(node) ? 'muted' : 'unmuted'}`);
       if (wiring(old.node, renamed) !== wiring(node)) found.push(`${id} rewired`);
@@ -101,8 +104,17 @@ function subject(id: string, param: ParamSpec, alone: boolean): string {
   return alone ? name : `${id} ${name}`;
 }
 
+/** Which pins of a list changed; undefined where their number did. */
+function pinChanges(before: unknown, after: unknown): string | undefined {
+  const [old, pins] = [pinsOf(before), pinsOf(after)];
+  if (old.length !== pins.length) return undefined;
+  const changed = pins.flatMap((pin, index) => (sameValue(pin, old[index]) ? [] : [index + 1]));
+  return changed.length === 1 ? `pin ${changed[0]} changed` : `${changed.length} pins changed`;
+}
+
 function valueWords(param: ParamSpec, value: unknown): string {
   if (value === undefined) return 'default';
+  if (param.kind === 'pins') return pinsWords(value);
   if (Array.isArray(value)) return value.map(String).join('–');
   if (typeof value !== 'string') return typeof value === 'boolean' ? (value ? 'on' : 'off') : show(value);
   const text = param.kind === 'path' ? (value.split('/').at(-1) ?? value) : value;

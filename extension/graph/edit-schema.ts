@@ -10,6 +10,7 @@ const MANY = 100_000;
 const id = z.string();
 const ids = z.array(z.string()).max(MANY);
 const source = z.object({ node: id, port: z.string() });
+const nth = z.int().min(0).optional();
 const values = z.record(z.string(), z.json().optional());
 const positions = z.record(z.string(), positionSchema);
 
@@ -33,8 +34,8 @@ const edits = {
     keepDefault: z.boolean().optional(),
   }),
   setMuted: z.object({ kind: z.literal('setMuted'), ids, muted: z.boolean() }),
-  connect: z.object({ kind: z.literal('connect'), from: source, to: source, replaces: source.optional() }),
-  disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional() }),
+  connect: z.object({ kind: z.literal('connect'), from: source, to: source, replaces: source.optional(), nth }),
+  disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional(), nth }),
   moveNodes: z.object({
     kind: z.literal('moveNodes'),
     positions,

@@ -9,6 +9,7 @@ import { applyChanges, composeChanges, type JsonPatch, type KeyChange, patchJson
 import { type TextChange } from './json';
 import { define, defaultOf, paramOf, sameValue } from './params';
 import { parseGraph } from './parse';
+import { writtenPins } from './pins';
 import {
   CURRENT_VERSION,
   type GraphDocument,
@@ -44,12 +45,12 @@ export type GraphEdit =
   | { kind: 'setParam'; id: string; param: string; value: unknown; overrides?: ParamValues; keepDefault?: boolean }
   | { kind: 'setMuted'; ids: readonly string[]; muted: boolean }
   /**
-   * Replaces the wire at the input, or adds to those of a list port. `replaces` names the wire of a list port whose place is taken.
-   * A wire that is refused (see checkConnection) is an error.
+   * Replaces the wire at the input, or adds to those of a list port. `replaces` names the wire of a list port whose place is taken, `nth`
+   * (from 0) which of several from one output. A wire that is refused (see checkConnection) is an error.
    */
-  | { kind: 'connect'; from: Source; to: Source; replaces?: Source }
-  /** One wire of an input, or, without `from`, all of them. */
-  | { kind: 'disconnect'; to: Source; from?: Source }
+  | { kind: 'connect'; from: Source; to: Source; replaces?: Source; nth?: number }
+  /** One wire of an input, of several from one output the `nth` (from 0), or, without `from`, all of them. */
+  | { kind: 'disconnect'; to: Source; from?: Source; nth?: number }
   /** New top left corners, and rectangles of frames; what is not named stays. */
   | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
   | { kind: 'addFrame'; id?: string; text: string; rect: Rect }
@@ -162,10 +163,10 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       const node = need(document, edit.id);
       const known = paramOf(specOf(node.type), edit.param);
       const standard = known && defaultOf(node.type, edit.param, node.params, edit.overrides);
+      const value = known?.kind === 'pins' ? writtenPins(edit.value) : edit.value;
       const gone =
-        edit.value === undefined ||
-        (edit.keepDefault !== true && standard !== undefined && sameValue(edit.value, standard));
-      return nodePatch(edit.id, inside('params', edit.param, gone ? { remove: true } : { set: edit.value }));
+        value === undefined || (edit.keepDefault !== true && standard !== undefined && sameValue(value, standard));
+      return nodePatch(edit.id, inside('params', edit.param, gone ? { remove: true } : { set: value }));
     }
     case 'setMuted':
       return nodesPatch(
@@ -182,7 +183,8 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       const node = need(document, edit.to.node);
       const wires = wiresAt(node, edit.to.port);
       const { from } = edit;
-      const left = from ? wires.filter((wire) => wire !== wireText(from)) : [];
+      const gone = from && placeOf(wires, from, edit.nth);
+      const left = from ? wires.filter((_, index) => index !== gone) : [];
       if (left.length === wires.length) {
         throw new GraphEditError(`${wireText(edit.to)} has no wire${from ? ` from ${wireText(from)}` : ''} to remove.`);
       }
@@ -379,18 +381,23 @@ function offsetOf(fragment: GraphDocument, at: Position | undefined): Position {
 }
 
 function connection(document: GraphDocument, edit: Extract<GraphEdit, { kind: 'connect' }>): JsonPatch {
-  const { from, to, replaces } = edit;
+  const { from, to, replaces, nth } = edit;
   const refused = checkConnection(document, from.node, from.port, to.node, to.port);
   if (refused !== undefined) throw new GraphEditError(refused);
   const node = need(document, to.node);
-  const list = specOf(node.type)?.inputs.find(({ name }) => name === to.port)?.list === true;
+  const input = specOf(node.type)?.inputs.find(({ name }) => name === to.port);
   const wire = wireText(from);
-  const wires = list ? wiresAt(node, to.port) : [];
-  const place = replaces ? wires.indexOf(wireText(replaces)) : -1;
+  const wires = input?.list === true ? wiresAt(node, to.port) : [];
+  const place = replaces ? placeOf(wires, replaces, nth) : -1;
   const next = wires.map((other, index) => (index === place ? wire : other));
-  if (place < 0 && !wires.includes(wire)) next.push(wire);
-  // What was replaced by a wire that is already there is there once.
-  return nodePatch(to.node, inside('inputs', to.port, wireChange([...new Set(next)])));
+  if (place < 0) next.push(wire);
+  return nodePatch(to.node, inside('inputs', to.port, wireChange(input?.repeats ? next : [...new Set(next)])));
+}
+
+/** Where the `nth` of the wires from an output stands among those of an input; -1 where it does not. */
+function placeOf(wires: readonly string[], from: Source, nth = 0): number {
+  const places = wires.flatMap((wire, index) => (wire === wireText(from) ? [index] : []));
+  return places[nth] ?? -1;
 }
 
 function removal(document: GraphDocument, ids: readonly string[]): JsonPatch {

@@ -5,7 +5,7 @@
 import { type JsonNode, type JsonProperty, propertiesOf, propertyAt, readJson, type TextChange, valueOf } from './json';
 import { define, sameValue } from './params';
 import { LineIndex } from './problems';
-import { compareKeys, printValue, type PrintStyle } from './write';
+import { compareKeys, isPinList, printValue, type PrintStyle } from './write';
 
 /** What happens to one key of an object. */
 export type KeyChange =
@@ -187,6 +187,7 @@ class Patcher {
     const sequence = this.arrange(properties, kept, inserted, compare);
     const gaps = this.children(
       node,
+      path,
       properties.map((property) => property.node),
       sequence,
     );
@@ -253,13 +254,18 @@ class Patcher {
     for (let i = 0; i < start; i++) sequence.push(i);
     for (let i = start; i < value.length - end; i++) sequence.push(print(value[i], i));
     for (let i = items.length - end; i < items.length; i++) sequence.push(i);
-    return this.children(node, items, sequence);
+    return this.children(node, path, items, sequence);
   }
 
   /** Rewrites the gaps between the children that stay (numbers, ascending), where others go or new ones (texts) come. */
-  private children(node: JsonNode, items: JsonNode[], sequence: (number | string)[]): TextChange[] {
+  private children(
+    node: JsonNode,
+    path: readonly string[],
+    items: JsonNode[],
+    sequence: (number | string)[],
+  ): TextChange[] {
     const changes: TextChange[] = [];
-    const separator = this.separator(node, items);
+    const separator = this.separator(node, path, items);
     const kept = sequence.filter((entry) => typeof entry === 'number');
     const endOf = (item: JsonNode) => item.offset + item.length;
     if (kept.length === 0) {
@@ -298,9 +304,12 @@ class Patcher {
   }
 
   /** What stands behind the comma between two children. */
-  private separator(node: JsonNode, items: JsonNode[]): string {
-    if (this.styleIn(node).inline === undefined) return this.style.eol + this.childIndent(node);
+  private separator(node: JsonNode, path: readonly string[], items: JsonNode[]): string {
+    const line = this.style.eol + this.childIndent(node);
+    if (this.styleIn(node).inline === undefined) return line;
     const [first, second] = items;
+    // The first pin stands on the line of its list also where each has its own.
+    if (!second && this.lines && isPinList(path)) return line;
     if (!first || !second) return this.style.colon === ':' ? '' : ' ';
     const between = this.text.slice(first.offset + first.length, second.offset);
     return between.slice(between.indexOf(',') + 1);

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { catalogue, nodeTypes } from './catalogue';
 import { type NodeSpec, type ParamSpec } from './catalogue/types';
+import { MOST_PINS, pinEndKeys } from './pins';
 import { graphDocumentSchema, graphNodeSchema, NODE_ID } from './schema';
 
 type Json = Record<string, unknown>;
@@ -100,6 +101,24 @@ function paramSchema(param: ParamSpec): Json {
       return { ...common, type: 'boolean' };
     case 'choice':
       return { ...common, enum: param.options.map(({ value }) => value) };
+    case 'pins': {
+      const unit = { type: 'number', minimum: 0, maximum: 1 };
+      const end = (description: string): Json => ({
+        description,
+        type: 'object',
+        properties: { x: unit, y: unit, radius: { type: 'number', exclusiveMinimum: 0, maximum: 1 } },
+        required: pinEndKeys,
+        additionalProperties: false,
+      });
+      const properties = {
+        to: end('The place in the structure: x and y in fractions of the image, the radius of its shorter side.'),
+        from: end('The place in the appearance that gives the look.'),
+        appearance: { description: 'Which of several appearances, from 1.', type: 'integer', minimum: 1 },
+        muted: { description: 'The pin stays in the file and has no effect.', type: 'boolean' },
+      };
+      const pin = { type: 'object', properties, required: ['to', 'from'], additionalProperties: false };
+      return { ...common, type: 'array', items: pin, maxItems: MOST_PINS };
+    }
     case 'axis':
     case 'text':
     case 'path':
@@ -158,6 +177,7 @@ function defaultWords(param: ParamSpec): string {
 
 function limits(param: ParamSpec): string {
   if (param.kind === 'choice') return param.options.map(({ value }) => `\`${value}\``).join(', ');
+  if (param.kind === 'pins') return `at most ${MOST_PINS}`;
   if (!('min' in param)) return '';
   return `${param.min} to ${param.max}${param.unit === undefined ? '' : ` ${param.unit}`}`;
 }

@@ -2,6 +2,7 @@
 import { type NodeType, specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
 import { checkPath, pickedPathFault } from './paths';
+import { pinsFault } from './pins';
 import { show } from './problems';
 import { type GraphDocument } from './schema';
 
@@ -67,8 +68,16 @@ export function pathsRead(graph: GraphDocument | undefined): string[] {
 export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
-  return false;
+  if (!isObject(a) || !isObject(b)) return false;
+  const keys = Object.keys({ ...a, ...b });
+  return keys.every((key) => sameValue(own(a, key), own(b, key)));
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const own = (object: Record<string, unknown>, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : undefined;
 
 /**
  * Why a value can't be this parameter's, as a sentence that begins with the parameter's name; undefined if it can.
@@ -109,6 +118,10 @@ export function checkValue(
       if (param.options.some((option) => option.value === value)) return undefined;
       const options = param.options.map((option) => `"${option.value}"`).join(' or ');
       return `${name} must be ${options}, not ${show(value)}.`;
+    }
+    case 'pins': {
+      const fault = pinsFault(value);
+      return fault === undefined ? undefined : name + fault;
     }
     case 'path': {
       if (typeof value !== 'string') return `${name} must be text, not ${show(value)}.`;

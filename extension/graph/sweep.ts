@@ -5,6 +5,7 @@ import { type ParamSpec } from './catalogue/types';
 import { type GraphEdit, GraphEditError, cannotMute, editText, overrideParams } from './edit';
 import { checkValue, paramOf } from './params';
 import { parseGraph } from './parse';
+import { pinsWords } from './pins';
 import { downstreamOf } from './plan';
 import { clip, listed, show } from './problems';
 import { type GraphDocument, type GraphNode, type Source } from './schema';
@@ -218,6 +219,7 @@ export function valueWords(target: AxisTarget, value: unknown): string {
   if (target.param === 'muted') return value === true ? `without ${target.node}` : `with ${target.node}`;
   if (target.param === 'path' && typeof value === 'string')
     return (value.split('/').at(-1) ?? value).replace(/\.[^.]+$/, '');
+  if (target.param === 'pins') return pinsWords(value);
   if (Array.isArray(value)) return value.map(String).join('–');
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

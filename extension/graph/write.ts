@@ -1,5 +1,6 @@
 import { type TextChange } from './json';
 import { parseGraph } from './parse';
+import { pinEndKeys, pinKeys } from './pins';
 import { type GraphDocument } from './schema';
 
 /** Keys of the file and of a node that have a meaning, in canonical order. */
@@ -11,13 +12,29 @@ export const nodeKeys = ['type', 'muted', 'inputs', 'params'];
  * else in the order of its UTF-16 units.
  */
 export function compareKeys(path: readonly string[]): (a: string, b: string) => number {
-  const known = path.length === 0 ? topKeys : path.length === 2 && path[0] === 'nodes' ? nodeKeys : [];
+  const known = knownKeys(path);
   const rank = (key: string) => {
     const index = known.indexOf(key);
     return index < 0 ? known.length : index;
   };
   return (a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0);
 }
+
+function knownKeys(path: readonly string[]): readonly string[] {
+  if (path.length === 0) return topKeys;
+  if (path.length === 2 && path[0] === 'nodes') return nodeKeys;
+  if (!inPins(path)) return [];
+  return path.length === PINS_DEPTH + 1 ? pinKeys : pinEndKeys;
+}
+
+/** `nodes`, id, `params`, `pins`. */
+const PINS_DEPTH = 4;
+
+const inPins = (path: readonly string[]): boolean =>
+  path.length >= PINS_DEPTH && path[0] === 'nodes' && path[2] === 'params' && path[3] === 'pins';
+
+/** Whether a value is a list of pins, which has one on each line; the first stands on the line of the list itself. */
+export const isPinList = (path: readonly string[]): boolean => path.length === PINS_DEPTH && inPins(path);
 
 /** How a value is laid out. */
 export interface PrintStyle {
@@ -35,6 +52,12 @@ export const canonicalStyle: PrintStyle = { unit: '  ', eol: '\n', colon: ': ' }
 /** A JSON value as text; `indent` is the white space of the line it begins on, `path` where it stands in the document. */
 export function printValue(value: unknown, path: readonly string[], style: PrintStyle, indent = ''): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (isPinList(path) && Array.isArray(value) && style.inline === undefined) {
+    const inline = { ...style, inline: ' ' };
+    const pins = (value as unknown[]).map((pin, index) => printValue(pin, [...path, String(index)], inline));
+    return `[${pins.join(`,${style.eol}${indent}${style.unit}`)}]`;
+  }
+  if (inPins(path) && style.inline === undefined) return printValue(value, path, { ...style, inline: ' ' });
   const inner = indent + style.unit;
   const lines = (open: string, items: string[], close: string) => {
     if (items.length === 0) return open + close;

@@ -11,6 +11,7 @@ import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls
 import { DomainControl } from './DomainControl';
 import { NumberControl } from './NumberControl';
 import { PathControl } from './PathControl';
+import { PinsControl } from './PinsControl';
 import { RangeControl } from './RangeControl';
 import { TextControl } from './TextControl';
 import { type ControlProps } from './controlProps';
@@ -47,7 +48,7 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
   return (
     <div className="param" data-testid={`param-${param.name}`} data-param={param.name}>
       <div className="param-head">
-        {param.kind === 'range' ? (
+        {param.kind === 'range' || param.kind === 'pins' ? (
           <span className="param-label" id={inputId}>
             {param.label}
           </span>
@@ -103,6 +104,8 @@ function controlOf(props: ControlProps): ReactNode {
       return <AxisControl {...props} param={param} />;
     case 'text':
       return <TextControl {...props} param={param} />;
+    case 'pins':
+      return <PinsControl {...props} param={param} />;
   }
 }
 

@@ -21,13 +21,17 @@ export function WireList({ id, data }: { id: string; data: NodeData }) {
         {inputs.flatMap((name) => {
           const input = spec?.inputs.find((one) => one.name === name);
           const from: PortRef = { node: id, port: name, side: 'left' };
-          const wires = wiresOf(node.inputs?.[name]).map((text) => ({ text, source: parseWire(text) }));
-          const rows = wires.map(({ text, source }) => (
+          const texts = wiresOf(node.inputs?.[name]);
+          const wires = texts.map((text, index) => {
+            const nth = texts.slice(0, index).filter((other) => other === text).length;
+            return { text, nth: nth > 0 ? nth : undefined, source: parseWire(text) };
+          });
+          const rows = wires.map(({ text, nth, source }) => (
             <Row
-              key={name + text}
+              key={`${name}${text}#${nth ?? 0}`}
               type={input?.types[0]}
               label={input?.label ?? name}
-              wire={source && { source: source.node, sourcePort: source.port, target: id, targetPort: name }}
+              wire={source && { source: source.node, sourcePort: source.port, target: id, targetPort: name, nth }}
               other={source?.node}
               from={from}
               more={false}

@@ -1,4 +1,4 @@
-import { type ParamSpec } from '../../extension/graph';
+import { type ParamSpec, pinsWords } from '../../extension/graph';
 import { baseName, shortNumber } from './words';
 
 /** A parameter's value as people read it; a default in words where it is computed. */
@@ -16,6 +16,8 @@ export function valueWords(param: ParamSpec, value: unknown): string {
       return value === true ? 'on' : 'off';
     case 'choice':
       return param.options.find((option) => option.value === value)?.label ?? String(value);
+    case 'pins':
+      return pinsWords(value);
     case 'path':
       return typeof value === 'string' ? baseName(value) : JSON.stringify(value);
     default:

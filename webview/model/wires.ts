@@ -5,6 +5,8 @@ export interface Wire {
   sourcePort: string;
   target: string;
   targetPort: string;
+  /** Of several between the same ports: which, from 0. */
+  nth?: number;
 }
 
 /** A wire as an edit names it. */
@@ -35,9 +37,10 @@ export function endsOf(wire: Wire): Ends {
   };
 }
 
-/** Names a wire in the canvas: an output feeds an input at most once. */
+/** Names a wire in the canvas. */
 export function wireId(wire: Wire): string {
-  return `${wire.source}.${wire.sourcePort}>${wire.target}.${wire.targetPort}`;
+  const name = `${wire.source}.${wire.sourcePort}>${wire.target}.${wire.targetPort}`;
+  return wire.nth ? `${name}#${wire.nth}` : name;
 }
 
 /** All wires of the graph, also those to nodes that do not exist (the canvas leaves them out, the Problems panel has them). */
@@ -45,9 +48,14 @@ export function wiresOfGraph(graph: GraphDocument): Wire[] {
   const wires: Wire[] = [];
   for (const [target, node] of Object.entries(graph.nodes)) {
     for (const [targetPort, input] of Object.entries(node.inputs ?? {})) {
+      const seen = new Map<string, number>();
       for (const text of wiresOf(input)) {
         const source = parseWire(text);
-        if (source) wires.push({ source: source.node, sourcePort: source.port, target, targetPort });
+        if (!source) continue;
+        const nth = seen.get(text) ?? 0;
+        seen.set(text, nth + 1);
+        const wire: Wire = { source: source.node, sourcePort: source.port, target, targetPort };
+        wires.push(nth > 0 ? { ...wire, nth } : wire);
       }
     }
   }

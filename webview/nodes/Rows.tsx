@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import { type MeasureSpec, measureWords } from '../../extension/graph';
+import { type MeasureSpec, measureWords, type ParamSpec } from '../../extension/graph';
 import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
 import { valueWords } from '../model/valueWords';
@@ -46,13 +46,17 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
       return (
         <>
           <span className="label">{row.param.label}</span>
-          <span className={written ? 'value' : 'value default'} title={String(data.params[row.param.name] ?? '')}>
+          <span className={written ? 'value' : 'value default'} title={titleOf(row.param, data.params[row.param.name])}>
             {valueWords(row.param, data.params[row.param.name])}
           </span>
         </>
       );
     }
   }
+}
+
+function titleOf(param: ParamSpec, value: unknown): string {
+  return param.kind === 'pins' ? valueWords(param, value) : String(value ?? '');
 }
 
 function MeasureRow({ id, measure }: { id: string; measure: MeasureSpec }) {

@@ -1,10 +1,12 @@
+import { pinsOf } from '../pins';
 import { clip, show } from '../problems';
 import { type Checking, type NodeSpec, type NodeView } from './types';
 
 const percent = { unit: '%', min: 0, max: 100, step: 1 } as const;
 
-/** Structure and appearances must share a checkpoint and a schedule. */
+/** Structure and appearances must share a checkpoint and a schedule; pins must name appearances that are there. */
 function check(node: NodeView, { report }: Checking): void {
+  checkPins(node, report);
   const structure = node.source('structure');
   if (structure?.type !== 'invert') return;
   const [model, schedule] = [structure.source('checkpoint')?.model, structure.conditions('schedule')];
@@ -35,6 +37,21 @@ function check(node: NodeView, { report }: Checking): void {
   }
 }
 
+function checkPins(node: NodeView, report: Checking['report']): void {
+  const wires = node.sources('appearance').length;
+  if (wires === 0) return;
+  const pins = pinsOf(node.params['pins']);
+  const index = pins.findIndex(({ appearance = 1, muted }) => !muted && appearance > wires);
+  if (index < 0) return;
+  const has = wires === 1 ? 'one wire' : `${wires} wires`;
+  report({
+    code: 'bad-value',
+    message: () =>
+      `pins, pin ${index + 1}: it takes its look from appearance ${pins[index]?.appearance ?? 1}, but ${clip(node.id)}.appearance has ${has}.`,
+    param: 'pins',
+  });
+}
+
 function scheduleWords(inversion: NodeView): string {
   const wired = inversion.source('schedule');
   const { steps, skip, spacing, noiseMaps, seed } = inversion.conditions('schedule');
@@ -63,6 +80,7 @@ export const attentionSwap: NodeSpec = {
       types: ['inversion'],
       optional: false,
       list: true,
+      repeats: true,
     },
     {
       name: 'masks',
@@ -71,6 +89,17 @@ export const attentionSwap: NodeSpec = {
       types: ['mask'],
       optional: true,
       list: true,
+      repeats: true,
+      pairsWith: { port: 'appearance', on: 'node' },
+    },
+    {
+      name: 'sources',
+      label: 'Sources',
+      help: 'The region of each appearance that its look is taken from: the first mask is for the first appearance, and so on. An appearance without one gives its look from everywhere.',
+      types: ['mask'],
+      optional: true,
+      list: true,
+      repeats: true,
       pairsWith: { port: 'appearance', on: 'node' },
     },
   ],
@@ -122,6 +151,13 @@ export const attentionSwap: NodeSpec = {
       max: 10,
       step: 0.01,
       slider: [0, 5],
+    },
+    {
+      kind: 'pins',
+      name: 'pins',
+      label: 'Pins',
+      help: 'Places of the structure that take their look from chosen places of the appearance. Later pins cover earlier ones.',
+      default: [],
     },
   ],
   mute: 'reconstruct',

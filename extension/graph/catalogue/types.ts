@@ -1,4 +1,5 @@
 import { type SizeFacts } from '../pictureSize';
+import { type Pin } from '../pins';
 import { type ProblemCode } from '../problems';
 
 /** What travels on a wire. */
@@ -37,6 +38,8 @@ export interface InputSpec {
   optional: boolean;
   /** Takes several wires, in order. */
   list: boolean;
+  /** Of a list: one output may feed it several times, for instance one image's look in two regions. */
+  repeats?: boolean;
   /** Where nothing is wired, a node of this type stands in, with the checkpoint's defaults. */
   implied?: string;
   /** For a list: the port whose wires these belong to one by one, on this node or on the swap that its transfer comes from. */
@@ -107,6 +110,9 @@ export type ChoiceParam = ParamBase<'choice', string> & {
   options: readonly { value: string; label: string; help: string }[];
 };
 
+/** Pins of an attention swap; see `pins.ts`. */
+export type PinsParam = ParamBase<'pins', readonly Pin[]>;
+
 /** What a sweep varies along one side: `node.parameter=values`. */
 export type AxisParam = ParamBase<'axis', string>;
 
@@ -120,7 +126,8 @@ export type ParamSpec =
   | CheckpointParam
   | RangeParam
   | BooleanParam
-  | ChoiceParam;
+  | ChoiceParam
+  | PinsParam;
 
 /** A number that a type of node finds out about a picture. */
 export interface MeasureSpec {

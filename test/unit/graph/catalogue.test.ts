@@ -33,7 +33,7 @@ describe('the catalogue', () => {
       lora: 'checkpoint → checkpoint',
       invert: 'image checkpoint prompt? schedule? → inversion',
       segment: 'inversion → mask',
-      'attention-swap': 'structure appearance* masks*? → transfer',
+      'attention-swap': 'structure appearance* masks*? sources*? → transfer',
       adain: 'transfer structureMask? appearanceMask*? → transfer',
       guidance: 'transfer → transfer',
       denoise: 'transfer → image timeline',

@@ -271,7 +271,7 @@ describe('wires', () => {
 
   it('change nothing when they are already there', () => {
     expect(applyEdit(text, connect('denoise.image', 'save.image'))).toEqual([]);
-    expect(applyEdit(text, connect('invert-appearance.inversion', 'swap.appearance'))).toEqual([]);
+    expect(applyEdit(text, connect('mask-appearance.mask', 'adain.appearanceMask'))).toEqual([]);
   });
 });
 

@@ -75,6 +75,7 @@ describe('a plan', () => {
       structureEvery: 5,
       structureUntil: 40,
       contrast: 1.67,
+      pins: [],
     });
     expect(plan.byId.get('mask-structure')?.params).toEqual({ noun: 'animal', step: 10, clusters: 5 });
   });

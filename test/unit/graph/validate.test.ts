@@ -78,7 +78,7 @@ describe('places', () => {
       'g:10:5: swap.structure: swap.structure is not connected: it needs an inversion.',
       'g:13:24: swap.appearance: swap.appearance takes an inversion, but look.image is an image. Put an invert node between them.',
       'g:13:38: swap.appearance: swap.appearance is connected to nobody.inversion, but there is no node nobody.',
-      'g:14:9: swap.tone: swap has no input tone; it has structure, appearance and masks.',
+      'g:14:9: swap.tone: swap has no input tone; it has structure, appearance, masks and sources.',
       'g:17:21: swap.contrast: contrast must be between 0 and 10, not 99.',
       'g:18:9: swap.contrst: attention-swap has no parameter contrst. Did you mean contrast?',
     ]);

@@ -9,7 +9,7 @@ import { between, type PortRef } from '../wires';
 import { plural, readable } from '../words';
 import { boxes, snapped } from './places';
 import { select, selected } from './selection';
-import { disconnection } from './wires';
+import { disconnections } from './wires';
 
 /** Adds a node at a place of the canvas; `from` is the port a wire was dragged from, which is wired to the given port. */
 export function addNode(type: string, at: Point, from?: PortRef, port?: string): void {
@@ -41,7 +41,7 @@ export function deleteSelection(): void {
   const wires = studio()
     .edges.filter((edge) => edge.selected && edge.data && !gone.has(edge.source) && !gone.has(edge.target))
     .flatMap((edge) => edge.data?.wire ?? []);
-  const edits: GraphEdit[] = wires.map(disconnection);
+  const edits: GraphEdit[] = disconnections(wires);
   if (nodes.length > 0) edits.push({ kind: 'removeNodes', ids: nodes });
   for (const id of frames) edits.push({ kind: 'removeFrame', id });
   const what =

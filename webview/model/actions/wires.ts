@@ -25,8 +25,8 @@ export function reconnect(old: Wire, { from, to }: Ends): void {
   const reason = refusal({ from, to });
   if (reason !== undefined) return toast(reason);
   const edits: GraphEdit[] = sameEnd(before.to, to)
-    ? [{ kind: 'connect', from, to, replaces: before.from }]
-    : [disconnection(old), { kind: 'connect', from, to }];
+    ? [{ kind: 'connect', from, to, replaces: before.from, nth: old.nth }]
+    : [...disconnections([old]), { kind: 'connect', from, to }];
   edit(edits, `Reconnect ${from.node} to ${to.node}`);
 }
 
@@ -35,11 +35,13 @@ function sameEnd(a: Source, b: Source): boolean {
 }
 
 export function disconnect(wires: readonly Wire[]): void {
-  if (edit(wires.map(disconnection), `Remove ${plural(wires.length, 'wire')}`)) {
+  if (edit(disconnections(wires), `Remove ${plural(wires.length, 'wire')}`)) {
     announce(`Removed ${plural(wires.length, 'wire')}.`);
   }
 }
 
-export function disconnection(wire: Wire): GraphEdit {
-  return { kind: 'disconnect', ...endsOf(wire) };
+/** Edits that remove wires; of several between the same ports the last first, so that the others keep their numbers. */
+export function disconnections(wires: readonly Wire[]): GraphEdit[] {
+  const last = [...wires].sort((a, b) => (b.nth ?? 0) - (a.nth ?? 0));
+  return last.map((wire) => ({ kind: 'disconnect', ...endsOf(wire), nth: wire.nth }));
 }
