@@ -134,6 +134,7 @@ test('a slider drag is one edit, and the node shows it meanwhile', async () => {
 test('a range drag is one edit and writes two numbers; arrow keys move it, too', async () => {
   const { page, host } = studio;
   await select('swap');
+  await page.getByText('Advanced', { exact: true }).click();
   const thumb = page.getByRole('slider', { name: 'Higher resolution, to' });
   const box = await thumb.boundingBox();
   if (!box) throw new Error('There is no thumb.');

@@ -1,10 +1,12 @@
-import { type MeasureSpec } from '../../extension/graph';
+import { useId } from 'react';
+import { type MeasureSpec, type ParamSpec } from '../../extension/graph';
+import { Help } from '../ui/Help';
 import { Tool } from '../ui/Icon';
 import { deleteSelection, startRename, toggleMute } from '../model/actions/nodes';
 import { type NodeData } from '../model/flow';
 import { run } from '../model/running';
 import { setPage } from '../model/page';
-import { useStudio } from '../model/store';
+import { studio, useStudio } from '../model/store';
 import { duration } from '../model/stepMaths';
 import { openInspection } from '../model/inspection';
 import { pictureKind } from '../model/face';
@@ -31,13 +33,16 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
   const canRun = useStudio((state) => state.canRun);
   const status = useStudio((state) => state.run?.nodes[id]);
   const seconds = useStudio((state) => state.run?.seconds);
-  const simple = useStudio((state) => state.simpleSwap);
+  const helpId = useId();
   const { spec, node } = data;
   const words = statusWords(status);
   const known = new Set(spec?.params.map((param) => param.name));
   const others = Object.entries(node.params ?? {}).filter(([name]) => !known.has(name));
   const kind = spec && pictureKind(spec);
   const canMute = spec !== undefined && spec.mute !== 'never';
+  const isSwap = node.type === 'attention-swap';
+  const exact = (spec?.params ?? []).filter(({ name }) => isSwap && SIMPLE_PARAMS.includes(name));
+  const params = (spec?.params ?? []).filter((param) => !exact.includes(param));
   return (
     <>
       <div className="inspector-head">
@@ -79,12 +84,19 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         )}
         <Tool icon="trash" label="Delete" keys="Delete" disabled={readOnly} onClick={deleteSelection} />
       </div>
-      <p className="subtitle">
-        {spec
-          ? `${spec.title} · ${spec.help}`
-          : `This version of Weft does not know the type “${node.type}”. The file keeps it unchanged.`}
-        {node.muted && spec ? ` ${MUTE_HELP[spec.mute]}` : ''}
-      </p>
+      <div className="subtitle">
+        {spec ? (
+          <>
+            {spec.title}
+            <Help id={helpId} about={spec.title}>
+              {spec.help}
+            </Help>
+          </>
+        ) : (
+          `This version of Weft does not know the type “${node.type}”. The file keeps it unchanged.`
+        )}
+        {node.muted && spec && <p>{MUTE_HELP[spec.mute]}</p>}
+      </div>
       <Problems node={id} onlyGeneral />
       {words && (
         <p className="subtitle" data-testid="inspector-status">
@@ -97,25 +109,11 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       )}
       {kind !== undefined && kind !== 'file' && kind !== 'compare' && <Picture id={id} />}
       {spec?.measures && <Measures id={id} measures={spec.measures} />}
-      {node.type === 'attention-swap' && (
-        <>
-          <label className="check simple-toggle">
-            <input
-              type="checkbox"
-              checked={simple}
-              data-testid="simple-toggle"
-              onChange={(event) => useStudio.setState({ simpleSwap: event.target.checked })}
-            />
-            Simple: structure and appearance
-          </label>
-          {simple && <SwapSimple id={id} data={data} />}
-        </>
-      )}
-      {spec?.params
-        .filter((param) => !(simple && node.type === 'attention-swap' && SIMPLE_PARAMS.includes(param.name)))
-        .map((param) => (
-          <ParamField key={param.name} id={id} data={data} param={param} />
-        ))}
+      {isSwap && <SwapSimple id={id} data={data} />}
+      {params.map((param) => (
+        <ParamField key={param.name} id={id} data={data} param={param} />
+      ))}
+      {exact.length > 0 && <Advanced id={id} data={data} params={exact} />}
       {others.length > 0 && (
         <>
           <h3>Unknown parameters, kept unchanged</h3>
@@ -131,6 +129,30 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       )}
       <WireList id={id} data={data} />
     </>
+  );
+}
+
+/** The exact values behind simpler controls: folded away until somebody wants them, or one of them is wrong. */
+function Advanced({ id, data, params }: { id: string; data: NodeData; params: readonly ParamSpec[] }) {
+  const open = useStudio((state) => state.page.advancedOpen);
+  const wrong = useStudio((state) =>
+    state.problemsByNode[id]?.some((problem) => params.some(({ name }) => name === problem.param)),
+  );
+  return (
+    <details
+      className="advanced"
+      open={open || wrong}
+      data-testid="advanced"
+      onToggle={(event) => {
+        const now = event.currentTarget.open;
+        if (!wrong && now !== studio().page.advancedOpen) setPage({ advancedOpen: now });
+      }}
+    >
+      <summary>Advanced</summary>
+      {params.map((param) => (
+        <ParamField key={param.name} id={id} data={data} param={param} />
+      ))}
+    </details>
   );
 }
 

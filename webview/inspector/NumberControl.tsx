@@ -7,9 +7,52 @@ import { sliderSpan } from '../model/sliderSpan';
 import { shortNumber } from '../model/words';
 import { type ControlProps } from './controlProps';
 import { useDraft } from '../ui/useDraft';
+import { SCRUB_HINT, useScrub } from './useScrub';
 
 /** More positions than this and a slider says nothing: a seed is typed. */
 const SLIDER_POSITIONS = 2000;
+
+/** A number's name, which can be dragged like the number. */
+export function NumberLabel({ props }: { props: ControlProps<NumberParam | IntegerParam> }) {
+  const scrub = useNumberScrub(props);
+  return (
+    <label htmlFor={props.inputId} title={props.disabled ? undefined : SCRUB_HINT} {...scrub}>
+      {props.param.label}
+    </label>
+  );
+}
+
+function useNumberScrub({ node, param, value, data, disabled, onChange }: ControlProps<NumberParam | IntegerParam>) {
+  const show = (shown: number | undefined) =>
+    useStudio.setState({ sliding: shown === undefined ? undefined : { id: node, param: param.name, value: shown } });
+  return useScrub(
+    !disabled,
+    () => {
+      const { min, max, step } = param;
+      const span = sliderSpan(param, data.params);
+      return {
+        value: typeof value === 'number' ? value : min,
+        min,
+        max,
+        step,
+        span: slides(param, span) ? span : undefined,
+      };
+    },
+    (shown) => {
+      if (checkValue(param, shown) === undefined) show(shown);
+    },
+    (last) => {
+      show(undefined);
+      if (last === undefined || checkValue(param, last) !== undefined) return;
+      onChange(last);
+      flushParams();
+    },
+  );
+}
+
+function slides({ step }: NumberParam | IntegerParam, [least, most]: readonly [number, number]): boolean {
+  return (most - least) / step <= SLIDER_POSITIONS;
+}
 
 /** A number: a slider where its span is small enough to slide, and the number itself. */
 export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
@@ -27,7 +70,8 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
   };
   // Of the value before a drag: the ends of a slider stay where they are while it moves.
   const span = sliderSpan(param, props.data.params);
-  const slides = (span[1] - span[0]) / param.step <= SLIDER_POSITIONS;
+  const withSlider = slides(param, span);
+  const scrub = useNumberScrub(props);
   const set = (number: number) => {
     draft.setText(shortNumber(number));
     onChange(number);
@@ -36,10 +80,12 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
   return (
     <>
       <div className="number-control">
-        {slides && <Slider {...props} span={span} value={present ?? param.min} />}
+        {withSlider && <Slider {...props} span={span} value={present ?? param.min} />}
         <input
           id={inputId}
-          className={slides ? 'field' : 'field alone'}
+          className={`field ${withSlider ? '' : 'alone'} ${scrub.className}`}
+          title={disabled ? undefined : SCRUB_HINT}
+          onPointerDown={scrub.onPointerDown}
           type="number"
           min={param.min}
           max={param.max}

@@ -1,5 +1,6 @@
 import { type ReactNode, useId } from 'react';
 import { checkValue, type ParamSpec, sameValue } from '../../extension/graph';
+import { Help } from '../ui/Help';
 import { Icon, Tool } from '../ui/Icon';
 import { inputParam, resetParam } from '../model/actions/params';
 import { type NodeData } from '../model/flow';
@@ -9,7 +10,7 @@ import { asRange } from '../nodes/Rows';
 import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
 import { DomainControl } from './DomainControl';
-import { NumberControl } from './NumberControl';
+import { NumberControl, NumberLabel } from './NumberControl';
 import { PathControl } from './PathControl';
 import { PinsControl } from './PinsControl';
 import { RangeControl } from './RangeControl';
@@ -17,7 +18,7 @@ import { TextControl } from './TextControl';
 import { type ControlProps } from './controlProps';
 import { defaultOfParam, defaultWords } from './defaultWords';
 
-/** One parameter: its name, the control for its kind, what it does, and what is wrong with it. */
+/** One parameter: its name, the control for its kind, and what is wrong with it; what it does is said on request. */
 export function ParamField({ id, data, param }: { id: string; data: NodeData; param: ParamSpec }) {
   const inputId = useId();
   const helpId = `${inputId}-help`;
@@ -52,9 +53,15 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
           <span className="param-label" id={inputId}>
             {param.label}
           </span>
+        ) : param.kind === 'number' || param.kind === 'integer' ? (
+          <NumberLabel props={{ ...props, param }} />
         ) : (
           <label htmlFor={inputId}>{param.label}</label>
         )}
+        <Help id={helpId} about={param.label}>
+          {param.help}
+          {!param.required && ` Default: ${defaultWords(data, param)}.`}
+        </Help>
         <span className="note">{noteOf(param, value, data)}</span>
         {(differs || (written && fallback === undefined)) && !param.required && (
           <Tool
@@ -74,10 +81,6 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
           <span>{wrong}</span>
         </p>
       )}
-      <p className="param-help" id={helpId}>
-        {param.help}
-        {!param.required && ` Default: ${defaultWords(data, param)}.`}
-      </p>
     </div>
   );
 }

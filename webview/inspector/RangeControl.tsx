@@ -6,6 +6,7 @@ import { useStudio } from '../model/store';
 import { moveRangeEnd, reachedPercent, shiftRange } from '../model/stepMaths';
 import { type ControlProps } from './controlProps';
 import { useDraft } from '../ui/useDraft';
+import { SCRUB_HINT, useScrub } from './useScrub';
 
 type Range = [number, number];
 type Grip = { part: 0 | 1 | 'both'; startX: number; start: Range };
@@ -90,6 +91,7 @@ export function RangeControl(props: ControlProps<RangeParam>) {
           value={shown[0]}
           disabled={disabled}
           onChange={(from) => onChange(moveRangeEnd(value, 0, from))}
+          onScrub={(from) => setDragged(from === undefined ? undefined : moveRangeEnd(value, 0, from))}
         />
         <span>per cent of all steps</span>
         <End
@@ -97,6 +99,7 @@ export function RangeControl(props: ControlProps<RangeParam>) {
           value={shown[1]}
           disabled={disabled}
           onChange={(to) => onChange(moveRangeEnd(value, 1, to))}
+          onScrub={(to) => setDragged(to === undefined ? undefined : moveRangeEnd(value, 1, to))}
         />
       </div>
     </div>
@@ -124,11 +127,31 @@ function stepOf({ key }: { key: string }): { by: number; absolute?: number } | u
   }
 }
 
-function End(props: { label: string; value: number; disabled: boolean; onChange: (value: number) => void }) {
+function End(props: {
+  label: string;
+  value: number;
+  disabled: boolean;
+  onChange: (value: number) => void;
+  /** The number of a drag that goes on; undefined when it is over. */
+  onScrub: (value: number | undefined) => void;
+}) {
   const draft = useDraft(String(props.value));
+  const scrub = useScrub(
+    !props.disabled,
+    () => ({ value: props.value, min: 0, max: 100, step: 1, span: [0, 100] }),
+    props.onScrub,
+    (last) => {
+      props.onScrub(undefined);
+      if (last === undefined) return;
+      props.onChange(last);
+      flushParams();
+    },
+  );
   return (
     <input
-      className="field"
+      className={`field ${scrub.className}`}
+      title={props.disabled ? undefined : SCRUB_HINT}
+      onPointerDown={scrub.onPointerDown}
       type="number"
       min={0}
       max={100}

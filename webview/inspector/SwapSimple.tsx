@@ -3,16 +3,19 @@ import { effectiveParams, sliderParams, slidersOf, type SwapSliders } from '../.
 import { setParams } from '../model/actions/params';
 import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
+import { Help } from '../ui/Help';
 
 /** The parameters that the two sliders write. */
 export const SIMPLE_PARAMS: readonly string[] = ['higherRange', 'lowerRange', 'structureEvery', 'structureUntil'];
+
+const LABELS: Record<keyof SwapSliders, string> = { structure: 'Structure', appearance: 'Appearance' };
 
 const HELP: Record<keyof SwapSliders, string> = {
   structure: "How long the structure's own attention keeps its shapes: 0 for no step, 1 for every step.",
   appearance: 'How long the appearance is transferred: 0 for no step, 1 until the last step.',
 };
 
-/** Two sliders in place of the exact parameters, which they write; "custom" where no position of theirs says the same. */
+/** Two sliders over the exact parameters, which they write; "custom" where no position of theirs says the same. */
 export function SwapSimple({ id, data }: { id: string; data: NodeData }) {
   const overrides = data.checkpoint?.defaults['attention-swap'] ?? {};
   const position = slidersOf(data.params, overrides);
@@ -63,7 +66,10 @@ function Slider(props: {
   return (
     <div className="param">
       <div className="param-head">
-        <label htmlFor={inputId}>{name === 'structure' ? 'Structure' : 'Appearance'}</label>
+        <label htmlFor={inputId}>{LABELS[name]}</label>
+        <Help id={`${inputId}-help`} about={LABELS[name]}>
+          {HELP[name]}
+        </Help>
         <output className="note" htmlFor={inputId} data-testid={`simple-${name}-value`}>
           {words}
         </output>
@@ -84,9 +90,6 @@ function Slider(props: {
         style={{ '--share': `${100 * (shown ?? rest)}%` } as CSSProperties}
         onChange={(event) => setSliding(Number(event.target.value))}
       />
-      <p className="param-help" id={`${inputId}-help`}>
-        {HELP[name]}
-      </p>
     </div>
   );
 }

@@ -7,6 +7,8 @@ export interface PageState {
   selection: string[];
   inspectorWidth: number;
   inspectorOpen: boolean;
+  /** The exact values of an attention swap show. */
+  advancedOpen: boolean;
   timelineHeight: number;
   timelineOpen: boolean;
   /** The graph runs whenever something in it changes. */
@@ -22,6 +24,7 @@ export const initialPageState: PageState = {
   selection: [],
   inspectorWidth: 300,
   inspectorOpen: true,
+  advancedOpen: false,
   timelineHeight: 150,
   timelineOpen: true,
   autoRun: false,
@@ -45,6 +48,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspectorWidth === 'number') state.inspectorWidth = clamp(given.inspectorWidth, INSPECTOR_WIDTH);
   if (typeof given.timelineHeight === 'number') state.timelineHeight = clamp(given.timelineHeight, TIMELINE_HEIGHT);
   if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
+  if (typeof given.advancedOpen === 'boolean') state.advancedOpen = given.advancedOpen;
   if (typeof given.autoRun === 'boolean') state.autoRun = given.autoRun;
   if (typeof given.masking === 'string') state.masking = given.masking;
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;

@@ -59,8 +59,6 @@ export interface StudioState {
   loopStep: number | undefined;
   canRun: boolean;
   nodePictures: Readonly<Record<string, NodePictureState>>;
-  /** Attention swaps show two sliders in place of their exact parameters. */
-  simpleSwap: boolean;
   sweeps: Readonly<Record<string, SweepView>>;
   /** What evaluate nodes found out, by node, then by measure. */
   metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -106,7 +104,6 @@ export const useStudio = create<StudioState>()(() => ({
   nodePictures: {},
   sweeps: {},
   metrics: {},
-  simpleSwap: false,
   timelines: {},
   nodes: [],
   edges: [],

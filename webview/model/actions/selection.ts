@@ -44,6 +44,8 @@ export function focusField(param?: string): void {
     const field = document.querySelector<HTMLElement>(
       `${scope} :is(input:not([type=range]), select, textarea, [role=slider]):not(:disabled)`,
     );
+    const folded = field?.closest('details');
+    if (folded && param !== undefined) folded.open = true;
     (field ?? document.querySelector<HTMLElement>('#inspector button'))?.focus();
   });
 }

@@ -1,0 +1,148 @@
+/** The inspector alone, in a browser: what a person does to it, and what it tells the extension host, which a fake plays. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { parseGraph } from '../../extension/graph';
+import { environment } from './support/environment';
+import { openPage, type StudioPage } from './support/studioPage';
+import { FLAGS } from './support/workbench';
+
+const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
+let browser: Browser;
+let studio: StudioPage;
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
+});
+afterAll(() => browser?.close());
+beforeEach(async () => {
+  studio = await openPage(browser, example);
+  await studio.page.getByTestId('rf__node-swap').waitFor();
+  await studio.host.settled();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await studio.page.screenshot({
+      path: path.join(environment.artifacts(), `page ${task.name.replace(/\W+/g, '-')}.png`),
+    });
+  expect(studio.complaints).toEqual([]);
+  await studio.close();
+});
+
+const graph = () => {
+  const { document } = parseGraph(studio.host.text);
+  if (!document) throw new Error('The text is no graph any more.');
+  return document;
+};
+const part = (testId: string) => studio.page.getByTestId(testId);
+const select = (node: string) => part(`rf__node-${node}`).click({ position: { x: 50, y: 12 } });
+const edits = () => studio.host.of('edit').length;
+
+/** Presses on something and moves sideways; the button stays down. */
+async function pull(target: ReturnType<typeof part>, by: number): Promise<void> {
+  const box = await target.boundingBox();
+  if (!box) throw new Error('It is not there.');
+  const { mouse } = studio.page;
+  const from = { x: box.x + Math.min(30, box.width / 2), y: box.y + box.height / 2 };
+  await mouse.move(from.x, from.y);
+  await mouse.down();
+  await mouse.move(from.x + by, from.y, { steps: 5 });
+}
+
+test('the swap shows two sliders and contrast; its exact values are folded away, and stay unfolded', async () => {
+  const { page } = studio;
+  const shown = (param: string) => part(`param-${param}`).isVisible();
+  await select('swap');
+  await part('simple-structure').waitFor();
+  expect([await shown('contrast'), await shown('higherRange')]).toEqual([true, false]);
+  await page.getByText('Advanced', { exact: true }).press('Enter');
+  await expect.poll(() => shown('higherRange')).toBe(true);
+  await select('adain');
+  await select('swap');
+  expect(await shown('higherRange')).toBe(true);
+  await expect.poll(() => page.evaluate(() => sessionStorage.getItem('state'))).toContain('"advancedOpen":true');
+});
+
+test('an exact value that is wrong, or that something points at, is unfolded', async () => {
+  const { page, host } = studio;
+  await host.post({ type: 'reveal', node: 'swap', param: 'structureEvery' });
+  await expect.poll(() => part('param-structureEvery').isVisible()).toBe(true);
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.closest('[data-param]')?.getAttribute('data-param')))
+    .toBe('structureEvery');
+  await page.getByText('Advanced', { exact: true }).click();
+  await expect.poll(() => part('param-structureEvery').isVisible()).toBe(false);
+  await host.setText(
+    example.replace('"type": "attention-swap",', '"type": "attention-swap", "params": {"structureEvery": 0},'),
+  );
+  await expect.poll(() => part('error-structureEvery').isVisible()).toBe(true);
+});
+
+test('help shows on its button, by pointer and by key, and describes its field to a screen reader', async () => {
+  const { page } = studio;
+  await select('swap');
+  const bubble = page.getByRole('tooltip', { name: /Sharpens the swapped attention maps/ });
+  const text = page.getByText(/^Sharpens the swapped attention maps/);
+  expect(await text.isVisible()).toBe(false);
+  const button = part('param-contrast').getByRole('button', { name: 'About Contrast' });
+  await button.hover();
+  await expect.poll(() => text.isVisible()).toBe(true);
+  await page.mouse.move(5, 5);
+  await expect.poll(() => text.isVisible()).toBe(false);
+  await button.focus();
+  await expect.poll(() => text.isVisible()).toBe(true);
+  await page.keyboard.press('Escape');
+  await expect.poll(() => text.isVisible()).toBe(false);
+  expect(await bubble.count()).toBe(0);
+  const described = await part('param-contrast').locator('input[type=number]').getAttribute('aria-describedby');
+  expect(await page.locator(`[id="${described}"]`).textContent()).toMatch(/^Sharpens .* Default: 1\.67/);
+});
+
+test('dragging a number or its name changes it in one step of undo; Shift is finer, Escape gives it back', async () => {
+  const { page, host } = studio;
+  await select('swap');
+  const contrast = () => graph().nodes['swap']?.params?.['contrast'] as number | undefined;
+  const label = part('param-contrast').locator('label');
+  const field = part('param-contrast').locator('input[type=number]');
+  expect(await label.evaluate((element) => getComputedStyle(element).cursor)).toBe('ew-resize');
+  await pull(label, 40);
+  await expect.poll(() => field.inputValue()).toBe('2.67');
+  expect(edits()).toBe(0);
+  await page.mouse.up();
+  await expect.poll(contrast).toBe(2.67);
+  expect(edits()).toBe(1);
+  await pull(field, -40);
+  await page.mouse.up();
+  await expect.poll(contrast).toBeUndefined();
+  await page.keyboard.down('Shift');
+  await pull(field, 40);
+  await page.mouse.up();
+  await page.keyboard.up('Shift');
+  await expect.poll(contrast).toBe(1.77);
+  await pull(field, 60);
+  await page.keyboard.press('Escape');
+  await page.mouse.up();
+  await host.settled();
+  expect([contrast(), edits()]).toEqual([1.77, 3]);
+  // A click is still the way to type.
+  await field.click();
+  await page.keyboard.type('3');
+  await expect.poll(contrast).toBe(3);
+});
+
+test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {
+  const { page } = studio;
+  await select('schedule');
+  const params = (node: string) => graph().nodes[node]?.params ?? {};
+  await pull(part('param-seed').locator('label'), 12);
+  await page.mouse.up();
+  await expect.poll(() => params('schedule')['seed']).toBe(54);
+  await pull(part('param-steps').locator('label'), -400);
+  await page.mouse.up();
+  await expect.poll(() => Number.isInteger(params('schedule')['steps'])).toBe(true);
+  await select('adain');
+  await pull(page.getByRole('spinbutton', { name: /, to$/ }), -20);
+  await page.mouse.up();
+  await expect.poll(() => (params('adain')['range'] as number[] | undefined)?.[1]).toBe(90);
+});
