@@ -67,6 +67,7 @@ export function activate(context: vscode.ExtensionContext): void {
     problems: own(new GraphProblems(checkpoints, picked, pictures)),
     startRun: (document, target) => runner.start(document, target),
     autoRun: (document, target, set) => runner.autoRun(document, target, set),
+    setDraft: (document, on) => runner.setDraft(document, on),
   };
   own(new RunStatus(runs));
   own(new OutlineView(sessions));

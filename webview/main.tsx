@@ -10,6 +10,7 @@ import './styles/attention.css';
 import './styles/mask.css';
 import { App } from './app/App';
 import { watchChanges } from './model/autoRun';
+import { restoreDraft } from './model/draft';
 import { flushParams } from './model/actions/params';
 import { onHostMessage, postToHost } from './model/host';
 import { onMessage } from './app/messages';
@@ -27,4 +28,5 @@ watchChanges();
 // A page that is hidden is gone, and what was typed last with it.
 window.addEventListener('pagehide', flushParams);
 createRoot(root).render(<App />);
+restoreDraft();
 postToHost({ type: 'ready' });

@@ -43,6 +43,7 @@ program
   .description('run a graph and write the images of its save nodes')
   .option('--out <dir>', 'output folder (default: weft-out beside the graph)')
   .option('--set <node.param=value>', 'override a parameter; the value is JSON or text', collect, [])
+  .option('--draft', "run with the checkpoint's draft schedule, into files that end in -draft")
   .option('--provider <name>', 'device to compute on (default: the fastest that works, see weft devices)')
   .option('--no-cache', 'neither read nor write the cache')
   .option('--timeline', 'also write every timestep, as an animated image and a strip')
@@ -66,9 +67,10 @@ program
     'file for the result, or a folder if it ends in a slash (default: weft-out/STRUCTURE-APPEARANCE.png)',
   )
   .addOption(
-    new Option('--preset <name>', 'schedule: paper (100 steps), quick (30), draft (8) or draft-12 with a LoRA').choices(
-      Object.keys(presets),
-    ),
+    new Option(
+      '--preset <name>',
+      'schedule: paper (100 steps), quick (30), draft (8 or what suits the checkpoint) or draft-12 with a LoRA',
+    ).choices(Object.keys(presets)),
   )
   .option('--steps <n>', 'number of steps of the schedule', whole)
   .option('--skip <n>', 'number of steps to skip at the noisy end', whole)

@@ -6,6 +6,7 @@ import { readGraph } from './files';
 export interface RunFlags {
   out?: string;
   set: string[];
+  draft?: boolean;
   provider?: string;
   cache: boolean;
   timeline?: boolean;
@@ -40,6 +41,7 @@ export async function run(graph: string, flags: RunFlags): Promise<void> {
         graphPath,
         name: { as: graph, lines: true },
         set,
+        draft: flags.draft ?? false,
         roots: [],
         allowOutside: flags.allowOutside ?? false,
         outDirNamed: flags.out !== undefined,

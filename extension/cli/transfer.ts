@@ -75,6 +75,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
         ...flags.size,
         masks,
         preset,
+        draft: info.draft,
         steps,
         skip,
         seed,

@@ -1,4 +1,5 @@
 /** Graphs to begin with. */
+import { type Draft } from './catalogue/types';
 import { type Preset, type PresetName, presets } from './presets';
 import { CURRENT_VERSION, type GraphDocument, type GraphNode, type Position } from './schema';
 
@@ -18,6 +19,8 @@ export interface StandardOptions {
   /** AdaIN within masks that the model finds itself. */
   masks?: boolean;
   preset?: PresetName;
+  /** The checkpoint's own draft: what the preset `draft` means. */
+  draft?: Draft;
   /** These three over the preset's. */
   steps?: number;
   skip?: number;
@@ -39,16 +42,22 @@ const PICTURE_HEIGHT = 298;
 const SETTINGS_HEIGHT = 390;
 const ROW_HEIGHT = 24;
 
+function presetOf({ preset, draft }: StandardOptions): Partial<Pick<Preset, 'schedule' | 'lora'>> {
+  if (preset !== 'draft' || !draft) return preset ? presets[preset] : {};
+  const { lora, ...schedule } = draft;
+  return { lora, schedule };
+}
+
 /** The pictures up to their inversions (and masks): what every transfer begins with. */
 function beginning(
   options: StandardOptions,
   place: { top: number; below: number },
 ): { nodes: Nodes; layout: Record<string, Position> } {
   const { structure, appearance, domain, checkpoint = 'mini', masks = true, freeu = false } = options;
-  const { lora, ...preset }: Partial<Preset> = options.preset ? presets[options.preset] : {};
+  const { lora, schedule: chosenSchedule } = presetOf(options);
   const changed = lora === undefined ? 'model.checkpoint' : 'lora.checkpoint';
   const model = freeu ? 'freeu.checkpoint' : changed;
-  const schedule: Record<string, unknown> = { ...preset.schedule };
+  const schedule: Record<string, unknown> = { ...chosenSchedule };
   for (const name of ['steps', 'skip', 'seed'] as const)
     if (options[name] !== undefined) schedule[name] = options[name];
   const chosen: Record<string, unknown> = checkpoint === 'mini' ? {} : { id: checkpoint };

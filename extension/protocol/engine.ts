@@ -4,7 +4,7 @@
  * Bytes travel as Uint8Array (the fork uses the `advanced` serialization).
  */
 import { z } from 'zod';
-import { type SizeFacts } from '../graph';
+import { type Draft, type SizeFacts } from '../graph';
 import { type ErrorReport } from './errors';
 import { type InspectRequests } from './inspect';
 import { type SegmentationNews } from './mask';
@@ -50,6 +50,8 @@ export const runOptionsSchema = z.object({
   target: z.string().optional(),
   /** Ends before the first step where an image does not look like what its checkpoint knows; else the run only warns. */
   refuseUnfit: z.boolean().default(false),
+  /** Run with the draft schedules of the checkpoints; outputs get `-draft` in their names. */
+  draft: z.boolean().default(false),
   /** Parameter overrides, `[node, parameter, value]`. */
   set: z.array(z.tuple([z.string(), z.string(), z.unknown()])).default([]),
   /** What to compute on; absent or `auto`: the fastest that works. */
@@ -85,6 +87,8 @@ export interface RunReport {
   /** Weights were read from their file as they lie there, which is slower and takes less memory. */
   lowMemory?: true;
   seed: number;
+  /** It ran with the draft schedule. */
+  draft?: true;
   unet: { encoder: number; decoder: number };
   /** `metrics`: what an evaluate node found out. */
   nodes: Record<string, { seconds: number; cached: boolean; metrics?: Record<string, number> }>;
@@ -170,6 +174,8 @@ export interface CheckpointInfo {
   disk?: { freed: number; shared: number };
   /** What a run needs at the checkpoint's own size, by arithmetic; see memoryNeed. */
   memory?: MemoryNeed;
+  /** The schedule of a draft with it; absent until it is prepared. */
+  draft?: Draft;
   /** Whether new graphs for it are wired with a FreeU node. */
   freeu?: boolean;
   /** Set when the checkpoint can't be used. */

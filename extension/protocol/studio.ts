@@ -39,6 +39,8 @@ export interface RunState {
   /** A sentence when the run failed or finished. */
   message?: string;
   provider?: string;
+  /** It ran with the draft schedule. */
+  draft?: true;
   seconds?: number;
   /** UNet rows computed: encoder and decoder halves. */
   unet?: { encoder: number; decoder: number };
@@ -153,6 +155,8 @@ export type StudioToHost =
    * yet.
    */
   | { type: 'autoRun'; target: string; set: [node: string, param: string, value: unknown][] }
+  /** From now on, runs of this document are drafts, or no longer. */
+  | { type: 'draft'; on: boolean }
   | { type: 'stop' }
   | { type: 'openAsText'; offset?: number }
   | { type: 'openPicture'; path: string }
@@ -214,6 +218,7 @@ export const studioSchemas = {
     target: name,
     set: z.array(z.tuple([name, name, z.unknown()])).max(1),
   }),
+  draft: z.object({ type: z.literal('draft'), on: z.boolean() }),
   stop: z.object({ type: z.literal('stop') }),
   openAsText: z.object({ type: z.literal('openAsText'), offset: id.optional() }),
   openPicture: z.object({ type: z.literal('openPicture'), path: name }),

@@ -1,6 +1,7 @@
 import { addFrame } from '../model/actions/frames';
 import { tidy } from '../model/actions/places';
 import { toggleAutoRun } from '../model/autoRun';
+import { toggleDraft } from '../model/draft';
 import { setPage } from '../model/page';
 import { run, stopRun } from '../model/running';
 import { canvasControl } from '../model/control';
@@ -16,6 +17,7 @@ export function Toolbar() {
   const trusted = useStudio((state) => state.trusted);
   const running = useStudio((state) => state.running);
   const autoRun = useStudio((state) => state.page.autoRun);
+  const draft = useStudio((state) => state.page.draft);
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
   return (
@@ -46,6 +48,14 @@ export function Toolbar() {
         disabled={!canRun && !autoRun}
         data-testid="auto-run"
         onClick={toggleAutoRun}
+      />
+      <Tool
+        icon="dashboard"
+        label="Draft: run with few steps, into files of their own"
+        text="Draft"
+        aria-pressed={draft}
+        data-testid="draft"
+        onClick={toggleDraft}
       />
       <span className="separator" />
       <Tool
@@ -106,7 +116,10 @@ function RunState() {
     const { run: last } = state;
     if (!last) return '';
     if (last.state === 'queued') return 'Waiting for another run';
-    if (last.state === 'done') return last.seconds === undefined ? 'Done' : `Done in ${duration(last.seconds)}`;
+    if (last.state === 'done') {
+      const what = last.draft ? 'Draft done' : 'Done';
+      return last.seconds === undefined ? what : `${what} in ${duration(last.seconds)}`;
+    }
     if (last.state === 'failed') return last.message ?? 'Failed';
     if (last.state === 'cancelled') return 'Stopped';
     const at = Object.entries(last.nodes).find(([, node]) => node.state === 'running');

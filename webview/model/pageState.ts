@@ -13,6 +13,8 @@ export interface PageState {
   timelineOpen: boolean;
   /** The graph runs whenever something in it changes. */
   autoRun: boolean;
+  /** Runs use the draft schedule of the checkpoint. */
+  draft: boolean;
   /** The denoise node whose attention is looked at, in place of the canvas. */
   inspecting?: string;
   /** The segment node whose mask is looked at, in place of the canvas. */
@@ -28,6 +30,7 @@ export const initialPageState: PageState = {
   timelineHeight: 150,
   timelineOpen: true,
   autoRun: false,
+  draft: false,
   timeline: { kind: 'x0' },
 };
 
@@ -50,6 +53,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
   if (typeof given.advancedOpen === 'boolean') state.advancedOpen = given.advancedOpen;
   if (typeof given.autoRun === 'boolean') state.autoRun = given.autoRun;
+  if (typeof given.draft === 'boolean') state.draft = given.draft;
   if (typeof given.masking === 'string') state.masking = given.masking;
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;

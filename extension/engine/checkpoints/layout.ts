@@ -48,6 +48,14 @@ export interface CheckpointLayout {
 
 type Json = Record<string, unknown>;
 
+/** See Draft. */
+export const draftSchema = z.object({
+  steps: z.number().int().min(2).max(1000),
+  skip: z.number().int().min(0).optional(),
+  spacing: z.enum(['leading', 'trailing']).optional(),
+  lora: z.string().max(200).optional(),
+});
+
 const manifestSchema = z.looseObject({
   id: z.string().optional(),
   title: z.string().max(200).optional(),
@@ -66,6 +74,7 @@ const manifestSchema = z.looseObject({
   promptTemplate: z.string().max(500).optional(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()).default([]) })).optional(),
   defaults: z.record(z.string(), z.unknown()).optional(),
+  draft: draftSchema.optional(),
   knows: z.object({ pictures: z.string().max(100), difference: z.number().positive() }).optional(),
   files: z
     .record(

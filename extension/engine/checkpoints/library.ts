@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { type Draft, type Preset, presets } from '../../graph';
 import { type CheckpointInfo, type FoundModel } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
 import { holderOf, type Lock, takeLock } from '../../platform/fileLock';
@@ -191,6 +192,7 @@ class Library implements CheckpointLibrary {
       pictureSize: 512,
       domains: [],
       builtIn: entry.builtIn,
+      draft: presets.quick.schedule,
       defaults: {},
     };
     if (entry.found !== undefined) {
@@ -482,9 +484,18 @@ function infoOf(checkpoint: Omit<PreparedCheckpoint, 'folder'>): CheckpointInfo 
     sizes: sizeFacts(checkpoint).sizes,
     domains,
     builtIn,
+    draft: draftOf(checkpoint),
     // As the manifest has them; the engine translates its names into the catalogue's.
     defaults: defaults as CheckpointInfo['defaults'],
   };
+}
+
+/** Its own draft, else the few steps of a LoRA that fits it, else 30 steps. */
+function draftOf({ draft, weights, unet }: Omit<PreparedCheckpoint, 'folder'>): Draft {
+  if (draft) return draft;
+  // LoRAs fold into weights in .safetensors files; the one for drafts was made for Stable Diffusion 1.x.
+  const { schedule, lora }: Preset = weights && unet.interface.contextWidth === 768 ? presets.draft : presets.quick;
+  return { ...schedule, ...(lora === undefined ? {} : { lora }) };
 }
 
 async function subfolders(folder: string | undefined): Promise<string[]> {

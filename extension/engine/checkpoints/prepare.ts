@@ -400,6 +400,7 @@ async function build(
     promptTemplate: manifest.promptTemplate ?? 'a photo of a {domain}',
     domains: manifest.domains ?? [],
     defaults: manifest.defaults ?? {},
+    ...(manifest.draft === undefined ? {} : { draft: manifest.draft }),
     ...(manifest.knows === undefined ? {} : { knows: manifest.knows }),
   };
   const stamps: Stamps = {

@@ -11,6 +11,7 @@ import { readOwnJson } from '../../platform/ownFile';
 import { WeftError } from '../../protocol/errors';
 import { type UnetInterface } from '../onnx/types';
 import { type FileStamp, fileStampSchema, sha256Of, stampHolds, stampOf } from './digests';
+import { draftSchema } from './layout';
 import { type ImportChoices, type PreparedCheckpoint, type WeightFile } from './types';
 
 /** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
@@ -114,6 +115,7 @@ const storedSchema = z.object({
   promptTemplate: z.string(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()) })),
   defaults: z.record(z.string(), z.unknown()),
+  draft: draftSchema.optional(),
   knows: z.object({ pictures: z.string(), difference: finite }).optional(),
 }) satisfies z.ZodType<StoredCheckpoint>;
 

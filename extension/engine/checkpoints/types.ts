@@ -1,3 +1,4 @@
+import { type Draft } from '../../graph';
 import { type CheckpointInfo, type CheckpointOrigin, type FoundModel } from '../../protocol/engine';
 import { type FileStamp } from './digests';
 import { type GraphTensor, type UnetInterface } from '../onnx/types';
@@ -97,6 +98,8 @@ export interface CheckpointManifest {
   domains?: { noun: string; kinds: string[] }[];
   /** Overrides of the engine's parameter defaults, as the manifest has them. */
   defaults?: Record<string, unknown>;
+  /** The schedule of a draft; absent: as its kind of checkpoint has it. */
+  draft?: Draft;
   knows?: KnownPictures;
   /** SHA-256 of files by relative path: checked when the checkpoint is prepared. */
   files?: Record<string, string>;
@@ -153,6 +156,7 @@ export interface PreparedCheckpoint {
   /** Nouns it knows, empty when any noun will do. */
   domains: { noun: string; kinds: string[] }[];
   defaults: Record<string, unknown>;
+  draft?: Draft;
   /** Absent: any picture will do. */
   knows?: KnownPictures;
   /** Never stored: made for a run. `vaeEncoder`, `vaeDecoder`, `weights` and `sha256` are then those of the whole. */

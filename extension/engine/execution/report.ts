@@ -51,6 +51,7 @@ async function reportOf(run: Run, files: readonly string[], started: number): Pr
     providerNodes,
     ...(lowMemory ? { lowMemory } : {}),
     seed: inversion?.schedule.seed ?? run.firstCell?.seed ?? 42,
+    ...(run.options.draft ? { draft: true } : {}),
     unet: run.counts,
     nodes: run.nodes,
     seconds: seconds(performance.now() - started),

@@ -144,6 +144,16 @@ export interface MeasureSpec {
   optional?: boolean;
 }
 
+/** The schedule that makes a draft with a checkpoint. */
+export interface Draft {
+  steps: number;
+  /** What they don't say is the checkpoint's, or the catalogue's. */
+  skip?: number;
+  spacing?: 'leading' | 'trailing';
+  /** Name of a LoRA that so few steps need. */
+  lora?: string;
+}
+
 /** What of a checkpoint a graph can be checked against. */
 export interface CheckpointFacts {
   id: string;
@@ -154,6 +164,7 @@ export interface CheckpointFacts {
   sizes?: SizeFacts['sizes'];
   /** How many of its text encoder's last layers can be left out; undefined when that is not known. */
   clipSkip?: number;
+  draft?: Draft;
   /** Its own parameter defaults, by type of node. */
   defaults?: Readonly<Record<string, ParamValues>>;
 }

@@ -18,6 +18,8 @@ const PATIENCE_S = 1;
 /** Runs graphs of documents: on a click, a command or (a setting) on save; never because a graph was opened. */
 export class GraphRunner implements vscode.Disposable {
   private readonly subscription: vscode.Disposable;
+  /** Documents whose runs are drafts. */
+  private readonly drafts = new Set<string>();
 
   constructor(
     private readonly runs: RunService,
@@ -44,6 +46,7 @@ export class GraphRunner implements vscode.Disposable {
     const run = this.runs.start({
       graph: document.uri,
       text: document.getText(),
+      draft: this.drafts.has(document.uri.toString()),
       refuseUnfit: refuseUnfit(document.uri.toString()),
       ...(target === undefined ? {} : { target }),
     });
@@ -65,7 +68,13 @@ export class GraphRunner implements vscode.Disposable {
     // One that is nearly done shows something on the way; the newest change waits for it, and replaces the one that waits.
     if (current?.key === document.uri.toString() && current.record.secondsSinceBegin > PATIENCE_S)
       void this.runs.stopRun(current);
-    this.runs.start({ graph: document.uri, text: document.getText(), target, set });
+    const draft = this.drafts.has(document.uri.toString());
+    this.runs.start({ graph: document.uri, text: document.getText(), target, set, draft });
+  }
+
+  setDraft(document: vscode.Uri, on: boolean): void {
+    if (on) this.drafts.add(document.toString());
+    else this.drafts.delete(document.toString());
   }
 
   dispose(): void {

@@ -30,4 +30,6 @@ export interface Services {
   startRun(document: vscode.TextDocument, target?: string): Promise<Run | undefined>;
   /** The same after a change, with values that the document does not have yet; a run of the graph that takes long gives way. */
   autoRun(document: vscode.TextDocument, target: string, set: readonly Override[]): Promise<void>;
+  /** Whether runs of a document use the draft schedule. */
+  setDraft(document: vscode.Uri, on: boolean): void;
 }

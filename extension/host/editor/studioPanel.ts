@@ -93,6 +93,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     this.rest();
     for (const subscription of this.subscriptions.splice(0)) subscription.dispose();
     this.services.sessions.remove(this);
+    // A draft without a studio that says so would surprise.
+    if (this.services.sessions.of(this.document.uri).length === 0) this.services.setDraft(this.document.uri, false);
   }
 
   private rest(): void {
@@ -144,6 +146,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     },
     run: ({ target }) => this.services.startRun(this.document, target),
     autoRun: ({ target, set }) => this.services.autoRun(this.document, target, set),
+    draft: ({ on }) => this.services.setDraft(this.document.uri, on),
     stop: () => this.services.runs.stop(this.key),
     openAsText: ({ offset }) => this.openAsText(offset),
     openPicture: ({ path: name }) => this.openPicture(name),

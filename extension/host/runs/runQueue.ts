@@ -57,7 +57,7 @@ export class RunQueue {
 
   add(key: string, title: string, request: Omit<RunRequest, 'runId'>): Run {
     const runId = `run-${Date.now().toString(36)}-${++this.counter}`;
-    const record = new RunRecord(runId);
+    const record = new RunRecord(runId, request.draft);
     let settle: (result: RunResult | undefined) => void = () => undefined;
     const done = new Promise<RunResult | undefined>((resolve) => (settle = resolve));
     const run: Run = { record, key, title, request: { ...request, runId }, done };

@@ -37,8 +37,8 @@ export class RunRecord {
   private frameBytes = 0;
   private readonly frameList: TimelineFrame[] = [];
 
-  constructor(runId: string) {
-    this.state = { runId, state: 'queued', nodes: {} };
+  constructor(runId: string, draft = false) {
+    this.state = { runId, state: 'queued', nodes: {}, ...(draft ? { draft } : {}) };
   }
 
   get frames(): readonly TimelineFrame[] {

@@ -26,6 +26,7 @@ export interface RunSpec {
   set?: readonly Override[];
   /** See RunOptions. */
   refuseUnfit?: boolean;
+  draft?: boolean;
 }
 
 /** A page on the same processors that draws every step of a fast run takes the run's time: a dozen previews of a node a second. */
@@ -87,6 +88,7 @@ export class RunService implements vscode.Disposable {
       ...(target === undefined ? {} : { target }),
       set: (spec.set ?? []).map((each) => [...each]),
       refuseUnfit: spec.refuseUnfit ?? false,
+      draft: spec.draft ?? false,
       ...(provider === undefined ? {} : { provider }),
       ...(memoryGb === undefined ? {} : { memoryGb }),
     };
@@ -95,7 +97,8 @@ export class RunService implements vscode.Disposable {
     for (const waiting of this.queue.open) {
       if (waiting.key === key && waiting !== this.queue.current) void this.queue.stop(waiting.record.state.runId);
     }
-    return this.queue.add(key, spec.title ?? path.basename(graph.fsPath), request);
+    const title = spec.title ?? path.basename(graph.fsPath);
+    return this.queue.add(key, spec.draft ? `${title} (draft)` : title, request);
   }
 
   /** Stops what runs or waits of one graph, or everything. */

@@ -18,10 +18,16 @@ const scheduleOf = (preset: PresetName, more: object = {}) => {
 
 describe('a preset', () => {
   it('writes its schedule, under what is said besides', () => {
-    expect(scheduleOf('paper')).toEqual({ steps: 100, skip: 32, spacing: 'leading', seed: 42 });
-    expect(scheduleOf('quick')).toEqual({ steps: 30, skip: 9, spacing: 'leading', seed: 42 });
-    expect(scheduleOf('draft')).toEqual({ steps: 8, skip: 2, spacing: 'trailing', seed: 42 });
-    expect(scheduleOf('draft-12', { skip: 5, seed: 7 })).toEqual({ steps: 12, skip: 5, spacing: 'trailing', seed: 7 });
+    expect(scheduleOf('paper')).toEqual({ steps: 100, skip: 32, spacing: 'leading', noiseMaps: 'own', seed: 42 });
+    expect(scheduleOf('quick')).toEqual({ steps: 30, skip: 9, spacing: 'leading', noiseMaps: 'own', seed: 42 });
+    expect(scheduleOf('draft')).toEqual({ steps: 8, skip: 2, spacing: 'trailing', noiseMaps: 'own', seed: 42 });
+    expect(scheduleOf('draft-12', { skip: 5, seed: 7 })).toEqual({
+      steps: 12,
+      skip: 5,
+      spacing: 'trailing',
+      noiseMaps: 'own',
+      seed: 7,
+    });
   });
 
   it('of few steps puts its LoRA before FreeU, where both inversions see it', () => {
