@@ -67,7 +67,13 @@ describe('a plan', () => {
             : undefined,
       },
     );
-    expect(plan.byId.get('schedule')?.params).toEqual({ steps: 50, skip: 24, spacing: 'leading', seed: 42 });
+    expect(plan.byId.get('schedule')?.params).toEqual({
+      steps: 50,
+      skip: 24,
+      spacing: 'leading',
+      noiseMaps: 'own',
+      seed: 42,
+    });
     expect(plan.byId.get('guidance')?.params).toEqual({ scale: 5, endScale: 2.5 });
     expect(plan.byId.get('swap')?.params).toEqual({
       higherRange: [10, 90],
@@ -90,7 +96,7 @@ describe('a plan', () => {
     const plan = planGraph(document, { defaults: (type) => (type === 'prompt' ? { domain: 'thing' } : undefined) });
     expect(plan.byId.has('schedule')).toBe(false);
     expect(plan.byId.get('invert-structure')?.implied).toEqual({
-      schedule: { steps: 100, skip: 32, spacing: 'leading', seed: 42 },
+      schedule: { steps: 100, skip: 32, spacing: 'leading', noiseMaps: 'own', seed: 42 },
       prompt: { domain: 'thing', text: 'a photo of a {domain}', clipSkip: 0 },
     });
     expect(plan.byId.get('mask-structure')?.params['noun']).toBe('thing');
@@ -189,7 +195,7 @@ describe('downstream', () => {
 
 describe('defaults', () => {
   it('are those of the method', () => {
-    expect(defaultsFor('schedule')).toEqual({ steps: 100, skip: 32, spacing: 'leading', seed: 42 });
+    expect(defaultsFor('schedule')).toEqual({ steps: 100, skip: 32, spacing: 'leading', noiseMaps: 'own', seed: 42 });
     expect(defaultsFor('guidance')).toEqual({ scale: 3.5, endScale: 1.75 });
     expect(defaultsFor('freeu')).toEqual({ b1: 1.2, s1: 0.9, b2: 1.4, s2: 0.2 });
     expect(defaultsFor('invert')).toEqual({ guidanceScale: 3.5, method: 'edit-friendly-ddpm' });
@@ -199,7 +205,13 @@ describe('defaults', () => {
   });
 
   it('follow the other parameters', () => {
-    expect(effectiveParams('schedule', { steps: 25 })).toEqual({ steps: 25, skip: 8, spacing: 'leading', seed: 42 });
+    expect(effectiveParams('schedule', { steps: 25 })).toEqual({
+      steps: 25,
+      skip: 8,
+      spacing: 'leading',
+      noiseMaps: 'own',
+      seed: 42,
+    });
     expect(effectiveParams('schedule', { steps: 2 })['skip']).toBe(0);
     expect(effectiveParams('guidance', { scale: 1.5 })['endScale']).toBe(1);
     expect(effectiveParams('schedule', { steps: 100 }, { steps: 50, skip: 24 })['skip']).toBe(48);
