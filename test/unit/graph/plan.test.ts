@@ -209,6 +209,7 @@ describe('defaults', () => {
       steps: 25,
       skip: 8,
       spacing: 'leading',
+      spacing: 'leading',
       noiseMaps: 'own',
       seed: 42,
     });
