@@ -209,7 +209,6 @@ describe('defaults', () => {
       steps: 25,
       skip: 8,
       spacing: 'leading',
-      spacing: 'leading',
       noiseMaps: 'own',
       seed: 42,
     });
@@ -223,6 +222,7 @@ describe('defaults', () => {
       steps: 100,
       skip: 32,
       spacing: 'leading',
+      noiseMaps: 'own',
       seed: 42,
     });
   });
