@@ -1,8 +1,9 @@
-import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import { type InspectInfo } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
 import { Tool } from '../ui/Icon';
 import { Segmented, type SegmentedOption } from '../ui/Segmented';
+import { useEscape } from '../ui/useEscape';
 import { useRoom } from '../ui/useRoom';
 import { usePictureOf } from '../nodes/NodePicture';
 import { StepImage } from '../ui/StepImage';
@@ -30,11 +31,7 @@ export function AttentionView({ node }: { node: string }) {
   // Its keys work at once, also where it was opened by a key and only the mouse is used in it.
   const section = useRef<HTMLElement>(null);
   useEffect(() => section.current?.focus({ preventScroll: true }), []);
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== 'Escape') return;
-    event.stopPropagation();
-    if (!unpin()) openInspection(undefined);
-  };
+  useEscape(leave);
   return (
     <section
       ref={section}
@@ -43,12 +40,15 @@ export function AttentionView({ node }: { node: string }) {
       aria-label={`Attention of ${readable(node)}`}
       data-testid="inspect"
       data-latency={latency === undefined ? undefined : Math.round(latency)}
-      onKeyDown={onKeyDown}
     >
       <Head node={node} />
       {info ? <Stage info={info} /> : <Nothing node={node} sentence={problem} />}
     </section>
   );
+}
+
+function leave(): void {
+  if (!unpin()) openInspection(undefined);
 }
 
 /** Learns what there is to ask as soon as the run has come to the node. */

@@ -3,23 +3,16 @@ import { useSegmentations } from '../model/segmentations';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { Tool } from '../ui/Icon';
+import { useEscape } from '../ui/useEscape';
 import { close, Editor } from './Editor';
 
 /** A segment node's mask over its picture: what was found and why, and a brush to correct it. */
 export function MaskView({ node }: { node: string }) {
   const found = useSegmentations((state) => state[node]);
   const canRun = useStudio((state) => state.canRun);
+  useEscape(close);
   return (
-    <section
-      className="inspect"
-      aria-label={`Mask of ${readable(node)}`}
-      data-testid="mask-view"
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return;
-        event.stopPropagation();
-        close();
-      }}
-    >
+    <section className="inspect" aria-label={`Mask of ${readable(node)}`} data-testid="mask-view">
       {found ? (
         <Editor key={found.runId} node={node} found={found} />
       ) : (

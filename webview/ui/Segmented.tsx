@@ -22,6 +22,7 @@ export function Segmented<V extends string>(props: {
           key={value}
           type="button"
           role="radio"
+          aria-label={label}
           aria-checked={value === props.value}
           title={title}
           data-testid={`${props.testId}-${value}`}
