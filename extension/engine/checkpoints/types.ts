@@ -65,6 +65,8 @@ export interface LoraChoice {
   strength: number;
   /** Of the text encoder, where it differs. */
   textStrength?: number;
+  /** See LoraFile. */
+  config?: string;
   /** Told how many of its layers the checkpoint has, and in a sentence what is left out. */
   onMatched?: (found: { message: string; left?: string }) => void;
 }

@@ -66,7 +66,8 @@ export async function withLora(
   // Taken before it is read: what is written meanwhile shows when it is opened.
   const stamp = await stampOf(lora.file, '');
   const sha256 = await digests.digest(lora.file);
-  const identity = [LORA_VERSION, sha256, ...PARTS.map(([part]) => strengthOf(choice, part))].join(' ');
+  const strengths = PARTS.map(([part]) => strengthOf(choice, part));
+  const identity = [LORA_VERSION, sha256, ...(lora.config === undefined ? [] : [lora.config]), ...strengths].join(' ');
   const weights = (checkpoint.weights ?? []).filter(({ file }) => file !== lora.file);
   return {
     ...checkpoint,
@@ -75,7 +76,7 @@ export async function withLora(
     loras: {
       of: plain,
       stamps: { ...checkpoint.loras?.stamps, [lora.file]: { ...stamp, sha256 } },
-      choices: [...(checkpoint.loras?.choices ?? []), choice],
+      choices: [...(checkpoint.loras?.choices ?? []), { ...choice, config: lora.config }],
     },
   };
 }
@@ -103,7 +104,14 @@ export function foldLoras(
     moveWeights(graph, from, folder);
     for (const choice of loras?.choices ?? []) {
       const strength = strengthOf(choice, part);
-      if (strength !== 0) foldLora(graph, part, readLora(choice.file), { strength, folder, checkpoint: id });
+      if (strength === 0) continue;
+      const lora = readLora(choice.file);
+      if (lora.config !== choice.config)
+        throw new WeftError(
+          'checkpoint',
+          `The adapter_config.json of ${lora.name} was changed or removed while the run used it. Run again to use it as it is now.`,
+        );
+      foldLora(graph, part, lora, { strength, folder, checkpoint: id });
     }
   });
 }

@@ -1,7 +1,9 @@
 /** LoRA files: the names that programs give to their layers, brought to one form, and what alpha and rank make of their strength. */
+import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import { z } from 'zod';
 import { WeftError } from '../../protocol/errors';
+import { readModelJson } from '../checkpoints/modelText';
 import { quoted, readHeader, type StoredTensor } from './header';
 import { identify, readFloats } from './identify';
 
@@ -28,6 +30,8 @@ export interface LoraFile {
   layers: Map<string, LoraLayer>;
   /** Tensors that belong to no layer that Weft knows. */
   strange: string[];
+  /** Digest of what an adapter_config.json beside the file says of its strength; absent where there is none. */
+  config?: string;
 }
 
 /** Name of a layer and what of it a tensor is, by the programs that write them. */
@@ -107,7 +111,8 @@ export function readLora(given: string): LoraFile {
     entry.tensors[which] = tensor;
     found.set(layer, entry);
   }
-  const stated = statedAlpha(metadata['lora_adapter_metadata']);
+  const config = metadata['lora_adapter_metadata'] === undefined ? adapterConfig(given, refuse) : undefined;
+  const stated = statedAlpha(config ?? metadata['lora_adapter_metadata']);
   const layers = new Map<string, LoraLayer>();
   for (const [key, entry] of found) {
     const { up, down, alpha } = entry.tensors;
@@ -142,7 +147,25 @@ export function readLora(given: string): LoraFile {
     throw refuse(
       `is no LoRA that Weft knows: ${names.length === 0 ? 'it has no tensors' : `none of its layers (such as ${quoted(names[0]!)}) has a name of a LoRA for Stable Diffusion 1.x or 2.x`}. ${PLAIN}`,
     );
-  return { name, file, layers, strange };
+  const digest = config === undefined ? undefined : createHash('sha256').update(config).digest('hex');
+  return { name, file, layers, strange, ...(digest === undefined ? {} : { config: digest }) };
+}
+
+/**
+ * What PEFT's own `adapter_config.json` says of the strength of the `adapter_model.safetensors` beside it, as text. Files of other names are not PEFT's:
+ * a configuration that lies beside them is not theirs.
+ */
+function adapterConfig(file: string, refuse: (message: string) => WeftError): string | undefined {
+  if (path.basename(file) !== 'adapter_model.safetensors') return undefined;
+  const json = readModelJson(path.join(path.dirname(file), 'adapter_config.json'));
+  if (json === undefined) return undefined;
+  const { peft_type: type, lora_alpha, alpha_pattern, use_rslora, use_dora } = json;
+  const kind = use_dora === true ? 'DoRA' : type;
+  if (kind !== undefined && kind !== 'LORA')
+    throw refuse(
+      `is a ${quoted(String(kind))} by its adapter_config.json, which Weft does not run. Use a plain LoRA or LoCon.`,
+    );
+  return JSON.stringify({ lora_alpha, alpha_pattern, use_rslora });
 }
 
 const scaleOf = (alpha: StoredTensor, rank: number): number | undefined => {
@@ -153,7 +176,7 @@ const scaleOf = (alpha: StoredTensor, rank: number): number | undefined => {
 const adapterSchema = z.record(z.string(), z.unknown());
 
 /**
- * What PEFT writes about its adapters, as diffusers keeps it in the metadata: alpha of all layers (`unet.lora_alpha`), of those that a pattern names
+ * What PEFT writes about its adapters, as diffusers keeps it in the metadata or PEFT itself in adapter_config.json: alpha of all layers (`unet.lora_alpha`), of those that a pattern names
  * (`unet.alpha_pattern`), and whether it is divided by the root of the rank. Without any, alpha is the rank.
  */
 function statedAlpha(text: string | undefined): (module: string, rank: number) => number | undefined {

@@ -109,6 +109,30 @@ describe('a LoRA', () => {
     expect(difference(resultOf(half), merged)).toBeLessThanOrEqual(3);
   });
 
+  it('of PEFT has the strength that its adapter_config.json says', async () => {
+    const folder = path.join(root, 'adapter');
+    fs.mkdirSync(folder);
+    writeLora(path.join(folder, 'adapter_model.safetensors'), 'PEFT, bare');
+    fs.copyFileSync(path.join(folder, 'adapter_model.safetensors'), path.join(folder, 'another.safetensors'));
+    const config = (json: object): void =>
+      fs.writeFileSync(path.join(folder, 'adapter_config.json'), JSON.stringify({ r: 4, ...json }));
+    const at = (strength: number, name = 'adapter_model'): ReturnType<typeof run> =>
+      run([{ path: `adapter/${name}.safetensors`, strength }]);
+    const merged = resultOf(await run([], 'merged'));
+    expect(difference(resultOf(await at(0.7)), merged)).toBeLessThanOrEqual(1);
+    config({ peft_type: 'LORA', lora_alpha: 8 });
+    expect(difference(resultOf(await at(0.35)), merged)).toBeLessThanOrEqual(1);
+    expect(difference(resultOf(await at(0.7)), merged)).toBeGreaterThan(1);
+    // A configuration belongs to the file that PEFT writes beside it.
+    expect(difference(resultOf(await at(0.7, 'another')), merged)).toBeLessThanOrEqual(1);
+    config({ peft_type: 'LORA', lora_alpha: 8, use_rslora: true });
+    expect(difference(resultOf(await at(0.175)), merged)).toBeLessThanOrEqual(1);
+    config({ peft_type: 'LOHA' });
+    await expect(at(0.7)).rejects.toThrow('adapter_model.safetensors is a "LOHA" by its adapter_config.json');
+    fs.writeFileSync(path.join(folder, 'adapter_config.json'), '{ "lora_alpha": 8,');
+    await expect(at(0.7)).rejects.toThrow(/adapter\/adapter_config\.json is not JSON/);
+  });
+
   it('is kept by its file and its strengths; at strength 0 it is the checkpoint itself', async () => {
     const own = await run([]);
     const none = await run([{ path: 'style.safetensors', strength: 0 }]);
