@@ -65,7 +65,7 @@ export function activate(context: vscode.ExtensionContext): void {
     walkthrough,
     editor: new GraphEditor(),
     problems: own(new GraphProblems(checkpoints, picked, pictures)),
-    startRun: (document, target) => runner.start(document, target),
+    startRun: (document, target, edits) => runner.start(document, target, edits),
     autoRun: (document, target, set) => runner.autoRun(document, target, set),
     setDraft: (document, on) => runner.setDraft(document, on),
   };

@@ -157,6 +157,11 @@ export type StudioToHost =
   | { type: 'autoRun'; target: string; set: [node: string, param: string, value: unknown][] }
   /** From now on, runs of this document are drafts, or no longer. */
   | { type: 'draft'; on: boolean }
+  /**
+   * Run a sweep that the graph does not have: `sweep` is a free id for it, `image` the output that each cell shows, `columns` what varies
+   * (`schedule.seed=1,2,3,4`). It is answered like a sweep of the graph.
+   */
+  | { type: 'vary'; sweep: string; image: string; columns: string }
   | { type: 'stop' }
   | { type: 'openAsText'; offset?: number }
   | { type: 'openPicture'; path: string }
@@ -219,6 +224,7 @@ export const studioSchemas = {
     set: z.array(z.tuple([name, name, z.unknown()])).max(1),
   }),
   draft: z.object({ type: z.literal('draft'), on: z.boolean() }),
+  vary: z.object({ type: z.literal('vary'), sweep: name, image: name, columns: name }),
   stop: z.object({ type: z.literal('stop') }),
   openAsText: z.object({ type: z.literal('openAsText'), offset: id.optional() }),
   openPicture: z.object({ type: z.literal('openPicture'), path: name }),

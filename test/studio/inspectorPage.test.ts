@@ -131,6 +131,40 @@ test('dragging a number or its name changes it in one step of undo; Shift is fin
   await expect.poll(contrast).toBe(3);
 });
 
+test('four seeds show side by side as they come; a click writes one, in one step of undo, and runs up to its image', async () => {
+  const { page, host } = studio;
+  await select('denoise');
+  await part('vary').click();
+  await expect
+    .poll(() => host.of('vary'))
+    .toEqual([{ type: 'vary', sweep: 'sweep', image: 'denoise.image', columns: 'schedule.seed=43,44,45,46' }]);
+  const run = { runId: 'varied', state: 'running', nodes: {} } as const;
+  await host.post({ type: 'run', run });
+  const columns = { title: 'schedule.seed', labels: ['43', '44', '45', '46'] };
+  await host.post({ type: 'sweep', runId: 'varied', node: 'sweep', columns });
+  const png = new Uint8Array(readFileSync(path.join(environment.root(), 'examples/images/giraffe.png')));
+  await host.post({ type: 'cell', runId: 'varied', node: 'sweep', row: 0, column: 1, state: 'done', png });
+  await part('variation-1').waitFor();
+  expect(await part('variation-0').count()).toBe(0);
+  await page.getByText('Running. Closing stops the run.').waitFor();
+  await part('variation-1').press('Enter');
+  await expect.poll(() => host.of('run')).toEqual([{ type: 'run', target: 'denoise' }]);
+  expect(graph().nodes['schedule']?.params?.['seed']).toBe(44);
+  expect([edits(), host.of('stop').length, await part('variations').count()]).toEqual([1, 1, 0]);
+});
+
+test('closing the four seeds stops their run and changes nothing', async () => {
+  const { page, host } = studio;
+  await select('save');
+  await part('rf__node-save').click({ button: 'right', position: { x: 50, y: 12 } });
+  await page.getByRole('menuitem', { name: 'Vary ×4' }).click();
+  await host.post({ type: 'run', run: { runId: 'varied', state: 'running', nodes: {} } });
+  await part('variations').waitFor();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => host.of('stop').length).toBe(1);
+  expect([edits(), await part('variations').count()]).toEqual([0, 0]);
+});
+
 test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {
   const { page } = studio;
   await select('schedule');

@@ -1,9 +1,12 @@
 /** Turning the knobs, in a real workbench: what a person changes and compares without leaving the studio. */
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parseGraph } from '../../extension/graph';
+import { findings } from './support/axe';
 import { Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
 
+/** On a busy machine a run of the mini checkpoint may take this long. */
+const RUN_MS = 120_000;
 let workbench: Workbench;
 const workspace = new Workspace('knobs');
 
@@ -36,6 +39,30 @@ describe('the inspector of an attention swap', () => {
     await part('param-higherRange').waitFor();
     await workbench.screenshot('swap-advanced');
     await part('advanced').locator('summary').press('Enter');
+  });
+});
+
+describe('vary ×4', () => {
+  test('runs four seeds beside one another, and uses the one that is clicked', { timeout: RUN_MS * 2 }, async () => {
+    const before = workspace.read('quick.weft.json');
+    await select('denoise');
+    await part('vary').click();
+    for (const column of [0, 1, 2, 3]) await part(`variation-${column}`).waitFor({ timeout: RUN_MS });
+    await expect.poll(() => workbench.studio.getByText(/^Click a result/).count(), { timeout: RUN_MS }).toBe(1);
+    await workbench.screenshot('vary-4');
+    expect(await findings(workbench)).toEqual([]);
+    expect([workspace.read('quick.weft.json'), await workbench.dirtyTab.count()]).toEqual([before, 0]);
+    await part('variation-2').click();
+    await expect
+      .poll(() => part('status-denoise').getAttribute('data-state'), { timeout: RUN_MS })
+      .toMatch(/done|cached/);
+    await workbench.save();
+    expect(paramsOf('quick.weft.json', 'schedule')).toMatchObject({ seed: 8 });
+    await workbench.screenshot('vary-taken');
+    await select('schedule');
+    await workbench.page.keyboard.press('Control+Z');
+    await workbench.save();
+    expect(workspace.read('quick.weft.json')).toBe(before);
   });
 });
 

@@ -1,7 +1,5 @@
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { findings } from './support/axe';
 import { Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
 
@@ -20,27 +18,6 @@ afterEach(async ({ task }) => {
   if (task.result?.state === 'fail') await workbench.failed(task.name);
 });
 
-/** What axe finds in the page of the studio that is serious or worse, as lines to read. */
-async function findings(): Promise<string[]> {
-  const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  const body = workbench.studio.locator('body');
-  const handle = await body.elementHandle();
-  const frame = await handle?.ownerFrame();
-  if (!frame) throw new Error('The studio has no frame.');
-  // Run in the page itself: the page's own rules would not let a script of a stranger in.
-  await frame.evaluate(axe);
-  const { violations } = await frame.evaluate(() =>
-    (window as unknown as { axe: { run(options: unknown): Promise<AxeResults> } }).axe.run({
-      resultTypes: ['violations'],
-    }),
-  );
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary?.split('\n')[1] ?? ''}`),
-    );
-}
-
 const THEMES = [
   ['Light Modern', 'vscode-light'],
   ['Dark Modern', 'vscode-dark'],
@@ -56,10 +33,10 @@ describe.each(THEMES)('in the theme %s', (theme, bodyClass) => {
     await workbench.studio.locator(`body.${bodyClass}`).waitFor();
     await workbench.node('swap').locator('header').click();
     await workbench.screenshot(`theme-${fileName(theme)}`);
-    expect(await findings()).toEqual([]);
+    expect(await findings(workbench)).toEqual([]);
     await workbench.studio.getByTestId('canvas').focus();
     await workbench.page.keyboard.press('Escape');
-    expect(await findings()).toEqual([]);
+    expect(await findings(workbench)).toEqual([]);
   });
 });
 
@@ -68,7 +45,7 @@ test('an empty graph says what to do next', async () => {
   await workbench.openFile('empty.weft.json');
   await workbench.studio.getByTestId('empty-hint').waitFor();
   await workbench.screenshot('empty');
-  expect(await findings()).toEqual([]);
+  expect(await findings(workbench)).toEqual([]);
 });
 
 describe('the views of a run', () => {
@@ -98,13 +75,13 @@ describe('the views of a run', () => {
     });
     await expect.poll(() => part('inspect-heat-source').getAttribute('data-shown')).toBe('true');
     await workbench.screenshot(`inspector-${fileName(theme)}`);
-    expect(await findings()).toEqual([]);
+    expect(await findings(workbench)).toEqual([]);
     await part('inspect-close').click();
 
     await open('mask-structure', 'mask-open', 'mask-pane');
     await part('mask-clusters').click();
     await workbench.screenshot(`mask-${fileName(theme)}`);
-    expect(await findings()).toEqual([]);
+    expect(await findings(workbench)).toEqual([]);
     await part('mask-close').click();
   });
 });

@@ -12,6 +12,7 @@ import { InvalidDocument } from './InvalidDocument';
 import { Splitter } from '../ui/Splitter';
 import { Toasts } from './Toasts';
 import { Toolbar } from './Toolbar';
+import { Variations } from './Variations';
 import { useClipboardEvents } from './useClipboardEvents';
 
 /** The studio: one graph, in VS Code's colours. */
@@ -73,6 +74,7 @@ export function App() {
         )}
       </main>
       {timelineOpen && <Timeline />}
+      <Variations />
       <Announcer />
     </div>
   );

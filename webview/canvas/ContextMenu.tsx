@@ -11,6 +11,7 @@ import { type Popup, studio, useStudio } from '../model/store';
 import { ALIGNMENTS } from '../model/align';
 import { AlignIcon } from '../ui/AlignIcon';
 import { canvasControl } from '../model/control';
+import { canVary, startVariation } from '../model/vary';
 
 interface Item {
   label: string;
@@ -151,6 +152,7 @@ function wireEntries(readOnly: boolean): Entry[] {
 
 function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entry[] {
   const { nodes } = selected();
+  const { graph } = studio();
   const only = nodes.length === 1 ? nodes[0] : undefined;
   const many: Entry[] =
     nodes.length > 1
@@ -161,6 +163,9 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
       ? []
       : [
           { label: 'Run to here', icon: 'run-above', disabled: !canRun, act: () => run(only) },
+          ...(graph && canVary(graph, only)
+            ? [{ label: 'Vary ×4', icon: 'multiple-windows', disabled: !canRun, act: () => startVariation(only) }]
+            : []),
           { label: 'Connect to…', icon: 'plug', keys: 'C', disabled: readOnly, act: () => openConnect(only, popup.at) },
           { label: 'Edit in the inspector', icon: 'settings', keys: 'Enter', act: () => focusField() },
           { label: 'Open image', icon: 'go-to-file', act: () => openNodePicture(only) },

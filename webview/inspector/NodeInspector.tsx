@@ -1,7 +1,7 @@
 import { useId } from 'react';
 import { type MeasureSpec, type ParamSpec } from '../../extension/graph';
 import { Help } from '../ui/Help';
-import { Tool } from '../ui/Icon';
+import { Icon, Tool } from '../ui/Icon';
 import { deleteSelection, startRename, toggleMute } from '../model/actions/nodes';
 import { type NodeData } from '../model/flow';
 import { run } from '../model/running';
@@ -10,6 +10,7 @@ import { studio, useStudio } from '../model/store';
 import { duration } from '../model/stepMaths';
 import { openInspection } from '../model/inspection';
 import { pictureKind } from '../model/face';
+import { canVary, startVariation } from '../model/vary';
 import { usePictureOf } from '../nodes/NodePicture';
 import { statusWords } from '../nodes/NodeStatusLine';
 import { MeasureValue } from '../nodes/Rows';
@@ -33,6 +34,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
   const canRun = useStudio((state) => state.canRun);
   const status = useStudio((state) => state.run?.nodes[id]);
   const seconds = useStudio((state) => state.run?.seconds);
+  const varies = useStudio((state) => state.graph !== undefined && canVary(state.graph, id));
   const helpId = useId();
   const { spec, node } = data;
   const words = statusWords(status);
@@ -108,6 +110,21 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
         </p>
       )}
       {kind !== undefined && kind !== 'file' && kind !== 'compare' && <Picture id={id} />}
+      {varies && (
+        <div className="result-actions">
+          <button
+            type="button"
+            className="button secondary"
+            disabled={!canRun}
+            title="Run the next four seeds and show the results side by side"
+            data-testid="vary"
+            onClick={() => startVariation(id)}
+          >
+            <Icon name="multiple-windows" />
+            Vary ×4
+          </button>
+        </div>
+      )}
       {spec?.measures && <Measures id={id} measures={spec.measures} />}
       {isSwap && <SwapSimple id={id} data={data} />}
       {params.map((param) => (

@@ -6,7 +6,7 @@ import { type LevelOfDetail } from './levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
 import { type NodeTimeline } from './frames';
 import { initialPageState, type PageState } from './pageState';
-import { type SweepView } from './sweeps';
+import { type SeedVariation, type SweepView } from './sweeps';
 import { type Synced } from './sync';
 import { type PortRef } from './wires';
 
@@ -60,6 +60,8 @@ export interface StudioState {
   canRun: boolean;
   nodePictures: Readonly<Record<string, NodePictureState>>;
   sweeps: Readonly<Record<string, SweepView>>;
+  /** Four seeds that are being compared. */
+  variation: SeedVariation | undefined;
   /** What evaluate nodes found out, by node, then by measure. */
   metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
   timelines: Readonly<Record<string, NodeTimeline>>;
@@ -103,6 +105,7 @@ export const useStudio = create<StudioState>()(() => ({
   canRun: false,
   nodePictures: {},
   sweeps: {},
+  variation: undefined,
   metrics: {},
   timelines: {},
   nodes: [],

@@ -1,3 +1,4 @@
+import { type Source } from '../../extension/graph';
 import { type HostToStudio } from '../../extension/protocol/studio';
 import { type SweepSide } from '../../extension/protocol/engine';
 
@@ -16,6 +17,16 @@ export interface SweepView {
   columns: SweepSide;
   rows?: SweepSide;
   cells: Readonly<Record<string, CellView>>;
+}
+
+/** The same image with other seeds, as a sweep that only this run has. */
+export interface SeedVariation {
+  /** Id of the sweep node that the run has and the graph has not. */
+  sweep: string;
+  /** The node whose seed varies. */
+  schedule: string;
+  image: Source;
+  seeds: readonly number[];
 }
 
 type Sweeps = Readonly<Record<string, SweepView>>;

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type Override } from '../../graph';
+import { editText, type GraphEdit, type Override } from '../../graph';
 import { isGraphUri } from './graphFiles';
 import { type StudioSessions } from './studioSessions';
 import { WeftError } from '../../protocol/errors';
@@ -33,7 +33,11 @@ export class GraphRunner implements vscode.Disposable {
     });
   }
 
-  async start(document: vscode.TextDocument, target?: string): Promise<Run | undefined> {
+  async start(
+    document: vscode.TextDocument,
+    target?: string,
+    edits: readonly GraphEdit[] = [],
+  ): Promise<Run | undefined> {
     if (!(await ensureTrusted())) return undefined;
     if (!['file', 'untitled'].includes(document.uri.scheme)) {
       throw new WeftError(
@@ -45,8 +49,8 @@ export class GraphRunner implements vscode.Disposable {
     await this.sessions.settle(document.uri);
     const run = this.runs.start({
       graph: document.uri,
-      text: document.getText(),
       draft: this.drafts.has(document.uri.toString()),
+      text: edits.length === 0 ? document.getText() : editText(document.getText(), { kind: 'batch', edits }),
       refuseUnfit: refuseUnfit(document.uri.toString()),
       ...(target === undefined ? {} : { target }),
     });
@@ -54,7 +58,7 @@ export class GraphRunner implements vscode.Disposable {
       if (result) void this.walkthrough.achieved('run');
       if (result && result.files.length > 0) void offerGitignore(run.request.outDir, this.state);
       else if (run.record.unfit) {
-        if (await tryAnyway(run)) void this.start(document, target);
+        if (await tryAnyway(run)) void this.start(document, target, edits);
       } else if (!result) this.sayWhy(run, document.uri);
     });
     return run;

@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import { type Checkpoints } from '../views/checkpoints';
 import { type EngineHandle } from '../runs/engineHandle';
-import { type Override } from '../../graph';
+import { type GraphEdit, type Override } from '../../graph';
 import { type HistoryStore } from '../runs/historyStore';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Run } from '../runs/runQueue';
@@ -26,8 +26,11 @@ export interface Services {
   readonly pictures: WorkspacePictures;
   readonly sessions: StudioSessions;
   readonly walkthrough: Walkthrough;
-  /** Runs a document's graph as it stands in the editor, or only what a node needs; undefined when it may not run. */
-  startRun(document: vscode.TextDocument, target?: string): Promise<Run | undefined>;
+  /**
+   * Runs a document's graph as it stands in the editor, or only what a node needs; undefined when it may not run. `edits` change what is run,
+   * not the document.
+   */
+  startRun(document: vscode.TextDocument, target?: string, edits?: readonly GraphEdit[]): Promise<Run | undefined>;
   /** The same after a change, with values that the document does not have yet; a run of the graph that takes long gives way. */
   autoRun(document: vscode.TextDocument, target: string, set: readonly Override[]): Promise<void>;
   /** Whether runs of a document use the draft schedule. */

@@ -147,6 +147,10 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     run: ({ target }) => this.services.startRun(this.document, target),
     autoRun: ({ target, set }) => this.services.autoRun(this.document, target, set),
     draft: ({ on }) => this.services.setDraft(this.document.uri, on),
+    vary: ({ sweep, image, columns }) =>
+      this.services.startRun(this.document, sweep, [
+        { kind: 'addNode', type: 'sweep', id: sweep, params: { columns }, inputs: { image } },
+      ]),
     stop: () => this.services.runs.stop(this.key),
     openAsText: ({ offset }) => this.openAsText(offset),
     openPicture: ({ path: name }) => this.openPicture(name),
