@@ -18,6 +18,7 @@ import {
 import { FileProblem, readRegular } from '../../platform/files';
 import { type RunOptions, type SweepResult, type SweepSide, type SweepRequest } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
+import { sha256Of } from '../checkpoints/digests';
 import { encodePng } from '../image/png';
 import { loadSharp } from '../image/sharp';
 import { type InputTrust, resolveInput, resolveOutput, resolveOutputFolder } from '../paths';
@@ -310,8 +311,8 @@ function labelOf(
 }
 
 /**
- * Names of the cells: their values, readable, and a digest of everything they are made from (graph, pictures' contents, checkpoint,
- * provider), so that a changed picture makes a new cell and an unchanged one is found again.
+ * Names of the cells: their values, readable, and a digest of everything they are made from (graph, contents of the files it reads, checkpoint,
+ * provider), so that a changed file makes a new cell and an unchanged one is found again.
  */
 async function nameCells(cells: readonly PlannedCell[], services: RunServices, trust: InputTrust): Promise<string[]> {
   const checkpoints = await services.checkpoints();
@@ -319,8 +320,7 @@ async function nameCells(cells: readonly PlannedCell[], services: RunServices, t
   const digestOf = (file: string): Promise<string> => {
     if (!digests.has(file)) {
       const made = resolveInput(file, trust)
-        .then((real) => readRegular(real, MAX_PNG_BYTES))
-        .then((bytes) => createHash('sha256').update(bytes).digest('hex'))
+        .then(sha256Of)
         // The cell's own run says what is wrong with it.
         .catch(() => 'unreadable');
       digests.set(file, made);
@@ -329,10 +329,13 @@ async function nameCells(cells: readonly PlannedCell[], services: RunServices, t
   };
   return Promise.all(
     cells.map(async ({ graphText, set }) => {
-      const nodes = Object.values(parseGraph(graphText).document?.nodes ?? {});
-      const files = nodes.flatMap(({ type, params }) =>
+      const { document } = parseGraph(graphText);
+      const nodes = Object.values(document?.nodes ?? {});
+      const named = nodes.flatMap(({ type, params }) =>
         type !== 'save' && typeof params?.['path'] === 'string' ? [params['path']] : [],
       );
+      // Images come first, as they always did: cells of older versions are found again.
+      const files = [...named, ...pathsRead(document).filter((file) => !named.includes(file))];
       const models = nodes.flatMap(({ type, params }) => (type === 'checkpoint' ? [params?.['id'] ?? 'mini'] : []));
       const made = [
         graphText,

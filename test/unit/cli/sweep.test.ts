@@ -3,10 +3,11 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPngTexts } from '../../../extension/platform/pngText';
 import { writeGraph } from '../../../extension/graph';
-import { pictures, root, shortGraph } from '../../support/mini';
+import { pictures, root, shortGraph, withParam } from '../../support/mini';
 
 const weft = path.join(root, 'dist', 'weft.js');
 const OVER = ['--over', 'swap.contrast=1,1.67,2.5', '--over', 'guidance.scale=1,2'];
@@ -185,6 +186,20 @@ describe('weft sweep', () => {
     const other = call('sweep', 'merge', 'one', 'left');
     expect(other.status).toBe(2);
     expect(other.stderr).toMatch(/left holds another sweep than .*one/);
+  });
+
+  it('makes a cell anew when a mask it reads was corrected again', async () => {
+    const corrected = withParam(shortGraph(), 'mask-structure', 'override', 'fix.png');
+    fs.writeFileSync(path.join(folder, 'corrected.weft.json'), writeGraph(corrected));
+    const paint = async (value: number): Promise<string> => {
+      const background = { r: value, g: value, b: value, alpha: 1 };
+      const image = sharp({ create: { width: 16, height: 16, channels: 4, background } });
+      await image.png().toFile(path.join(folder, 'fix.png'));
+      return call('sweep', 'corrected.weft.json', '--over', 'swap.contrast=1', '--out', 'corrected').stderr;
+    };
+    expect(await paint(255)).toMatch(/1 cell computed, 0 already there/);
+    expect(await paint(255)).toMatch(/0 cells computed, 1 already there/);
+    expect(await paint(0)).toMatch(/1 cell computed, 0 already there/);
   });
 
   it.each([
