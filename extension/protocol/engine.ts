@@ -417,6 +417,8 @@ export type EngineEvent =
       column: number;
       state: 'running' | 'done' | 'failed';
       graphText: string;
+      /** The values that make the cell. */
+      set: { node: string; param: string; value: unknown }[];
       png?: Uint8Array;
       /** Numbers about the picture, by name. */
       metrics?: Record<string, number>;

@@ -95,6 +95,7 @@ export type HostToStudio =
       row: number;
       column: number;
       state: 'running' | 'done' | 'failed';
+      set: { node: string; param: string; value: unknown }[];
       png?: Uint8Array;
       metrics?: Record<string, number>;
       message?: string;

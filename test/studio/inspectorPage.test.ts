@@ -143,7 +143,7 @@ test('four seeds show side by side as they come; a click writes one, in one step
   const columns = { title: 'schedule.seed', labels: ['43', '44', '45', '46'] };
   await host.post({ type: 'sweep', runId: 'varied', node: 'sweep', columns });
   const png = new Uint8Array(readFileSync(path.join(environment.root(), 'examples/images/giraffe.png')));
-  await host.post({ type: 'cell', runId: 'varied', node: 'sweep', row: 0, column: 1, state: 'done', png });
+  await host.post({ type: 'cell', runId: 'varied', node: 'sweep', row: 0, column: 1, state: 'done', set: [], png });
   await part('variation-1').waitFor();
   expect(await part('variation-0').count()).toBe(0);
   await page.getByText('Running. Closing stops the run.').waitFor();
@@ -163,6 +163,76 @@ test('closing the four seeds stops their run and changes nothing', async () => {
   await page.keyboard.press('Escape');
   await expect.poll(() => host.of('stop').length).toBe(1);
   expect([edits(), await part('variations').count()]).toEqual([0, 0]);
+});
+
+test('a parameter is swept from its menu, by pointer and by key, in one step of undo', async () => {
+  const { page } = studio;
+  await select('swap');
+  await part('param-contrast').locator('label').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Sweep this…' }).click();
+  await expect
+    .poll(() => graph().nodes['sweep'])
+    .toEqual({
+      type: 'sweep',
+      inputs: { image: 'denoise.image' },
+      params: { columns: 'swap.contrast=0,1.67,2.5,3.75,5' },
+    });
+  await part('inspector-title').filter({ hasText: 'sweep' }).waitFor();
+  expect(edits()).toBe(1);
+  await select('adain');
+  await page.getByRole('spinbutton', { name: /, to$/ }).press('Shift+F10');
+  await part('param-menu').waitFor();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLInputElement).type)).toBe('number');
+  await page.getByRole('spinbutton', { name: /, to$/ }).press('Shift+F10');
+  await page.keyboard.press('Enter');
+  await expect
+    .poll(() => graph().nodes['sweep-2']?.params?.['columns'])
+    .toBe('adain.range=[[20,40],[20,55],[20,70],[20,85],[20,100]]');
+  expect(edits()).toBe(2);
+});
+
+test('a cell is enlarged, its neighbours are an arrow away, the best is marked, and its values go into the graph', async () => {
+  const { page, host } = studio;
+  await select('swap');
+  await part('param-contrast').locator('label').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Sweep this…' }).click();
+  await expect.poll(() => graph().nodes['sweep']).toBeDefined();
+  await host.post({ type: 'run', run: { runId: 'swept', state: 'running', nodes: {} } });
+  const columns = { title: 'swap.contrast', labels: ['1', '4'] };
+  const rows = { title: 'adain', labels: ['with adain', 'without adain'] };
+  await host.post({ type: 'sweep', runId: 'swept', node: 'sweep', columns, rows });
+  const png = new Uint8Array(readFileSync(path.join(environment.root(), 'examples/images/giraffe.png')));
+  for (const [row, column, structure] of [
+    [0, 0, 0.7],
+    [0, 1, 0.9],
+    [1, 0, 0.8],
+    [1, 1, 0.6],
+  ] as const) {
+    const set = [
+      { node: 'adain', param: 'muted', value: row === 1 },
+      { node: 'swap', param: 'contrast', value: column === 0 ? 1 : 4 },
+    ];
+    const metrics = { structure };
+    await host.post({ type: 'cell', runId: 'swept', node: 'sweep', row, column, state: 'done', set, png, metrics });
+  }
+  await expect
+    .poll(() => part('sweep-sweep').locator('.best').allInnerTexts())
+    .toEqual([expect.stringMatching(/0\.900/)]);
+  await part('cell-sweep-0-0').click();
+  const dialog = part('cell-dialog');
+  await dialog.getByRole('heading', { name: 'sweep: adain with adain, swap.contrast 1' }).waitFor();
+  await page.keyboard.press('ArrowRight');
+  await dialog.getByText('best of the sweep').waitFor();
+  await page.keyboard.press('ArrowDown');
+  await dialog.getByRole('heading', { name: 'sweep: adain without adain, swap.contrast 4' }).waitFor();
+  const before = edits();
+  await part('take-cell').click();
+  await expect.poll(() => graph().nodes['swap']?.params?.['contrast']).toBe(4);
+  expect([graph().nodes['adain']?.muted, edits(), await dialog.count()]).toEqual([true, before + 1, 0]);
+  await part('cell-sweep-0-0').click();
+  await part('cell-as-graph').click();
+  await expect.poll(() => host.of('openCell')).toEqual([{ type: 'openCell', node: 'sweep', row: 0, column: 0 }]);
 });
 
 test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {

@@ -66,6 +66,35 @@ describe('vary ×4', () => {
   });
 });
 
+describe('a sweep', () => {
+  test('begins at a parameter and ends in its value', { timeout: RUN_MS * 3 }, async () => {
+    const before = workspace.read('quick.weft.json');
+    await select('swap');
+    await part('param-contrast').locator('label').click({ button: 'right' });
+    await workbench.screenshot('param-menu');
+    await workbench.studio.getByRole('menuitem', { name: 'Sweep this…' }).click();
+    await expect.poll(() => part('inspector-title').innerText()).toBe('sweep');
+    await part('run-to').click();
+    await part('cell-sweep-0-4').waitFor({ timeout: RUN_MS });
+    await expect.poll(() => part('run-state').innerText(), { timeout: RUN_MS }).toMatch(/^Done/);
+    await workbench.screenshot('sweep-sheet');
+    await part('cell-sweep-0-4').focus();
+    await workbench.page.keyboard.press('Enter');
+    await part('take-cell').waitFor();
+    await workbench.screenshot('sweep-cell');
+    expect(await findings(workbench)).toEqual([]);
+    await part('take-cell').click();
+    await workbench.save();
+    expect(paramsOf('quick.weft.json', 'swap')).toEqual({ contrast: 5 });
+    expect(paramsOf('quick.weft.json', 'sweep')).toEqual({ columns: 'swap.contrast=0,1.67,2.5,3.75,5' });
+    await select('swap');
+    for (let step = 0; step < 2; step++) await workbench.page.keyboard.press('Control+Z');
+    await expect.poll(() => workbench.node('sweep').count()).toBe(0);
+    await workbench.save();
+    expect(workspace.read('quick.weft.json')).toBe(before);
+  });
+});
+
 describe('a number', () => {
   test('changes as it is dragged, in one step of undo', async () => {
     await select('swap');

@@ -165,6 +165,7 @@ describe('a sweep', () => {
       await expect.poll(() => sheet.locator('.cell-numbers').count()).toBe(8);
       await workbench.screenshot('sweep-cells');
       await part('cell-settings-0-2').click();
+      await part('cell-as-graph').click();
       await workbench.tab('measured-sweep-1-3').waitFor();
       await workbench.node('swap').waitFor();
       await workbench.node('swap').locator('.node-header').click();

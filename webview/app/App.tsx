@@ -8,6 +8,7 @@ import { INSPECTOR_WIDTH } from '../model/pageState';
 import { useStudio } from '../model/store';
 import { Timeline } from '../timeline/Timeline';
 import { Banners } from './Banners';
+import { CellDialog } from './CellDialog';
 import { InvalidDocument } from './InvalidDocument';
 import { Splitter } from '../ui/Splitter';
 import { Toasts } from './Toasts';
@@ -75,6 +76,7 @@ export function App() {
       </main>
       {timelineOpen && <Timeline />}
       <Variations />
+      <CellDialog />
       <Announcer />
     </div>
   );

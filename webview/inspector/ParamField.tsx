@@ -1,16 +1,19 @@
-import { type ReactNode, useId } from 'react';
+import { type MouseEvent, type ReactNode, useId, useState } from 'react';
 import { checkValue, type ParamSpec, sameValue } from '../../extension/graph';
 import { Help } from '../ui/Help';
 import { Icon, Tool } from '../ui/Icon';
 import { inputParam, resetParam } from '../model/actions/params';
+import { sweepParam } from '../model/actions/sweeps';
 import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
+import { canSweep } from '../model/sweepAxis';
 import { rangeSentence } from '../model/stepMaths';
 import { asRange } from '../nodes/Rows';
 import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
 import { DomainControl } from './DomainControl';
 import { NumberControl, NumberLabel } from './NumberControl';
+import { ParamMenu } from './ParamMenu';
 import { PathControl } from './PathControl';
 import { PinsControl } from './PinsControl';
 import { RangeControl } from './RangeControl';
@@ -22,6 +25,7 @@ import { defaultOfParam, defaultWords } from './defaultWords';
 export function ParamField({ id, data, param }: { id: string; data: NodeData; param: ParamSpec }) {
   const inputId = useId();
   const helpId = `${inputId}-help`;
+  const [menu, setMenu] = useState<{ x: number; y: number } | undefined>();
   const readOnly = useStudio((state) => state.readOnly);
   const reported = useStudio(
     (state) => state.problemsByNode[id]?.find((problem) => problem.param === param.name)?.message,
@@ -46,8 +50,21 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
     disabled: readOnly,
     onChange: (next) => inputParam(id, param.name, next),
   };
+  const sweeps = canSweep(data.node.type, param);
+  const openMenu = (event: MouseEvent) => {
+    // Text keeps its own menu, with Paste.
+    if (event.target instanceof Element && event.target.matches('input[type=text], textarea')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setMenu({ x: event.clientX, y: event.clientY });
+  };
   return (
-    <div className="param" data-testid={`param-${param.name}`} data-param={param.name}>
+    <div
+      className="param"
+      data-testid={`param-${param.name}`}
+      data-param={param.name}
+      onContextMenu={(event) => sweeps && openMenu(event)}
+    >
       <div className="param-head">
         {param.kind === 'range' || param.kind === 'pins' ? (
           <span className="param-label" id={inputId}>
@@ -74,6 +91,22 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
           />
         )}
       </div>
+      {menu && (
+        <ParamMenu
+          at={menu}
+          label={param.label}
+          onClose={() => setMenu(undefined)}
+          actions={[
+            { label: 'Sweep this…', icon: 'table', disabled: readOnly, act: () => sweepParam(id, param.name) },
+            {
+              label: 'Reset to default',
+              icon: 'discard',
+              disabled: readOnly || !written || param.required === true,
+              act: () => resetParam(id, param.name),
+            },
+          ]}
+        />
+      )}
       {controlOf(props)}
       {wrong !== undefined && (
         <p className="param-error" role="alert" data-testid={`error-${param.name}`}>

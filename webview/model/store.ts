@@ -62,6 +62,8 @@ export interface StudioState {
   sweeps: Readonly<Record<string, SweepView>>;
   /** Four seeds that are being compared. */
   variation: SeedVariation | undefined;
+  /** The cell of a sweep that is shown large. */
+  openCell: { node: string; row: number; column: number } | undefined;
   /** What evaluate nodes found out, by node, then by measure. */
   metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
   timelines: Readonly<Record<string, NodeTimeline>>;
@@ -106,6 +108,7 @@ export const useStudio = create<StudioState>()(() => ({
   nodePictures: {},
   sweeps: {},
   variation: undefined,
+  openCell: undefined,
   metrics: {},
   timelines: {},
   nodes: [],

@@ -1,11 +1,15 @@
-import { type Source } from '../../extension/graph';
+import { measureOf, type Source } from '../../extension/graph';
 import { type HostToStudio } from '../../extension/protocol/studio';
 import { type SweepSide } from '../../extension/protocol/engine';
+
+export type CellValues = readonly { node: string; param: string; value: unknown }[];
 
 export interface CellView {
   state: 'running' | 'done' | 'failed';
   /** Object URL of its picture. */
   url?: string;
+  /** What it was made with. */
+  set: CellValues;
   /** Numbers about its picture. */
   metrics?: Readonly<Record<string, number>>;
   message?: string;
@@ -44,11 +48,36 @@ export function withSweep(
 /** A cell has begun, finished or failed; one of another run changes nothing. */
 export function withCell(
   sweeps: Sweeps,
-  { runId, node, row, column, state, metrics, message }: Extract<HostToStudio, { type: 'cell' }>,
+  { runId, node, row, column, state, set, metrics, message }: Extract<HostToStudio, { type: 'cell' }>,
   url: string | undefined,
 ): Sweeps {
   const sweep = sweeps[node];
   if (sweep?.runId !== runId) return sweeps;
-  const cell = { state, url, metrics, message };
+  const cell = { state, url, set, metrics, message };
   return { ...sweeps, [node]: { ...sweep, cells: { ...sweep.cells, [`${row}/${column}`]: cell } } };
+}
+
+/** What distinguishes a cell, in words. */
+export function cellWords({ rows, columns }: SweepView, row: number, column: number): string {
+  return [...(rows ? [`${rows.title} ${rows.labels[row]}`] : []), `${columns.title} ${columns.labels[column]}`].join(
+    ', ',
+  );
+}
+
+/** The measures in which each cell is the best of its sweep, by `row/column`. None where all cells are alike. */
+export function bestCells({ cells }: SweepView): Readonly<Record<string, readonly string[]>> {
+  const best: Record<string, string[]> = {};
+  const measured = Object.entries(cells).flatMap(([key, { metrics }]) => (metrics ? [{ key, metrics }] : []));
+  for (const name of new Set(measured.flatMap(({ metrics }) => Object.keys(metrics)))) {
+    const measure = measureOf(name);
+    const of = measured.flatMap(({ key, metrics }) =>
+      metrics[name] === undefined ? [] : [{ key, value: metrics[name] }],
+    );
+    const values = of.map(({ value }) => value);
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    if (!measure || least === most) continue;
+    const wanted = measure.better === 'higher' ? most : least;
+    for (const { key, value } of of) if (value === wanted) (best[key] ??= []).push(name);
+  }
+  return best;
 }

@@ -1,10 +1,10 @@
 import { measureOf, measureWords } from '../../extension/graph';
-import { type CellView, type SweepView } from '../model/sweeps';
-import { postToHost } from '../model/host';
+import { openCell } from '../model/actions/sweeps';
+import { bestCells, type CellView, cellWords, type SweepView } from '../model/sweeps';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
 
-/** The cells of a sweep in rows and columns, as they finish; each opens as a graph of its own. */
+/** The cells of a sweep in rows and columns, as they finish; a click shows one large. */
 export function SweepPicture({ id, selected }: { id: string; selected: boolean }) {
   const sweep = useStudio((state) => state.sweeps[id]);
   if (!sweep) {
@@ -17,6 +17,7 @@ export function SweepPicture({ id, selected }: { id: string; selected: boolean }
   }
   const { columns, rows } = sweep;
   const rowLabels = rows?.labels ?? [''];
+  const best = bestCells(sweep);
   return (
     <div className="sweep-sheet nowheel" data-testid={`sweep-${id}`}>
       <table aria-label={`${readable(id)}: ${rows ? `${rows.title} by ` : ''}${columns.title}`}>
@@ -40,7 +41,14 @@ export function SweepPicture({ id, selected }: { id: string; selected: boolean }
               )}
               {columns.labels.map((_, column) => (
                 <td key={column}>
-                  <Cell id={id} sweep={sweep} row={row} column={column} selected={selected} />
+                  <Cell
+                    id={id}
+                    sweep={sweep}
+                    row={row}
+                    column={column}
+                    selected={selected}
+                    best={best[`${row}/${column}`]}
+                  />
                 </td>
               ))}
             </tr>
@@ -51,13 +59,17 @@ export function SweepPicture({ id, selected }: { id: string; selected: boolean }
   );
 }
 
-function Cell(props: { id: string; sweep: SweepView; row: number; column: number; selected: boolean }) {
+function Cell(props: {
+  id: string;
+  sweep: SweepView;
+  row: number;
+  column: number;
+  selected: boolean;
+  best: readonly string[] | undefined;
+}) {
   const { id, sweep, row, column, selected } = props;
   const cell = sweep.cells[`${row}/${column}`];
-  const words = [
-    ...(sweep.rows ? [`${sweep.rows.title} ${sweep.rows.labels[row]}`] : []),
-    `${sweep.columns.title} ${sweep.columns.labels[column]}`,
-  ].join(', ');
+  const words = cellWords(sweep, row, column);
   if (!cell || cell.state === 'running') {
     const icon = cell ? 'loading codicon-modifier-spin' : 'circle-outline';
     return (
@@ -66,7 +78,7 @@ function Cell(props: { id: string; sweep: SweepView; row: number; column: number
       </span>
     );
   }
-  const label = cell.state === 'failed' ? `${words}: ${cell.message ?? 'failed'}` : `Open ${words} as a graph`;
+  const label = cell.state === 'failed' ? `${words}: ${cell.message ?? 'failed'}` : `Enlarge ${words}`;
   return (
     <>
       <button
@@ -76,7 +88,7 @@ function Cell(props: { id: string; sweep: SweepView; row: number; column: number
         aria-label={label}
         title={label}
         data-testid={`cell-${id}-${row}-${column}`}
-        onClick={() => postToHost({ type: 'openCell', node: id, row, column })}
+        onClick={() => openCell(id, row, column)}
       >
         {cell.url ? (
           <img src={cell.url} alt="" draggable={false} />
@@ -84,22 +96,31 @@ function Cell(props: { id: string; sweep: SweepView; row: number; column: number
           <span className="codicon codicon-warning" aria-hidden="true" />
         )}
       </button>
-      <CellNumbers metrics={cell.metrics} />
+      <CellNumbers metrics={cell.metrics} best={props.best ?? []} />
     </>
   );
 }
 
 /** The numbers of a cell, in the order of its evaluate node's measures. */
-function CellNumbers({ metrics }: { metrics: CellView['metrics'] }) {
+function CellNumbers({ metrics, best }: { metrics: CellView['metrics']; best: readonly string[] }) {
   if (!metrics) return null;
   return (
     <dl className="cell-numbers">
       {Object.entries(metrics).map(([name, value]) => {
         const measure = measureOf(name);
         return (
-          <div key={name} title={measure && `${measure.label}: ${measure.help}`}>
+          <div
+            key={name}
+            className={best.includes(name) ? 'best' : ''}
+            title={
+              measure && `${measure.label}: ${measure.help}${best.includes(name) ? ' The best of this sweep.' : ''}`
+            }
+          >
             <dt>{measure?.label ?? name}</dt>
-            <dd>{measureWords(name, value)}</dd>
+            <dd>
+              {best.includes(name) && <span className="codicon codicon-star-full" role="img" aria-label="best" />}
+              {measureWords(name, value)}
+            </dd>
           </div>
         );
       })}

@@ -422,6 +422,6 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
 }
 
 /** A cell for the webview, which has no use for its graph until it is opened. */
-function cellMessage({ runId, node, row, column, state, png, metrics, message }: CellEvent): HostToStudio {
-  return { type: 'cell', runId, node, row, column, state, png, metrics, message };
+function cellMessage({ runId, node, row, column, state, set, png, metrics, message }: CellEvent): HostToStudio {
+  return { type: 'cell', runId, node, row, column, state, set, png, metrics, message };
 }

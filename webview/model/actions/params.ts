@@ -33,7 +33,8 @@ export function resetParam(id: string, param: string): void {
   edit([{ kind: 'setParam', id, param, value: undefined }], `Reset ${id}.${param}`);
 }
 
-function paramEdit(id: string, param: string, value: unknown): GraphEdit {
+/** With what the checkpoint says of the node's defaults, which need not be written. */
+export function paramEdit(id: string, param: string, value: unknown): GraphEdit {
   const node = studio().nodes.find((other): other is GraphFlowNode => other.id === id && other.type === 'weft');
   const overrides = node?.data.checkpoint?.defaults[node.data.node.type];
   return { kind: 'setParam', id, param, value, ...(overrides ? { overrides } : {}) };

@@ -19,12 +19,13 @@ export const sweep: Executor = async ({ node, context }) => {
   context.emit({ event: 'sweep', runId, node: node.id, columns, rows });
   const shown: SheetCell[] = cells.map(({ row, column }) => ({ row, column }));
   let computed = false;
-  const at = ({ row, column, graphText: text }: PlannedCell) => ({
+  const at = ({ row, column, graphText: text, set }: PlannedCell) => ({
     runId,
     node: node.id,
     row,
     column,
     graphText: text,
+    set,
   });
   const failures = await runCells(plan.picture, cells, {
     signal,
