@@ -87,6 +87,7 @@ describe('a sweep', () => {
     await workbench.save();
     expect(paramsOf('quick.weft.json', 'swap')).toEqual({ contrast: 5 });
     expect(paramsOf('quick.weft.json', 'sweep')).toEqual({ columns: 'swap.contrast=0,1.67,2.5,3.75,5' });
+    await part('fit').click();
     await select('swap');
     for (let step = 0; step < 2; step++) await workbench.page.keyboard.press('Control+Z');
     await expect.poll(() => workbench.node('sweep').count()).toBe(0);
