@@ -49,7 +49,7 @@ export async function execute(engine: EngineProcess, request: Omit<RunRequest, '
   const { nodes, seconds, unet, provider, providerNodes, lowMemory } = result.report;
   const cached = Object.entries(nodes).flatMap(([id, node]) => (node.cached ? [id] : []));
   tell(
-    `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, UNet passes: ${unet.encoder} encoder, ${unet.decoder} decoder` +
+    `${seconds.toFixed(1)} s on ${provider}${elsewhere(provider, providerNodes)}, UNet passes: ${unet.encoder} encoder, ${unet.decoder} decoder${unet.masked ? `, ${unet.masked} masked` : ''}` +
       `${lowMemory ? ', in the low-memory form (WEFT_LOW_MEMORY=0 for the faster one)' : ''}` +
       `${cached.length > 0 ? `; from the cache: ${cached.join(', ')}` : ''}\n`,
   );

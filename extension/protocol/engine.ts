@@ -89,7 +89,8 @@ export interface RunReport {
   seed: number;
   /** It ran with the draft schedule. */
   draft?: true;
-  unet: { encoder: number; decoder: number };
+  /** `masked`: attentions to chosen places only (source regions and pins), one for each and step. */
+  unet: { encoder: number; decoder: number; masked?: number };
   /** `metrics`: what an evaluate node found out. */
   nodes: Record<string, { seconds: number; cached: boolean; metrics?: Record<string, number> }>;
   seconds: number;

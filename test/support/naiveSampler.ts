@@ -1,8 +1,14 @@
 /**
  * The method the long way, to be read next to the papers: every picture is inverted at every step, and the three pictures (output O,
  * appearance A, structure S) are denoised side by side, one step at a time, in two passes, with whole attention maps. It shares no code
- * with the engine but onnxruntime's session, and it keeps nothing.
+ * of the method with the engine, only onnxruntime's session and what reads and writes graphs, and it keeps nothing.
  */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import fs from 'node:fs';
+import path from 'node:path';
+import { Graph } from '../../extension/engine/onnx/graph';
+import { ModelProtoSchema, TensorProto_DataType } from '../../extension/engine/onnx/proto/onnx_pb';
+import { noMasks } from '../fixtures/onnx/feeds';
 import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../../extension/engine/onnx/types';
 
 type Latents = Float32Array;
@@ -31,9 +37,26 @@ export interface NaiveSettings {
   adainRange: Range;
   guidance: { scale: number; endScale: number };
   freeu: readonly number[];
+  /** Pairs of regions [h·w]: where in the output each acts, which add up to 1, and where in the appearance its look comes from. */
+  regions?: readonly Region[];
+  /** Over the regions, later ones over earlier ones. */
+  pins?: readonly { to: Circle; from: Circle }[];
+}
+
+interface Region {
+  where: Float32Array;
+  from: Float32Array;
+}
+
+interface Circle {
+  x: number;
+  y: number;
+  radius: number;
 }
 
 export interface NaiveUnet {
+  /** For regions and pins: a session whose swapped layers take the first row's output from outside; see `openedUnet`. */
+  opened?: string;
   sessions: SessionHost;
   key: string;
   graph: UnetInterface;
@@ -45,6 +68,8 @@ interface Swapped {
   high: number;
   low: number;
   contrast: number;
+  /** Which of the appearance's keys count, and where; all everywhere where absent. */
+  regions?: readonly Region[];
 }
 
 const map = (a: Latents, f: (value: number, i: number) => number): Latents => Float32Array.from(a, f);
@@ -124,6 +149,7 @@ export async function naiveSampler(unet: NaiveUnet, settings: NaiveSettings): Pr
       high,
       low,
       contrast: swap.contrast,
+      regions: source === 1 ? regionsOf(settings, unet.latentSize) : undefined,
     });
     const scale = guidance.scale + ((guidance.endScale - guidance.scale) * i) / (count - 1);
     const epsilons = [guide(plain[0]!, crossed[0]!, scale), plain[1]!, plain[2]!];
@@ -160,9 +186,91 @@ function adain(content: Latents, style: Latents, contentMask: Float32Array, styl
   });
 }
 
+/** The regions with the pins over them; undefined where there is neither. */
+function regionsOf(
+  { regions, pins = [] }: NaiveSettings,
+  [height, width]: readonly [number, number],
+): readonly Region[] | undefined {
+  if (!regions && pins.length === 0) return undefined;
+  const everywhere = new Float32Array(height * width).fill(1);
+  const circle = ({ x, y, radius }: Circle, inside: (distance: number) => number): Float32Array => {
+    const away = Array.from(everywhere, (_, place) => {
+      const [dx, dy] = [(place % width) + 0.5 - x * width, Math.floor(place / width) + 0.5 - y * height];
+      return Math.sqrt(dx * dx + dy * dy) / (radius * Math.min(height, width));
+    });
+    const found = Float32Array.from(away, inside);
+    found[away.indexOf(Math.min(...away))] = 1;
+    return found;
+  };
+  const soft = (distance: number): number => {
+    const t = Math.min(1, Math.max(0, (distance - 1) / 0.25));
+    return 1 - (3 * t ** 2 - 2 * t ** 3);
+  };
+  return pins.reduce<Region[]>(
+    (below, { to, from }) => {
+      const where = circle(to, soft);
+      const left = below.map((region) => ({
+        ...region,
+        where: map(region.where, (part, at) => part * (1 - where[at]!)),
+      }));
+      return [...left, { where, from: circle(from, (distance) => (distance <= 1 ? 1 : 0)) }];
+    },
+    [...(regions ?? [{ where: everywhere, from: everywhere }])],
+  );
+}
+
+/**
+ * The output of one swapped layer, [N, W]: for each region the whole map of all queries and heads, whose keys outside it have no weight,
+ * and the maps' outputs added up by where they act.
+ */
+function throughRegions(
+  [q, k, v]: [Float32Array, Float32Array, Float32Array],
+  { heads, width, scale }: { heads: number; width: number; scale: number },
+  beta: number,
+  regions: readonly Region[],
+): Float32Array {
+  const tokens = q.length / width;
+  const size = width / heads;
+  const out = new Float64Array(q.length);
+  for (const { where, from } of regions) {
+    const counted = from.reduce((sum, weight) => sum + weight, 0);
+    for (let head = 0; head < heads; head++) {
+      const dot = (i: number, j: number): number => {
+        let sum = 0;
+        for (let c = head * size; c < (head + 1) * size; c++) sum += q[i * width + c]! * k[j * width + c]!;
+        return sum;
+      };
+      for (let i = 0; i < tokens; i++) {
+        const weights = Float64Array.from(from, (weight, j) =>
+          weight === 0 ? 0 : weight * Math.exp(scale * dot(i, j)),
+        );
+        const sum = weights.reduce((all, weight) => all + weight, 0);
+        for (let j = 0; j < tokens; j++) {
+          const contrasted = beta * (weights[j]! / sum) + ((1 - beta) * from[j]!) / counted;
+          const part = where[i]! * Math.min(1, Math.max(0, contrasted));
+          for (let c = head * size; c < (head + 1) * size; c++) out[i * width + c]! += part * v[j * width + c]!;
+        }
+      }
+    }
+  }
+  return Float32Array.from(out);
+}
+
+/** A region on the coarser grid of a layer: the mean of what it covers. */
+function coarse(region: Float32Array, [, width]: readonly [number, number], halvings: number): Float32Array {
+  const side = 2 ** halvings;
+  return Float32Array.from({ length: region.length / side ** 2 }, (_, token) => {
+    const [row, column] = [Math.floor(token / (width / side)), token % (width / side)];
+    let sum = 0;
+    for (let y = row * side; y < (row + 1) * side; y++)
+      for (let x = column * side; x < (column + 1) * side; x++) sum += region[y * width + x]!;
+    return sum / side ** 2;
+  });
+}
+
 /** ε of a batch. All attention of the swapped layers runs as whole maps; only the first row's meet others' keys and values. */
 export async function naivePrediction(
-  { sessions, key, graph, latentSize }: NaiveUnet,
+  { sessions, key, opened, graph, latentSize }: NaiveUnet,
   freeu: readonly number[],
   latents: Latents[],
   contexts: Float32Array[],
@@ -206,13 +314,64 @@ export async function naivePrediction(
     feeds[unetNames.mixRows(level)] = { ...ints([]), dims: [0, 1] };
     feeds[unetNames.mixWeights(level)] = floats([0, 1, tokens(halvings), 1], []);
     feeds[unetNames.restore(level)] = ints(order);
+    Object.assign(feeds, noMasks(level, tokens(halvings)));
   }
   for (const { index, width, halvings } of graph.swapLayers) {
     feeds[unetNames.externalKey(index)] = floats([0, tokens(halvings), width], []);
     feeds[unetNames.externalValue(index)] = floats([0, tokens(halvings), width], []);
   }
-  const { [graph.output.name]: epsilon } = await sessions.run(key, feeds, [graph.output.name]);
-  const data = epsilon!.data as Float32Array;
-  const length = data.length / batch;
-  return order.map((row) => data.slice(row * length, (row + 1) * length));
+  const rowsOf = ({ data }: TensorData): Float32Array[] => {
+    const length = data.length / batch;
+    return order.map((row) => (data as Float32Array).slice(row * length, (row + 1) * length));
+  };
+  if (!swapped.regions) return rowsOf((await sessions.run(key, feeds, [graph.output.name]))[graph.output.name]!);
+  // Layer by layer: what a layer gives the first row is computed here, from what the layers before it gave.
+  if (opened === undefined) throw new Error('Regions need the opened UNet.');
+  for (const { index, width, halvings } of graph.swapLayers)
+    feeds[outsideName(index)] = floats([1, tokens(halvings), width], new Float32Array(tokens(halvings) * width));
+  for (const { index, level, heads, width, scale, halvings } of graph.swapLayers) {
+    const names = [unetNames.query(index), unetNames.key(index), unetNames.value(index)];
+    const found = await sessions.run(opened, feeds, names);
+    const [q, k, v] = names.map((name) => rowsOf(found[name]!)) as [Float32Array[], Float32Array[], Float32Array[]];
+    const from = swapped[level];
+    const everywhere = new Float32Array(tokens(halvings)).fill(1);
+    const regions =
+      from === 0
+        ? [{ where: everywhere, from: everywhere }]
+        : swapped.regions.map((region) => ({
+            where: coarse(region.where, latentSize, halvings),
+            from: coarse(region.from, latentSize, halvings),
+          }));
+    const beta = from === 0 ? 1 : swapped.contrast;
+    const given = throughRegions([q[0]!, k[from]!, v[from]!], { heads, width, scale }, beta, regions);
+    feeds[outsideName(index)] = floats([1, tokens(halvings), width], given);
+  }
+  return rowsOf((await sessions.run(opened, feeds, [graph.output.name]))[graph.output.name]!);
+}
+
+const outsideName = (layer: number): string => `outside_${layer}`;
+
+/**
+ * Opens a copy of a rewritten UNet, beside it, whose swapped layers take the first row's output from outside (`outside_i` [1, N, W]): then
+ * what masks do is computed here, in whole maps, and nothing of it in the graph.
+ */
+export async function openedUnet(sessions: SessionHost, file: string, graph: UnetInterface): Promise<string> {
+  const model = fromBinary(ModelProtoSchema, fs.readFileSync(file));
+  const rewritten = new Graph(model);
+  for (const { index, width } of graph.swapLayers) {
+    const own = `weft_layer_${index}_with_masked`;
+    const outside = rewritten.addInput(outsideName(index), TensorProto_DataType.FLOAT, [1, undefined, width]);
+    const others = rewritten.add(
+      'Slice',
+      [own, rewritten.int64([1]), rewritten.int64([2 ** 40]), rewritten.int64([0])],
+      `others_${index}`,
+    );
+    const joined = rewritten.add('Concat', [outside, others], `joined_${index}`, { axis: 0 });
+    rewritten.replaceReads(own, joined, [rewritten.producer(others)!]);
+  }
+  rewritten.tidy();
+  const opened = path.join(path.dirname(file), 'opened.onnx');
+  fs.writeFileSync(opened, toBinary(ModelProtoSchema, model));
+  await sessions.load('opened', opened, { provider: 'cpu' });
+  return 'opened';
 }

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { WeftError } from '../../protocol/errors';
 import { linkOrCopy, type OnnxModel, readModel, writeModel, type WriteOptions } from '../onnx/modelFile';
 import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
-import { rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
+import { NUMBERS_VERSION, rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { deterministicEncoder, encoderScale, type PartInterface, plainDecoder, textEncoder } from '../onnx/vae';
 import { type DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
@@ -366,7 +366,7 @@ async function build(
       sha256: linked.get(relative) ?? (await sha256Of(file)),
     });
   }
-  const identity = createHash('sha256').update(`weft ${CHECKPOINT_FORMAT} ${SURGERY_VERSION}\n`);
+  const identity = createHash('sha256').update(`weft ${CHECKPOINT_FORMAT} ${NUMBERS_VERSION}\n`);
   for (const part of parts) for (const file of part.sources) identity.update(`${part.name} ${digests.get(file)!}\n`);
   for (const file of layout.tokenizer) identity.update(`tokenizer ${digests.get(fs.realpathSync(file))!}\n`);
   if (layout.clip !== undefined) identity.update(`clip ${layout.clip.padding ?? ''}\n`);

@@ -31,10 +31,16 @@ export interface UnetInput {
   promptEmbeds: Float32Array;
 }
 
-/** Keys and values that an entry attends to, and how much of the output each latent pixel [h·w] takes from them; absent: all. */
+/** Keys and values that an entry attends to. */
 export interface Share {
   keyValues: KeyValues;
+  /** How much of the output each latent pixel [h·w] takes from them; absent: all. */
   weights?: Float32Array;
+  /**
+   * How much each latent pixel [h·w] of their picture counts, w ≥ 0: M = softmax(scale·q·kᵀ + ln w), in the contrast against the mean over
+   * the rest, clip(β·M + (1 − β)·w/Σw, 0, 1). Absent: all alike.
+   */
+  keyWeights?: Float32Array;
 }
 
 /** An entry of the decoder half's batch. */
@@ -68,6 +74,8 @@ export interface UnetAnswer {
 export interface BatchCounts {
   encoder: number;
   decoder: number;
+  /** Attentions with weighted keys (source regions and pins) of the decoder's entries; absent: none. */
+  masked?: number;
 }
 
 /** A UNet whose decoder can read keys and values from outside. What shares a batch may differ in timestep, prompt and everything else. */

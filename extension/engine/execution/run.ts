@@ -38,7 +38,7 @@ export class Run implements RunContext {
   readonly nodes: RunReport['nodes'] = {};
   readonly warnings: RunResult['warnings'] = [];
   readonly outputs: OutputFile[] = [];
-  readonly counts = { encoder: 0, decoder: 0 };
+  readonly counts: RunReport['unet'] = { encoder: 0, decoder: 0 };
   /** The report of the first cell of a sweep. */
   firstCell?: RunReport;
   planned: PlannedOutputs = { folder: '', saves: new Map(), timelines: new Map() };
@@ -155,9 +155,10 @@ export class Run implements RunContext {
     for (const checkpoint of this.checkpoints.loaded) this.addCounts(checkpoint.takeCounts());
   }
 
-  addCounts({ encoder, decoder }: RunReport['unet']): void {
+  addCounts({ encoder, decoder, masked }: RunReport['unet']): void {
     this.counts.encoder += encoder;
     this.counts.decoder += decoder;
+    if (masked) this.counts.masked = (this.counts.masked ?? 0) + masked;
   }
 
   inputsOf(node: PlannedNode): Record<string, Value[]> {

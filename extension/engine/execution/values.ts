@@ -1,5 +1,5 @@
 /** What travels on the wires of a running graph: one type for each port type of the catalogue. */
-import { type NoiseMaps, type TimestepSpacing } from '../../graph';
+import { type NoiseMaps, type Pin, type TimestepSpacing } from '../../graph';
 import { type TransferSettings } from '../pipeline/sampler';
 import { type Trajectory } from '../pipeline/trajectory';
 import { type FreeuGains } from '../diffusion/unet';
@@ -74,6 +74,9 @@ export interface TransferValue {
   appearances: InversionValue[];
   /** Where in the structure each appearance is taken, by its place in the list; absent where it has no region of its own. */
   regions?: (MaskValue | undefined)[];
+  /** Where each appearance's look is taken from, likewise; absent where it is from everywhere. */
+  sources?: (MaskValue | undefined)[];
+  pins?: readonly Pin[];
   swap?: TransferSettings['swap'];
   adain?: { range: [number, number]; structureMask?: MaskValue; appearanceMasks?: (MaskValue | undefined)[] };
   guidance?: { scale: number; endScale: number };

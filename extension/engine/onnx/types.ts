@@ -114,6 +114,13 @@ export interface GraphTensor {
  *   (1 = none, but costs what contrast costs); weft_query_slices_{level} int64 [1], ≥ 1: number of query slices the contrast
  *   maps are computed in (4 · R · heads · N² / slices bytes, twice; slices of about 4 MB fit a cache and
  *   take 0.6 of the time of a whole map at 4096 tokens);
+ * - for each level attentions of chosen queries to chosen keys (source regions and pins), in blocks that are computed one after another.
+ *   weft_masked_blocks_{level} int64 [blocks+1,3]: how many attentions, queries and keys come before each block; the attentions of a block
+ *   have the same numbers of queries and keys. weft_masked_queries_{level}: positions among the tokens of the Bd rows, row by row;
+ *   weft_masked_keys_{level}: among those of K_all. weft_masked_bias_{level}, weft_masked_offset_{level} float, one a key, and
+ *   weft_masked_contrast_{level} float, one an attention: clip(β·softmax(scale·q·kᵀ + bias) + offset, 0, 1). Their outputs, behind a row
+ *   that counts for nothing, are picked by weft_masked_mix_{level} int64 [Bd,S,N] with the weights weft_masked_mix_weights_{level} float
+ *   [Bd,S,N,1], and added to the decoder rows' outputs. With no queries nothing of it runs;
  * - weft_k_{i}, weft_v_{i} float [E,N,W]: external keys and values of swapped layer i, before the head split; E ≥ 0;
  * - weft_freeu float [4] = b1, s1, b2, s2; 1, 1, 1, 1 = off;
  * and the outputs weft_query_{i}, weft_key_{i}, weft_value_{i} [Bd,N,W] (of the layer's own projections) and
@@ -154,6 +161,16 @@ export const unetNames = {
   restore: (level: SwapLevel) => `weft_restore_${level}`,
   contrast: (level: SwapLevel) => `weft_contrast_${level}`,
   querySlices: (level: SwapLevel) => `weft_query_slices_${level}`,
+  masked: {
+    blocks: (level: SwapLevel) => `weft_masked_blocks_${level}`,
+    queries: (level: SwapLevel) => `weft_masked_queries_${level}`,
+    keys: (level: SwapLevel) => `weft_masked_keys_${level}`,
+    bias: (level: SwapLevel) => `weft_masked_bias_${level}`,
+    offset: (level: SwapLevel) => `weft_masked_offset_${level}`,
+    contrast: (level: SwapLevel) => `weft_masked_contrast_${level}`,
+    mix: (level: SwapLevel) => `weft_masked_mix_${level}`,
+    mixWeights: (level: SwapLevel) => `weft_masked_mix_weights_${level}`,
+  },
   freeu: 'weft_freeu',
   externalKey: (layer: number) => `weft_k_${layer}`,
   externalValue: (layer: number) => `weft_v_${layer}`,

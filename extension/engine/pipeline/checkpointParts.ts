@@ -13,6 +13,7 @@ import { Graph } from '../onnx/graph';
 import { modelBytes, type OnnxModel, readModel } from '../onnx/modelFile';
 import { ModelProtoSchema } from '../onnx/proto/onnx_pb';
 import { lowMemoryGraph, weightsAsInputs } from '../onnx/surgery/lowMemory';
+import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { needsParts, unfuse, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type BatchCounts } from '../diffusion/unet';
 import { type MemoryLimit, WorkingMemory } from './workingMemory';
@@ -135,12 +136,14 @@ export class CheckpointParts {
         .then(({ model, weights, form }) => {
           // An optimised graph comes with a copy of its weights: worth it where they are small and laid out anew, and not of those read in place.
           const optimised = weights === undefined && form === undefined ? this.optimised : undefined;
+          // What the graph of a UNet is called with is not in the checkpoint's digest.
+          const name = `${sha256.slice(0, 16)}-${part}${part === 'unet' ? `-${SURGERY_VERSION}` : ''}`;
           return this.sessions.load(key, model, {
             provider,
             threads,
             ...(form === undefined ? {} : { keepLayout: true }),
             ...(weights === undefined ? {} : { weights }),
-            ...(optimised ? { optimised: { folder: optimised, name: `${sha256.slice(0, 16)}-${part}` } } : {}),
+            ...(optimised ? { optimised: { folder: optimised, name } } : {}),
           });
         })
         .then(() => key);

@@ -175,6 +175,7 @@ export class LoadedCheckpoint {
     const { counts } = this.parts;
     const taken = { ...counts };
     counts.encoder = counts.decoder = 0;
+    delete counts.masked;
     return taken;
   }
 

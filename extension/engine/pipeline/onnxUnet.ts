@@ -2,6 +2,7 @@ import {
   type DecoderInput,
   type BatchCounts,
   type KeyValues,
+  type Share,
   type SwapLevel,
   type Unet,
   type UnetAnswer,
@@ -9,6 +10,7 @@ import {
 } from '../diffusion/unet';
 import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
 import { BatchSize } from './batchSize';
+import { type MaskedAttention, maskedBlocks } from './maskedBlocks';
 
 /** Memory for intermediate results: what there is at the moment, and on what they are computed. */
 export interface Memory {
@@ -50,7 +52,7 @@ function stack(arrays: Float32Array[]): Float32Array {
 
 /** A list brought to a length by repeating its first item: what has no weight may point anywhere. */
 const filled = (list: number[], length: number): number[] =>
-  Array.from({ length }, (_, index) => list[index] ?? list[0]!);
+  Array.from({ length }, (_, index) => list[index] ?? list[0] ?? 0);
 
 const compact = (array: Float32Array): Float32Array =>
   array.byteLength === array.buffer.byteLength ? array : array.slice();
@@ -87,7 +89,7 @@ export class OnnxUnet implements Unet {
   async run(call: UnetCall): Promise<UnetAnswer> {
     const { graph, latentSize } = this;
     const { batch } = call;
-    const decoderBatch = call.decoderBatch ?? batch.map((_, from) => ({ from }));
+    const decoderBatch: DecoderInput[] = call.decoderBatch ?? batch.map((_, from) => ({ from }));
     const count = decoderBatch.length;
     if (count > 1 && count * this.bytesPerDecoderInput() > this.memory.now()) return this.inHalves(call, decoderBatch);
     const { contextWidth } = graph;
@@ -124,6 +126,8 @@ export class OnnxUnet implements Unet {
     if (!call.decoderBatch) this.batchSize.took(batch.length, performance.now() - started);
     this.counts.encoder += batch.length;
     this.counts.decoder += count;
+    const masked = decoderBatch.reduce((sum, { source }) => sum + maskedShares(source), 0);
+    if (masked > 0) this.counts.masked = (this.counts.masked ?? 0) + masked;
 
     const rowsOf = (name: string): Float32Array[] => unstack(answer[name]!.data as Float32Array, count);
     const byLayer = (name: (layer: number) => string): Float32Array[][] => {
@@ -200,29 +204,46 @@ export class OnnxUnet implements Unet {
       const known = external.indexOf(keyValues);
       return count + (known >= 0 ? known : external.push(keyValues) - 1);
     };
+    const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
+    const tokens = layers[0] ? this.tokensAt(layers[0].halvings) : 1;
     // One attention for each share of each row.
-    const attentions = rows.flatMap((row, index) => {
+    const all = rows.flatMap((row, index) => {
       const contrast = row.contrast?.[level];
-      const shares = row.source?.[level];
-      if (!shares) return [{ row: index, kv: index, contrast, weights: undefined }];
-      return shares.map(({ keyValues, weights }) => ({ row: index, kv: sourceOf(keyValues), contrast, weights }));
+      const shares: Partial<Share>[] = row.source?.[level] ?? [{}];
+      return shares.map(({ keyValues, weights, keyWeights }) => ({
+        row: index,
+        kv: keyValues ? sourceOf(keyValues) : index,
+        contrast,
+        weights,
+        keyWeights,
+      }));
     });
+    const onTokens = (values: Float32Array | undefined) => this.onTokens(values, layers[0]?.halvings ?? 0);
+    const masked = all.flatMap(({ row, kv, contrast = 1, weights, keyWeights }): MaskedAttention[] =>
+      keyWeights ? [{ row, kv, contrast, queryWeights: onTokens(weights), keyWeights: onTokens(keyWeights) }] : [],
+    );
+    const attentions = all.filter(({ keyWeights }) => !keyWeights);
+    if (attentions.length === 0) {
+      // Masked outputs are added to others, and be those of no weight.
+      const none = new Float32Array(this.latentSize[0] * this.latentSize[1]);
+      attentions.push({ row: 0, kv: 0, contrast: undefined, weights: none, keyWeights: undefined });
+    }
     const plain = attentions.filter(({ contrast }) => contrast === undefined);
     const contrasted = attentions.filter(({ contrast }) => contrast !== undefined);
     const order = [...plain, ...contrasted];
     const positionsOf = (row: number): number[] =>
       order.flatMap((attention, position) => (attention.row === row ? [position] : []));
-    const mixed = rows.flatMap((_, row) => (positionsOf(row).length > 1 ? [row] : []));
+    const partly = new Set(masked.map(({ row }) => row));
+    const mixed = rows.flatMap((_, row) => (positionsOf(row).length > 1 || partly.has(row) ? [row] : []));
     const most = Math.max(1, ...mixed.map((row) => positionsOf(row).length));
-    const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
-    const tokens = layers[0] ? this.tokensAt(layers[0].halvings) : 1;
     const mixRows = mixed.flatMap((row) => filled(positionsOf(row), most));
     const weights = new Float32Array(mixed.length * most * tokens);
     for (const [index, row] of mixed.entries()) {
       for (const [share, position] of positionsOf(row).entries()) {
-        weights.set(this.onTokens(order[position]!.weights, layers[0]!.halvings), (index * most + share) * tokens);
+        weights.set(onTokens(order[position]!.weights), (index * most + share) * tokens);
       }
     }
+    this.feedMasked(feeds, level, masked, { rows: count, tokens });
     feeds[unetNames.querySlices(level)] = int64([this.querySlices(level, contrasted.length)]);
     feeds[unetNames.plainRows(level)] = int64(plain.map(({ row }) => row));
     feeds[unetNames.plainKv(level)] = int64(plain.map(({ kv }) => kv));
@@ -247,6 +268,31 @@ export class OnnxUnet implements Unet {
     }
   }
 
+  /** The index lists of masked attentions. */
+  private feedMasked(
+    feeds: Record<string, TensorData>,
+    level: SwapLevel,
+    masked: readonly MaskedAttention[],
+    { rows, tokens }: { rows: number; tokens: number },
+  ): void {
+    const heads = Math.max(
+      1,
+      ...this.graph.swapLayers.flatMap((layer) => (layer.level === level ? [layer.heads] : [])),
+    );
+    const names = unetNames.masked;
+    const made = maskedBlocks(masked, { rows, tokens, heads, budgetBytes: this.mapBudget() });
+    const floats = (values: number[]): TensorData => float32([values.length], Float32Array.from(values));
+    const mixed = [masked.length === 0 ? 0 : rows, made.shares, tokens];
+    feeds[names.blocks(level)] = { ...int64(made.blocks), dims: [made.blocks.length / 3, 3] };
+    feeds[names.queries(level)] = int64(made.queries);
+    feeds[names.keys(level)] = int64(made.keys);
+    feeds[names.bias(level)] = floats(made.bias);
+    feeds[names.offset(level)] = floats(made.offset);
+    feeds[names.contrast(level)] = floats(made.contrast);
+    feeds[names.mix(level)] = { ...int64(made.mix), dims: mixed };
+    feeds[names.mixWeights(level)] = float32([...mixed, 1], made.mixWeights);
+  }
+
   /** Values on the latent grid as their means on the coarser grid of a layer. */
   onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
     const tokens = this.tokensAt(halvings);
@@ -263,10 +309,15 @@ export class OnnxUnet implements Unet {
     return means;
   }
 
+  /** What the maps that are whole at one time may take. */
+  private mapBudget(): number {
+    const wanted = this.memory.onProcessor ? CONTRAST_MAP_BYTES : CARD_CONTRAST_MAP_BYTES;
+    return Math.max(1, Math.min(wanted, this.memory.now() * CONTRAST_SHARE));
+  }
+
   /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within the memory they may take. */
   private querySlices(level: SwapLevel, rows: number): number {
-    const wanted = this.memory.onProcessor ? CONTRAST_MAP_BYTES : CARD_CONTRAST_MAP_BYTES;
-    const budgetBytes = Math.max(1, Math.min(wanted, this.memory.now() * CONTRAST_SHARE));
+    const budgetBytes = this.mapBudget();
     const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
     const queries = layers.map((layer) => this.tokensAt(layer.halvings));
     const maps = layers.map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
@@ -289,6 +340,12 @@ export class OnnxUnet implements Unet {
     const widest = 2 * 4 * this.largestMap();
     return this.batchSize.next(Math.max(1, Math.min(most, Math.floor(budgetBytes / widest))));
   }
+}
+
+/** Attentions with weighted keys, at the level that has more of them. */
+function maskedShares(source: DecoderInput['source'] = {}): number {
+  const counts = Object.values(source).map((shares) => shares.filter(({ keyWeights }) => keyWeights).length);
+  return Math.max(0, ...counts);
 }
 
 /** Tensors of a call that nobody else holds, as far as handing them over is cheaper than copying them. */

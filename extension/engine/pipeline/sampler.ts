@@ -3,7 +3,7 @@ import { adainInShares, type Style } from '../diffusion/adain';
 import { type StepRange } from '../diffusion/stepRange';
 import { predictTransfer, type TransferInput } from '../diffusion/transfer';
 import { type SwapSettings, swaps, type TransferStep, transferSteps } from '../diffusion/transferSteps';
-import { type Latents, type Share, type Unet } from '../diffusion/unet';
+import { type KeyValues, type Latents, type Share, type Unet } from '../diffusion/unet';
 import { type Demand, noDemand, type Trajectory } from './trajectory';
 
 const SAMPLER_VERSION = 1;
@@ -24,7 +24,12 @@ export interface Appearance {
   trajectory: Trajectory;
   /** How much of each latent pixel [h·w] takes its look from here: all appearances' shares add up to 1. Absent: all of it. */
   share?: Float32Array;
+  /** How much each of its own latent pixels [h·w] gives; absent: all alike. */
+  keyWeights?: Float32Array;
 }
+
+/** A place that takes its look from a place of a picture: its share of each latent pixel, what it leaves to others taken off. */
+export type Pinned = Required<Appearance>;
 
 /** Everything the output O is computed from. */
 export interface TransferSettings {
@@ -33,6 +38,10 @@ export interface TransferSettings {
   appearances: readonly [Appearance, ...Appearance[]];
   /** Names the shares: part of what the result depends on. */
   sharesDigest?: string;
+  /** Over the appearances' shares; `unpinned` is what is left of each latent pixel [h·w] for those. */
+  pinned?: { places: readonly Pinned[]; unpinned: Float32Array };
+  /** Names what of the appearances' own places gives how much, and the pins; absent where there is neither. */
+  placesDigest?: string;
   /** Absent: the structure's reconstruction. */
   swap?: SwapSettings;
   adain?: AdainSettings;
@@ -110,7 +119,7 @@ export class Sampler {
       const fromAppearance = Object.values(step.swap).includes('appearance');
       key = keyOf('transfer', SAMPLER_VERSION, [
         key,
-        swaps(step) && [step.swap, step.contrast, step.guidance, fromAppearance && this.appearanceKeys],
+        swaps(step) && [step.swap, step.contrast, step.guidance, fromAppearance && this.sourceKeys],
         step.adain && [this.appearanceKeys, adain!.maskDigests],
       ]);
       if (swaps(step) || step.adain) untouched = false;
@@ -126,6 +135,12 @@ export class Sampler {
     return [appearances.map(({ trajectory }) => trajectory.referenceKey), sharesDigest];
   }
 
+  /** Names all that a step's swap reads of the appearances. */
+  private get sourceKeys(): unknown {
+    const { placesDigest } = this.settings;
+    return placesDigest === undefined ? this.appearanceKeys : [this.appearanceKeys, placesDigest];
+  }
+
   swapAt(step: number): SwapAtStep {
     const { swap: sources, contrast } = this.plans[step]!;
     return { timestep: this.settings.structure.timestepAt(step), sources, contrast };
@@ -134,7 +149,7 @@ export class Sampler {
   /** Names the queries of a step: O's latents before it, and the swap, which layers behind the first one see. */
   private queriesKey(step: number): Key {
     const { key, swap, contrast } = this.plans[step]!;
-    const appearance = Object.values(swap).includes('appearance') && this.appearanceKeys;
+    const appearance = Object.values(swap).includes('appearance') && this.sourceKeys;
     return keyOf('queries', QUERIES_VERSION, [key, swap, contrast, appearance]);
   }
 
@@ -184,8 +199,12 @@ export class Sampler {
     const { promptEmbeds, freeu } = structure.source;
     const plan = this.plans[step]!;
     const sources: Share[] = [];
-    for (const { trajectory, share } of this.sourcesAt(plan)) {
-      sources.push({ keyValues: await trajectory.keyValuesAt(step, unet), weights: share });
+    // One picture may have several shares: what it gives is read once.
+    const read = new Map<Trajectory, KeyValues>();
+    for (const { trajectory, share, keyWeights } of this.sourcesAt(plan)) {
+      const keyValues = read.get(trajectory) ?? (await trajectory.keyValuesAt(step, unet));
+      read.set(trajectory, keyValues);
+      sources.push({ keyValues, weights: share, keyWeights });
     }
     const { scheduler } = structure;
     return { scheduler, index: structure.indexOf(step), step: plan, latents, promptEmbeds, sources, freeu };
@@ -207,8 +226,9 @@ export class Sampler {
 
   /** What the steps from `start` on read of the two trajectories. `complete`: also what only a comparison would look at. */
   demands(start = 0, complete = false): Map<Trajectory, Demand> {
-    const { structure, appearances } = this.settings;
+    const { structure, appearances, pinned } = this.settings;
     const sources = appearances.map(({ trajectory }) => trajectory);
+    const pinnedTo = pinned?.places.map(({ trajectory }) => trajectory) ?? [];
     const demands = new Map<Trajectory, Demand>();
     const of = (trajectory: Trajectory): Demand => {
       const demand = demands.get(trajectory) ?? noDemand();
@@ -225,7 +245,7 @@ export class Sampler {
         // The structure's latents are where O starts once something acts on it.
         if (plan.untouched) of(structure).until = Math.max(of(structure).until, step);
         const source = plan.swap.high ?? plan.swap.low;
-        for (const trajectory of source === 'structure' ? [structure] : sources) {
+        for (const trajectory of source === 'structure' ? [structure] : [...sources, ...pinnedTo]) {
           const demand = of(trajectory);
           demand.keyValueSteps.add(step);
           demand.until = Math.max(demand.until, step);
@@ -326,13 +346,22 @@ export class Sampler {
 
   private prefetch(step: number): void {
     const plan = this.plans[step];
-    if (plan) for (const { trajectory } of this.sourcesAt(plan)) trajectory.prefetch(step);
+    if (!plan) return;
+    for (const trajectory of new Set(this.sourcesAt(plan).map((source) => source.trajectory)))
+      trajectory.prefetch(step);
   }
 
   /** Whose keys and values a step reads; nobody's where it does not swap. */
   private sourcesAt(plan: StepPlan): readonly Appearance[] {
-    const { structure, appearances } = this.settings;
+    const { structure, appearances, pinned } = this.settings;
     if (!swaps(plan)) return [];
-    return (plan.swap.high ?? plan.swap.low) === 'structure' ? [{ trajectory: structure }] : appearances;
+    if ((plan.swap.high ?? plan.swap.low) === 'structure') return [{ trajectory: structure }];
+    if (!pinned) return appearances;
+    const { places, unpinned } = pinned;
+    const beside = appearances.map((one) => ({
+      ...one,
+      share: one.share?.map((part, place) => part * unpinned[place]!) ?? unpinned,
+    }));
+    return [...beside, ...places].filter(({ share }) => share.some((part) => part > 0));
   }
 }

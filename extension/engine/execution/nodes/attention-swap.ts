@@ -1,3 +1,4 @@
+import { pinsOf } from '../../../graph';
 import { WeftError } from '../../../protocol/errors';
 import { sameSize, sizeText } from '../../../protocol/size';
 import { type Executor } from '../context';
@@ -13,6 +14,12 @@ export const attentionSwap: Executor = async (execution) => {
     if (region?.found !== false || appearances.length === 1) continue;
     const { node: from } = appearances[index]!;
     execution.context.warn(node.id, `The mask of ${from} is empty, so ${from} has no effect.`);
+  }
+  const sources = placedInputs(execution, 'sources', 'mask');
+  for (const [index, source] of sources.entries()) {
+    if (source?.found !== false || !appearances[index]) continue;
+    const { node: from } = appearances[index];
+    execution.context.warn(node.id, `The source mask of ${from} is empty, so its look is taken from everywhere.`);
   }
   for (const appearance of appearances) {
     for (const field of ['steps', 'skip', 'seed'] as const) {
@@ -41,5 +48,7 @@ export const attentionSwap: Executor = async (execution) => {
   }
   // Muted, the transfer is the structure's reconstruction.
   const swap = node.muted ? undefined : swapSettings(node.params);
-  return { outputs: { transfer: { kind: 'transfer', structure, appearances, regions, swap } }, computed: 'inherit' };
+  const pins = swap && pinsOf(node.params['pins']).filter(({ muted }) => !muted);
+  const transfer = { kind: 'transfer' as const, structure, appearances, regions, sources, pins, swap };
+  return { outputs: { transfer }, computed: 'inherit' };
 };

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { transferAlong } from '../../../graph';
-import { type AdainSettings, type Appearance, Sampler, type TransferSettings } from '../../pipeline/sampler';
+import { pinnedShares } from '../../diffusion/pinDiscs';
+import {
+  type AdainSettings,
+  type Appearance,
+  type Pinned,
+  Sampler,
+  type TransferSettings,
+} from '../../pipeline/sampler';
 import { encodePng, type RgbPicture } from '../../image/png';
 import { Inspection } from '../../inspect/inspection';
 import { type Executor, type RunContext } from '../context';
@@ -10,6 +17,8 @@ import { sharesOf } from '../shares';
 import { type MaskValue, type TimelineFrameValue, type TransferValue } from '../values';
 
 const NO_GUIDANCE = { scale: 1, endScale: 1 };
+
+type Looks = Pick<TransferSettings, 'appearances' | 'sharesDigest' | 'pinned' | 'placesDigest'>;
 
 export const denoise: Executor = async (execution) => {
   const { node, context } = execution;
@@ -80,22 +89,55 @@ denoise.demands = (node, { plan, inversions, injected }) => {
   return sampler.demands(0, injected.complete);
 };
 
-/** The appearances with their shares of the picture; those that give to no place are left out. */
-async function appearancesOf(
-  transfer: TransferValue,
-): Promise<Pick<TransferSettings, 'appearances' | 'sharesDigest'> & { kept: number[] }> {
-  const { structure, appearances, regions = [] } = transfer;
+/** The appearances with their shares of the picture, and the pins over them; appearances that give to no place are left out. */
+async function appearancesOf(transfer: TransferValue): Promise<Looks & { kept: number[] }> {
+  const { structure, appearances, regions = [], sources = [] } = transfer;
   const all = appearances.length > 0 ? appearances : [structure];
-  if (all.length === 1) return { appearances: [{ trajectory: all[0]!.trajectory }], kept: [0] };
   const grid = structure.checkpoint.latentSize;
-  const masks = await Promise.all(all.map((_, index) => regions[index]?.onGrid(...grid)));
-  const shares = sharesOf(masks, grid[0] * grid[1]);
+  const onGrid = (masks: (MaskValue | undefined)[]) =>
+    Promise.all(all.map((_, index) => masks[index]?.onGrid(...grid)));
+  const keyWeights = (await onGrid(sources)).map(someOf);
+  const looks = (kept: number[], shares?: Float32Array[]): Pick<Looks, 'appearances'> & { kept: number[] } => {
+    const [first, ...rest] = kept.map((index): Appearance => ({
+      trajectory: all[index]!.trajectory,
+      ...(shares && kept.length > 1 ? { share: shares[index]! } : {}),
+      ...(keyWeights[index] ? { keyWeights: keyWeights[index] } : {}),
+    }));
+    return { appearances: [first!, ...rest], kept };
+  };
+  const places = placesOf(transfer, keyWeights);
+  if (all.length === 1) return { ...looks([0]), ...places };
+  const shares = sharesOf(await onGrid(regions), grid[0] * grid[1]);
   const kept = shares.flatMap((share, index) => (share.some((part) => part > 0) ? [index] : []));
-  const [first, ...rest] = kept.map((index) => ({ trajectory: all[index]!.trajectory, share: shares[index]! }));
-  if (rest.length === 0) return { appearances: [{ trajectory: first!.trajectory }], kept };
+  if (kept.length === 1) return { ...looks(kept), ...places };
   const digest = createHash('sha256');
   for (const index of kept) digest.update(shares[index]!);
-  return { appearances: [first!, ...rest], sharesDigest: digest.digest('hex'), kept };
+  return { ...looks(kept, shares), sharesDigest: digest.digest('hex'), ...places };
+}
+
+/** A mask that tells places apart; one that covers everything, or nothing, does not. */
+const someOf = (mask: Float32Array | undefined): Float32Array | undefined =>
+  mask?.includes(1) && mask.includes(0) ? mask : undefined;
+
+/** The pins, and the name of all that says where in the appearances looks are taken from. */
+function placesOf(
+  { structure, appearances, swap, pins = [] }: TransferValue,
+  keyWeights: (Float32Array | undefined)[],
+): Pick<Looks, 'pinned' | 'placesDigest'> {
+  if (!swap || (pins.length === 0 && keyWeights.every((weights) => !weights))) return {};
+  const pinnedTo = pins.map(({ appearance = 1 }) => appearances[appearance - 1]!.trajectory);
+  const digest = createHash('sha256');
+  for (const weights of keyWeights) digest.update(weights ?? 'everywhere');
+  digest.update(JSON.stringify(pins.map(({ to, from }, index) => [pinnedTo[index]!.referenceKey, to, from])));
+  const placesDigest = digest.digest('hex');
+  if (pins.length === 0) return { placesDigest };
+  const { unpinned, ...discs } = pinnedShares(pins, structure.checkpoint.latentSize);
+  const places = pinnedTo.map((trajectory, index): Pinned => ({
+    trajectory,
+    share: discs.weights[index]!,
+    keyWeights: discs.keyWeights[index]!,
+  }));
+  return { pinned: { places, unpinned }, placesDigest };
 }
 
 async function adainSettings({ adain, structure }: TransferValue, kept: number[]): Promise<AdainSettings | undefined> {

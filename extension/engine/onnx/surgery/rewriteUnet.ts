@@ -25,8 +25,10 @@ import { applyFreeu } from './freeu';
 import { findRegions, reach, type Regions } from './regions';
 import { addLevelInputs, plainAttention, type SwapInputs, swappedAttention } from './swap';
 
-/** To be raised when rewritten graphs change in what they compute or how they are called: prepared checkpoints are made anew. */
-export const SURGERY_VERSION = 4;
+/** To be raised when rewritten graphs change in how they are called: prepared checkpoints are made anew. */
+export const SURGERY_VERSION = 5;
+/** To be raised, with the other, when they change in what they compute: what they computed before is computed anew. */
+export const NUMBERS_VERSION = 4;
 
 const INT64 = TensorProto_DataType.INT64;
 const FLOAT = TensorProto_DataType.FLOAT;

@@ -2,6 +2,7 @@
 import { type Graph, makeNode, makeSubgraph, makeValueInfo } from '../graph';
 import { TensorProto_DataType } from '../proto/onnx_pb';
 import { type SwapLevel, unetNames } from '../types';
+import { addMaskedAttention, addMaskedInputs, type MaskedInputs } from './maskedAttention';
 
 const INT64 = TensorProto_DataType.INT64;
 const FLOAT = TensorProto_DataType.FLOAT;
@@ -16,6 +17,7 @@ export interface SwapInputs {
   restore: string;
   contrast: string;
   slices: string;
+  masked: MaskedInputs;
 }
 
 /** Declares the index lists of a level. */
@@ -35,6 +37,7 @@ export function addLevelInputs(graph: Graph, level: SwapLevel): SwapInputs {
     restore: graph.addInput(unetNames.restore(level), INT64, ['rows']),
     contrast: graph.addInput(unetNames.contrast(level), FLOAT, [`contrast_${level}`]),
     slices: graph.addInput(unetNames.querySlices(level), INT64, [1]),
+    masked: addMaskedInputs(graph, level),
   };
 }
 
@@ -243,5 +246,6 @@ export function swappedAttention(
         );
   const weighted = graph.add('Mul', [pick(computed, inputs.mixRows, 'mixing'), weights], `${hint}_weighted`);
   const mixed = graph.add('ReduceSum', [weighted, graph.int64([1])], `${hint}_mixed`, { keepdims: 0 });
-  return pick(graph.add('Concat', [computed, mixed], `${hint}_all`, { axis: 0 }), inputs.restore, 'out');
+  const out = pick(graph.add('Concat', [computed, mixed], `${hint}_all`, { axis: 0 }), inputs.restore, 'out');
+  return addMaskedAttention(graph, out, [q, keys, values], shape, { level, inputs: inputs.masked, hint });
 }

@@ -6,9 +6,16 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { OnnxUnet } from '../../../../extension/engine/pipeline/onnxUnet';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 import { type SessionHost, type TensorData, unetNames } from '../../../../extension/engine/onnx/types';
-import { type GraphDocument } from '../../../../extension/graph';
+import { type GraphDocument, type Pin } from '../../../../extension/graph';
 import { type GraphRun } from '../../../../extension/engine/execution/runGraph';
-import { naivePrediction, naiveSampler, type NaivePicture } from '../../../support/naiveSampler';
+import { difference } from '../../../fixtures/onnx/feeds';
+import {
+  naivePrediction,
+  naiveSampler,
+  openedUnet,
+  type NaivePicture,
+  type NaiveSettings,
+} from '../../../support/naiveSampler';
 import { type Bench, makeEngine, shortGraph, withParam } from '../../../support/mini';
 
 const STEPS = 12;
@@ -28,6 +35,8 @@ interface Call {
   plain: number;
   contrasted: number;
   slices: number;
+  /** Blocks of masked attentions. */
+  blocks: number;
 }
 
 /** onnxruntime, with an ear at its border. */
@@ -53,6 +62,7 @@ class Overheard implements SessionHost {
         plain: length(unetNames.plainRows('high')),
         contrasted: length(unetNames.contrastRows('high')),
         slices: Number(feeds[unetNames.querySlices('high')]!.data[0]),
+        blocks: feeds[unetNames.masked.blocks('high')]!.dims[0]! - 1,
       });
     }
     if (key.endsWith('/vaeDecoder'))
@@ -87,7 +97,7 @@ function graph(overrides: [node: string, param: string, value: unknown][] = []):
 interface Walk {
   latents: Float32Array;
   calls: Call[];
-  rows: { encoder: number; decoder: number };
+  rows: { encoder: number; decoder: number; masked?: number };
   run: GraphRun;
 }
 
@@ -98,7 +108,10 @@ async function walk(document: GraphDocument, bench: Bench = makeEngine(undefined
 }
 
 /** Holds a walk against the method the long way, from the same pictures, noise, prompts and masks. */
-async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
+async function expectTheLongWay(
+  { run, latents }: Walk,
+  places: Pick<NaiveSettings, 'regions' | 'pins'> = {},
+): Promise<void> {
   const transfers = [...run.values.values()]
     .flatMap((ports) => Object.values(ports))
     .flatMap((value) => (value.kind === 'transfer' && value.swap && value.adain && value.guidance ? [value] : []));
@@ -110,9 +123,15 @@ async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
     context: of.trajectory.source.promptEmbeds,
     mask: await mask.onGrid(...checkpoint.latentSize),
   });
+  const { folder, unet } = checkpoint.prepared;
+  const opened =
+    Object.keys(places).length > 0
+      ? await openedUnet(sessions, path.join(folder, unet.path), unet.interface)
+      : undefined;
   const long = await naiveSampler(
-    { sessions, key: sessions.unet, graph: checkpoint.prepared.unet.interface, latentSize: checkpoint.latentSize },
+    { sessions, key: sessions.unet, opened, graph: unet.interface, latentSize: checkpoint.latentSize },
     {
+      ...places,
       structure: await picture(structure),
       appearance: await picture(appearances[0]!, adain!.appearanceMasks![0]!),
       emptyContext: source.emptyPromptEmbeds,
@@ -133,7 +152,7 @@ async function expectTheLongWay({ run, latents }: Walk): Promise<void> {
   expect(difference).toBeLessThan(1e-4);
 }
 
-const most = (calls: Call[], what: 'encoder' | 'decoder' | 'slices'): number =>
+const most = (calls: Call[], what: 'encoder' | 'decoder' | 'slices' | 'blocks'): number =>
   Math.max(...calls.map((call) => call[what]));
 
 describe('every fast path gives the numbers of the long way', () => {
@@ -316,6 +335,161 @@ describe('every fast path gives the numbers of the long way', () => {
       { high: 1, low: 1, contrast: 1.67 },
     );
     epsilons[0]!.forEach((number, i) => expect(Math.abs(number - whole![i]!)).toBeLessThan(1e-4));
+  });
+});
+
+describe('source regions and pins', () => {
+  const pin = (to: [number, number, number], from: [number, number, number], more: Partial<Pin> = {}): Pin => {
+    const circle = ([x, y, radius]: [number, number, number]) => ({ x, y, radius });
+    return { to: circle(to), from: circle(from), ...more };
+  };
+  const pins = [
+    pin([0.3, 0.35, 0.12], [0.7, 0.2, 0.2]),
+    pin([0.4, 0.35, 0.12], [0.2, 0.8, 0.1]),
+    // Smaller than a place of the grid, and at the edge.
+    pin([1, 0.8, 0.2], [0.51, 0.49, 0.001]),
+  ];
+  const pinned = (list: readonly Pin[], ...more: [string, string, unknown][]): GraphDocument =>
+    graph([['swap', 'pins', list], ...more]);
+  /** The appearance wired twice: the structure's object from the appearance's, all else from everywhere. */
+  const paired = (): GraphDocument => {
+    const made = graph([['adain', 'range', [100, 100]]]);
+    const inputs = made.nodes['swap']!.inputs!;
+    inputs['appearance'] = ['invert-appearance.inversion', 'invert-appearance.inversion'];
+    inputs['masks'] = 'mask-structure.mask';
+    inputs['sources'] = 'mask-appearance.mask';
+    return made;
+  };
+  const maskOf = async ({ run }: Walk, node: string): Promise<Float32Array> => {
+    const value = run.values.get(node)!['mask'];
+    const inversion = run.values.get('invert-structure')!['inversion'];
+    if (value?.kind !== 'mask' || inversion?.kind !== 'inversion') throw new Error(`${node} made no mask.`);
+    return value.onGrid(...inversion.checkpoint.latentSize);
+  };
+  const apart = (a: Walk, b: Walk): number =>
+    a.latents.reduce((most, value, i) => Math.max(most, Math.abs(value - b.latents[i]!)), 0);
+
+  it.each([
+    ['at once', Infinity],
+    ['in blocks, where memory is short', 2 ** 20],
+  ])('give a prediction the numbers of whole maps, computed %s', async (_, memory) => {
+    const { run } = await walk(graph());
+    const value = run.values.get('invert-structure')!['inversion'];
+    if (value?.kind !== 'inversion') throw new Error('invert-structure made no inversion.');
+    const { checkpoint, trajectory } = value;
+    const { x0, promptEmbeds, freeu } = trajectory.source;
+    const { latentSize, prepared } = checkpoint;
+    const swapped = prepared.unet.interface;
+    const other = x0.map((number, i) => number * 0.7 + Math.sin(i));
+    const unet = new OnnxUnet(sessions, sessions.unet, swapped, latentSize, undefined, undefined, {
+      now: () => memory,
+      onProcessor: true,
+    });
+    const input = { timestep: 501, promptEmbeds };
+    const given = await unet.run({ batch: [{ ...input, latents: other }], freeu, keep: { keyValues: true } });
+    const keyValues = given.keyValues![0]!;
+    const places = Array.from({ length: latentSize[0] * latentSize[1] }, (_, place) => place);
+    const left = Float32Array.from(places, (place) => (place % latentSize[1] < 11 ? 1 : 0.25));
+    // Pieces of every size, single places and soft weights among them.
+    const regions = [
+      { where: left, from: Float32Array.from(places, (place) => (place % 7 === 0 ? 1 : 0)) },
+      { where: left.map((part) => (1 - part) / 2), from: Float32Array.from(places, (place) => 1 / (1 + place)) },
+      { where: left.map((part) => (1 - part) / 2), from: Float32Array.from(places, (place) => (place === 77 ? 1 : 0)) },
+    ];
+    const shares = regions.map(({ where, from }) => ({ keyValues, weights: where, keyWeights: from }));
+    sessions.calls = [];
+    const { epsilons } = await unet.run({
+      batch: [{ ...input, latents: x0 }],
+      decoderBatch: [
+        { from: 0, source: { high: shares, low: shares }, contrast: { high: 1.67, low: 1.67 } },
+        { from: 0 },
+      ],
+      freeu,
+    });
+    if (memory < Infinity) expect(most(sessions.calls, 'blocks')).toBeGreaterThan(regions.length);
+    const opened = await openedUnet(sessions, path.join(prepared.folder, prepared.unet.path), swapped);
+    const [whole, , plain] = await naivePrediction(
+      { sessions, key: sessions.unet, opened, graph: swapped, latentSize },
+      freeu,
+      [x0, other, x0],
+      [promptEmbeds, promptEmbeds, promptEmbeds],
+      501,
+      { high: 1, low: 1, contrast: 1.67, regions },
+    );
+    expect(epsilons).toHaveLength(2);
+    expect(difference(epsilons[0]!, whole!)).toBeLessThan(1e-5);
+    expect(difference(epsilons[1]!, plain!)).toBeLessThan(1e-5);
+  });
+
+  it('of pins are those of whole maps in which all other keys weigh nothing', async () => {
+    const made = await walk(pinned(pins));
+    await expectTheLongWay(made, { pins });
+    expect(apart(made, await walk(graph()))).toBeGreaterThan(0.1);
+  });
+
+  it('of an inversion wired twice, each with a pair of regions, likewise', async () => {
+    const made = await walk(paired());
+    const [object, from] = [await maskOf(made, 'mask-structure'), await maskOf(made, 'mask-appearance')];
+    const everywhere = from.map(() => 1);
+    const regions = [
+      { where: object, from },
+      { where: object.map((inside) => 1 - inside), from: everywhere },
+    ];
+    await expectTheLongWay(made, { regions });
+    // Pins over them.
+    const over = paired();
+    over.nodes['swap']!.params!['pins'] = [pins[0], { ...pins[1], appearance: 2 }];
+    await expectTheLongWay(await walk(over), { regions, pins: pins.slice(0, 2) });
+  });
+
+  it('leave no other row to a swap whose only appearance has a source, and need no guidance', async () => {
+    const made = graph([
+      ['guidance', 'scale', 1],
+      ['guidance', 'endScale', 1],
+      ['swap', 'contrast', 1],
+    ]);
+    made.nodes['swap']!.inputs!['sources'] = 'mask-appearance.mask';
+    const once = await walk(made);
+    const from = await maskOf(once, 'mask-appearance');
+    await expectTheLongWay(once, { regions: [{ where: from.map(() => 1), from }] });
+  });
+
+  it('change no bit where there are none, or all are muted', async () => {
+    const plain = await walk(graph());
+    const muted = await walk(pinned(pins.map((one) => ({ ...one, muted: true }))));
+    expect(muted.latents).toEqual(plain.latents);
+    expect(muted.rows).toEqual(plain.rows);
+    expect(muted.rows).not.toHaveProperty('masked');
+  });
+
+  it('of the whole picture are the plain swap', async () => {
+    const whole = [pin([0.5, 0.5, 1], [0.5, 0.5, 1])];
+    expect(apart(await walk(pinned(whole)), await walk(graph()))).toBeLessThan(1e-4);
+  });
+
+  it('act where keys come from the appearance, and are counted', async () => {
+    const made = await walk(pinned(pins));
+    // The steps of the loop that swap, without the one that takes the structure's own keys.
+    const swapped = LOOP - UNTOUCHED - 1;
+    expect(made.rows.masked).toBe(pins.length * swapped);
+    const never = await walk(pinned(pins, ['swap', 'structureEvery', 1], ['swap', 'structureUntil', 100]));
+    const structure = await walk(graph([['swap', 'structureEvery', 1], ['swap', 'structureUntil', 100]])); // prettier-ignore
+    expect(never.latents).toEqual(structure.latents);
+    expect(never.rows).not.toHaveProperty('masked');
+  });
+
+  it('resume where the first of them acts, and are found again', async () => {
+    const bench = makeEngine(undefined, { sessions });
+    const plain = await walk(graph(), bench);
+    const made = await walk(pinned(pins), bench);
+    expect(made.rows.encoder).toBeGreaterThan(0);
+    expect(made.rows.encoder).toBeLessThanOrEqual(LOOP - UNTOUCHED);
+    expect((await walk(pinned(pins), bench)).rows).toEqual({ encoder: 0, decoder: 0 });
+    expect((await walk(graph(), bench)).rows).toEqual({ encoder: 0, decoder: 0 });
+    const moved = await walk(pinned([{ ...pins[0]!, from: { ...pins[0]!.from, x: 0.1 } }, ...pins.slice(1)]), bench);
+    expect(moved.rows.encoder).toBeGreaterThan(0);
+    expect(apart(moved, made)).toBeGreaterThan(0.01);
+    expect(apart(plain, made)).toBeGreaterThan(0.01);
   });
 });
 
