@@ -177,6 +177,8 @@ export type StudioToHost =
   | { type: 'saveCorrection'; node: string; param: string; png: Uint8Array }
   /** A picture the page has drawn, to be written where the person says. */
   | { type: 'savePng'; name: string; png: Uint8Array }
+  /** An image of the clipboard: to be written where the person says, and added as an image node. */
+  | { type: 'pasteImage'; png: Uint8Array; position: [number, number] }
   /** Show VS Code's file picker; the answer is an edit of the parameter. */
   | { type: 'pickFile'; node: string; param: string }
   /** Something was dropped from the Explorer: URIs as text. */
@@ -241,6 +243,7 @@ export const studioSchemas = {
   ]),
   saveCorrection: z.object({ type: z.literal('saveCorrection'), node: name, param: name, png }),
   savePng: z.object({ type: z.literal('savePng'), name, png }),
+  pasteImage: z.object({ type: z.literal('pasteImage'), png, position: z.tuple([z.number(), z.number()]) }),
   pickFile: z.object({ type: z.literal('pickFile'), node: name, param: name }),
   dropped: z.object({
     type: z.literal('dropped'),

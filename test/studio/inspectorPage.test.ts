@@ -235,6 +235,44 @@ test('a cell is enlarged, its neighbours are an arrow away, the best is marked, 
   await expect.poll(() => host.of('openCell')).toEqual([{ type: 'openCell', node: 'sweep', row: 0, column: 0 }]);
 });
 
+test('the shelf adds an image by key, and by a drag onto the canvas or onto an image node', async () => {
+  const { page } = studio;
+  await part('toggle-shelf').click();
+  const cow = part('shelf').getByRole('button', { name: 'Add images/cow.png' });
+  await cow.locator('img').waitFor();
+  const added = () => graph().nodes['image']?.params?.['path'];
+  await part('shelf').getByRole('button').first().focus();
+  await page.keyboard.press('End');
+  const last = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+  await page.keyboard.press('Enter');
+  await expect.poll(added).toBe(last?.replace('Add ', ''));
+  await cow.dragTo(part('rf__node-appearance').locator('.picture'));
+  await expect.poll(() => graph().nodes['appearance']?.params?.['path']).toBe('images/cow.png');
+  await cow.dragTo(part('canvas'), { targetPosition: { x: 700, y: 60 } });
+  await expect.poll(() => graph().nodes['image-2']?.params?.['path']).toBe('images/cow.png');
+  expect(edits()).toBe(3);
+  const [x = NaN] = graph().layout?.['image-2'] ?? [];
+  expect(x).toBeGreaterThan(graph().layout?.['adain']?.[0] ?? NaN);
+});
+
+test('a pasted image goes to the host as a PNG, whatever it was', async () => {
+  const { page, host } = studio;
+  await part('canvas').focus();
+  for (const type of ['image/png', 'image/jpeg']) {
+    await page.evaluate(async (kind) => {
+      const canvas = document.createElement('canvas');
+      canvas.width = canvas.height = 4;
+      const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, kind));
+      const data = new DataTransfer();
+      data.items.add(new File([blob!], 'image', { type: kind }));
+      document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+    }, type);
+    const count = type === 'image/png' ? 1 : 2;
+    await expect.poll(() => host.of('pasteImage').length).toBe(count);
+  }
+  expect(edits()).toBe(0);
+});
+
 test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {
   const { page } = studio;
   await select('schedule');

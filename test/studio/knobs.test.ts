@@ -1,4 +1,5 @@
 /** Turning the knobs, in a real workbench: what a person changes and compares without leaving the studio. */
+import fs from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parseGraph } from '../../extension/graph';
 import { findings } from './support/axe';
@@ -91,6 +92,53 @@ describe('a sweep', () => {
     await select('swap');
     for (let step = 0; step < 2; step++) await workbench.page.keyboard.press('Control+Z');
     await expect.poll(() => workbench.node('sweep').count()).toBe(0);
+    await workbench.save();
+    expect(workspace.read('quick.weft.json')).toBe(before);
+  });
+});
+
+describe('images', () => {
+  const pathOf = (node: string) => paramsOf('quick.weft.json', node)['path'];
+
+  test('come from the shelf, without a key held', async () => {
+    const before = workspace.read('quick.weft.json');
+    await part('toggle-shelf').click();
+    const cow = part('shelf').getByRole('button', { name: 'Add images/cow.png' });
+    await cow.locator('img').waitFor();
+    await workbench.screenshot('shelf');
+    expect(await findings(workbench)).toEqual([]);
+    await cow.dragTo(workbench.node('appearance').locator('.picture').first());
+    await workbench.save();
+    expect(pathOf('appearance')).toBe('images/cow.png');
+    await cow.press('Enter');
+    await expect.poll(() => part('inspector-title').innerText()).toBe('image');
+    await workbench.save();
+    expect(pathOf('image')).toBe('images/cow.png');
+    await select('schedule');
+    for (let step = 0; step < 2; step++) await workbench.page.keyboard.press('Control+Z');
+    await part('toggle-shelf').click();
+    await workbench.save();
+    expect(workspace.read('quick.weft.json')).toBe(before);
+  });
+
+  test('come from the clipboard, as a file where one says', async () => {
+    const before = workspace.read('quick.weft.json');
+    const png = fs.readFileSync(workspace.path('images/fish.png')).toString('base64');
+    await workbench.page.evaluate(async (data) => {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })]);
+    }, png);
+    await part('canvas').focus();
+    await workbench.page.keyboard.press('Control+V');
+    await workbench.page.locator('.quick-input-titlebar', { hasText: 'Save image' }).waitFor();
+    await workbench.screenshot('paste-image');
+    await expect.poll(() => workbench.palette.inputValue()).toMatch(/pasted\.png$/);
+    await workbench.page.keyboard.press('Enter');
+    await workbench.node('image').waitFor();
+    await workbench.save();
+    expect([pathOf('image'), workspace.exists('pasted.png')]).toEqual(['pasted.png', true]);
+    await select('schedule');
+    await workbench.page.keyboard.press('Control+Z');
     await workbench.save();
     expect(workspace.read('quick.weft.json')).toBe(before);
   });

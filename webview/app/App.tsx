@@ -10,6 +10,7 @@ import { Timeline } from '../timeline/Timeline';
 import { Banners } from './Banners';
 import { CellDialog } from './CellDialog';
 import { InvalidDocument } from './InvalidDocument';
+import { Shelf } from './Shelf';
 import { Splitter } from '../ui/Splitter';
 import { Toasts } from './Toasts';
 import { Toolbar } from './Toolbar';
@@ -22,6 +23,7 @@ export function App() {
   const invalid = useStudio((state) => state.synced !== undefined && state.graph === undefined);
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
+  const shelfOpen = useStudio((state) => state.page.shelfOpen);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
   const masking = useStudio((state) => (state.page.inspecting === undefined ? state.page.masking : undefined));
   const inspecting = useStudio((state) => state.page.inspecting);
@@ -55,6 +57,7 @@ export function App() {
           <Toasts />
         </main>
       )}
+      {shelfOpen && inspecting === undefined && masking === undefined && <Shelf />}
       <main className="panes" hidden={inspecting !== undefined || masking !== undefined}>
         <div className="canvas-pane">
           <Canvas />

@@ -19,6 +19,7 @@ export function Toolbar() {
   const autoRun = useStudio((state) => state.page.autoRun);
   const draft = useStudio((state) => state.page.draft);
   const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
+  const shelfOpen = useStudio((state) => state.page.shelfOpen);
   const timelineOpen = useStudio((state) => state.page.timelineOpen);
   return (
     <div className="toolbar" role="toolbar" aria-label="Graph">
@@ -66,6 +67,14 @@ export function Toolbar() {
         disabled={readOnly}
         data-testid="add"
         onClick={() => canvasControl().openAddMenu()}
+      />
+      <Tool
+        icon="file-media"
+        label={shelfOpen ? 'Hide the images of the workspace' : 'Show the images of the workspace'}
+        text="Images"
+        aria-pressed={shelfOpen}
+        data-testid="toggle-shelf"
+        onClick={() => setPage({ shelfOpen: !studio().page.shelfOpen })}
       />
       <Tool
         icon="comment"

@@ -1,5 +1,5 @@
 import { useEffect } from 'react';
-import { copyText, paste } from '../model/actions/clipboard';
+import { copyText, paste, pasteImage } from '../model/actions/clipboard';
 import { deleteSelection } from '../model/actions/nodes';
 import { isField } from '../canvas/keyboard';
 import { studio } from '../model/store';
@@ -24,9 +24,11 @@ export function useClipboardEvents(): void {
     };
     const onPaste = (event: ClipboardEvent) => {
       const text = event.clipboardData?.getData('text/plain');
-      if (!ours(event) || !text || !studio().graph) return;
+      const image = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
+      if (!ours(event) || !(text || image) || !studio().graph) return;
       event.preventDefault();
-      paste(text);
+      if (text) paste(text);
+      else if (image) void pasteImage(image);
     };
     document.addEventListener('beforecopy', offer);
     document.addEventListener('beforecut', offer);

@@ -10,8 +10,10 @@ import {
   useReactFlow,
   useStore,
 } from '@xyflow/react';
+import { addImage } from '../model/actions/nodes';
+import { setParams } from '../model/actions/params';
 import { select } from '../model/actions/selection';
-import { droppedUris, hasUris } from '../model/drops';
+import { droppedUris, hasUris, IMAGE_TYPE } from '../model/drops';
 import { type StudioEdge, type StudioNode } from '../model/flow';
 import { postToHost } from '../model/host';
 import { drawOnlyVisible, levelOfDetail } from '../model/levelOfDetail';
@@ -115,14 +117,21 @@ function Flow() {
       }}
       onDrop={(event) => {
         const uris = droppedUris(event.dataTransfer);
-        if (readOnly || uris.length === 0) return;
+        const image = event.dataTransfer.getData(IMAGE_TYPE);
+        if (readOnly || (uris.length === 0 && image === '')) return;
         event.preventDefault();
         const at = toFlow(event);
+        const { node, param } = pathParamUnder(event.target);
+        if (image !== '') {
+          if (node === undefined || param === undefined) addImage(image, at);
+          else setParams(node, { [param]: image }, `Set ${node}.${param}`);
+          return;
+        }
         postToHost({
           type: 'dropped',
           uris,
           position: [Math.round(at.x), Math.round(at.y)],
-          ...pathParamUnder(event.target),
+          ...(node === undefined ? {} : { node, param }),
         });
       }}
     >

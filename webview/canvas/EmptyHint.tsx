@@ -14,7 +14,8 @@ export function EmptyHint() {
       <h2>An empty graph</h2>
       <p>
         Start with the standard graph and choose two images, or build your own: double-click the canvas, press{' '}
-        <kbd>N</kbd>, or drop images from the Explorer (hold <kbd>Shift</kbd> while you drop).
+        <kbd>N</kbd>, or take images from <b>Images</b> in the toolbar. You can also paste one, or drop it from the
+        Explorer with <kbd>Shift</kbd> held.
       </p>
       {!readOnly && (
         <div className="actions">

@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { isPictureName, type PathParam } from '../../extension/graph';
 import { Tool } from '../ui/Icon';
 import { flushParams } from '../model/actions/params';
-import { droppedUris, hasUris } from '../model/drops';
+import { droppedUris, hasUris, IMAGE_TYPE } from '../model/drops';
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
 import { type ControlProps } from './controlProps';
@@ -13,9 +13,13 @@ import { useDropTarget } from './useDropTarget';
 export function PathControl(props: ControlProps<PathParam>) {
   const { node, param, value, inputId, describedBy, invalid, disabled, onChange } = props;
   const draft = useDraft(typeof value === 'string' ? value : '');
-  const drop = useDropTarget(!disabled && param.access === 'read', hasUris, (data) =>
-    postToHost({ type: 'dropped', uris: droppedUris(data), position: [0, 0], node, param: param.name }),
-  );
+  const drop = useDropTarget(!disabled && param.access === 'read', hasUris, (data) => {
+    const image = data.getData(IMAGE_TYPE);
+    if (image !== '') {
+      onChange(image);
+      flushParams();
+    } else postToHost({ type: 'dropped', uris: droppedUris(data), position: [0, 0], node, param: param.name });
+  });
   const pictures = param.access === 'read' && param.filter.extensions.some((each) => isPictureName(`.${each}`));
   return (
     <div className={`drop-target ${drop.over ? 'over' : ''}`} {...drop.handlers}>

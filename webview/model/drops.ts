@@ -1,8 +1,11 @@
 /** How VS Code's Explorer and others name dragged files. */
 const URI_TYPES = ['application/vnd.code.uri-list', 'text/uri-list', 'resourceurls'];
 
+/** An image of the shelf that is dragged: its path in the graph. */
+export const IMAGE_TYPE = 'application/vnd.weft.image';
+
 export function hasUris(data: DataTransfer): boolean {
-  return URI_TYPES.some((type) => data.types.includes(type)) || data.types.includes('text/plain');
+  return [...URI_TYPES, IMAGE_TYPE, 'text/plain'].some((type) => data.types.includes(type));
 }
 
 /** The dropped files as URIs, in the order of the drop, each once. */

@@ -9,6 +9,8 @@ export interface PageState {
   inspectorOpen: boolean;
   /** The exact values of an attention swap show. */
   advancedOpen: boolean;
+  /** The workspace's images show above the canvas. */
+  shelfOpen: boolean;
   timelineHeight: number;
   timelineOpen: boolean;
   /** The graph runs whenever something in it changes. */
@@ -27,6 +29,7 @@ export const initialPageState: PageState = {
   inspectorWidth: 300,
   inspectorOpen: true,
   advancedOpen: false,
+  shelfOpen: false,
   timelineHeight: 150,
   timelineOpen: true,
   autoRun: false,
@@ -51,6 +54,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspectorWidth === 'number') state.inspectorWidth = clamp(given.inspectorWidth, INSPECTOR_WIDTH);
   if (typeof given.timelineHeight === 'number') state.timelineHeight = clamp(given.timelineHeight, TIMELINE_HEIGHT);
   if (typeof given.inspectorOpen === 'boolean') state.inspectorOpen = given.inspectorOpen;
+  if (typeof given.shelfOpen === 'boolean') state.shelfOpen = given.shelfOpen;
   if (typeof given.advancedOpen === 'boolean') state.advancedOpen = given.advancedOpen;
   if (typeof given.autoRun === 'boolean') state.autoRun = given.autoRun;
   if (typeof given.draft === 'boolean') state.draft = given.draft;

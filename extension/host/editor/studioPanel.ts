@@ -218,6 +218,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     },
     saveCorrection: ({ node, param, png }) => this.saveCorrection(node, param, png),
     savePng: ({ name, png }) => this.savePng(name, png),
+    pasteImage: ({ png, position }) => this.pasteImage(png, position),
     milestone: ({ name, ms }) =>
       this.services.log.info(
         `Milestone ${name}: ${Math.round(ms)} ms after the page began, ${Date.now() - this.resolved} ms after its editor was resolved`,
@@ -402,7 +403,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     await this.postResolved();
   }
 
-  private async savePng(name: string, png: Uint8Array): Promise<void> {
+  private async savePng(name: string, png: Uint8Array): Promise<vscode.Uri | undefined> {
     const folder = vscode.Uri.joinPath(this.document.uri.with({ scheme: 'file' }), '..');
     const target = await vscode.window.showSaveDialog({
       defaultUri: vscode.Uri.joinPath(folder, path.posix.basename(name)),
@@ -410,6 +411,27 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       title: 'Save image',
     });
     if (target) await writeUri(target, png);
+    return target;
+  }
+
+  /** A pasted image becomes a file beside the graph, or where the person says, and an image node. */
+  private async pasteImage(png: Uint8Array, position: [number, number]): Promise<void> {
+    if (this.document.isUntitled)
+      throw new Error('A pasted image is saved as a file next to the graph. Save the graph first.');
+    const folder = vscode.Uri.joinPath(this.document.uri, '..');
+    const files = new Set((await vscode.workspace.fs.readDirectory(folder)).map(([file]) => file));
+    const file = await this.savePng(
+      freeName('pasted', '.png', (name) => files.has(name)),
+      png,
+    );
+    if (!file) return;
+    const name = pathInGraph(this.document.uri, file);
+    if (name === undefined)
+      throw new Error('A graph can use only files on its own drive. Copy the file next to the graph.');
+    await rememberPick(this.document.uri, file, this.services.picked);
+    this.allowPicked();
+    await this.edit([{ kind: 'addNode', type: 'image', params: { path: name }, position }]);
+    await this.postResolved();
   }
 
   /** A picture from elsewhere was chosen by hand: the webview may show it from now on. */

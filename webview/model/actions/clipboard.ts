@@ -1,4 +1,5 @@
 import { copyFragment, parseFragment, pasteIds } from '../../../extension/graph';
+import { pngOf } from '../bytes';
 import { canvasControl } from '../control';
 import { edit } from '../document';
 import { FRAME_PREFIX } from '../flow';
@@ -52,6 +53,27 @@ export function paste(text: string, at?: Point): void {
   if (!edit([{ kind: 'pasteFragment', fragment: text, at: [place.x, place.y] }], 'Paste')) return;
   select([...Object.values(ids.nodes), ...Object.values(ids.frames).map((id) => FRAME_PREFIX + id)]);
   announce(`Pasted ${plural(Object.keys(ids.nodes).length, 'node')}.`);
+}
+
+/** An image of the clipboard becomes a file, where the host asks for it, and an image node in the middle of the view. */
+export async function pasteImage(image: File): Promise<void> {
+  const { readOnly, reason } = studio();
+  if (readOnly) return toast(reason ?? 'This file is read-only.', 'info');
+  const png = await asPng(image).catch(() => undefined);
+  if (!png) return toast(`The clipboard's image (${image.type}) can't be read. Copy it as a PNG.`);
+  const view = canvasControl().visibleRect();
+  const place = snapped({ x: view.x + view.width / 2, y: view.y + view.height / 2 });
+  postToHost({ type: 'pasteImage', png, position: [place.x, place.y] });
+}
+
+async function asPng(image: File): Promise<Uint8Array | undefined> {
+  if (image.type === 'image/png') return new Uint8Array(await image.arrayBuffer());
+  const bitmap = await createImageBitmap(image);
+  const canvas = document.createElement('canvas');
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
+  return pngOf(canvas);
 }
 
 /** Beside the originals when those are in view; else in the middle of it. Never exactly on another node. */

@@ -28,6 +28,21 @@ export function addNode(type: string, at: Point, from?: PortRef, port?: string):
   announce(`Added ${readable(id)}.`);
 }
 
+/** Adds an image node of a file, in the middle of the view unless a place is given. */
+export function addImage(path: string, at?: Point): void {
+  const { graph } = studio();
+  if (!graph) return;
+  const id = freshId(graph, 'image');
+  const { width, height } = faceOf(specOf('image'), new Set());
+  const view = canvasControl().visibleRect();
+  const middle = { x: view.x + (view.width - width) / 2, y: view.y + (view.height - height) / 2 };
+  const place = at ? snapped(at) : freePlace(snapped(middle), { width, height }, boxes());
+  const position: [number, number] = [Math.round(place.x), Math.round(place.y)];
+  if (!edit([{ kind: 'addNode', type: 'image', id, params: { path }, position }], `Add ${id}`)) return;
+  select([id]);
+  announce(`Added ${readable(id)} with ${path}.`);
+}
+
 function portOffset(type: string, port: string): Point {
   const face = faceOf(specOf(type), new Set());
   const place = face.ports.find((candidate) => candidate.name === port);
