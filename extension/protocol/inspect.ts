@@ -3,6 +3,7 @@
  * way round. Places are in 0 … 1 of a picture's width and height; maps are grids of tokens, row by row from the top.
  */
 import { z } from 'zod';
+import { type Pin } from '../graph';
 import { type Size } from './size';
 
 export const swapLevelSchema = z.enum(['high', 'low']);
@@ -74,6 +75,10 @@ export interface InspectInfo {
   /** Nodes whose inversions the two pictures are. */
   structure: string;
   appearances: string[];
+  /** Which wire of the swap each appearance is, from 1: those that give nothing are left out. */
+  numbers: number[];
+  /** The pins that acted in the run. */
+  pins: Pin[];
   /** Pixels of both pictures as the model sees them, and of the result. */
   size: Size;
 }

@@ -11,6 +11,8 @@ export const sameSize = (a: Size, b: Size): boolean => a.width === b.width && a.
 
 export const longerSide = ({ width, height }: Size): number => Math.max(width, height);
 
+export const shorterSide = ({ width, height }: Size): number => Math.min(width, height);
+
 /** The size of something of this shape that fills its room, at least 80 on its shorter side. */
 export function fitting(shape: Size, room: Size): Size {
   const scale = Math.max(

@@ -89,7 +89,7 @@ describe('the attention inspector', () => {
     await expect.poll(() => attribute('inspect-heat-output', 'data-shown')).toBe('true');
     await workbench.screenshot('inspector-correspondence');
     await part('inspect-mode-arrows').click();
-    await part('inspect-output').locator('.arrow-line').first().waitFor();
+    await workbench.studio.locator('.inspect-flow .arrow-line').first().waitFor();
     await part('inspect-mode-point').click();
     await part('inspect-close').click();
     await workbench.node('denoise').waitFor();

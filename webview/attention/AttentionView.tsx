@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef } from 'react';
-import { type InspectInfo } from '../../extension/protocol/inspect';
+import { type InspectInfo, type InspectSource } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
 import { Tool } from '../ui/Icon';
 import { Segmented, type SegmentedOption } from '../ui/Segmented';
@@ -7,19 +7,32 @@ import { useEscape } from '../ui/useEscape';
 import { useRoom } from '../ui/useRoom';
 import { usePictureOf } from '../nodes/NodePicture';
 import { StepImage } from '../ui/StepImage';
-import { openInspection } from '../model/inspection';
+import { openInspection, swapAbove } from '../model/inspection';
 import { setTimeline } from '../model/page';
 import { run } from '../model/running';
 import { stepAt, standIn } from '../model/frames';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { Flow } from './Flow';
-import { Pane } from './Pane';
-import { begin, loadArrows, loadCorrespondence, wantMap } from './requests';
+import { type Hovered, Pane } from './Pane';
+import { cancelDrag, usePins } from './pinEdits';
+import { PinHandles, type Pinning } from './PinHandles';
+import { acting, circleWords, PIN_KEYS } from './pins';
+import { begin, loadArrows, loadCorrespondence, wantMaps } from './requests';
 import { saveInspection } from './save';
 import { Select } from '../ui/Select';
 import { StepBar } from './StepBar';
-import { forget, middleStep, type Mode, gridOf, unpin, useAttention, useStepShown, viewAt, viewKey } from './store';
+import {
+  forget,
+  middleStep,
+  type Mode,
+  gridOf,
+  unwatchLast,
+  useAttention,
+  useStepShown,
+  viewAt,
+  viewKey,
+} from './store';
 import { sentenceOf } from './words';
 
 /** Output and appearance side by side: point at one and see where it looks, or where it went, in the other. */
@@ -48,7 +61,7 @@ export function AttentionView({ node }: { node: string }) {
 }
 
 function leave(): void {
-  if (!unpin()) openInspection(undefined);
+  if (!cancelDrag() && !unwatchLast()) openInspection(undefined);
 }
 
 /** Learns what there is to ask as soon as the run has come to the node. */
@@ -108,7 +121,7 @@ const MODES: readonly SegmentedOption<Mode>[] = [
 
 function Head({ node }: { node: string }) {
   const info = useAttention((state) => state.info);
-  const { level, layer, head, look, raw, mode, asOfStep, pins } = useAttention();
+  const { level, layer, head, look, raw, mode, asOfStep, watches } = useAttention();
   const step = useStepShown(info);
   const current = info?.levels.find((one) => one.level === level);
   const layers = current?.layers ?? [];
@@ -186,10 +199,10 @@ function Head({ node }: { node: string }) {
             onClick={() => useAttention.setState({ asOfStep: !asOfStep })}
           />
           <Tool
-            icon="clear-all"
-            label="Clear pins"
-            disabled={pins.length === 0}
-            onClick={() => useAttention.setState({ pins: [] })}
+            icon="eye-closed"
+            label="Stop watching locations"
+            disabled={watches.length === 0}
+            onClick={() => useAttention.setState({ watches: [] })}
           />
           <Tool icon="save" label="Save as image…" data-testid="inspect-save" onClick={() => void saveInspection()} />
         </>
@@ -209,9 +222,8 @@ const GAP = 56;
 const CAPTION = 30;
 
 function Stage({ info }: { info: InspectInfo }) {
-  const { level, layer, head, look, raw, mode, asOfStep, hover, pins, maps, correspondences, arrows, pictures } =
+  const { level, layer, head, look, raw, mode, asOfStep, hover, watches, maps, correspondences, arrows, pictures } =
     useAttention();
-  const refusal = useAttention((state) => state.sentence);
   const step = useStepShown(info);
   const source = info.steps[step]?.[level];
   const grid = gridOf(info, level);
@@ -224,27 +236,27 @@ function Stage({ info }: { info: InspectInfo }) {
     const view = viewAt(step);
     if (mode === 'map') void loadCorrespondence(view);
     if (mode === 'arrows') void loadArrows(view);
-    for (const pin of pins) wantMap(view, { side: pin.side, token: tokenOfPin(pin, grid) });
-    if (hover) wantMap(view, hover);
-  }, [source, step, level, layer, head, look, raw, mode, pins, hover, grid]);
+    const watched = watches.map((watch) => ({ side: watch.side, token: tokenOf(watch, grid) }));
+    wantMaps(view, hover ? [hover, ...watched] : watched);
+  }, [info, source, step, level, layer, head, look, raw, mode, watches, hover, grid]);
 
   const shownKey = viewKey({ step, level, layer, head, look, raw });
-  const pinned = useMemo(
+  const watched = useMemo(
     () =>
-      pins.map((pin) => {
-        const point = { side: pin.side, token: tokenOfPin(pin, grid) };
-        return { pin, point, found: maps.get(`${shownKey} ${point.side} ${point.token}`) };
+      watches.map((watch) => {
+        const point = { side: watch.side, token: tokenOf(watch, grid) };
+        return { watch, point, found: maps.get(`${shownKey} ${point.side} ${point.token}`) };
       }),
-    [pins, maps, shownKey, grid],
+    [watches, maps, shownKey, grid],
   );
   const hovered = hover && { point: hover, found: maps.get(`${shownKey} ${hover.side} ${hover.token}`) };
   const correspondence = mode === 'map' ? correspondences.get(shownKey) : undefined;
   const arrowList = mode === 'arrows' ? arrows.get(shownKey) : undefined;
-  const sentence = source
-    ? (refusal ?? sentenceOf({ grid, source, hovered, pins: pins.length, mode, contrast: raw ? 1 : info.contrast }))
-    : offSentence(info, step, grid);
+  const pinning = usePinning(info, source);
+  const stale = useStale(info);
   const picture = pictures[source === 'structure' ? 'structure' : look];
-  const shared = { grid, box, pinned, hovered, arrows: arrowList, disabled: source === undefined };
+  const shared = { grid, box, watched, hovered, disabled: source === undefined };
+  const output = asOfStep ? `Output at step ${step + 1}` : 'Output';
   return (
     <>
       <StepBar info={info} step={step} level={level} onStep={(index) => setTimeline({ node: info.node, index })} />
@@ -253,7 +265,7 @@ function Stage({ info }: { info: InspectInfo }) {
           <Pane
             {...shared}
             which="output"
-            label={asOfStep ? `Output at step ${step + 1}` : 'Output'}
+            label={stale ? `${output}, before the pins were changed` : output}
             correspondence={correspondence}
           >
             <OutputPicture node={info.node} step={step} asOfStep={asOfStep} />
@@ -272,31 +284,116 @@ function Stage({ info }: { info: InspectInfo }) {
           >
             {picture && <img src={picture} alt={source ?? 'appearance'} draggable={false} />}
           </Pane>
-          <Flow box={box} gap={GAP} grid={grid} pinned={pinned} hovered={hovered} correspondence={correspondence} />
+          <Flow
+            {...{ box, grid, watched, hovered, correspondence }}
+            gap={GAP}
+            arrows={arrowList}
+            pins={pinning?.shown ?? []}
+          />
+          {pinning && <PinHandles box={box} gap={GAP} grid={grid} pinning={pinning} watched={watched} />}
         </div>
       </div>
-      <p
-        className={source ? 'inspect-sentence' : 'inspect-sentence off'}
-        id="inspect-sentence"
-        aria-live="polite"
-        data-testid="inspect-sentence"
-      >
-        {sentence}
-        {!source && (
-          <button
-            type="button"
-            className="link"
-            onClick={() => setTimeline({ node: info.node, index: middleStep(info, level) })}
-          >
-            Go to a step with the swap on
-          </button>
-        )}
-      </p>
+      <div className="inspect-foot">
+        <Sentence {...{ info, step, grid, hovered, pinning, stale }} />
+        {(stale || (pinning?.pins.length ?? 0) > 0) && <RunWithIt node={info.node} stale={stale} />}
+      </div>
     </>
   );
 }
 
-const tokenOfPin = ({ x, y }: { x: number; y: number }, grid: Size): number => cellAt(x, y, grid);
+/** The pins to show and to change; undefined while the right picture is the structure, or where there is no swap. */
+function usePinning(info: InspectInfo, source: InspectSource | undefined): Pinning | undefined {
+  const swap = useStudio((state) => swapAbove(state.graph, info.node));
+  const pins = usePins(swap);
+  const appearance = useAttention((state) => info.numbers[state.look]) ?? 1;
+  const dragging = useAttention((state) => state.dragging);
+  const circle = useAttention((state) => state.circle);
+  if (swap === undefined || source === 'structure') return undefined;
+  const shown = pins
+    .map((pin, index) => ({
+      ...{ pin, index },
+      dragged: index === dragging,
+      focused: circle?.index === index ? circle.end : undefined,
+    }))
+    .filter(({ pin }) => (pin.appearance ?? 1) === appearance);
+  return { swap, pins, shown, appearance };
+}
+
+/** Whether what is shown was made with other pins than the graph has now. */
+function useStale(info: InspectInfo): boolean {
+  const pins = usePins(useStudio((state) => swapAbove(state.graph, info.node)));
+  return acting(pins) !== acting(info.pins);
+}
+
+function Sentence(props: {
+  info: InspectInfo;
+  step: number;
+  grid: Size;
+  hovered: Hovered | undefined;
+  pinning: Pinning | undefined;
+  stale: boolean;
+}) {
+  const { info, step, grid, hovered, pinning, stale } = props;
+  const { level, mode, raw, watches, circle, sentence: refusal } = useAttention();
+  const source = info.steps[step]?.[level];
+  const readOnly = useStudio((state) => state.readOnly);
+  const focused = circle && pinning?.pins[circle.index];
+  const shown = () => {
+    if (focused) return `${circleWords(circle, focused)} ${PIN_KEYS}`;
+    if (!source) return offSentence(info, step, grid);
+    if (refusal !== undefined) return refusal;
+    if (stale && !hovered) return STALE;
+    const contrast = raw ? 1 : info.contrast;
+    const watchedHere = watches.some(
+      (watch) => watch.side === hovered?.point.side && tokenOf(watch, grid) === hovered.point.token,
+    );
+    return sentenceOf({
+      ...{ grid, source, hovered, watchedHere, mode, contrast },
+      watched: watches.length,
+      canPin: pinning !== undefined && !readOnly,
+    });
+  };
+  return (
+    <p
+      className={source ? 'inspect-sentence' : 'inspect-sentence off'}
+      id="inspect-sentence"
+      aria-live="polite"
+      data-testid="inspect-sentence"
+    >
+      {shown()}
+      {!source && !focused && (
+        <button
+          type="button"
+          className="link"
+          onClick={() => setTimeline({ node: info.node, index: middleStep(info, level) })}
+        >
+          Go to a step with the swap on
+        </button>
+      )}
+    </p>
+  );
+}
+
+const STALE = 'The output and its attention are from before the pins were changed. Run to see the result with them.';
+
+function RunWithIt({ node, stale }: { node: string; stale: boolean }) {
+  const canRun = useStudio((state) => state.canRun);
+  const running = useStudio((state) => state.running);
+  return (
+    <button
+      type="button"
+      className="button"
+      disabled={!canRun || !stale}
+      title={stale ? `Run to ${readable(node)} with the pins as they are now` : 'The result shows the pins as they are'}
+      data-testid="inspect-run-pins"
+      onClick={() => run(node)}
+    >
+      {running && stale ? 'Running…' : 'Run with it'}
+    </button>
+  );
+}
+
+const tokenOf = ({ x, y }: { x: number; y: number }, grid: Size): number => cellAt(x, y, grid);
 
 function offSentence(info: InspectInfo, step: number, grid: Size): string {
   const level = info.levels.find((one) => sameSize(one.grid, grid))?.level;

@@ -1,12 +1,18 @@
 import { useLayoutEffect, useMemo, useRef, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
-import { placeColour } from '../../extension/protocol/colours';
-import { type InspectPeak } from '../../extension/protocol/inspect';
 import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
-import { correspondencePixels, cssColour, DRAWN, heatPixels, PIN_COLOURS, pinPixels, placePixels } from './heat';
-import { type Correspondence, type Pin, type Point, type PointMap, type Side, togglePin, useAttention } from './store';
+import { correspondencePixels, DRAWN, heatPixels, WATCH_COLOURS, watchPixels, placePixels } from './heat';
+import {
+  type Correspondence,
+  type Point,
+  type PointMap,
+  type Side,
+  toggleWatch,
+  useAttention,
+  type Watch,
+} from './store';
 
-export interface Pinned {
-  pin: Pin;
+export interface Watched {
+  watch: Watch;
   point: Point;
   found: PointMap | undefined;
 }
@@ -23,15 +29,14 @@ export function Pane(props: {
   grid: Size;
   /** Its picture on the page. */
   box: Size;
-  pinned: readonly Pinned[];
+  watched: readonly Watched[];
   hovered: Hovered | undefined;
   correspondence: Correspondence | undefined;
-  arrows: readonly { from: [number, number]; to: InspectPeak }[] | undefined;
   disabled: boolean;
   children: ReactNode;
 }) {
-  const { which, label, grid, box: size, pinned, hovered, correspondence, arrows, disabled } = props;
-  const overlay = useOverlay(which, grid, pinned, hovered, correspondence);
+  const { which, label, grid, box: size, watched, hovered, correspondence, disabled } = props;
+  const overlay = useOverlay(which, grid, watched, hovered, correspondence);
   /** Marks count in widths of the picture: so high it is. */
   const tall = size.height / size.width;
   const own = hovered?.point.side === which ? hovered.point.token : undefined;
@@ -62,7 +67,7 @@ export function Pane(props: {
       const x = inside((at % grid.width) + move[0], grid.width);
       const y = inside(Math.floor(at / grid.width) + move[1], grid.height);
       point(own === undefined ? at : y * grid.width + x);
-    } else if (event.key === 'Enter' || event.key === ' ') togglePin(which, ...middleOf(at, grid));
+    } else if (event.key === 'Enter' || event.key === ' ') toggleWatch(which, ...middleOf(at, grid));
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -76,7 +81,7 @@ export function Pane(props: {
         role="application"
         tabIndex={0}
         aria-roledescription="picture to point at"
-        aria-label={`${label}. Arrow keys move the point, Enter pins it.`}
+        aria-label={`${label}. Arrow keys move the point, Enter watches it.`}
         aria-describedby="inspect-sentence"
         aria-disabled={disabled}
         data-testid={`inspect-${which}`}
@@ -91,13 +96,12 @@ export function Pane(props: {
         onClick={(event) => {
           if (disabled) return;
           const box = event.currentTarget.getBoundingClientRect();
-          togglePin(which, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+          toggleWatch(which, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
         }}
       >
         <div className="inspect-picture">{props.children}</div>
         <Overlay image={overlay.image} which={which} />
         <svg className="inspect-marks" viewBox={`0 0 1 ${tall}`} aria-hidden="true">
-          {arrows && <Arrows arrows={arrows} which={which} tall={tall} />}
           {own !== undefined && <Cell token={own} grid={grid} tall={tall} />}
         </svg>
       </div>
@@ -105,23 +109,26 @@ export function Pane(props: {
   );
 }
 
-/** What covers the picture: the pointed place's heat, else that of the pins, else the colours of correspondence. */
+/** What covers the picture: the pointed place's heat, else that of the watched ones, else the colours of correspondence. */
 function useOverlay(
   which: Side,
   { width, height }: Size,
-  pinned: readonly Pinned[],
+  watched: readonly Watched[],
   hovered: Hovered | undefined,
   correspondence: Correspondence | undefined,
 ): { image: ImageData | undefined; dim: boolean } {
   const heat = hovered && hovered.point.side !== which ? hovered.found?.map : undefined;
-  const seen = useMemo(() => pinned.filter(({ point, found }) => point.side !== which && found), [pinned, which]);
+  const seen = useMemo(() => watched.filter(({ point, found }) => point.side !== which && found), [watched, which]);
   const targets = correspondence?.targets;
   const image = useMemo(() => {
     if (targets) return which === 'output' ? correspondencePixels(targets, { width, height }) : placePixels();
     if (heat) return heatPixels(heat, { width, height });
     if (seen.length === 0) return undefined;
-    return pinPixels(
-      seen.map(({ pin, found }) => ({ map: found?.map ?? [], colour: PIN_COLOURS[pin.colour] ?? [255, 255, 255] })),
+    return watchPixels(
+      seen.map(({ watch, found }) => ({
+        map: found?.map ?? [],
+        colour: WATCH_COLOURS[watch.colour] ?? [255, 255, 255],
+      })),
       { width, height },
     );
   }, [targets, heat, seen, which, width, height]);
@@ -159,30 +166,4 @@ function Cell({ token, grid, tall }: { token: number; grid: Size; tall: number }
       <rect className="cell-line" {...at} rx={size / 6} />
     </>
   );
-}
-
-function Arrows(props: { arrows: readonly { from: [number, number]; to: InspectPeak }[]; which: Side; tall: number }) {
-  const { arrows, which, tall } = props;
-  return arrows.map(({ from: start, to: peak }) => {
-    const colour = cssColour(placeColour(peak.x, peak.y));
-    const key = start.join();
-    const from = [start[0], start[1] * tall] as const;
-    const to = { x: peak.x, y: peak.y * tall };
-    if (which === 'source')
-      return <circle key={key} className="arrow-end" cx={to.x} cy={to.y} r={0.011} fill={colour} />;
-    const [dx, dy] = [to.x - from[0], to.y - from[1]];
-    const length = Math.hypot(dx, dy);
-    const head = Math.min(0.022, length / 2);
-    const [ux, uy] = length === 0 ? [0, 0] : [dx / length, dy / length];
-    const left = `${to.x - head * (ux + 0.6 * uy)},${to.y - head * (uy - 0.6 * ux)}`;
-    const right = `${to.x - head * (ux - 0.6 * uy)},${to.y - head * (uy + 0.6 * ux)}`;
-    return (
-      <g key={key} stroke={colour} fill={colour}>
-        <line className="arrow-halo" x1={from[0]} y1={from[1]} x2={to.x} y2={to.y} />
-        <line className="arrow-line" x1={from[0]} y1={from[1]} x2={to.x} y2={to.y} />
-        <circle cx={from[0]} cy={from[1]} r={0.006} stroke="none" />
-        {length > 0.01 && <polygon points={`${to.x},${to.y} ${left} ${right}`} stroke="none" />}
-      </g>
-    );
-  });
 }

@@ -34,7 +34,7 @@ export function heatPixels(map: ArrayLike<number>, grid: Size): ImageData {
 }
 
 /** Several maps, each in a colour of its own; where they meet the stronger one shows more. */
-export function pinPixels(maps: readonly { map: ArrayLike<number>; colour: Rgb }[], grid: Size): ImageData {
+export function watchPixels(maps: readonly { map: ArrayLike<number>; colour: Rgb }[], grid: Size): ImageData {
   const all = maps.map(({ map, colour }) => ({
     map,
     colour,
@@ -97,8 +97,8 @@ export function placesOfHalf(map: ArrayLike<number>): number {
   return sorted.length;
 }
 
-/** Colours of pins: bright enough on a dimmed picture, told apart by hue. */
-export const PIN_COLOURS: readonly Rgb[] = [
+/** Colours of watched places: bright enough on a dimmed picture, told apart by hue. */
+export const WATCH_COLOURS: readonly Rgb[] = [
   [255, 176, 59],
   [64, 196, 255],
   [255, 110, 180],

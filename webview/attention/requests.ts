@@ -4,18 +4,7 @@ import { bytesOf } from '../model/bytes';
 import { ask } from '../model/inspectRequests';
 import { setTimeline } from '../model/page';
 import { studio } from '../model/store';
-import {
-  attention,
-  forget,
-  gridOf,
-  levelOf,
-  middleStep,
-  type Point,
-  pointKey,
-  useAttention,
-  type View,
-  viewKey,
-} from './store';
+import { attention, gridOf, middleStep, type Point, pointKey, renew, useAttention, type View, viewKey } from './store';
 
 /** Learns what can be asked of the last run's node; called again whenever the run moves on until there is an answer. */
 export async function begin(node: string): Promise<void> {
@@ -29,9 +18,8 @@ export async function begin(node: string): Promise<void> {
     const info = await ask('inspect.open', { runId: run.runId, node });
     if (studio().page.inspecting !== node || studio().run?.runId !== info.runId) return;
     if (attention().info?.runId === info.runId) return;
-    forget();
-    const level = levelOf(info, attention().level);
-    useAttention.setState({ info, level, sentence: undefined });
+    renew(info);
+    const { level } = attention();
     // The strip and the inspector show one step; without a choice the one in the middle of the swap says most.
     const { timeline } = studio().page;
     if (!studio().running && (timeline.node !== node || timeline.index === undefined)) {
@@ -39,8 +27,11 @@ export async function begin(node: string): Promise<void> {
     } else setTimeline({ node });
     for (const picture of [...info.appearances.keys(), 'structure' as const]) {
       const { png } = await ask('inspect.picture', { runId: info.runId, node, picture });
+      if (attention().info !== info) return;
       const url = URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
+      const before = attention().pictures[picture];
       useAttention.setState(({ pictures }) => ({ pictures: { ...pictures, [picture]: url } }));
+      if (before !== undefined) URL.revokeObjectURL(before);
     }
   } catch (error) {
     if (!attention().info) useAttention.setState({ sentence: messageOf(error) });
@@ -48,21 +39,24 @@ export async function begin(node: string): Promise<void> {
 }
 
 let asking = false;
-let next: { view: View; point: Point; since: number } | undefined;
+let waiting: { view: View; point: Point; since: number }[] = [];
 
-/** Asks for the map of a point unless it is known. One question is under way at a time; of those that wait the newest counts. */
-export function wantMap(view: View, point: Point): void {
-  if (attention().maps.has(pointKey(view, point))) return;
-  next = { view, point, since: performance.now() };
+/**
+ * Asks for the maps of points, the most wanted first, unless they are known. One question is under way at a time; those of an earlier
+ * call that still wait are wanted no longer.
+ */
+export function wantMaps(view: View, points: readonly Point[]): void {
+  const { maps } = attention();
+  const since = performance.now();
+  waiting = points.filter((point) => !maps.has(pointKey(view, point))).map((point) => ({ view, point, since }));
   if (!asking) void askNext();
 }
 
 async function askNext(): Promise<void> {
   asking = true;
-  for (let wanted = next; wanted; wanted = next) {
-    next = undefined;
-    await loadMap(wanted.view, wanted.point);
-    const { since } = wanted;
+  for (let wanted = waiting.shift(); wanted; wanted = waiting.shift()) {
+    const { view, point, since } = wanted;
+    await loadMap(view, point);
     window.requestAnimationFrame(() => useAttention.setState({ latency: performance.now() - since }));
   }
   asking = false;
@@ -103,7 +97,7 @@ export async function loadCorrespondence(view: View): Promise<void> {
 }
 
 /** Arrows start at so many places a side. */
-const ARROWS = 9;
+const ARROWS = 6;
 
 export async function loadArrows(view: View): Promise<void> {
   const { info, arrows } = attention();

@@ -1,46 +1,39 @@
 import { pngOf } from '../model/bytes';
 import { postToHost } from '../model/host';
 import { studio } from '../model/store';
-import { cssColour, PIN_COLOURS } from './heat';
 import { useAttention } from './store';
 
 /** Width of each picture. */
 const WIDTH = 768;
-const GAP = 24;
 
 /** Both pictures as they are shown, side by side, as a PNG to be saved where the person says. */
 export async function saveInspection(): Promise<void> {
-  const { info, pins } = useAttention.getState();
-  const height = info ? Math.round((WIDTH * info.size.height) / info.size.width) : WIDTH;
+  const flow = document.querySelector<SVGSVGElement>('.inspect-flow');
+  const panes = (['output', 'source'] as const).map((which) =>
+    document.querySelector(`[data-testid="inspect-${which}"]`),
+  );
   const canvas = document.createElement('canvas');
-  canvas.width = 2 * WIDTH + GAP;
-  canvas.height = height;
   const context = canvas.getContext('2d');
-  if (!context) return;
-  for (const [index, which] of (['output', 'source'] as const).entries()) {
-    const pane = document.querySelector(`[data-testid="inspect-${which}"]`);
+  const size = panes[0]?.getBoundingClientRect();
+  if (!context || !flow || !size) return;
+  const scale = WIDTH / size.width;
+  const { width, height } = flow.viewBox.baseVal;
+  canvas.width = Math.round(scale * width);
+  canvas.height = Math.round(scale * height);
+  context.scale(scale, scale);
+  for (const [index, pane] of panes.entries()) {
     const picture = pane?.querySelector<HTMLImageElement | HTMLCanvasElement>('.inspect-picture > *');
     const heat = pane?.querySelector<HTMLCanvasElement>('.inspect-heat');
-    const marks = pane?.querySelector<SVGSVGElement>('.inspect-marks');
-    const left = index * (WIDTH + GAP);
+    const left = index * (width - size.width);
     const covered = heat?.dataset['shown'] === 'true';
     if (picture) {
       context.filter = covered ? 'grayscale(0.65) brightness(0.55)' : 'none';
-      context.drawImage(picture, left, 0, WIDTH, height);
+      context.drawImage(picture, left, 0, size.width, height);
       context.filter = 'none';
     }
-    if (heat && covered) context.drawImage(heat, left, 0, WIDTH, height);
-    if (marks) drawMarks(context, marks, left);
+    if (heat && covered) context.drawImage(heat, left, 0, size.width, height);
   }
-  for (const { side, x, y, colour } of pins) {
-    context.beginPath();
-    context.arc((side === 'output' ? 0 : WIDTH + GAP) + x * WIDTH, y * height, 9, 0, 2 * Math.PI);
-    context.fillStyle = cssColour(PIN_COLOURS[colour] ?? [255, 255, 255]);
-    context.strokeStyle = '#000';
-    context.lineWidth = 2;
-    context.fill();
-    context.stroke();
-  }
+  for (const shape of flow.querySelectorAll<SVGElement>('path, circle, text')) drawShape(context, shape);
   const png = await pngOf(canvas);
   if (!png) return;
   const stem = studio().fileName.replace(/\.weft\.json$/, '');
@@ -48,32 +41,35 @@ export async function saveInspection(): Promise<void> {
   postToHost({ type: 'savePng', name: `${stem}.${mode === 'map' ? 'correspondence' : 'attention'}.png`, png });
 }
 
-/** Arrows and dots, whose coordinates are shares of the picture's width. */
-function drawMarks(context: CanvasRenderingContext2D, marks: SVGSVGElement, left: number): void {
+/** A shape of the drawing across both pictures, in the look that its style sheet gives it. */
+function drawShape(context: CanvasRenderingContext2D, shape: SVGElement): void {
+  const { fill, stroke, strokeWidth, strokeDasharray, font } = getComputedStyle(shape);
+  const at = (name: string) => Number(shape.getAttribute(name));
   context.save();
-  context.translate(left, 0);
-  context.scale(WIDTH, WIDTH);
-  for (const shape of marks.querySelectorAll('line.arrow-line, circle, polygon')) {
-    const colour = shape.getAttribute('fill') ?? shape.parentElement?.getAttribute('fill') ?? '#fff';
-    const at = (name: string) => Number(shape.getAttribute(name));
-    context.fillStyle = context.strokeStyle = colour;
-    context.lineWidth = 0.005;
+  const group = shape.closest('.pin');
+  if (group) context.globalAlpha = Number(getComputedStyle(group).opacity);
+  const clip = /#([\w-]+)/.exec(shape.parentElement?.getAttribute('clip-path') ?? '')?.[1];
+  const rect = clip === undefined ? undefined : shape.ownerSVGElement?.querySelector(`#${clip} rect`);
+  if (rect) {
+    const [x, width, height] = ['x', 'width', 'height'].map((name) => Number(rect.getAttribute(name)));
     context.beginPath();
-    if (shape instanceof SVGLineElement) {
-      context.moveTo(at('x1'), at('y1'));
-      context.lineTo(at('x2'), at('y2'));
-      context.stroke();
-    } else if (shape instanceof SVGCircleElement) {
-      context.arc(at('cx'), at('cy'), at('r'), 0, 2 * Math.PI);
-      context.fill();
-    } else {
-      for (const [index, corner] of (shape.getAttribute('points') ?? '').split(' ').entries()) {
-        const [x, y] = corner.split(',').map(Number) as [number, number];
-        if (index === 0) context.moveTo(x, y);
-        else context.lineTo(x, y);
-      }
-      context.fill();
-    }
+    context.rect(x!, 0, width!, height!);
+    context.clip();
+  }
+  context.lineWidth = parseFloat(strokeWidth);
+  context.setLineDash(strokeDasharray === 'none' ? [] : strokeDasharray.split(/[ ,]+/).map(parseFloat));
+  context.fillStyle = fill;
+  context.strokeStyle = stroke;
+  if (shape instanceof SVGTextElement) {
+    context.font = font;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    context.fillText(shape.textContent, at('x'), at('y'));
+  } else {
+    const path = new Path2D(shape instanceof SVGCircleElement ? undefined : (shape.getAttribute('d') ?? ''));
+    if (shape instanceof SVGCircleElement) path.arc(at('cx'), at('cy'), at('r'), 0, 2 * Math.PI);
+    if (fill !== 'none') context.fill(path);
+    if (stroke !== 'none') context.stroke(path);
   }
   context.restore();
 }

@@ -2,7 +2,8 @@ import { create } from 'zustand';
 import { type InspectInfo, type InspectLevel, type InspectPeak } from '../../extension/protocol/inspect';
 import { cellAt, type Size } from '../../extension/protocol/size';
 import { useStudio } from '../model/store';
-import { PIN_COLOURS } from './heat';
+import { WATCH_COLOURS } from './heat';
+import { type PinCircle } from './pins';
 
 /** Which picture a point lies in: the output, or what it looked at. */
 export type Side = 'output' | 'source';
@@ -14,13 +15,14 @@ export interface Point {
   token: number;
 }
 
-export interface Pin {
+/** A place whose attention stays in sight. */
+export interface Watch {
   id: number;
   side: Side;
-  /** 0 … 1: a pin keeps its place when the resolution changes. */
+  /** 0 … 1: it keeps its place when the resolution changes. */
   x: number;
   y: number;
-  /** Index into {@link PIN_COLOURS}. */
+  /** Index into {@link WATCH_COLOURS}. */
   colour: number;
 }
 
@@ -61,7 +63,11 @@ interface AttentionState {
   /** The output as it was at the step, instead of the result. */
   asOfStep: boolean;
   hover: Point | undefined;
-  pins: readonly Pin[];
+  watches: readonly Watch[];
+  /** The pin that is being dragged, by its place in the list. */
+  dragging: number | undefined;
+  /** The circle of a pin that has the focus. */
+  circle: PinCircle | undefined;
   /** By view and point; a place that was seen once shows at once. */
   maps: ReadonlyMap<string, PointMap>;
   correspondences: ReadonlyMap<string, Correspondence>;
@@ -82,7 +88,9 @@ const initial: AttentionState = {
   mode: 'point',
   asOfStep: false,
   hover: undefined,
-  pins: [],
+  watches: [],
+  dragging: undefined,
+  circle: undefined,
   maps: new Map(),
   correspondences: new Map(),
   arrows: new Map(),
@@ -92,11 +100,23 @@ const initial: AttentionState = {
 export const useAttention = create<AttentionState>()(() => initial);
 export const attention = (): AttentionState => useAttention.getState();
 
-/** Forgets what belongs to a run. */
+/** Forgets what belongs to a node. */
 export function forget(): void {
   for (const url of Object.values(attention().pictures)) if (url !== undefined) URL.revokeObjectURL(url);
   const { level, head, mode, raw, asOfStep } = attention();
   useAttention.setState({ ...initial, level, head, mode, raw, asOfStep });
+}
+
+/** Begins with another run: what was found out about the last one goes, watched places and images stay until there are new ones. */
+export function renew(info: InspectInfo): void {
+  const { maps, correspondences, arrows, layer } = initial;
+  const { look, level } = attention();
+  useAttention.setState({
+    ...{ maps, correspondences, arrows, layer, info },
+    sentence: undefined,
+    level: levelOf(info, level),
+    look: Math.min(look, info.appearances.length - 1),
+  });
 }
 
 export function levelOf(info: InspectInfo, wanted: InspectLevel): InspectLevel {
@@ -135,25 +155,26 @@ export function gridOf(info: InspectInfo | undefined, level: InspectLevel): Size
   return info?.levels.find((one) => one.level === level)?.grid ?? { width: 1, height: 1 };
 }
 
-let pinCount = 0;
+let watchCount = 0;
 
-/** Pins a place, or unpins the one that is pinned there. */
-export function togglePin(side: Side, x: number, y: number): void {
-  const { pins, info, level } = attention();
+/** Watches a place, or no longer the one that is watched there. */
+export function toggleWatch(side: Side, x: number, y: number): void {
+  const { watches, info, level } = attention();
   const grid = gridOf(info, level);
-  const same = pins.find((pin) => pin.side === side && cellAt(pin.x, pin.y, grid) === cellAt(x, y, grid));
-  if (same) {
-    useAttention.setState({ pins: pins.filter((pin) => pin !== same) });
-    return;
-  }
-  const free = PIN_COLOURS.findIndex((_, index) => !pins.some(({ colour }) => colour === index));
-  const colour = free < 0 ? pinCount % PIN_COLOURS.length : free;
-  useAttention.setState({ pins: [...pins, { id: ++pinCount, side, x, y, colour }] });
+  const same = watches.find((watch) => watch.side === side && cellAt(watch.x, watch.y, grid) === cellAt(x, y, grid));
+  if (same) return unwatch(same.id);
+  const free = WATCH_COLOURS.findIndex((_, index) => !watches.some(({ colour }) => colour === index));
+  const colour = free < 0 ? watchCount % WATCH_COLOURS.length : free;
+  useAttention.setState({ watches: [...watches, { id: ++watchCount, side, x, y, colour }] });
 }
 
-/** Takes the newest pin away; false when there was none. */
-export function unpin(): boolean {
-  const { pins } = attention();
-  useAttention.setState({ pins: pins.slice(0, -1) });
-  return pins.length > 0;
+export function unwatch(id: number): void {
+  useAttention.setState({ watches: attention().watches.filter((watch) => watch.id !== id) });
+}
+
+/** Stops watching the newest place; false when there was none. */
+export function unwatchLast(): boolean {
+  const { watches } = attention();
+  useAttention.setState({ watches: watches.slice(0, -1) });
+  return watches.length > 0;
 }

@@ -13,11 +13,15 @@ export function sentenceOf(shown: {
   grid: Size;
   source: InspectSource;
   hovered: { point: Point; found: PointMap | undefined } | undefined;
-  pins: number;
+  watched: number;
+  /** Whether the place pointed at is one of them. */
+  watchedHere: boolean;
+  /** Whether the far end of a watched place can be dragged. */
+  canPin: boolean;
   mode: Mode;
   contrast: number;
 }): string {
-  const { grid, source, hovered, pins, mode, contrast } = shown;
+  const { grid, source, hovered, watched, watchedHere, canPin, mode, contrast } = shown;
   if (hovered) {
     const { point, found } = hovered;
     const here = placeWords(point.token, grid);
@@ -27,15 +31,21 @@ export function sentenceOf(shown: {
     const half = placesOfHalf(found.map);
     const places = `half of it falls on ${half === 1 ? 'one location' : `${half} of ${grid.width * grid.height} locations`}`;
     const share = `${(100 * found.peak.weight).toFixed(found.peak.weight < 0.1 ? 1 : 0)} %`;
+    const offer = canPin && watchedHere;
     return point.side === 'output'
-      ? `The output at ${here} attends most to ${there} of the ${source}, with ${share} of its attention; ${places}.`
-      : `The ${source} at ${here} is used most at ${there} of the output, which gives it ${share} of its attention; ${places}.`;
+      ? `The output at ${here} attends most to ${there} of the ${source}, with ${share} of its attention${offer ? '. Drag the ring to where its look should come from.' : `; ${places}.`}`
+      : `The ${source} at ${here} is used most at ${there} of the output, which gives it ${share} of its attention${offer ? '. Drag the ring to where this look should go.' : `; ${places}.`}`;
   }
   if (mode === 'map')
     return `Each location of the output has the colour of the location of the ${source} it attends to most.`;
   if (mode === 'arrows') return `Arrows point from locations of the output to where they attend most in the ${source}.`;
-  if (pins > 0)
-    return `${pins === 1 ? 'One location is' : `${pins} locations are`} pinned. Press Escape to remove the last pin.`;
+  if (watched > 0) {
+    const watching = `You watch ${watched === 1 ? 'one location' : `${watched} locations`}.`;
+    const one = watched === 1 ? 'the ring' : 'a ring';
+    return canPin
+      ? `${watching} If its look is wrong, drag ${one} to where it should come from. This sets a pin.`
+      : `${watching} Press Escape to stop watching the last one.`;
+  }
   const applied = contrast === 1 ? '' : ` Attention is shown as the run applied it, with contrast ${contrast}.`;
-  return `Point at the output to see what it attends to in the ${source}, or at the ${source} to see where it is used. Click to pin.${applied}`;
+  return `Point at the output to see what it attends to in the ${source}, or at the ${source} to see where it is used. Click to watch a location.${applied}`;
 }

@@ -32,12 +32,14 @@ export class FieldCoalescer<T> {
     private readonly clock: Clock = windowClock,
   ) {}
 
-  input(field: string, value: T): void {
+  /** With `holdFirst` also the first one of a burst is held, so that a burst is one step of undo. */
+  input(field: string, value: T, holdFirst = false): void {
     if (this.field !== field) this.flush();
-    if (this.field === undefined) {
+    if (this.field === undefined && !holdFirst) {
       this.field = field;
       this.send(field, value);
     } else {
+      this.field = field;
       this.held = { value };
       this.longest ??= this.clock.set(() => this.release(), LONGEST_MS);
       this.hold(value);

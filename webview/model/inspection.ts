@@ -1,3 +1,4 @@
+import { type GraphDocument, type GraphNode, parseWire, wiresOf } from '../../extension/graph';
 import { setPage } from './page';
 import { studio, toast } from './store';
 
@@ -14,6 +15,19 @@ function denoiseAbove(id: string): string | undefined {
     for (const value of Object.values(node.inputs ?? {})) {
       for (const source of typeof value === 'string' ? [value] : value) queue.push(source.split('.')[0] ?? '');
     }
+  }
+  return undefined;
+}
+
+/** The attention swap that a denoise node's transfer comes from. */
+export function swapAbove(graph: GraphDocument | undefined, id: string): string | undefined {
+  const seen = new Set<string>();
+  for (let at: string | undefined = id; at !== undefined && !seen.has(at);) {
+    seen.add(at);
+    const node: GraphNode | undefined = graph?.nodes[at];
+    if (node?.type === 'attention-swap') return at;
+    const [wire] = wiresOf(node?.inputs?.['transfer']);
+    at = wire === undefined ? undefined : parseWire(wire)?.node;
   }
   return undefined;
 }

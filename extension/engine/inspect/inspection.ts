@@ -1,3 +1,4 @@
+import { type Pin } from '../../graph';
 import {
   type InspectCorrespondence,
   type InspectInfo,
@@ -48,6 +49,9 @@ export class Inspection {
       sampler: Sampler;
       structure: InversionValue;
       appearances: readonly InversionValue[];
+      /** Which wire of the swap each appearance is, from 1. */
+      numbers: readonly number[];
+      pins: readonly Pin[];
     },
   ) {}
 
@@ -64,7 +68,7 @@ export class Inspection {
   }
 
   info(runId: string): InspectInfo {
-    const { node, sampler, structure, appearances } = this.of;
+    const { node, sampler, structure, appearances, numbers, pins } = this.of;
     const levels = (['high', 'low'] as const).flatMap((level) => {
       const layers = this.unetLayers.filter((layer) => layer.level === level);
       if (layers.length === 0) return [];
@@ -82,6 +86,8 @@ export class Inspection {
       levels,
       structure: structure.node,
       appearances: appearances.map((one) => one.node),
+      numbers: [...numbers],
+      pins: [...pins],
       size: { width: structure.picture.width, height: structure.picture.height },
     };
   }

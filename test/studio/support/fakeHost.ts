@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { editText, parseGraph, planGraph, validateGraph } from '../../../extension/graph';
+import { editText, parseGraph, type Pin, pinsOf, planGraph, validateGraph, wiresOf } from '../../../extension/graph';
 import { type CheckpointInfo } from '../../../extension/protocol/engine';
 import { type HostToStudio, type RunState, type StudioToHost } from '../../../extension/protocol/studio';
 import { environment } from './environment';
+import { inspected } from './fakeInspector';
 
 const root = environment.root();
 
@@ -35,6 +36,7 @@ export class FakeHost {
   private acknowledged = 0;
   private run: RunState | undefined;
   private runs = 0;
+  private ranPins: Pin[] = [];
   private flushes = 0;
 
   constructor(
@@ -80,6 +82,12 @@ export class FakeHost {
         this.acknowledged = message.seq ?? this.acknowledged;
         await this.document();
         if (refused !== undefined) await this.post({ type: 'error', message: refused });
+        break;
+      }
+      case 'inspect': {
+        const run = { runId: `run-${this.runs}`, pins: this.ranPins, appearances: this.appearances(), png: giraffe() };
+        const answer = inspected(message.method, message.params, { ...run, node: 'denoise' });
+        await this.post({ type: 'inspected', id: message.id, answer } as HostToStudio);
         break;
       }
       case 'requestPictures':
@@ -139,6 +147,7 @@ export class FakeHost {
     const graph = parseGraph(this.text).document;
     if (!graph) return;
     const runId = `run-${++this.runs}`;
+    this.ranPins = pinsOf(graph.nodes['swap']?.params?.['pins']).filter(({ muted }) => !muted);
     const plan = planGraph(graph);
     const nodes: RunState['nodes'] = Object.fromEntries(
       plan.nodes.map(({ id }) => [id, { state: 'waiting' as const }]),
@@ -176,6 +185,12 @@ export class FakeHost {
       nodes,
     };
     await this.post({ type: 'run', run: this.run });
+  }
+
+  private appearances(): string[] {
+    return wiresOf(parseGraph(this.text).document?.nodes['swap']?.inputs?.['appearance']).map(
+      (wire) => wire.split('.')[0] ?? '',
+    );
   }
 
   /** A segment node found the left half of its picture, in two clusters. */

@@ -10,8 +10,8 @@ const fields = new FieldCoalescer<{ id: string; param: string; value: unknown }>
 );
 
 /** Called for each keystroke of a field; see FieldCoalescer. */
-export function inputParam(id: string, param: string, value: unknown): void {
-  fields.input(`${id}.${param}`, { id, param, value });
+export function inputParam(id: string, param: string, value: unknown, holdFirst = false): void {
+  fields.input(`${id}.${param}`, { id, param, value }, holdFirst);
 }
 
 /** Sends what was typed last; before a save or a run, and when a field loses the focus. */

@@ -37,8 +37,14 @@ export const denoise: Executor = async (execution) => {
   // A run that keeps nothing can't be asked afterwards.
   if (context.options.useCache) {
     const { structure } = transfer;
-    const appearances = kept.map((index) => transfer.appearances[index] ?? structure);
-    context.inspections.set(node.id, new Inspection({ node: node.id, sampler, structure, appearances }));
+    const pins = transfer.swap ? (transfer.pins ?? []) : [];
+    // One that gives to no region may give to a pin.
+    const pinned = pins.map(({ appearance = 1 }) => appearance - 1);
+    const seen = [...new Set([...kept, ...pinned])].sort((a, b) => a - b);
+    const appearances = seen.map((index) => transfer.appearances[index] ?? structure);
+    const numbers = seen.map((index) => index + 1);
+    const asked = { node: node.id, sampler, structure, appearances, numbers, pins };
+    context.inspections.set(node.id, new Inspection(asked));
   }
   const missing = await sampler.missing();
   if (missing.size > 0) await context.referencePass(missing);

@@ -80,6 +80,21 @@ describe('field coalescing', () => {
     expect(sent.at(-1)).toEqual(['a', 2]);
   });
 
+  it('holds the first key too where a burst is to be one step of undo', () => {
+    const { sent, held, clock, fields } = setup();
+    for (const value of [1, 2, 3]) fields.input('a', value, true);
+    expect(sent).toEqual([]);
+    expect(held).toEqual([1, 2, 3]);
+    clock.advance(400);
+    expect(sent).toEqual([['a', 3]]);
+    fields.input('a', 4, true);
+    fields.flush();
+    expect(sent).toEqual([
+      ['a', 3],
+      ['a', 4],
+    ]);
+  });
+
   it('is not put off for long by steady typing', () => {
     const { sent, clock, fields } = setup();
     for (let i = 0; i < 40; i++) {
