@@ -36,7 +36,7 @@ type Nodes = Record<string, GraphNode>;
  * Where things stand: the structure's row above, the appearance's below, what both share between them, and from the swap on one
  * straight line in the middle. Ports of nodes whose tops are level are level too.
  */
-const COLUMN = { pictures: 0, inversions: 300, swap: 600, adain: 900, guidance: 1180, denoise: 1460, save: 1820 };
+const COLUMN = { pictures: 0, inversions: 260, swap: 520, adain: 780, guidance: 1040, denoise: 1300, save: 1640 };
 /** As the studio draws them. */
 const PICTURE_HEIGHT = 298;
 const SETTINGS_HEIGHT = 390;
@@ -82,7 +82,7 @@ function beginning(
   const layout: Record<string, Position> = {
     structure: [COLUMN.pictures, top],
     appearance: [COLUMN.pictures, below],
-    model: [COLUMN.pictures - 300 * (Number(freeu) + Number(lora !== undefined)), settings],
+    model: [COLUMN.pictures - COLUMN.inversions * (Number(freeu) + Number(lora !== undefined)), settings],
     prompt: [COLUMN.pictures, settings + rows + 130],
     schedule: [COLUMN.pictures, settings + rows + 260],
     'invert-structure': [COLUMN.inversions, top],
@@ -90,7 +90,7 @@ function beginning(
   };
   if (lora !== undefined) {
     nodes['lora'] = { type: 'lora', params: { path: lora }, inputs: { checkpoint: 'model.checkpoint' } };
-    layout['lora'] = [COLUMN.pictures - (freeu ? 300 : 0), settings];
+    layout['lora'] = [COLUMN.pictures - (freeu ? COLUMN.inversions : 0), settings];
   }
   if (freeu) {
     nodes['freeu'] = { type: 'freeu', inputs: { checkpoint: changed } };
@@ -169,7 +169,15 @@ export function ablationGraph(options: Omit<StandardOptions, 'output'>): GraphDo
   const frames = Object.fromEntries(
     rows.map((row, index) => [
       row,
-      { rect: [COLUMN.adain - 20, index * 480 - 50, 1160, 450] as [number, number, number, number], text: texts[row] },
+      {
+        rect: [COLUMN.adain - 20, index * 480 - 50, COLUMN.save + 240 - COLUMN.adain, 450] as [
+          number,
+          number,
+          number,
+          number,
+        ],
+        text: texts[row],
+      },
     ]),
   );
   return { weft: CURRENT_VERSION, nodes, frames, layout };

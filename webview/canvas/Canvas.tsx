@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import {
   applyEdgeChanges,
   Background,
@@ -16,7 +16,7 @@ import { select } from '../model/actions/selection';
 import { droppedUris, hasUris, IMAGE_TYPE } from '../model/drops';
 import { type StudioEdge, type StudioNode } from '../model/flow';
 import { postToHost } from '../model/host';
-import { drawOnlyVisible, levelOfDetail } from '../model/levelOfDetail';
+import { drawOnlyVisible, levelOfDetail, textZoom } from '../model/levelOfDetail';
 import { setPage } from '../model/page';
 import { studio, useStudio } from '../model/store';
 import { type PortRef } from '../model/wires';
@@ -196,7 +196,7 @@ function Flow() {
         disableKeyboardA11y
         onlyRenderVisibleElements={drawOnlyVisible(level, count)}
       >
-        <ZoomWatcher />
+        <ZoomWatcher canvas={container} />
         {level !== 'far' && <Background variant={BackgroundVariant.Dots} gap={GRID} size={1} />}
         {settings.showMinimap && (level !== 'far' || count <= OVERVIEW_UP_TO) && (
           <MiniMap<StudioNode>
@@ -226,11 +226,13 @@ function PopupLayer() {
 }
 
 /** Tells the page when a zoom crosses a threshold; nothing else follows the zoom frame by frame. */
-function ZoomWatcher() {
+function ZoomWatcher({ canvas }: { canvas: RefObject<HTMLDivElement | null> }) {
+  const zoom = useStore((state) => textZoom(state.transform[2]));
   const level = useStore((state) => levelOfDetail(state.transform[2], studio().levelOfDetail, studio().nodes.length));
   useEffect(() => {
     if (studio().levelOfDetail !== level) useStudio.setState({ levelOfDetail: level });
   }, [level]);
+  useEffect(() => canvas.current?.style.setProperty('--zoom', String(zoom)), [canvas, zoom]);
   return null;
 }
 

@@ -13,7 +13,7 @@ export const Ports = memo(function Ports({ id, data }: { id: string; data: NodeD
       {data.face.ports.map((port) => (
         <Port key={port.side + port.name} node={id} data={data} place={port} />
       ))}
-      <div style={{ height: portsHeight(data) }} />
+      <div className="ports-room" style={{ height: portsHeight(data) }} />
     </>
   );
 });

@@ -84,10 +84,14 @@ export interface StudioPage {
 }
 
 /** Opens a graph in the webview, with a fake host behind it. */
-export async function openPage(browser: Browser, text: string): Promise<StudioPage> {
+export async function openPage(
+  browser: Browser,
+  text: string,
+  viewport = { width: 1430, height: 840 },
+): Promise<StudioPage> {
   const { server, url } = await serve();
   const context = await browser.newContext({
-    viewport: { width: 1430, height: 840 },
+    viewport,
   });
   const page = await context.newPage();
   const complaints: string[] = [];

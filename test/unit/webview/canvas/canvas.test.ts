@@ -22,7 +22,7 @@ describe('level of detail', () => {
 
   it('keeps what it is between the thresholds, so that a gesture at the edge does not flicker', () => {
     const { farBelow, farUpTo } = thresholds(300);
-    expect(levelOfDetail((farBelow + farUpTo) / 2, 'mid', 300)).toBe('mid');
+    expect(levelOfDetail((farBelow + farUpTo) / 2, 'mid', 300)).toBe('compact');
     expect(levelOfDetail((farBelow + farUpTo) / 2, 'far', 300)).toBe('far');
     expect(levelOfDetail(0.7, 'mid', 300)).toBe('mid');
     expect(levelOfDetail(0.7, 'near', 300)).toBe('near');
@@ -30,7 +30,7 @@ describe('level of detail', () => {
 
   it('draws a small graph in full where a large one is boxes', () => {
     expect(levelOfDetail(0.25, 'far', 300)).toBe('far');
-    expect(levelOfDetail(0.25, 'far', 15)).toBe('mid');
+    expect(levelOfDetail(0.25, 'far', 15)).toBe('compact');
   });
 
   it('leaves nodes out of view undrawn only where there are many of them', () => {
