@@ -15,6 +15,7 @@ import { flushParams } from './model/actions/params';
 import { onHostMessage, postToHost } from './model/host';
 import { onMessage } from './app/messages';
 import { watchMilestones } from './app/milestones';
+import { watchRoom } from './model/panels';
 import { restorePageState } from './model/pageState';
 import { useStudio } from './model/store';
 
@@ -25,6 +26,7 @@ useStudio.setState({ page: restorePageState() });
 onHostMessage(onMessage);
 watchMilestones();
 watchChanges();
+watchRoom();
 // A page that is hidden is gone, and what was typed last with it.
 window.addEventListener('pagehide', flushParams);
 createRoot(root).render(<App />);

@@ -59,3 +59,52 @@ test('every name of the standard graph is at least 10 pixels high, and every ima
     if (image !== undefined) expect(image, name).toBeGreaterThanOrEqual(48);
   }
 });
+
+/** What of the page the canvas has, without what lies over it. */
+const share = () =>
+  studio.page.evaluate(() => {
+    const box = document.querySelector('.canvas')!.getBoundingClientRect();
+    const over = document.querySelector('.inspector-place.over')?.getBoundingClientRect();
+    return ((box.width - (over?.width ?? 0)) * box.height) / (window.innerWidth * window.innerHeight);
+  });
+
+test.each([
+  // Editors beside the side bar: in a window of 1024 × 700, and in one of 1440 × 900 at 200 %, where a pixel is two.
+  ['1024 × 700', { width: 676, height: 560 }],
+  ['1440 × 900 at 200 %', { width: 660, height: 340 }],
+])(
+  'in a window of %s the canvas keeps 60 per cent of the editor, and the panels come when they are wanted',
+  async (name, size) => {
+    await open('giraffe-zebra', size);
+    const { page } = studio;
+    expect(await share()).toBeGreaterThanOrEqual(0.6);
+    await page.screenshot({ path: path.join(environment.artifacts(), `reading ${name}.png`) });
+
+    const inspector = page.getByTestId('inspector');
+    await page.getByTestId('rf__node-adain').click();
+    await expect.poll(() => inspector.isVisible()).toBe(true);
+    await page.screenshot({ path: path.join(environment.artifacts(), `reading ${name} inspector.png`) });
+    await inspector.locator('input').first().focus();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => inspector.isVisible()).toBe(false);
+    // The canvas has the keys again.
+    await page.keyboard.press('Enter');
+    await expect.poll(() => inspector.isVisible()).toBe(true);
+    expect(await inspector.getByRole('heading').first().textContent()).toContain('adain');
+    await page.getByTestId('toggle-inspector').click();
+    await expect.poll(() => inspector.isVisible()).toBe(false);
+
+    // No button is pushed out of the toolbar.
+    const bar = await page.getByRole('toolbar', { name: 'Graph' }).boundingBox();
+    const last = await page.getByTestId('toggle-inspector').boundingBox();
+    expect(last!.x + last!.width).toBeLessThanOrEqual(bar!.x + bar!.width);
+    if (size.height < 480) {
+      expect(await page.locator('#timeline').count()).toBe(0);
+      await page.getByTestId('toggle-timeline').click();
+      await expect.poll(() => page.locator('#timeline').isVisible()).toBe(true);
+    }
+    // In a wide window they are where they were.
+    await page.setViewportSize(USUAL);
+    await expect.poll(async () => (await inspector.isVisible()) && page.locator('#timeline').isVisible()).toBe(true);
+  },
+);

@@ -3,7 +3,9 @@ import { Canvas } from '../canvas/Canvas';
 import { AttentionView } from '../attention/AttentionView';
 import { MaskView } from '../mask/MaskView';
 import { Inspector } from '../inspector/Inspector';
+import { canvasControl } from '../model/control';
 import { setPage } from '../model/page';
+import { inspectorShown, showInspector, timelineShown } from '../model/panels';
 import { INSPECTOR_WIDTH } from '../model/pageState';
 import { useStudio } from '../model/store';
 import { Timeline } from '../timeline/Timeline';
@@ -21,10 +23,11 @@ import { useClipboardEvents } from './useClipboardEvents';
 export function App() {
   const waiting = useStudio((state) => state.synced === undefined);
   const invalid = useStudio((state) => state.synced !== undefined && state.graph === undefined);
-  const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
+  const inspectorOpen = useStudio(inspectorShown);
+  const narrow = useStudio((state) => state.room.narrow);
   const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
   const shelfOpen = useStudio((state) => state.page.shelfOpen);
-  const timelineOpen = useStudio((state) => state.page.timelineOpen);
+  const timelineOpen = useStudio(timelineShown);
   const masking = useStudio((state) => (state.page.inspecting === undefined ? state.page.masking : undefined));
   const inspecting = useStudio((state) => state.page.inspecting);
   const fileName = useStudio((state) => state.fileName);
@@ -64,7 +67,10 @@ export function App() {
           <Toasts />
         </div>
         {inspectorOpen && (
-          <>
+          <div
+            className={narrow ? 'inspector-place over' : 'inspector-place'}
+            onKeyDown={narrow ? closeByEscape : undefined}
+          >
             <Splitter
               orientation="vertical"
               label="Width of the inspector"
@@ -74,7 +80,7 @@ export function App() {
               onSize={(size) => setPage({ inspectorWidth: size })}
             />
             <Inspector />
-          </>
+          </div>
         )}
       </main>
       {timelineOpen && <Timeline />}
@@ -91,6 +97,14 @@ function keepUndoOfFields(event: KeyboardEvent): void {
   const { target } = event;
   if (target instanceof HTMLTextAreaElement) event.stopPropagation();
   if (target instanceof HTMLInputElement && ['text', 'number', 'search'].includes(target.type)) event.stopPropagation();
+}
+
+/** Escape closes the inspector where it lies over the canvas, and gives the canvas the keys. */
+function closeByEscape(event: KeyboardEvent): void {
+  if (event.key !== 'Escape' || event.defaultPrevented) return;
+  event.preventDefault();
+  showInspector(false);
+  canvasControl().focusCanvas();
 }
 
 function Announcer() {

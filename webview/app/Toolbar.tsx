@@ -2,10 +2,10 @@ import { addFrame } from '../model/actions/frames';
 import { tidy } from '../model/actions/places';
 import { toggleAutoRun } from '../model/autoRun';
 import { toggleDraft } from '../model/draft';
-import { setPage } from '../model/page';
+import { inspectorShown, showInspector, showTimeline, timelineShown } from '../model/panels';
 import { run, stopRun } from '../model/running';
 import { canvasControl } from '../model/control';
-import { studio, useStudio } from '../model/store';
+import { useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { duration, timeLeft } from '../model/stepMaths';
 import { Tool } from '../ui/Icon';
@@ -18,9 +18,9 @@ export function Toolbar() {
   const running = useStudio((state) => state.running);
   const autoRun = useStudio((state) => state.page.autoRun);
   const draft = useStudio((state) => state.page.draft);
-  const inspectorOpen = useStudio((state) => state.page.inspectorOpen);
   const shelfOpen = useStudio((state) => state.page.shelfOpen);
-  const timelineOpen = useStudio((state) => state.page.timelineOpen);
+  const inspectorOpen = useStudio(inspectorShown);
+  const timelineOpen = useStudio(timelineShown);
   return (
     <div className="toolbar" role="toolbar" aria-label="Graph">
       <Tool
@@ -107,14 +107,14 @@ export function Toolbar() {
         label={timelineOpen ? 'Hide the timeline' : 'Show the timeline'}
         aria-pressed={timelineOpen}
         data-testid="toggle-timeline"
-        onClick={() => setPage({ timelineOpen: !studio().page.timelineOpen })}
+        onClick={() => showTimeline(!timelineOpen)}
       />
       <Tool
         icon="layout-sidebar-right"
         label={inspectorOpen ? 'Hide the inspector' : 'Show the inspector'}
         aria-pressed={inspectorOpen}
         data-testid="toggle-inspector"
-        onClick={() => setPage({ inspectorOpen: !studio().page.inspectorOpen })}
+        onClick={() => showInspector(!inspectorOpen)}
       />
     </div>
   );

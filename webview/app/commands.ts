@@ -6,7 +6,7 @@ import { deleteSelection, duplicateSelection, startRename, toggleMute } from '..
 import { alignSelection, tidy } from '../model/actions/places';
 import { focusField, selectAll } from '../model/actions/selection';
 import { inspectSelection } from '../model/inspection';
-import { setPage } from '../model/page';
+import { showTimeline } from '../model/panels';
 
 /** What a command of VS Code does here. */
 const commands: Record<StudioCommand, () => void> = {
@@ -34,7 +34,7 @@ const commands: Record<StudioCommand, () => void> = {
   focusInspector: () => focusField(),
   inspect: () => inspectSelection(),
   focusTimeline: () => {
-    setPage({ timelineOpen: true });
+    showTimeline(true);
     window.requestAnimationFrame(() =>
       document.querySelector<HTMLElement>('#timeline [tabindex="0"], #timeline button')?.focus(),
     );

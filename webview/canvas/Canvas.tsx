@@ -63,6 +63,7 @@ function Flow() {
   const readOnly = useStudio((state) => state.readOnly);
   const settings = useStudio((state) => state.settings);
   const level = useStudio((state) => state.levelOfDetail);
+  const cramped = useStudio(({ room }) => room.narrow || room.low);
   const count = Object.keys(useStudio((state) => state.graph?.nodes) ?? {}).length;
   const flow = useReactFlow<StudioNode, StudioEdge>();
   const carried = useRef(new Map<string, string[]>());
@@ -198,7 +199,7 @@ function Flow() {
       >
         <ZoomWatcher canvas={container} />
         {level !== 'far' && <Background variant={BackgroundVariant.Dots} gap={GRID} size={1} />}
-        {settings.showMinimap && (level !== 'far' || count <= OVERVIEW_UP_TO) && (
+        {settings.showMinimap && !cramped && (level !== 'far' || count <= OVERVIEW_UP_TO) && (
           <MiniMap<StudioNode>
             pannable
             zoomable

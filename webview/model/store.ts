@@ -83,6 +83,10 @@ export interface StudioState {
   toasts: readonly Toast[];
   /** Read out by a screen reader. */
   announcement: string;
+  /** Whether the page has too little room for panels beside the canvas; see panels.ts. */
+  room: { narrow: boolean; low: boolean };
+  /** Panels that were asked for where there is no room for them. */
+  asked: { inspector: boolean; timeline: boolean };
   page: PageState;
 }
 
@@ -122,6 +126,8 @@ export const useStudio = create<StudioState>()(() => ({
   popup: undefined,
   toasts: [],
   announcement: '',
+  room: { narrow: false, low: false },
+  asked: { inspector: false, timeline: false },
   page: initialPageState,
 }));
 

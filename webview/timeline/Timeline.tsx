@@ -7,6 +7,7 @@ import { StepImage } from '../ui/StepImage';
 import { openStep } from '../model/actions/pictures';
 import { heldIndices, madeIndices, type NodeTimeline, standIn, stepAt } from '../model/frames';
 import { setPage, setTimeline } from '../model/page';
+import { showTimeline } from '../model/panels';
 import { TIMELINE_HEIGHT } from '../model/pageState';
 import { askForStep } from '../model/stepRequests';
 import { useStudio } from '../model/store';
@@ -60,7 +61,7 @@ function NoSteps() {
       <div className="timeline-head">
         <h2>Timeline</h2>
         <span className="where" />
-        <Tool icon="chevron-down" label="Hide the timeline" onClick={() => setPage({ timelineOpen: false })} />
+        <Tool icon="chevron-down" label="Hide the timeline" onClick={() => showTimeline(false)} />
       </div>
       <p className="timeline-empty">
         {running
@@ -168,7 +169,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
           data-testid="timeline-open"
           onClick={() => step && void openStep(node, step)}
         />
-        <Tool icon="chevron-down" label="Hide the timeline" onClick={() => setPage({ timelineOpen: false })} />
+        <Tool icon="chevron-down" label="Hide the timeline" onClick={() => showTimeline(false)} />
       </div>
       <div className="timeline-body">
         <Strip

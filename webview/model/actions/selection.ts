@@ -1,7 +1,7 @@
 import { canvasControl } from '../control';
 import { show } from '../document';
 import { FRAME_PREFIX } from '../flow';
-import { setPage } from '../page';
+import { inspectorShown, showInspector } from '../panels';
 import { announce, studio, useStudio } from '../store';
 import { plural } from '../words';
 
@@ -37,7 +37,7 @@ export function revealNode(node: string, param?: string): void {
 }
 
 export function focusField(param?: string): void {
-  if (!studio().page.inspectorOpen) setPage({ inspectorOpen: true });
+  if (!inspectorShown(studio())) showInspector(true);
   // The inspector shows the new selection only after the next paint.
   window.requestAnimationFrame(() => {
     const scope = param === undefined ? '#inspector' : `#inspector [data-param="${CSS.escape(param)}"]`;
