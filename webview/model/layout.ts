@@ -1,19 +1,17 @@
 import { Graph, layout } from '@dagrejs/dagre';
-import { type Point, type Rect } from './geometry';
+import { type Point } from './geometry';
+import { type Placed, type PortWire, untangle } from './untangle';
 
-export interface LayoutBox {
-  id: string;
-  width: number;
-  height: number;
-}
+export type LayoutBox = Omit<Placed, 'x' | 'y'>;
 
 /**
- * Layered positions from left to right, in the direction of the wires (dagre). With `anchor` the drawing keeps that top left
+ * Layered positions from left to right, in the direction of the wires: dagre finds the columns and an order in them, which knows no ports; then
+ * nodes change places for the sake of the ports. (elkjs knows ports, and would add 1.6 MB under another licence.) With `anchor` the drawing keeps that top left
  * corner, so that a tidied part stays where it was.
  */
 export function layered(
   boxes: readonly LayoutBox[],
-  wires: readonly { source: string; target: string }[],
+  wires: readonly PortWire[],
   anchor: Point = { x: 0, y: 0 },
   grid = 20,
 ): Record<string, Point> {
@@ -26,14 +24,16 @@ export function layered(
     if (known.has(wire.source) && known.has(wire.target)) graph.setEdge(wire.source, wire.target);
   }
   layout(graph);
-  const corners: (Rect & { id: string })[] = boxes.map((box) => {
+  const corners: Placed[] = boxes.map((box) => {
     const placed = graph.node(box.id) as unknown as { x: number; y: number };
     return { ...box, x: placed.x - box.width / 2, y: placed.y - box.height / 2 };
   });
+  untangle(corners, wires);
   const left = Math.min(...corners.map((box) => box.x));
   const top = Math.min(...corners.map((box) => box.y));
   const snap = (value: number) => Math.round(value / grid) * grid;
   return Object.fromEntries(
-    corners.map((box) => [box.id, { x: snap(box.x - left + anchor.x), y: snap(box.y - top + anchor.y) }]),
+    // Heights are not snapped: wires that run level stay so.
+    corners.map((box) => [box.id, { x: snap(box.x - left + anchor.x), y: Math.round(box.y - top + anchor.y) }]),
   );
 }

@@ -193,10 +193,10 @@ describe('nodes', () => {
 
   it('move in one line each, to whole pixels', () => {
     expect(diffOf({ kind: 'moveNodes', positions: { swap: [1.5, -3.2] } })).toEqual([
-      '- "swap": [600, 400]',
+      '- "swap": [520, 400]',
       '+ "swap": [2, -3]',
     ]);
-    expect(diffOf({ kind: 'moveNodes', positions: { swap: [600, 400] } })).toEqual([]);
+    expect(diffOf({ kind: 'moveNodes', positions: { swap: [520, 400] } })).toEqual([]);
   });
 
   it('get a layout where the file had none', () => {
@@ -331,7 +331,7 @@ describe('copy and paste', () => {
     const result = edited(text, { kind: 'duplicate', ids: ['swap'] });
     canonical(result);
     expect(documentOf(result).nodes['swap-2']).toEqual(standard().nodes['swap']);
-    expect(documentOf(result).layout?.['swap-2']).toEqual([640, 440]);
+    expect(documentOf(result).layout?.['swap-2']).toEqual([560, 440]);
     expect(duplicateIds(documentOf(result), ['swap-2'])).toEqual({ 'swap-2': 'swap-3' });
   });
 

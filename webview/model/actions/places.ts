@@ -4,7 +4,7 @@ import { canvasControl } from '../control';
 import { edit } from '../document';
 import { FRAME_PREFIX, type StudioNode } from '../flow';
 import { frameAround, type Point, type Rect } from '../geometry';
-import { layered } from '../layout';
+import { type LayoutBox, layered } from '../layout';
 import { announce, studio } from '../store';
 import { wiresOfGraph } from '../wires';
 import { plural } from '../words';
@@ -55,7 +55,7 @@ export function tidy(): void {
     chosen.length > 1
       ? { x: Math.min(...all.map((box) => box.x)), y: Math.min(...all.map((box) => box.y)) }
       : { x: 0, y: 0 };
-  const places = layered(all, wiresOfGraph(graph), anchor);
+  const places = layered(all.map(withPorts), wiresOfGraph(graph), anchor);
   const frames = chosen.length > 1 ? {} : refitFrames(all, places);
   if (
     edit(
@@ -66,6 +66,15 @@ export function tidy(): void {
     announce(`Laid out ${plural(all.length, 'node')}.`);
     if (chosen.length <= 1) canvasControl().fit();
   }
+}
+
+/** A box with the heights of its ports, so that wires are told apart. */
+function withPorts(box: Rect & { id: string }): LayoutBox {
+  const node = studio().nodes.find(({ id }) => id === box.id);
+  const ports = node?.type === 'weft' ? node.data.face.ports : [];
+  const of = (side: 'left' | 'right') =>
+    Object.fromEntries(ports.filter((port) => port.side === side).map(({ name, y }) => [name, y]));
+  return { id: box.id, width: box.width, height: box.height, ports: { left: of('left'), right: of('right') } };
 }
 
 /** Frames go with the nodes that were inside them. */
