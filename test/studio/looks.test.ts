@@ -57,8 +57,14 @@ describe('the views of a run', () => {
   };
 
   beforeAll(async () => {
+    const graph = JSON.parse(workspace.read('giraffe-zebra.weft.json')) as {
+      nodes: Record<string, { params?: unknown }>;
+    };
+    const pin = (x: number, y: number) => ({ to: { x, y, radius: 0.1 }, from: { x: 1 - x, y: 0.8, radius: 0.08 } });
+    graph.nodes['swap']!.params = { pins: [pin(0.2, 0.25), { ...pin(0.9, 0.9), muted: true }] };
+    workspace.write('pinned.weft.json', JSON.stringify(graph, undefined, 2));
     await workbench.theme('Light Modern');
-    await workbench.openStudio('giraffe-zebra.weft.json');
+    await workbench.openStudio('pinned.weft.json');
     await part('run').click();
     await workbench.studio
       .locator('[data-testid="status-denoise"]:is([data-state="done"], [data-state="cached"])')
