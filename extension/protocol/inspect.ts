@@ -121,7 +121,7 @@ export interface InspectRequests {
   'inspect.picture': { params: z.input<typeof inspectPictureSchema>; result: { png: Uint8Array } };
   'inspect.map': { params: InspectMapRequest; result: InspectMap };
   'inspect.correspondence': { params: AttentionRequest; result: InspectCorrespondence };
-  /** The same as a picture. */
+  /** The same as a picture, with the circles of the pins that acted. */
   'inspect.draw': {
     params: InspectDrawRequest;
     result: { png: Uint8Array; peak?: InspectPeak; source: InspectSource };

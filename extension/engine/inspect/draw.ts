@@ -1,3 +1,4 @@
+import { type PinEnd } from '../../graph';
 import { heatColour, heatOpacity, placeColour, type Rgb } from '../../protocol/colours';
 import { cellAt, longerSide, middleOf, type Size } from '../../protocol/size';
 import { type RgbPicture } from '../image/png';
@@ -60,4 +61,46 @@ export function drawCorrespondence(picture: RgbPicture, targets: Uint16Array, gr
 function mix(rgb: Uint8Array, pixel: number, under: (channel: number) => number, over: Rgb, opacity: number): void {
   const below = [under(0), under(1), under(2)];
   for (let c = 0; c < 3; c++) rgb[3 * pixel + c] = Math.round((1 - opacity) * below[c]! + opacity * over[c]!);
+}
+
+/** Digits of three by five dots, each row a number of three bits. */
+const DIGITS = ['75557', '26227', '71747', '71717', '55711', '74717', '74757', '71111', '75757', '75717'];
+
+/** Circles with their numbers over a drawing: light lines on dark ones, so that they show on everything. */
+export function drawCircles(
+  { width, height, rgb }: RgbPicture,
+  circles: readonly { number: number; at: PinEnd }[],
+): void {
+  const unit = Math.max(1, Math.round(Math.min(width, height) / 256));
+  const dot = (x: number, y: number, value: number): void => {
+    if (x < 0 || y < 0 || x >= width || y >= height) return;
+    rgb.fill(value, 3 * (y * width + x), 3 * (y * width + x) + 3);
+  };
+  for (const [colour, thick] of [
+    [0, 1.5 * unit],
+    [255, 0.75 * unit],
+  ] as const) {
+    for (const { at } of circles) {
+      const [left, top, radius] = [at.x * width, at.y * height, at.radius * Math.min(width, height)];
+      const reach = Math.ceil(radius + thick);
+      for (let y = Math.floor(top) - reach; y <= top + reach; y++)
+        for (let x = Math.floor(left) - reach; x <= left + reach; x++)
+          if (Math.abs(Math.hypot(x + 0.5 - left, y + 0.5 - top) - radius) <= thick) dot(x, y, colour);
+    }
+  }
+  const size = 2 * unit;
+  for (const { number, at } of circles) {
+    const digits = String(number);
+    const dots = { wide: 4 * digits.length + 1, high: 7 };
+    const left = Math.round(at.x * width - (dots.wide * size) / 2);
+    const top = Math.round(at.y * height - (dots.high * size) / 2);
+    for (let y = 0; y < dots.high * size; y++) {
+      for (let x = 0; x < dots.wide * size; x++) {
+        const [column, row] = [Math.floor(x / size) - 1, Math.floor(y / size) - 1];
+        const bits = Number(DIGITS[Number(digits[column >> 2])]?.[row] ?? 0);
+        const on = column >= 0 && column % 4 < 3 && (bits >> (2 - (column % 4))) % 2 === 1;
+        dot(left + x, top + y, on ? 255 : 0);
+      }
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import { type Pin } from '../../graph';
+import { type Pin, type PinEnd } from '../../graph';
 import {
   type InspectCorrespondence,
   type InspectInfo,
@@ -11,6 +11,7 @@ import { WeftError } from '../../protocol/errors';
 import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
 import { type Sampler } from '../pipeline/sampler';
+import { tokenMeans } from '../pipeline/tokenMeans';
 import { noDemand, Trajectory } from '../pipeline/trajectory';
 import { type BatchCounts } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
@@ -108,12 +109,25 @@ export class Inspection {
     );
   }
 
+  /** One end of the pins that acted on an appearance, with their numbers in the file's order. */
+  circles(end: 'to' | 'from', look: number): { number: number; at: PinEnd }[] {
+    const { pins, numbers } = this.of;
+    return pins.flatMap((pin, index) =>
+      (pin.appearance ?? 1) === numbers[look] ? [{ number: index + 1, at: pin[end] }] : [],
+    );
+  }
+
   /** The tokens of a level. */
   gridOf(level: InspectLevel): Size {
     const layer = this.unetLayers.find((one) => one.level === level);
     const [height, width] = this.of.structure.checkpoint.latentSize;
     const halvings = layer?.halvings ?? 0;
     return { width: width >> halvings, height: height >> halvings };
+  }
+
+  private onTokens(values: Float32Array | undefined, level: InspectLevel): Float32Array {
+    const layer = this.unetLayers.find((one) => one.level === level);
+    return tokenMeans(values, this.of.structure.checkpoint.latentSize, layer?.halvings ?? 0);
   }
 
   /** Maps of places: of the output over what they look at, or of the source over what looks at them. */
@@ -201,13 +215,21 @@ export class Inspection {
       );
     }
     const { width, height } = this.gridOf(level);
-    const layers = chosen.map(({ index, heads, scale }) => ({
+    const shares =
+      source === 'appearance'
+        ? sampler.sharesOf(this.of.numbers[look]! - 1)?.map(({ share, keyWeights }) => ({
+            queryWeights: this.onTokens(share, level),
+            ...(keyWeights ? { keyWeights: this.onTokens(keyWeights, level) } : {}),
+          }))
+        : undefined;
+    const layers = chosen.map(({ index, heads, scale }): AttentionLayer => ({
       query: queries.get(index)!,
       key: keys[index]!,
       heads,
       scale,
       contrast: raw ? 1 : contrast,
       tokens: width * height,
+      ...(shares ? { shares } : {}),
     }));
     return { source, layers };
   }

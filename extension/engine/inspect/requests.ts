@@ -13,7 +13,7 @@ import {
 } from '../../protocol/inspect';
 import { type ContentStore } from '../cache/store';
 import { encodePng, type RgbPicture } from '../image/png';
-import { drawCorrespondence, drawHeat } from './draw';
+import { drawCircles, drawCorrespondence, drawHeat } from './draw';
 import { type Inspection } from './inspection';
 
 type Handlers = {
@@ -70,12 +70,17 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
       };
       if (what === 'correspondence') {
         const { targets, grid, source } = await inspection.correspondence(where, cache);
-        return { png: await encodePng(drawCorrespondence(output(), tokensOf(targets), grid, size)), source };
+        const drawn = drawCorrespondence(output(), tokensOf(targets), grid, size);
+        if (source === 'appearance') drawCircles(drawn, inspection.circles('to', where.look));
+        return { png: await encodePng(drawn), source };
       }
       if (!point) throw new WeftError('graph', 'A heat map needs a location.', where.node);
       const { weights, grid, peaks, source } = await inspection.map(where, from, [point], cache);
       const below = from === 'source' ? output() : inspection.picture(source, where.look);
-      return { png: await encodePng(drawHeat(below, floatsOf(weights), grid, size)), peak: peaks[0], source };
+      const drawn = drawHeat(below, floatsOf(weights), grid, size);
+      if (source === 'appearance')
+        drawCircles(drawn, inspection.circles(from === 'source' ? 'to' : 'from', where.look));
+      return { png: await encodePng(drawn), peak: peaks[0], source };
     },
   };
 }

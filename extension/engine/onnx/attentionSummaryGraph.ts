@@ -23,7 +23,9 @@ export const summaryNames = {
   scale: (layer: number): string => `scale_${layer}`,
   /** float [heads, 1, 1]: how much each head counts in the mean. */
   share: (layer: number): string => `share_${layer}`,
-  /** float [1] each: β and (1 − β)/N of the contrast clip(β·M + (1 − β)/N, 0, 1). */
+  /** float [N]: ln w of each key's weight, added to its scores. */
+  bias: 'bias',
+  /** float [1] and [N]: β and (1 − β)·w/Σw of the contrast clip(β·M + (1 − β)·w/Σw, 0, 1). */
   contrast: 'contrast',
   offset: 'offset',
   /** int64 [1], a divisor of N: in how many portions of the queries the maps are made. */
@@ -46,7 +48,8 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
   const graph = new Graph(model);
   const slices = graph.addInput(summaryNames.slices, INT64, [1]);
   const contrast = graph.addInput(summaryNames.contrast, FLOAT, [1]);
-  const offset = graph.addInput(summaryNames.offset, FLOAT, [1]);
+  const offset = graph.addInput(summaryNames.offset, FLOAT, ['n']);
+  const bias = graph.addInput(summaryNames.bias, FLOAT, ['n']);
   const join = (parts: string[], hint: string): string => graph.add('Concat', parts, hint, { axis: 0 });
   const [step, more, still] = ['step', 'more', 'still'].map((name) => graph.fresh(name)) as [string, string, string];
   const body: NodeProto[] = [makeNode('Identity', [more], [still])];
@@ -86,7 +89,8 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
       'keys',
       { perm: [1, 2, 0] },
     );
-    const scores = inside('MatMul', [inside('Gather', [parts, step], 'slice', { axis: 0 }), keys], 'scores');
+    const products = inside('MatMul', [inside('Gather', [parts, step], 'slice', { axis: 0 }), keys], 'products');
+    const scores = inside('Add', [products, bias], 'scores');
     const sums = inside('ReduceLogSumExp', [scores], 'log_sums', { axes: [-1], keepdims: 1 });
     const map = inside('Exp', [inside('Sub', [scores, sums], 'below')], 'map');
     const sharpened = inside('Add', [inside('Mul', [map, contrast], 'stretched'), offset], 'sharpened');

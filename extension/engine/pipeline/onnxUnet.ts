@@ -11,6 +11,7 @@ import {
 import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
 import { BatchSize } from './batchSize';
 import { type MaskedAttention, maskedBlocks } from './maskedBlocks';
+import { tokenMeans } from './tokenMeans';
 
 /** Memory for intermediate results: what there is at the moment, and on what they are computed. */
 export interface Memory {
@@ -293,20 +294,9 @@ export class OnnxUnet implements Unet {
     feeds[names.mixWeights(level)] = float32([...mixed, 1], made.mixWeights);
   }
 
-  /** Values on the latent grid as their means on the coarser grid of a layer. */
+  /** See {@link tokenMeans}. */
   onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
-    const tokens = this.tokensAt(halvings);
-    if (!values) return new Float32Array(tokens).fill(1);
-    const [height, width] = this.latentSize;
-    const [rows, columns] = [height >> halvings, width >> halvings];
-    const side = 1 << halvings;
-    const means = new Float32Array(tokens);
-    for (let y = 0; y < rows * side; y++) {
-      for (let x = 0; x < columns * side; x++) {
-        means[(y >> halvings) * columns + (x >> halvings)]! += values[y * width + x]! / side ** 2;
-      }
-    }
-    return means;
+    return tokenMeans(values, this.latentSize, halvings);
   }
 
   /** What the maps that are whole at one time may take. */

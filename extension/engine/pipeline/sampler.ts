@@ -22,6 +22,8 @@ export interface AdainSettings {
 /** A picture whose look is taken. */
 export interface Appearance {
   trajectory: Trajectory;
+  /** Which wire of the swap it comes from, from 0: one picture may be wired several times. */
+  wire?: number;
   /** How much of each latent pixel [h·w] takes its look from here: all appearances' shares add up to 1. Absent: all of it. */
   share?: Float32Array;
   /** How much each of its own latent pixels [h·w] gives; absent: all alike. */
@@ -144,6 +146,21 @@ export class Sampler {
   swapAt(step: number): SwapAtStep {
     const { swap: sources, contrast } = this.plans[step]!;
     return { timestep: this.settings.structure.timestepAt(step), sources, contrast };
+  }
+
+  /**
+   * Where a wire of the swap gives its look, and from where: its own share, and those of the pins on it. Undefined where it gives from
+   * everywhere alike.
+   */
+  sharesOf(wire: number): Omit<Appearance, 'trajectory' | 'wire'>[] | undefined {
+    const { appearances, pinned } = this.settings;
+    const own = appearances.find((one) => one.wire === wire);
+    const pins = pinned?.places.filter((one) => one.wire === wire) ?? [];
+    if (pins.length === 0 && !own?.keyWeights) return undefined;
+    // One that gives to no region may give to a pin.
+    const none = pinned?.unpinned.map(() => 0);
+    const share = own && pinned ? unpinnedShare(own, pinned.unpinned) : (own?.share ?? none);
+    return [{ share, keyWeights: own?.keyWeights }, ...pins];
   }
 
   /** Names the queries of a step: O's latents before it, and the swap, which layers behind the first one see. */
@@ -358,10 +375,12 @@ export class Sampler {
     if ((plan.swap.high ?? plan.swap.low) === 'structure') return [{ trajectory: structure }];
     if (!pinned) return appearances;
     const { places, unpinned } = pinned;
-    const beside = appearances.map((one) => ({
-      ...one,
-      share: one.share?.map((part, place) => part * unpinned[place]!) ?? unpinned,
-    }));
+    const beside = appearances.map((one) => ({ ...one, share: unpinnedShare(one, unpinned) }));
     return [...beside, ...places].filter(({ share }) => share.some((part) => part > 0));
   }
+}
+
+/** What pins leave of an appearance's share. */
+function unpinnedShare({ share }: Appearance, unpinned: Float32Array): Float32Array {
+  return share?.map((part, place) => part * unpinned[place]!) ?? unpinned;
 }

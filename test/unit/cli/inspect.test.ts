@@ -60,6 +60,51 @@ it('draws the way back and the correspondences, and computes what the cache has 
   expect(fs.existsSync(path.join(folder, 'map.png'))).toBe(true);
 });
 
+it('draws the pins that acted: where they look in the appearance, and what they change in the output', async () => {
+  // A pin whose circles are far from each other, and one that does nothing.
+  const circle = (x: number, y: number, radius = 0.1) => ({ x, y, radius });
+  const pins = [
+    { to: circle(0.25, 0.25), from: circle(0.75, 0.5) },
+    { to: circle(0.75, 0.75), from: circle(0.25, 0.75), muted: true },
+  ];
+  const set = call('run', 'short.weft.json', '--out', 'pinned', '--set', `swap.pins=${JSON.stringify(pins)}`);
+  expect(set.status, set.stderr).toBe(0);
+  expect(set.stderr).toMatch(/UNet passes: \d+ encoder, \d+ decoder, [1-9]\d* masked/);
+  const report = path.join('pinned', 'run.json');
+  const { unet } = JSON.parse(fs.readFileSync(path.join(folder, report), 'utf8')) as { unet: { masked: number } };
+  expect(unet.masked).toBeGreaterThan(0);
+
+  // White dots on a circle: its line is drawn over everything.
+  const white = async (name: string, { x, y, radius }: ReturnType<typeof circle>): Promise<number> => {
+    const { data, info } = await sharp(path.join(folder, name))
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const around = Array.from({ length: 64 }, (_, angle) => {
+      const [u, v] = [x + radius * Math.cos((angle * Math.PI) / 32), y + radius * Math.sin((angle * Math.PI) / 32)];
+      const at = 3 * (Math.floor(v * info.height) * info.width + Math.floor(u * info.width));
+      return data.subarray(at, at + 3).every((value) => value === 255) ? 1 : 0;
+    });
+    return around.reduce<number>((sum, one) => sum + one, 0) / around.length;
+  };
+  const look = call('inspect', report, '--at', '32,32', '--out', 'from.png');
+  expect(look.status, look.stderr).toBe(0);
+  expect(await white('from.png', pins[0]!.from)).toBeGreaterThan(0.9);
+  expect(await white('from.png', pins[0]!.to)).toBeLessThan(0.1);
+  expect(await white('from.png', pins[1]!.from)).toBeLessThan(0.1);
+  // The pinned location attends to what lies in the circle.
+  const [, x, y] = /attends most to \((\d+), (\d+)\)/.exec(look.stderr)!.map(Number) as [number, number, number];
+  expect(Math.hypot(x - 0.75 * 128, y - 0.5 * 128)).toBeLessThan(0.1 * 128 + 8);
+  for (const [name, ...args] of [
+    ['to.png', '--from', 'appearance', '--at', '96,64'],
+    ['all.png', '--map', 'correspondence'],
+  ] as [string, ...string[]][]) {
+    expect(call('inspect', report, ...args, '--out', name).status).toBe(0);
+    expect(await white(name, pins[0]!.to)).toBeGreaterThan(0.9);
+    expect(await white(name, pins[0]!.from)).toBeLessThan(0.1);
+  }
+});
+
 it('says what to do about a wrong question, and ends with 2', () => {
   const wrong: [string[], RegExp][] = [
     [['nowhere.png', '--at', '1,1'], /no such file/],

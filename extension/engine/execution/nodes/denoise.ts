@@ -106,6 +106,7 @@ async function appearancesOf(transfer: TransferValue): Promise<Looks & { kept: n
   const looks = (kept: number[], shares?: Float32Array[]): Pick<Looks, 'appearances'> & { kept: number[] } => {
     const [first, ...rest] = kept.map((index): Appearance => ({
       trajectory: all[index]!.trajectory,
+      wire: index,
       ...(shares && kept.length > 1 ? { share: shares[index]! } : {}),
       ...(keyWeights[index] ? { keyWeights: keyWeights[index] } : {}),
     }));
@@ -140,6 +141,7 @@ function placesOf(
   const { unpinned, ...discs } = pinnedShares(pins, structure.checkpoint.latentSize);
   const places = pinnedTo.map((trajectory, index): Pinned => ({
     trajectory,
+    wire: (pins[index]!.appearance ?? 1) - 1,
     share: discs.weights[index]!,
     keyWeights: discs.keyWeights[index]!,
   }));
