@@ -1,6 +1,6 @@
 /** Sines and cosines that are the same wherever a graph runs. */
 import { type Graph, makeNode } from '../graph';
-import { type Inference } from '../shapeInference';
+import { type UnetPlan } from './plan';
 import { TensorProto_DataType } from '../proto/onnx_pb';
 
 const { FLOAT, DOUBLE } = TensorProto_DataType;
@@ -10,7 +10,7 @@ const { FLOAT, DOUBLE } = TensorProto_DataType;
  * WGSL specification, "Accuracy of built-in functions"), while the embedding of a timestep takes sines of up to 991. Cards have
  * no doubles there, so onnxruntime leaves these few numbers to the processor.
  */
-export function accurateWaves(graph: Graph, known: Inference): void {
+export function accurateWaves(graph: Graph, { known }: UnetPlan): void {
   for (const node of [...graph.nodes]) {
     if (node.opType !== 'Sin' && node.opType !== 'Cos') continue;
     const [x, y] = [node.input[0]!, node.output[0]!];

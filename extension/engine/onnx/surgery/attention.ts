@@ -302,7 +302,7 @@ class Matcher {
   }
 }
 
-const isStandardAttention = (node: NodeProto): boolean =>
+export const isStandardAttention = (node: NodeProto): boolean =>
   node.opType === 'Attention' && node.domain !== 'com.microsoft';
 
 /** All attentions of a graph, in an order in which each follows those it depends on. */
@@ -314,45 +314,4 @@ export function findAttentions(graph: Graph, known: Inference, order: NodeProto[
       return isStandardAttention(node) ? matcher.matchOperator(node) : undefined;
     })
     .filter((attention) => attention !== undefined);
-}
-
-const FUSED = new Set([
-  'MultiHeadAttention',
-  'Attention',
-  'PackedAttention',
-  'PackedMultiHeadAttention',
-  'GroupQueryAttention',
-  'DecoderMaskedMultiHeadAttention',
-  'MultiQueryAttention',
-  'SparseAttention',
-]);
-
-/** Operator names of attention that an optimiser has fused. */
-export function fusedAttention(graph: Graph): string[] {
-  const fused = graph.nodes.filter((node) => FUSED.has(node.opType) && !isStandardAttention(node));
-  return [...new Set(fused.map((node) => node.opType))];
-}
-
-/** Operators by which an optimiser replaced convolutions and norms for the kernels of one provider. */
-const OPTIMISED = new Set([
-  'NhwcConv',
-  'NhwcFusedConv',
-  'FusedConv',
-  'GroupNorm',
-  'SkipGroupNorm',
-  'BiasSplitGelu',
-  'BiasAdd',
-]);
-const QUANTISED =
-  /^(QLinear.*|QGemm|QAttention|QuantizeLinear|DequantizeLinear|DynamicQuantize.*|MatMulInteger.*|ConvInteger|MatMulNBits|MatMulBnb4)$/;
-
-/** Why a graph is no plain export, by the operators it has: what was done to it, and their names; undefined for a plain one. */
-export function alteredExport(graph: Graph): { what: 'optimised' | 'quantised'; operators: string[] } | undefined {
-  const names = (matches: (node: NodeProto) => boolean): string[] => [
-    ...new Set(graph.nodes.filter(matches).map((node) => node.opType)),
-  ];
-  const quantised = names((node) => QUANTISED.test(node.opType));
-  if (quantised.length > 0) return { what: 'quantised', operators: quantised };
-  const optimised = names((node) => node.domain === 'com.microsoft' && OPTIMISED.has(node.opType));
-  return optimised.length > 0 ? { what: 'optimised', operators: optimised } : undefined;
 }

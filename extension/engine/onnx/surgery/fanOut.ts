@@ -1,14 +1,18 @@
 /** Lets each row of the decoder half continue any row of the encoder half. */
 import { type Graph, intOf, makeNode, readsOf, renameReads } from '../graph';
-import { type Inference } from '../shapeInference';
-import { type NodeProto } from '../proto/onnx_pb';
+import { type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
+import { unetNames } from '../types';
+import { type UnetPlan } from './plan';
+import { reach } from './regions';
 
 /**
- * Gathers, along the batch and by `rows` (int64 [Bd]), all data that crosses into the decoder. What was computed from shapes alone
+ * Gathers, along the batch and by the input `rows` (int64 [Bd]), all data that crosses into the decoder. What was computed from shapes alone
  * (a batch size shared by both halves, say) is computed anew for the decoder's batch instead: exporters share such chains freely.
- * @param sample the tensor whose first axis is the encoder's batch.
  */
-export function fanOut(graph: Graph, known: Inference, decoder: Set<NodeProto>, rows: string, sample: string): void {
+export function fanOut(graph: Graph, plan: UnetPlan): void {
+  const { known } = plan;
+  const rows = graph.addInput(unetNames.rows, TensorProto_DataType.INT64, ['rows']);
+  const decoder = fromFirstSwap(graph, plan);
   const crossed = new Map<string, string>();
   const shapes = new Map<string, string>();
   const axis0 = graph.int64([0]);
@@ -17,7 +21,11 @@ export function fanOut(graph: Graph, known: Inference, decoder: Set<NodeProto>, 
   let batches: { encoder: string; decoder: string } | undefined;
   const batchSizes = (): { encoder: string; decoder: string } =>
     (batches ??= {
-      encoder: graph.add('Slice', [graph.add('Shape', [sample], 'weft_sample_shape'), axis0, axis1], 'weft_batch'),
+      encoder: graph.add(
+        'Slice',
+        [graph.add('Shape', [plan.roles.sample.name], 'weft_sample_shape'), axis0, axis1],
+        'weft_batch',
+      ),
       decoder: graph.add('Shape', [rows], 'weft_decoder_batch'),
     });
 
@@ -98,4 +106,26 @@ export function fanOut(graph: Graph, known: Inference, decoder: Set<NodeProto>, 
     renameReads(node, (name) => renamed.get(name) ?? name);
   }
   graph.changed();
+}
+
+/**
+ * The part of the decoder in which rows of one encoder row can differ: from the first swapped attention's projections on. What lies before is
+ * the same for a prediction with and without swap, and is computed once.
+ */
+function fromFirstSwap(graph: Graph, { regions, layers }: UnetPlan): Set<NodeProto> {
+  const { query, key, value } = layers[0]!.attention;
+  const before = reach(graph, [query.source]);
+  const projections = [query, key, value].map(({ tensor }) => reach(graph, [tensor]));
+  const after = new Set<NodeProto>();
+  for (const node of regions.order) {
+    const projects = projections.some((nodes) => nodes.has(node)) && !before.has(node) && regions.decoder.has(node);
+    if (projects || readsOf(node).some((name) => after.has(graph.producer(name)!))) after.add(node);
+  }
+  // And what feeds nothing else: the projections of the prompt, of the time.
+  for (const node of [...regions.order].reverse()) {
+    if (after.has(node) || before.has(node) || !regions.decoder.has(node)) continue;
+    const readers = node.output.flatMap((output) => graph.consumers(output));
+    if (readers.length > 0 && readers.every((reader) => after.has(reader))) after.add(node);
+  }
+  return after;
 }

@@ -1,8 +1,28 @@
 /** FreeU (Si et al., arXiv 2309.11497) as the authors of cross-image attention use it, with its gains as an input. */
-import { type Graph } from '../graph';
+import { type Graph, renameReads } from '../graph';
 import { TensorProto_DataType } from '../proto/onnx_pb';
+import { unetNames } from '../types';
+import { type UnetPlan } from './plan';
 
 const FLOAT = TensorProto_DataType.FLOAT;
+
+/** FreeU at the entry of each up block that is as wide as the middle block, or half as wide. */
+export function insertFreeu(graph: Graph, { known, upBlocks, unet }: UnetPlan): void {
+  const gains = graph.addInput(unetNames.freeu, FLOAT, [4]);
+  const middle = unet.middleChannels;
+  for (const { join, channels } of upBlocks) {
+    if (channels !== middle && channels !== middle / 2) continue;
+    const { node, backbone } = join;
+    // After the fan-out the join reads the gathered backbone under another name, at the place where the backbone was.
+    const own =
+      node.input.find((name) => name === backbone || name.startsWith(`${backbone}_decoder`)) ?? node.input[0]!;
+    const type = known.type(backbone) || FLOAT;
+    const out = applyFreeu(graph, own, channels, type, gains, channels === middle ? 0 : 2);
+    // The resnet also reads the joined tensor only, so nothing else may see the change.
+    renameReads(node, (name) => (name === own ? out : name));
+    graph.changed();
+  }
+}
 
 /**
  * Backbone features x [B, C, h, w] → the first C/2 channels × b, then the four lowest shifted frequencies of all channels × s.
