@@ -18,7 +18,7 @@ const onlyPure = never(
 );
 
 /** The rooms of the webview, and the rooms each may import; app may import all of them. */
-const features = ['canvas', 'inspector', 'timeline', 'attention', 'mask'];
+const features = ['canvas', 'inspector', 'timeline', 'attention', 'mask', 'stage'];
 const page = {
   model: [],
   ui: ['model'],

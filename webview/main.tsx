@@ -8,6 +8,7 @@ import './styles/inspector.css';
 import './styles/timeline.css';
 import './styles/attention.css';
 import './styles/mask.css';
+import './styles/stage.css';
 import { App } from './app/App';
 import { watchChanges } from './model/autoRun';
 import { restoreDraft } from './model/draft';

@@ -8,7 +8,7 @@ import { type GraphDocument, type GraphNode } from './schema';
 import { GraphView } from './view';
 
 /** What a draft's files are called: `result-draft.png`. */
-const draftName = (file: string): string => file.replace(/(\.[^./\\]+)?$/, '-draft$1');
+export const draftName = (file: string): string => file.replace(/(\.[^./\\]+)?$/, '-draft$1');
 
 /**
  * The edits that make a draft of a graph. A step of a `segment` node that was written for the long schedule goes; ranges are in per cent and stay.

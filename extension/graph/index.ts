@@ -15,7 +15,7 @@ export { formatGraph, writeGraph } from './write';
 export { applyChanges } from './json-edit';
 export { resolveSource } from './analyse';
 export { graphChanges } from './changes';
-export { draftEdits } from './draft';
+export { draftEdits, draftName } from './draft';
 export * from './edit';
 export * from './fixes';
 export { graphEditsSchema } from './edit-schema';

@@ -30,6 +30,12 @@ export async function exists(uri: vscode.Uri): Promise<boolean> {
   );
 }
 
+/** Shows a file in the Explorer, or in the system's own program when it lies outside the workspace. */
+export async function revealFile(uri: vscode.Uri): Promise<void> {
+  const inside = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
+  await vscode.commands.executeCommand(inside ? 'revealInExplorer' : 'revealFileInOS', uri);
+}
+
 function inWords(error: unknown): never {
   throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
 }

@@ -166,6 +166,8 @@ export type StudioToHost =
   | { type: 'stop' }
   | { type: 'openAsText'; offset?: number }
   | { type: 'openPicture'; path: string }
+  /** Show the file that a node reads or has written where VS Code lists files. */
+  | { type: 'revealFile'; node: string }
   /** Open a frame or picture the webview holds in VS Code's image viewer. */
   | { type: 'openPng'; name: string; png: Uint8Array }
   /** Open a cell of the last run's sweep as a graph of its own. */
@@ -231,6 +233,7 @@ export const studioSchemas = {
   stop: z.object({ type: z.literal('stop') }),
   openAsText: z.object({ type: z.literal('openAsText'), offset: id.optional() }),
   openPicture: z.object({ type: z.literal('openPicture'), path: name }),
+  revealFile: z.object({ type: z.literal('revealFile'), node: name }),
   openPng: z.object({ type: z.literal('openPng'), name, png }),
   openCell: z.object({ type: z.literal('openCell'), node: name, row: id, column: id }),
   requestPictures: z.object({ type: z.literal('requestPictures') }),

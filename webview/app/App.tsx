@@ -13,6 +13,7 @@ import { Banners } from './Banners';
 import { CellDialog } from './CellDialog';
 import { InvalidDocument } from './InvalidDocument';
 import { Shelf } from './Shelf';
+import { StageView } from '../stage/StageView';
 import { Splitter } from '../ui/Splitter';
 import { Toasts } from './Toasts';
 import { Toolbar } from './Toolbar';
@@ -30,6 +31,10 @@ export function App() {
   const timelineOpen = useStudio(timelineShown);
   const masking = useStudio((state) => (state.page.inspecting === undefined ? state.page.masking : undefined));
   const inspecting = useStudio((state) => state.page.inspecting);
+  const viewing = useStudio(({ page }) =>
+    page.inspecting === undefined && page.masking === undefined ? page.viewing : undefined,
+  );
+  const covered = inspecting !== undefined || masking !== undefined || viewing !== undefined;
   const fileName = useStudio((state) => state.fileName);
   useClipboardEvents();
   if (waiting) return <Announcer />;
@@ -60,8 +65,14 @@ export function App() {
           <Toasts />
         </main>
       )}
-      {shelfOpen && inspecting === undefined && masking === undefined && <Shelf />}
-      <main className="panes" hidden={inspecting !== undefined || masking !== undefined}>
+      {viewing !== undefined && (
+        <main className="panes">
+          <StageView key={viewing} node={viewing} />
+          <Toasts />
+        </main>
+      )}
+      {shelfOpen && !covered && <Shelf />}
+      <main className="panes" hidden={covered}>
         <div className="canvas-pane">
           <Canvas />
           <Toasts />

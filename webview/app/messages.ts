@@ -11,6 +11,7 @@ import { revealNode } from '../model/actions/selection';
 import { postToHost } from '../model/host';
 import { setTimeline } from '../model/page';
 import { onHostError, onStepAnswered } from '../model/stepRequests';
+import { withResult } from '../model/results';
 import { withCell, withSweep } from '../model/sweeps';
 import { readable } from '../model/words';
 import { announce, studio, toast, useStudio } from '../model/store';
@@ -53,11 +54,16 @@ const handlers: Handlers = {
     useStudio.setState({ timelines: { ...timelines, [node]: known } });
   },
   picture: ({ runId, node, port, png, caption }) => {
-    const { nodePictures } = studio();
-    const old = nodePictures[node];
-    if (old) URL.revokeObjectURL(old.url);
-    const picture = { runId, port, png: bytesOf(png), url: pngUrl(png), ...(caption === undefined ? {} : { caption }) };
-    useStudio.setState({ nodePictures: { ...nodePictures, [node]: picture } });
+    const { run } = studio();
+    const draft = run?.runId === runId && run.draft;
+    const picture = {
+      runId,
+      port,
+      png: bytesOf(png),
+      ...(caption !== undefined && { caption }),
+      ...(draft && { draft }),
+    };
+    useStudio.setState((state) => withResult(state, node, picture));
   },
   sweep: (message) =>
     useStudio.setState(({ sweeps }) => ({ sweeps: withSweep(sweeps, message, (url) => URL.revokeObjectURL(url)) })),

@@ -3,7 +3,7 @@ import { Icon } from '../ui/Icon';
 import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
 import { addFrame } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
-import { openNodePicture } from '../model/actions/pictures';
+import { openStage } from '../model/stage';
 import { alignSelection, tidy } from '../model/actions/places';
 import { focusField, selectAll, selected } from '../model/actions/selection';
 import { run } from '../model/running';
@@ -168,7 +168,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
             : []),
           { label: 'Connect to…', icon: 'plug', keys: 'C', disabled: readOnly, act: () => openConnect(only, popup.at) },
           { label: 'Edit in the inspector', icon: 'settings', keys: 'Enter', act: () => focusField() },
-          { label: 'Open image', icon: 'go-to-file', act: () => openNodePicture(only) },
+          { label: 'View image', icon: 'zoom-in', keys: 'V', act: () => openStage(only) },
           { label: 'Rename', icon: 'edit', keys: 'F2', disabled: readOnly, act: () => startRename(only) },
           'line',
         ];

@@ -5,6 +5,7 @@ import { deleteSelection, duplicateSelection, startRename, toggleMute } from '..
 import { boxes, nudge, tidy } from '../model/actions/places';
 import { focusField, select, selectAll, selected } from '../model/actions/selection';
 import { disconnect } from '../model/actions/wires';
+import { openStage } from '../model/stage';
 import { studio, useStudio } from '../model/store';
 import { openConnect } from './ContextMenu';
 import { canvasControl } from '../model/control';
@@ -90,6 +91,11 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 't':
     case 'T':
       return tidy;
+    case 'v':
+    case 'V': {
+      const id = selected().nodes[0];
+      return id === undefined ? undefined : () => openStage(id);
+    }
     case 'z':
     case 'Z':
       return () => canvasControl().zoomToSelection();

@@ -70,6 +70,7 @@ const KEYS: [string, string][] = [
   ['N', 'add a node (or double-click)'],
   ['C', 'connect the selected node'],
   ['Enter', 'edit its parameters'],
+  ['V', 'view its image (or double-click it)'],
   ['F2', 'rename'],
   ['M', 'mute'],
   ['G', 'frame around the selection'],

@@ -17,6 +17,8 @@ export type PictureKind =
   | 'mask'
   /** The cells of a sweep. */
   | 'sweep'
+  /** What it saves. */
+  | 'saved'
   /** Its two inputs under a slider. */
   | 'compare';
 
@@ -27,6 +29,8 @@ export function pictureKind(spec: NodeSpec): PictureKind | undefined {
   if (gives.has('timeline')) return 'result';
   if (gives.has('inversion')) return 'inversion';
   if (gives.has('mask')) return 'mask';
+  if (spec.outputs.length === 0 && spec.params.some((param) => param.kind === 'path' && param.access === 'write'))
+    return 'saved';
   const pictures = spec.inputs.filter((input) => input.types.includes('image'));
   return spec.outputs.length === 0 && pictures.length === 2 ? 'compare' : undefined;
 }
@@ -58,6 +62,7 @@ const WIDTHS: Record<PictureKind | 'plain', number> = {
   result: 280,
   inversion: 200,
   mask: 200,
+  saved: 200,
   compare: 280,
   sweep: 360,
   plain: 200,

@@ -3,8 +3,7 @@ import { setPage } from './page';
 import { studio, toast } from './store';
 
 /** The denoise node that a node's picture comes from: itself, or the nearest one above it. */
-function denoiseAbove(id: string): string | undefined {
-  const { graph } = studio();
+export function denoiseAbove(graph: GraphDocument | undefined, id: string): string | undefined {
   const seen = new Set<string>();
   const queue = [id];
   for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
@@ -34,7 +33,7 @@ export function swapAbove(graph: GraphDocument | undefined, id: string): string 
 
 /** Shows the attention of a node, or closes that view. */
 export function openInspection(id: string | undefined): void {
-  setPage({ inspecting: id === undefined ? undefined : denoiseAbove(id) });
+  setPage({ inspecting: id === undefined ? undefined : denoiseAbove(studio().graph, id), viewing: undefined });
 }
 
 /** Opens the inspector for the selected node, or for the graph's only denoise node; once more closes it. */
@@ -45,7 +44,7 @@ export function inspectSelection(): void {
     return;
   }
   const all = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => (type === 'denoise' ? [id] : []));
-  const selected = page.selection.map(denoiseAbove).find((id) => id !== undefined);
+  const selected = page.selection.map((id) => denoiseAbove(graph, id)).find((id) => id !== undefined);
   const node = selected ?? (all.length === 1 ? all[0] : undefined);
   if (node !== undefined) openInspection(node);
   else

@@ -19,6 +19,8 @@ export interface PageState {
   draft: boolean;
   /** The denoise node whose attention is looked at, in place of the canvas. */
   inspecting?: string;
+  /** The node whose image is looked at, in place of the canvas. */
+  viewing?: string;
   /** The segment node whose mask is looked at, in place of the canvas. */
   masking?: string;
   timeline: { node?: string; index?: number; kind: PreviewKind; compareWith?: number };
@@ -59,6 +61,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.autoRun === 'boolean') state.autoRun = given.autoRun;
   if (typeof given.draft === 'boolean') state.draft = given.draft;
   if (typeof given.masking === 'string') state.masking = given.masking;
+  if (typeof given.viewing === 'string') state.viewing = given.viewing;
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;
   if (typeof given.timeline === 'object' && given.timeline !== null) {

@@ -6,6 +6,7 @@ import { type LevelOfDetail } from './levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
 import { type NodeTimeline } from './frames';
 import { initialPageState, type PageState } from './pageState';
+import { type EarlierPicture } from './results';
 import { type SeedVariation, type SweepView } from './sweeps';
 import { type Synced } from './sync';
 import { type PortRef } from './wires';
@@ -29,6 +30,8 @@ export interface NodePictureState {
   url: string;
   png: Uint8Array;
   caption?: string;
+  /** It was made with the draft schedule. */
+  draft?: true;
 }
 
 export interface StudioState {
@@ -59,6 +62,8 @@ export interface StudioState {
   loopStep: number | undefined;
   canRun: boolean;
   nodePictures: Readonly<Record<string, NodePictureState>>;
+  /** What the picture of a node is compared with. */
+  earlier: Readonly<Record<string, EarlierPicture>>;
   sweeps: Readonly<Record<string, SweepView>>;
   /** Four seeds that are being compared. */
   variation: SeedVariation | undefined;
@@ -110,6 +115,7 @@ export const useStudio = create<StudioState>()(() => ({
   loopStep: undefined,
   canRun: false,
   nodePictures: {},
+  earlier: {},
   sweeps: {},
   variation: undefined,
   openCell: undefined,

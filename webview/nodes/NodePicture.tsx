@@ -1,12 +1,12 @@
 import { memo, type ReactNode } from 'react';
 import { type NodeData } from '../model/flow';
-import { newest } from '../model/frames';
+import { newest, type StepPicture } from '../model/frames';
 import { postToHost } from '../model/host';
-import { openNodePicture } from '../model/actions/pictures';
 import { setPage } from '../model/page';
 import { useStudio } from '../model/store';
 import { baseName, readable } from '../model/words';
 import { openInspection } from '../model/inspection';
+import { openStage, resultNode } from '../model/stage';
 import { CompareSlider } from '../ui/CompareSlider';
 import { type PictureKind } from '../model/face';
 import { SweepPicture } from './SweepPicture';
@@ -59,19 +59,22 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
     );
   }
   return (
-    <Opener id={id} label={`Open ${baseName(path)} in VS Code`} selected={selected}>
+    <Opener id={id} label={`View ${baseName(path)}`} selected={selected}>
       <img src={uri} alt={baseName(path)} draggable={false} decoding="async" />
     </Opener>
   );
 }
 
-const WAITING: Record<'inversion' | 'mask' | 'result', { icon: string; text: string }> = {
+type RunKind = 'inversion' | 'mask' | 'result' | 'saved';
+
+const WAITING: Record<RunKind, { icon: string; text: string }> = {
   inversion: { icon: 'sparkle', text: 'run to see the noise' },
   mask: { icon: 'symbol-color', text: 'run to see the mask' },
   result: { icon: 'play-circle', text: 'run to see the image' },
+  saved: { icon: 'save', text: 'run to save the image' },
 };
 
-function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'mask' | 'result'; selected: boolean }) {
+function RunPicture({ id, kind, selected }: { id: string; kind: RunKind; selected: boolean }) {
   const content = usePictureOf(id);
   if (!content) {
     return (
@@ -83,9 +86,9 @@ function RunPicture({ id, kind, selected }: { id: string; kind: 'inversion' | 'm
   return (
     <Opener
       id={id}
-      label={`Open the image of ${readable(id)} in VS Code`}
+      label={`View the image of ${readable(id)}`}
       selected={selected}
-      inspect={kind === 'inversion' ? undefined : kind}
+      inspect={kind === 'result' || kind === 'mask' ? kind : undefined}
       whole
     >
       {content}
@@ -119,21 +122,35 @@ function nodeOf(source: string | undefined): string | undefined {
   return source?.slice(0, source.lastIndexOf('.'));
 }
 
-/** What a node has to show: while it runs its newest step, then its picture; for a file the file. */
-export function usePictureOf(id: string | undefined): ReactNode {
-  const running = useStudio((state) => id !== undefined && state.run?.nodes[id]?.state === 'running');
-  const picture = useStudio((state) => (id === undefined ? undefined : state.nodePictures[id]));
-  const step = useStudio((state) => (id === undefined ? undefined : newest(state.timelines[id])));
+/** What a node has to show: the address of an image, or a step of its run. */
+export interface Shown {
+  url?: string;
+  step?: StepPicture;
+  label: string;
+}
+
+/** While a node runs, its newest step, then its picture; for a file the file. */
+export function useShown(id: string | undefined): Shown | undefined {
+  const source = useStudio((state) => (id === undefined ? undefined : resultNode(state.graph, id)));
+  const running = useStudio((state) => source !== undefined && state.run?.nodes[source]?.state === 'running');
+  const picture = useStudio((state) => (source === undefined ? undefined : state.nodePictures[source]));
+  const step = useStudio((state) => (source === undefined ? undefined : newest(state.timelines[source])));
   const file = useStudio((state) => {
-    const node = id === undefined ? undefined : state.graph?.nodes[id];
+    const node = source === undefined ? undefined : state.graph?.nodes[source];
     const path = node?.params?.['path'];
     return typeof path === 'string' ? state.resolved[path] : undefined;
   });
-  const label = `Image of ${readable(id ?? '')}`;
-  if (running && step) return <StepImage step={step} label={label} />;
-  if (picture) return <img src={picture.url} alt={picture.caption ?? label} draggable={false} decoding="async" />;
-  if (step) return <StepImage step={step} label={label} />;
-  return file ? <img src={file} alt={label} draggable={false} decoding="async" /> : undefined;
+  const label = `Image of ${readable(source ?? '')}`;
+  if (running && step) return { step, label };
+  if (picture) return { url: picture.url, label: picture.caption ?? label };
+  if (step) return { step, label };
+  return file === undefined ? undefined : { url: file, label };
+}
+
+export function usePictureOf(id: string | undefined): ReactNode {
+  const shown = useShown(id);
+  if (shown?.step) return <StepImage step={shown.step} label={shown.label} />;
+  return shown && <img src={shown.url} alt={shown.label} draggable={false} decoding="async" />;
 }
 
 function Opener(props: {
@@ -146,7 +163,7 @@ function Opener(props: {
   children: ReactNode;
 }) {
   return (
-    <div className={props.whole ? 'picture whole' : 'picture'} onDoubleClick={() => openNodePicture(props.id)}>
+    <div className={props.whole ? 'picture whole' : 'picture'} onDoubleClick={() => openStage(props.id)}>
       {props.children}
       {props.inspect === 'mask' && (
         <button
@@ -181,9 +198,9 @@ function Opener(props: {
         aria-label={props.label}
         title={props.label}
         data-testid={`open-picture-${props.id}`}
-        onClick={() => openNodePicture(props.id)}
+        onClick={() => openStage(props.id)}
       >
-        <span className="codicon codicon-go-to-file" aria-hidden="true" />
+        <span className="codicon codicon-zoom-in" aria-hidden="true" />
       </button>
     </div>
   );

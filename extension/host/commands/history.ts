@@ -3,6 +3,7 @@ import path from 'node:path';
 import { openGraphText } from '../editor/openGraphText';
 import { type HistoryEntry } from '../runs/history';
 import { type HistoryStore } from '../runs/historyStore';
+import { revealFile } from '../hostFiles';
 import { ask } from '../window';
 import { type Command } from './command';
 
@@ -41,9 +42,7 @@ export const historyCommands: readonly Command[] = [
     async run({ history }, item) {
       const entry = entryOf(history, item);
       if (!entry) return;
-      const file = await history.image(entry);
-      const inside = vscode.workspace.getWorkspaceFolder(file) !== undefined;
-      await vscode.commands.executeCommand(inside ? 'revealInExplorer' : 'revealFileInOS', file);
+      await revealFile(await history.image(entry));
     },
   },
   {

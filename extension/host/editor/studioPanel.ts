@@ -1,12 +1,13 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type GraphEdit, paramOf, parseGraph, type PathParam, pictureExtensions, specOf } from '../../graph';
+import { draftName, type GraphEdit, paramOf, parseGraph, type PathParam, pictureExtensions, specOf } from '../../graph';
 import { cutToBytes, freeName } from '../../platform/fileNames';
 import { plainLine } from '../../protocol/foreignText';
 import { type HostToStudio } from '../../protocol/studio';
-import { writeUri } from '../hostFiles';
+import { exists, revealFile, writeUri } from '../hostFiles';
 import { settings } from '../settings';
 import { pick } from '../window';
+import { outputFolderOf } from '../runs/outputFolder';
 import { type Services } from './services';
 import { findPictures, mayRead, rememberPick } from './graphContext';
 import { refusal } from './graphEditor';
@@ -154,6 +155,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     stop: () => this.services.runs.stop(this.key),
     openAsText: ({ offset }) => this.openAsText(offset),
     openPicture: ({ path: name }) => this.openPicture(name),
+    revealFile: ({ node }) => this.revealFile(node),
     openPng: ({ name, png }) => openPng(this.services.context, name, png),
     openCell: ({ node, row, column }) => {
       const cell = this.services.runs.recordOf(this.key)?.sweeps.get(node)?.cells.get(`${row}/${column}`);
@@ -337,6 +339,25 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     if (!mayRead(this.document.uri, file, this.services.picked))
       throw new Error(`${name} is outside the workspace. To use it, choose it in the node.`);
     await vscode.commands.executeCommand('vscode.open', file, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  }
+
+  /** What a node reads, or what its last run has written. */
+  private async revealFile(node: string): Promise<void> {
+    const { document, services } = this;
+    const { type = '', params } = parseGraph(document.getText()).document?.nodes[node] ?? {};
+    const field = specOf(type)?.params.find((param): param is PathParam => param.kind === 'path');
+    const name = field && (params?.[field.name] ?? field.default);
+    if (typeof name !== 'string') throw new Error(`${node} names no file.`);
+    const draft = services.runs.recordOf(this.key)?.state.draft === true;
+    const file =
+      field?.access === 'write'
+        ? vscode.Uri.file(path.join(outputFolderOf(document.uri), draft ? draftName(name) : name))
+        : fileOfGraph(document.uri, name);
+    if (field?.access !== 'write' && !mayRead(document.uri, file, services.picked))
+      throw new Error(`${name} is outside the workspace. To use it, choose it in the node.`);
+    if (!(await exists(file)))
+      throw new Error(`${path.basename(file.path)} is not there yet. Run the graph to write it.`);
+    await revealFile(file);
   }
 
   /** The parameter of a node that names a file. */

@@ -1,11 +1,13 @@
 import { pngOf } from '../bytes';
 import { newest, type StepPicture } from '../frames';
 import { postToHost } from '../host';
+import { resultNode } from '../stage';
 import { studio } from '../store';
 
 /** Opens what a node shows in VS Code: its file, its finished picture, or its newest step. */
-export function openNodePicture(id: string): void {
+export function openNodePicture(shown: string): void {
   const { graph, nodePictures, timelines } = studio();
+  const id = resultNode(graph, shown);
   const path = graph?.nodes[id]?.params?.['path'];
   const picture = nodePictures[id];
   if (picture) return postToHost({ type: 'openPng', name: `${id}.png`, png: picture.png });

@@ -1,0 +1,157 @@
+/** A node's image as large as there is room for, in the page alone: what a person sees of it, and what it is compared with. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { environment } from './support/environment';
+import { openPage, type StudioPage } from './support/studioPage';
+import { FLAGS } from './support/workbench';
+
+const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
+const image = (name: string) => new Uint8Array(readFileSync(path.join(environment.root(), 'examples/images', name)));
+let browser: Browser;
+let studio: StudioPage;
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
+});
+afterAll(() => browser?.close());
+beforeEach(async () => {
+  studio = await openPage(browser, example);
+  await studio.page.getByTestId('rf__node-swap').waitFor();
+  await studio.host.settled();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await studio.page.screenshot({
+      path: path.join(environment.artifacts(), `page ${task.name.replace(/\W+/g, '-')}.png`),
+    });
+  expect(studio.complaints).toEqual([]);
+  await studio.close();
+});
+
+const part = (testId: string) => studio.page.getByTestId(testId);
+const press = (key: string) => studio.page.keyboard.press(key);
+const shows = () => part('stage-picture').getAttribute('data-shows');
+const zoom = async () => Number((await part('stage-zoom').innerText()).replace(' %', ''));
+const boxOf = async (testId: string) => {
+  const box = await part(testId).boundingBox();
+  if (!box) throw new Error(`${testId} is not there`);
+  return box;
+};
+
+/** A run has made this image. */
+async function result(runId: string, name: string, draft = false): Promise<void> {
+  const run = { runId, state: 'done' as const, nodes: { denoise: { state: 'done' as const } } };
+  await studio.host.post({ type: 'run', run: { ...run, ...(draft && { draft }) } });
+  await studio.host.post({ type: 'picture', runId, node: 'denoise', port: 'image', png: image(name) });
+  await studio.host.settled();
+}
+
+test('a double click on an image opens it, Escape closes it and gives the focus back', async () => {
+  await result('run-1', 'zebra.png');
+  await part('node-denoise').locator('.picture').dblclick();
+  await part('stage-picture').waitFor();
+  expect(await part('canvas').isVisible()).toBe(false);
+  await expect.poll(() => part('stage-where').innerText()).toMatch(/\d+ × \d+ · /);
+  await press('Escape');
+  await part('canvas').waitFor();
+  const focused = () => studio.page.evaluate(() => document.activeElement?.getAttribute('data-id'));
+  await expect.poll(focused).toBe('denoise');
+  await press('v');
+  await part('stage-picture').waitFor();
+  await part('stage-close').click();
+  await part('canvas').waitFor();
+});
+
+test('zooms at the pointer, pans, and fits again', async () => {
+  await result('run-1', 'zebra.png');
+  await part('open-picture-denoise').click();
+  await expect.poll(zoom).toBeGreaterThan(0);
+  const fit = await zoom();
+  const room = await boxOf('stage-room');
+  const first = await boxOf('stage-picture');
+  const at = { x: first.x + first.width / 4, y: first.y + first.height / 4 };
+  await studio.page.mouse.move(at.x, at.y);
+  await studio.page.mouse.wheel(0, -150);
+  await expect.poll(zoom).toBeGreaterThan(fit);
+  const zoomed = await boxOf('stage-picture');
+  // The place under the pointer stays there.
+  expect((at.x - zoomed.x) / zoomed.width).toBeCloseTo(1 / 4, 2);
+  expect((at.y - zoomed.y) / zoomed.height).toBeCloseTo(1 / 4, 2);
+  await studio.page.mouse.down();
+  await studio.page.mouse.move(at.x + 40, at.y - 20, { steps: 3 });
+  await studio.page.mouse.up();
+  const panned = await boxOf('stage-picture');
+  expect([Math.round(panned.x - zoomed.x), Math.round(panned.y - zoomed.y)]).toEqual([40, -20]);
+  await part('stage-room').focus();
+  await press('1');
+  await expect.poll(zoom).toBe(100);
+  await press('ArrowLeft');
+  await press('0');
+  await expect.poll(zoom).toBe(fit);
+  const again = await boxOf('stage-picture');
+  expect(again).toEqual(first);
+  expect(again.y).toBeGreaterThanOrEqual(room.y);
+});
+
+test('compares a result with the one before it: by flipping, under a slider, and by the mean difference', async () => {
+  await result('run-1', 'zebra.png', true);
+  await part('open-picture-denoise').click();
+  await part('stage-picture').waitFor();
+  expect(await part('stage-foot').count()).toBe(0);
+  await result('run-2', 'cow.png');
+  await expect.poll(() => part('stage-name').innerText()).toBe('Final');
+  const named = /^Mean difference between Draft and Final: (\d+\.\d) of 255$/;
+  await expect.poll(() => part('stage-mean').innerText()).toMatch(named);
+  expect(Number(named.exec(await part('stage-mean').innerText())?.[1])).toBeGreaterThan(1);
+  await part('stage-room').focus();
+  await studio.page.keyboard.down(' ');
+  await expect.poll(shows).toBe('other');
+  expect(await part('stage-name').innerText()).toBe('Draft');
+  await studio.page.keyboard.up(' ');
+  await expect.poll(shows).toBe('now');
+  await part('stage-mode-slider').click();
+  const line = async () => (await boxOf('stage-line')).x;
+  const middle = await line();
+  await part('stage-slider').press('End');
+  await expect.poll(line).toBeGreaterThan(middle + 50);
+  await part('stage-mode-difference').click();
+  await expect.poll(shows).toBe('difference');
+  // The same image anew is no other result.
+  await result('run-3', 'cow.png');
+  expect(await part('stage-mean').innerText()).toMatch(/^Mean difference between Draft and Final/);
+  // Against what it was made from.
+  await part('stage-against').selectOption({ label: 'Structure' });
+  await expect.poll(() => part('stage-mean').innerText()).toMatch(/between Structure and Final: \d/);
+});
+
+test('keeps what it is compared with when asked, whatever runs', async () => {
+  await result('run-1', 'zebra.png');
+  await result('run-2', 'cow.png');
+  await part('open-picture-denoise').click();
+  await part('stage-keep').click();
+  const other = () => part('stage-picture').locator('[data-layer="other"] img').getAttribute('src');
+  const kept = await other();
+  await result('run-3', 'giraffe.png');
+  expect(await other()).toBe(kept);
+  await part('stage-keep').click();
+  await result('run-4', 'zebra.png');
+  await expect.poll(other).not.toBe(kept);
+});
+
+test('the save node shows its image; copying and revealing say what they did', async () => {
+  await studio.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await result('run-1', 'zebra.png');
+  await part('node-save').locator('.picture img').waitFor();
+  await part('open-picture-save').click();
+  await expect.poll(() => part('stage-where').innerText()).toMatch(/\.png$/);
+  await part('stage-reveal').click();
+  await expect.poll(() => studio.host.of('revealFile')).toEqual([{ type: 'revealFile', node: 'save' }]);
+  await part('stage-copy').click();
+  await studio.page.getByText('Copied the image.').first().waitFor();
+  const types = await studio.page.evaluate(async () =>
+    (await navigator.clipboard.read()).flatMap(({ types }) => types),
+  );
+  expect(types).toContain('image/png');
+});

@@ -1,0 +1,97 @@
+import { type GraphDocument, parseWire, specOf, wiresOf } from '../../extension/graph';
+import { canvasControl } from './control';
+import { pictureKind } from './face';
+import { denoiseAbove, swapAbove } from './inspection';
+import { setPage } from './page';
+import { studio, useStudio } from './store';
+
+/** Whose picture a node shows: a node that saves shows that of the node it saves. */
+export function resultNode(graph: GraphDocument | undefined, id: string): string {
+  const node = graph?.nodes[id];
+  const spec = node && specOf(node.type);
+  if (!spec || pictureKind(spec) !== 'saved') return id;
+  return wiresOf(node.inputs?.[spec.inputs[0]?.name ?? ''])[0]?.split('.')[0] ?? id;
+}
+
+/** The path that a node reads or writes, as the graph has it. */
+export function pathOf(graph: GraphDocument | undefined, id: string): { path: string; access: string } | undefined {
+  const node = graph?.nodes[id];
+  const param = (node && specOf(node.type))?.params.find(({ kind }) => kind === 'path');
+  if (!node || param?.kind !== 'path') return undefined;
+  const path = node.params?.[param.name] ?? param.default;
+  return typeof path === 'string' && path !== '' ? { path, access: param.access } : undefined;
+}
+
+/** A node with a file of what this one shows: itself, or one that saves it. */
+export function fileNode(graph: GraphDocument | undefined, id: string): string | undefined {
+  if (pathOf(graph, id)) return id;
+  const saving = Object.keys(graph?.nodes ?? {}).filter((other) => other !== id && resultNode(graph, other) === id);
+  return saving[0];
+}
+
+export interface SourceImage {
+  /** Id of the node that reads it. */
+  node: string;
+  input: 'structure' | 'appearance';
+  path: string;
+}
+
+/** The files that the result of a node was made from. */
+export function sourceImages(graph: GraphDocument | undefined, id: string): SourceImage[] {
+  const denoise = denoiseAbove(graph, id);
+  const swap = denoise === undefined ? undefined : swapAbove(graph, denoise);
+  if (!graph || swap === undefined) return [];
+  return (['structure', 'appearance'] as const).flatMap((input) =>
+    wiresOf(graph.nodes[swap]?.inputs?.[input]).flatMap((wire) => {
+      const node = fileAbove(graph, parseWire(wire)?.node);
+      const path = node === undefined ? undefined : pathOf(graph, node)?.path;
+      return node === undefined || path === undefined ? [] : [{ node, input, path }];
+    }),
+  );
+}
+
+/** The nearest node upstream that reads an image file. */
+function fileAbove(graph: GraphDocument, id: string | undefined): string | undefined {
+  const seen = new Set<string>();
+  const queue = id === undefined ? [] : [id];
+  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+    const node = graph.nodes[at];
+    if (!node || seen.has(at)) continue;
+    seen.add(at);
+    const spec = specOf(node.type);
+    if (spec && pictureKind(spec) === 'file') return at;
+    for (const value of Object.values(node.inputs ?? {}))
+      for (const wire of wiresOf(value)) queue.push(parseWire(wire)?.node ?? '');
+  }
+  return undefined;
+}
+
+/** Shows a node's image in place of the canvas; a node that shows no single image stays as it is. */
+export function openStage(id: string): void {
+  const { graph } = studio();
+  const node = graph?.nodes[id];
+  const kind = node && pictureOfType(node.type);
+  if (kind === undefined || kind === 'compare' || kind === 'sweep') return;
+  setPage({ viewing: id, inspecting: undefined, masking: undefined });
+}
+
+const pictureOfType = (type: string) => {
+  const spec = specOf(type);
+  return spec && pictureKind(spec);
+};
+
+/** Back to the graph, and to the node whose image it was. */
+export function closeStage(): void {
+  const id = studio().page.viewing;
+  setPage({ viewing: undefined });
+  if (id !== undefined) window.requestAnimationFrame(() => canvasControl().focusNode(id));
+}
+
+/** Keeps the earlier picture of a node whatever runs, or no longer. */
+export function toggleKept(id: string): void {
+  const { earlier } = studio();
+  const picture = earlier[id];
+  if (!picture) return;
+  const { kept, ...rest } = picture;
+  useStudio.setState({ earlier: { ...earlier, [id]: kept ? rest : { ...rest, kept: true } } });
+}
