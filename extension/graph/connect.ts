@@ -21,6 +21,17 @@ export function outputsFitting(types: readonly PortType[]): { spec: NodeSpec; ou
   });
 }
 
+/** The ports through which a wire could go when a node of this type is put into it, the first that fit; undefined if it has none. */
+export function portsWithin(
+  spec: NodeSpec,
+  from: PortType,
+  to: readonly PortType[],
+): { input: string; output: string } | undefined {
+  const input = spec.inputs.find(({ types }) => types.includes(from));
+  const output = spec.outputs.find(({ type }) => to.includes(type));
+  return input && output && { input: input.name, output: output.name };
+}
+
 /** The types of the nodes to put between an output and an input so that they fit, the shortest way; undefined if there is none. */
 export function nodesBetween(from: PortType, to: readonly PortType[]): NodeSpec[] | undefined {
   const ways: { type: PortType; nodes: NodeSpec[] }[] = [{ type: from, nodes: [] }];

@@ -1,6 +1,7 @@
 import { catalogue, inputsAccepting, nodeTypes, outputsFitting, specOf, type PortType } from '../../extension/graph';
 import { tintOf } from '../ui/tint';
-import { addNode } from '../model/actions/nodes';
+import { addNode, insertNode } from '../model/actions/nodes';
+import { insertion } from '../model/insertion';
 import { type Popup, useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { canvasControl } from '../model/control';
@@ -10,9 +11,11 @@ import { typeOfPort } from './connecting';
 /** The list of node types; when it comes from a wire's loose end, only those that fit there. */
 export function AddMenu({ popup }: { popup: Extract<Popup, { kind: 'add' }> }) {
   const graph = useStudio((state) => state.graph);
-  const { from } = popup;
+  const { from, into } = popup;
   const type = from && graph ? typeOfPort(graph, from) : undefined;
-  const choices = from ? fitting(from, type) : nodeTypes.map((name) => ({ type: name as string, port: undefined }));
+  const within =
+    into && graph ? nodeTypes.flatMap((name) => (insertion(graph, name, into) ? [name as string] : [])) : nodeTypes;
+  const choices = from ? fitting(from, type) : within.map((name) => ({ type: name as string, port: undefined }));
   const options = choices.map(({ type: name, port }): SearchOption => {
     const spec = specOf(name);
     const label =
@@ -31,11 +34,15 @@ export function AddMenu({ popup }: { popup: Extract<Popup, { kind: 'add' }> }) {
   return (
     <SearchList
       at={popup.at}
-      label={from ? 'Nodes that fit this wire' : 'Nodes to add'}
+      label={from || into ? 'Nodes that fit this wire' : 'Nodes to add'}
       placeholder="Search nodes…"
-      lead={from ? `Fits ${readable(from.node)}, ${from.port} (${type ?? 'unknown'})` : undefined}
+      lead={
+        from
+          ? `Fits ${readable(from.node)}, ${from.port} (${type ?? 'unknown'})`
+          : into && `Goes between ${readable(into.source)} and ${readable(into.target)}`
+      }
       options={options}
-      nothing="No type of node accepts this wire."
+      nothing={into ? 'No type of node fits into this wire.' : 'No type of node accepts this wire.'}
       testId="add-menu"
       onClose={() => {
         close();
@@ -44,7 +51,8 @@ export function AddMenu({ popup }: { popup: Extract<Popup, { kind: 'add' }> }) {
       onChoose={(key) => {
         close();
         const [name = '', port] = key.split('.');
-        addNode(name, popup.flow, from, port);
+        if (into) insertNode(name, popup.flow, into);
+        else addNode(name, popup.flow, from, port);
       }}
     />
   );

@@ -35,6 +35,7 @@ import { popupPlace } from './popupPlace';
 import { fitOptions, useCanvasControl, useFitWhileUntouched } from './useCanvasControl';
 import { WireView } from './Wire';
 import { endWire, wireDrags } from './wireDrags';
+import { lightWireUnder } from './wireUnder';
 import { ZoomControls } from './ZoomControls';
 
 const nodeTypes = { weft: NodeView, frame: FrameView };
@@ -150,6 +151,7 @@ function Flow() {
         onNodeDragStart={(_event, _node, dragged) => {
           carried.current = carriedBy(dragged, studio().nodes);
         }}
+        onNodeDrag={(_event, _node, dragged) => lightWireUnder(dragged)}
         onNodeDragStop={commitDrag}
         onSelectionDragStart={(_event, dragged) => {
           carried.current = carriedBy(dragged, studio().nodes);

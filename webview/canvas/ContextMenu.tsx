@@ -33,7 +33,7 @@ export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }>
     popup.target === 'canvas'
       ? canvasEntries(popup, readOnly)
       : popup.target === 'wire'
-        ? wireEntries(readOnly)
+        ? wireEntries(popup, readOnly)
         : nodeEntries(popup, readOnly, canRun);
   useEffect(() => menu.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus(), []);
   const close = () => useStudio.setState((state) => (state.popup === popup ? { popup: undefined } : {}));
@@ -146,8 +146,19 @@ function canvasEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
   ];
 }
 
-function wireEntries(readOnly: boolean): Entry[] {
-  return [{ label: 'Delete wire', icon: 'trash', keys: 'Delete', disabled: readOnly, act: deleteSelection }];
+function wireEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
+  const into = studio().edges.find((edge) => edge.selected)?.data?.wire;
+  return [
+    {
+      label: 'Insert node…',
+      icon: 'add',
+      keys: 'N',
+      disabled: readOnly || !into,
+      act: () =>
+        useStudio.setState({ popup: { kind: 'add', at: popup.at, flow: popup.flow, ...(into ? { into } : {}) } }),
+    },
+    { label: 'Delete wire', icon: 'trash', keys: 'Delete', disabled: readOnly, act: deleteSelection },
+  ];
 }
 
 function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entry[] {

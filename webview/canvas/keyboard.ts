@@ -9,6 +9,7 @@ import { openStage } from '../model/stage';
 import { studio, useStudio } from '../model/store';
 import { openConnect } from './ContextMenu';
 import { canvasControl } from '../model/control';
+import { type Wire } from '../model/wires';
 import { type Direction, neighbour, readingOrder } from './neighbours';
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' };
@@ -70,7 +71,7 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 'Insert':
     case 'n':
     case 'N':
-      return () => canvasControl().openAddMenu();
+      return () => canvasControl().openAddMenu(selectedWire());
     case 'c':
     case 'C': {
       const id = selected().nodes[0];
@@ -113,6 +114,13 @@ function deleteAny(): void {
   if (studio().page.selection.length > 0) return deleteSelection();
   const wires = studio().edges.flatMap((edge) => (edge.selected ? (edge.data?.wire ?? []) : []));
   if (wires.length > 0) disconnect(wires);
+}
+
+/** The wire that N adds a node into: the only one selected. */
+function selectedWire(): Wire | undefined {
+  if (studio().page.selection.length > 0) return undefined;
+  const [edge, another] = studio().edges.filter((other) => other.selected);
+  return another ? undefined : edge?.data?.wire;
 }
 
 function nudgeTowards(direction: Direction): void {

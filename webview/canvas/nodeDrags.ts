@@ -3,7 +3,9 @@ import { applyNodeChanges, type OnNodesChange } from '@xyflow/react';
 import { commitMoves } from '../model/actions/places';
 import { keepSelection } from '../model/document';
 import { FRAME_PREFIX, type StudioNode } from '../model/flow';
-import { studio, useStudio } from '../model/store';
+import { insertionEdits } from '../model/insertion';
+import { announce, studio, useStudio } from '../model/store';
+import { readable } from '../model/words';
 
 /** Takes over what React Flow changed; what lies in a dragged frame goes with it. */
 export function changeNodes(
@@ -39,9 +41,9 @@ export function changeNodes(
 
 /** The end of a drag is one edit: whatever is elsewhere than the graph has it. */
 export function commitDrag(): void {
-  const { nodes, graph } = studio();
+  const { nodes, graph, wireUnder } = studio();
   const settled = nodes.map((node) => (node.dragging ? { ...node, dragging: false } : node));
-  useStudio.setState({ nodes: settled });
+  useStudio.setState({ nodes: settled, wireUnder: undefined });
   const moved = settled.filter((node) => {
     if (node.type === 'frame') {
       const rect = graph?.frames?.[node.id.slice(FRAME_PREFIX.length)]?.rect;
@@ -52,5 +54,11 @@ export function commitDrag(): void {
     if (!before) return node.selected === true;
     return before[0] !== Math.round(node.position.x) || before[1] !== Math.round(node.position.y);
   });
-  if (moved.length > 0) commitMoves(moved);
+  if (wireUnder) {
+    const { node: inserted, wire } = wireUnder;
+    const { source, target } = wire;
+    const label = `Insert ${inserted} between ${source} and ${target}`;
+    if (commitMoves(moved, { edits: insertionEdits(inserted, wireUnder), label }))
+      announce(`Inserted ${readable(inserted)} between ${readable(source)} and ${readable(target)}.`);
+  } else if (moved.length > 0) commitMoves(moved);
 }

@@ -5,6 +5,7 @@ import { type StudioEdge, type StudioNode } from '../model/flow';
 import { setPage } from '../model/page';
 import { studio, useStudio } from '../model/store';
 import { popupPlace } from './popupPlace';
+import { middleOf } from './wireUnder';
 
 // Room below for the zoom buttons.
 export const fitOptions = {
@@ -64,14 +65,14 @@ export function useCanvasControl(
         follows.current = false;
         void flow.zoomTo(factor === 0 ? 1 : flow.getZoom() * factor);
       },
-      openAddMenu: () => {
+      openAddMenu: (into) => {
         if (studio().readOnly) return;
         const view = visibleRect();
         const { width, height } = box();
         const at = popupPlace({ x: width / 2 - 160, y: height / 4 }, { width, height });
-        useStudio.setState({
-          popup: { kind: 'add', at, flow: { x: view.x + view.width / 2, y: view.y + view.height / 3 } },
-        });
+        const middle = into && middleOf(into, studio().nodes);
+        const flowAt = middle ?? { x: view.x + view.width / 2, y: view.y + view.height / 3 };
+        useStudio.setState({ popup: { kind: 'add', at, flow: flowAt, ...(into ? { into } : {}) } });
       },
       visibleRect,
     });

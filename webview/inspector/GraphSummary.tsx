@@ -67,7 +67,7 @@ function Legend() {
 }
 
 const KEYS: [string, string][] = [
-  ['N', 'add a node (or double-click)'],
+  ['N', 'add a node (or double-click); into the selected wire'],
   ['C', 'connect the selected node'],
   ['Enter', 'edit its parameters'],
   ['V', 'view its image (or double-click it)'],

@@ -1,5 +1,6 @@
 import { Tool } from '../ui/Icon';
 import { revealNode } from '../model/actions/selection';
+import { canvasControl } from '../model/control';
 import { disconnect } from '../model/actions/wires';
 import { TypeMark } from '../ui/TypeMark';
 import { type StudioEdge } from '../model/flow';
@@ -16,6 +17,13 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
       <div className="inspector-head">
         <h2 data-testid="inspector-title">Wire</h2>
         <Tool
+          icon="add"
+          label="Insert node"
+          keys="N"
+          disabled={readOnly}
+          onClick={() => canvasControl().openAddMenu(data.wire)}
+        />
+        <Tool
           icon="trash"
           label="Delete wire"
           keys="Delete"
@@ -23,7 +31,10 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
           onClick={() => disconnect([data.wire])}
         />
       </div>
-      <p className="subtitle">Drag either end to another port, or onto empty canvas to delete the wire.</p>
+      <p className="subtitle">
+        Drag either end to another port, or onto empty canvas to delete the wire. Drop a node without wires onto it to
+        insert the node.
+      </p>
       <dl className="facts">
         <dt>Carries</dt>
         <dd className="with-mark">

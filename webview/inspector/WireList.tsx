@@ -1,6 +1,7 @@
 import { parseWire, type PortType, wiresOf } from '../../extension/graph';
 import { Tool } from '../ui/Icon';
 import { TypeMark } from '../ui/TypeMark';
+import { canvasControl } from '../model/control';
 import { revealNode } from '../model/actions/selection';
 import { disconnect } from '../model/actions/wires';
 import { type NodeData } from '../model/flow';
@@ -84,6 +85,14 @@ function Row(props: {
         )}
         {props.note !== undefined && <span className="muted-text"> · {props.note}</span>}
       </span>
+      {wire && (
+        <Tool
+          icon="add"
+          label={`Insert a node between ${readable(wire.source)} and ${props.label}`}
+          disabled={readOnly}
+          onClick={() => canvasControl().openAddMenu(wire)}
+        />
+      )}
       {wire && (
         <Tool
           icon="close"

@@ -1,4 +1,5 @@
 import { type Rect } from './geometry';
+import { type Wire } from './wires';
 
 /** What the rest of the page may ask of the canvas; the canvas registers itself when it is there. */
 export interface CanvasControl {
@@ -8,7 +9,8 @@ export interface CanvasControl {
   bringIntoView(id: string, atFull?: boolean): void;
   focusNode(id: string): void;
   focusCanvas(): void;
-  openAddMenu(): void;
+  /** `into`: for a node that goes into this wire. */
+  openAddMenu(into?: Wire): void;
   /** By a factor; 0: to 100 %. */
   zoom(factor: number): void;
   /** The part of the canvas in view, in flow coordinates. */

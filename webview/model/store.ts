@@ -5,15 +5,16 @@ import { type RunState, type StudioSettings, type WorkspacePicture } from '../..
 import { type LevelOfDetail } from './levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
 import { type NodeTimeline } from './frames';
+import { type Insertion } from './insertion';
 import { initialPageState, type PageState } from './pageState';
 import { type EarlierPicture } from './results';
 import { type SeedVariation, type SweepView } from './sweeps';
 import { type Synced } from './sync';
-import { type PortRef } from './wires';
+import { type PortRef, type Wire } from './wires';
 
 export type Popup =
-  /** The search list of node types; `from` limits it to what fits and wires it up. */
-  | { kind: 'add'; at: { x: number; y: number }; flow: { x: number; y: number }; from?: PortRef }
+  /** The search list of node types; `from`, a loose end, or `into`, a wire, limits it to what fits and wires it up. */
+  | { kind: 'add'; at: { x: number; y: number }; flow: { x: number; y: number }; from?: PortRef; into?: Wire }
   /** "Connect to…": the list of ports that fit one port. */
   | { kind: 'connect'; at: { x: number; y: number }; from: PortRef }
   | { kind: 'menu'; at: { x: number; y: number }; flow: { x: number; y: number }; target: 'canvas' | 'nodes' | 'wire' };
@@ -79,6 +80,8 @@ export interface StudioState {
   /** Ports a dragged wire fits on, as `node.side.port` → whether it does; undefined when none is dragged. */
   fittingPorts: ReadonlyMap<string, boolean> | undefined;
   draggedType: PortType | undefined;
+  /** The wire that the node in the hand would be put into. */
+  wireUnder: (Insertion & { node: string }) | undefined;
   /** The run whose steps the engine no longer has. */
   stepsGone: string | undefined;
   renaming: string | undefined;
@@ -126,6 +129,7 @@ export const useStudio = create<StudioState>()(() => ({
   levelOfDetail: 'near',
   fittingPorts: undefined,
   draggedType: undefined,
+  wireUnder: undefined,
   stepsGone: undefined,
   renaming: undefined,
   sliding: undefined,

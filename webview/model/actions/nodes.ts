@@ -5,7 +5,8 @@ import { faceOf } from '../face';
 import { FRAME_PREFIX } from '../flow';
 import { freePlace, type Point } from '../geometry';
 import { announce, studio, toast, useStudio } from '../store';
-import { between, type PortRef } from '../wires';
+import { insertion, insertionEdits } from '../insertion';
+import { between, type PortRef, type Wire } from '../wires';
 import { plural, readable } from '../words';
 import { boxes, snapped } from './places';
 import { select, selected } from './selection';
@@ -20,12 +21,28 @@ export function addNode(type: string, at: Point, from?: PortRef, port?: string):
   const offset = from && port ? portOffset(type, port) : { x: 0, y: 0 };
   const wanted = snapped({ x: at.x - offset.x, y: at.y - offset.y });
   const place = from ? wanted : freePlace(wanted, size, boxes());
-  const edits: GraphEdit[] = [{ kind: 'addNode', type, id, position: [Math.round(place.x), Math.round(place.y)] }];
-  if (from && port) edits.push({ kind: 'connect', ...between(from, { node: id, port }) });
-  if (!edit(edits, `Add ${id}`)) return;
+  const wires: GraphEdit[] = from && port ? [{ kind: 'connect', ...between(from, { node: id, port }) }] : [];
+  putNode(type, id, place, wires, `Added ${readable(id)}.`);
+}
+
+/** Adds a node near a place of the canvas and leads a wire through it. */
+export function insertNode(type: string, at: Point, wire: Wire): void {
+  const { graph } = studio();
+  const fits = graph && insertion(graph, type, wire);
+  if (!fits) return;
+  const id = freshId(graph, type);
+  const size = faceOf(specOf(type), new Set());
+  const wanted = snapped({ x: at.x - size.width / 2, y: at.y - size.height / 2 });
+  const said = `Inserted ${readable(id)} between ${readable(wire.source)} and ${readable(wire.target)}.`;
+  putNode(type, id, freePlace(wanted, size, boxes()), insertionEdits(id, fits), said);
+}
+
+function putNode(type: string, id: string, place: Point, wires: readonly GraphEdit[], said: string): void {
+  const position: [number, number] = [Math.round(place.x), Math.round(place.y)];
+  if (!edit([{ kind: 'addNode', type, id, position }, ...wires], `Add ${id}`)) return;
   select([id]);
   canvasControl().focusNode(id);
-  announce(`Added ${readable(id)}.`);
+  announce(said);
 }
 
 /** Adds an image node of a file, in the middle of the view unless a place is given. */

@@ -10,8 +10,8 @@ import { wiresOfGraph } from '../wires';
 import { plural } from '../words';
 import { selected } from './selection';
 
-/** One edit at the end of a drag: new places of nodes and frames. */
-export function commitMoves(moved: readonly StudioNode[]): void {
+/** One edit at the end of a drag: new places of nodes and frames, and `then` what else came of it, with its own name. */
+export function commitMoves(moved: readonly StudioNode[], then?: { edits: GraphEdit[]; label: string }): boolean {
   const edits: GraphEdit[] = [];
   const positions: Record<string, [number, number]> = {};
   for (const node of moved) {
@@ -22,7 +22,8 @@ export function commitMoves(moved: readonly StudioNode[]): void {
     } else positions[node.id] = [x, y];
   }
   if (Object.keys(positions).length > 0) edits.unshift({ kind: 'moveNodes', positions });
-  edit(edits, `Move ${plural(moved.length, 'item')}`);
+  edits.push(...(then?.edits ?? []));
+  return edit(edits, then?.label ?? `Move ${plural(moved.length, 'item')}`);
 }
 
 export function nudge(direction: Point): void {

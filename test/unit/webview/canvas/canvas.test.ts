@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { standardGraph } from '../../../../extension/graph';
+import { type GraphDocument, standardGraph } from '../../../../extension/graph';
 import { align } from '../../../../webview/model/align';
 import { carriedBy } from '../../../../webview/canvas/carried';
 import { fittingPorts, targetsOf } from '../../../../webview/canvas/connecting';
@@ -9,7 +9,9 @@ import { drawOnlyVisible, levelOfDetail, thresholds } from '../../../../webview/
 import { neighbour, readingOrder } from '../../../../webview/canvas/neighbours';
 import { popupPlace } from '../../../../webview/canvas/popupPlace';
 import { ranked } from '../../../../webview/canvas/ranked';
-import { type StudioNode } from '../../../../webview/model/flow';
+import { flowOf, type StudioNode } from '../../../../webview/model/flow';
+import { type Insertion, insertions } from '../../../../webview/model/insertion';
+import { middleOf, nearestWire } from '../../../../webview/canvas/wireUnder';
 
 const box = (id: string, x: number, y: number, width = 100, height = 50) => ({ id, x, y, width, height });
 const graph = standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' });
@@ -159,5 +161,41 @@ describe('search', () => {
   it('opens inside the canvas', () => {
     expect(popupPlace({ x: 990, y: 790 }, { width: 1000, height: 800 })).toEqual({ x: 670, y: 410 });
     expect(popupPlace({ x: 10, y: 10 }, { width: 200, height: 100 })).toEqual({ x: 4, y: 4 });
+  });
+});
+
+describe('nodes put into wires', () => {
+  const loose: GraphDocument = { ...graph, nodes: { ...graph.nodes, gains: { type: 'freeu' } } };
+  const between = ({ wire }: Insertion) => `${wire.source} ${wire.target}`;
+
+  it('go where their type fits, and nowhere once they have wires', () => {
+    expect(insertions(loose, 'gains').map(between).sort()).toEqual([
+      'model invert-appearance',
+      'model invert-structure',
+    ]);
+    expect(insertions(loose, 'guidance')).toEqual([]);
+  });
+
+  it('go into the wire that runs nearest to their middle, and into none far from all', () => {
+    const layout: GraphDocument['layout'] = {
+      model: [0, 0],
+      'invert-structure': [1000, 0],
+      'invert-appearance': [1000, 2000],
+    };
+    const { nodes } = flowOf({ graph: { ...loose, layout }, checkpoints: [] }, { nodes: [], edges: [] });
+    const gains = nodes.find(({ id }) => id === 'gains');
+    if (gains?.type !== 'weft') throw new Error('The canvas has no such node.');
+    const candidates = insertions(loose, 'gains');
+    const nearest = (x: number, y: number) =>
+      nearestWire(
+        { ...gains, position: { x: x - (gains.width ?? 0) / 2, y: y - (gains.height ?? 0) / 2 } },
+        nodes,
+        candidates,
+      );
+    for (const candidate of candidates) {
+      const { x = NaN, y = NaN } = middleOf(candidate.wire, nodes) ?? {};
+      expect(nearest(x + 10, y - 10)).toBe(candidate);
+    }
+    expect(nearest(600, 5000)).toBeUndefined();
   });
 });

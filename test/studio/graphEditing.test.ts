@@ -1,0 +1,135 @@
+/** Editing a graph on its canvas, as people know it from other node editors: the page alone, with a fake host. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { editText, type GraphEdit, parseGraph } from '../../extension/graph';
+import { environment } from './support/environment';
+import { openPage, type StudioPage } from './support/studioPage';
+import { FLAGS } from './support/workbench';
+
+const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
+let browser: Browser;
+let studio: StudioPage;
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
+});
+afterAll(() => browser?.close());
+beforeEach(async () => {
+  studio = await openPage(browser, example);
+  await studio.page.getByTestId('rf__node-swap').waitFor();
+  await studio.host.settled();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail')
+    await studio.page.screenshot({
+      path: path.join(environment.artifacts(), `editing ${task.name.replace(/\W+/g, '-')}.png`),
+    });
+  expect(studio.complaints).toEqual([]);
+  await studio.close();
+});
+
+const graph = () => {
+  const { document } = parseGraph(studio.host.text);
+  if (!document) throw new Error('The text is no graph any more.');
+  return document;
+};
+const edits = () => studio.host.of('edit').length;
+const announced = (text: RegExp) => studio.page.getByRole('status').filter({ hasText: text }).first().waitFor();
+const change = (...list: GraphEdit[]) =>
+  studio.host.setText(editText(studio.host.text, { kind: 'batch', edits: list }));
+
+const boxOf = async (testId: string) => {
+  const box = await studio.page.getByTestId(testId).boundingBox();
+  if (!box) throw new Error(`${testId} is not there`);
+  return box;
+};
+
+/** Drags a node by its header until its middle lies on the middle of a wire, and holds it there. */
+async function dragOnto(node: string, wire: string): Promise<void> {
+  const box = await boxOf(`rf__node-${node}`);
+  const path = studio.page.getByTestId(`rf__edge-${wire}`).locator('path.wire');
+  const middle = await path.evaluate((element) => {
+    const line = element as SVGPathElement;
+    const point = line.getPointAtLength(line.getTotalLength() / 2).matrixTransform(line.getScreenCTM() ?? undefined);
+    return { x: point.x, y: point.y };
+  });
+  const { mouse } = studio.page;
+  await mouse.move(box.x + 30, box.y + 8);
+  await mouse.down();
+  const to = { x: middle.x - box.width / 2 + 30, y: middle.y - box.height / 2 + 8 };
+  await mouse.move((box.x + to.x) / 2, (box.y + to.y) / 2, { steps: 3 });
+  await mouse.move(to.x, to.y, { steps: 3 });
+}
+
+const selectWire = (wire: string) =>
+  studio.page.getByTestId(`rf__edge-${wire}`).locator('.react-flow__edge-interaction').dispatchEvent('click');
+const lit = () => studio.page.locator('.wire.lit').count();
+
+describe('a node into a wire', () => {
+  test('dropped on a wire that fits, it is inserted, in one undo', async () => {
+    const { page, host } = studio;
+    await change({ kind: 'addNode', type: 'freeu', id: 'gains', position: [0, -260] });
+    await page.getByTestId('rf__node-gains').waitFor();
+    await page.getByLabel('Fit').first().click();
+    await host.settled();
+    const before = host.text;
+    await dragOnto('gains', 'model.checkpoint>invert-structure.checkpoint');
+    await expect.poll(lit).toBe(1);
+    await page.mouse.up();
+    await expect.poll(() => graph().nodes['gains']?.inputs?.['checkpoint']).toBe('model.checkpoint');
+    expect(graph().nodes['invert-structure']?.inputs?.['checkpoint']).toBe('gains.checkpoint');
+    expect(graph().nodes['invert-appearance']?.inputs?.['checkpoint']).toBe('model.checkpoint');
+    expect(edits()).toBe(1);
+    expect(await lit()).toBe(0);
+    await announced(/Inserted gains between model and invert structure/);
+    await host.undo();
+    expect(host.text).toBe(before);
+  });
+
+  test('a wire of another type stays unlit, and so does every wire under a node that has wires', async () => {
+    const { page, host } = studio;
+    await change({ kind: 'addNode', type: 'freeu', id: 'gains', position: [0, -260] });
+    await page.getByTestId('rf__node-gains').waitFor();
+    await page.getByLabel('Fit').first().click();
+    await host.settled();
+    await dragOnto('gains', 'swap.transfer>adain.transfer');
+    await host.settled();
+    expect(await lit()).toBe(0);
+    await page.mouse.up();
+    await dragOnto('guidance', 'swap.transfer>adain.transfer');
+    await host.settled();
+    expect(await lit()).toBe(0);
+    await page.mouse.up();
+    await host.settled();
+    expect(graph().nodes['gains']?.inputs).toBeUndefined();
+    expect(graph().nodes['adain']?.inputs?.['transfer']).toBe('swap.transfer');
+  });
+
+  test('N with a wire selected offers what fits and inserts it', async () => {
+    const { page, host } = studio;
+    await selectWire('model.checkpoint>invert-structure.checkpoint');
+    await page.getByTestId('inspector-title').filter({ hasText: 'Wire' }).waitFor();
+    await page.getByTestId('canvas').focus();
+    await page.keyboard.press('n');
+    const options = await page.getByTestId('add-menu').getByRole('option').allTextContents();
+    expect(options).toHaveLength(2);
+    for (const option of options) expect(option).toMatch(/FreeU|LoRA/);
+    await page.keyboard.type('freeu');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => graph().nodes['freeu']?.inputs?.['checkpoint']).toBe('model.checkpoint');
+    expect(graph().nodes['invert-structure']?.inputs?.['checkpoint']).toBe('freeu.checkpoint');
+    expect(edits()).toBe(1);
+    await page.getByTestId('inspector-title').filter({ hasText: 'freeu' }).waitFor();
+    await host.settled();
+  });
+
+  test('where no type of node fits, the list says so', async () => {
+    const { page } = studio;
+    await selectWire('invert-appearance.inversion>swap.appearance');
+    await page.getByTestId('canvas').focus();
+    await page.keyboard.press('n');
+    await page.getByTestId('add-menu').filter({ hasText: 'No type of node fits into this wire' }).waitFor();
+  });
+});
