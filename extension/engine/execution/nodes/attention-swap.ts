@@ -16,11 +16,6 @@ export const attentionSwap: Executor = async (execution) => {
     execution.context.warn(node.id, `The mask of ${from} is empty, so ${from} has no effect.`);
   }
   const sources = placedInputs(execution, 'sources', 'mask');
-  for (const [index, source] of sources.entries()) {
-    if (source?.found !== false || !appearances[index]) continue;
-    const { node: from } = appearances[index];
-    execution.context.warn(node.id, `The source mask of ${from} is empty, so its look is taken from everywhere.`);
-  }
   for (const appearance of appearances) {
     for (const field of ['steps', 'skip', 'seed'] as const) {
       if (structure.schedule[field] !== appearance.schedule[field]) {

@@ -25,7 +25,7 @@ export const denoise: Executor = async (execution) => {
   const { store } = context;
   const transfer = requiredInput(execution, 'transfer', 'transfer');
   const { checkpoint, trajectory } = transfer.structure;
-  const { kept, ...looks } = await appearancesOf(transfer);
+  const { kept, ...looks } = await appearancesOf(transfer, (sentence) => context.warn(node.id, sentence));
   const sampler = new Sampler({
     structure: trajectory,
     ...looks,
@@ -96,13 +96,20 @@ denoise.demands = (node, { plan, inversions, injected }) => {
 };
 
 /** The appearances with their shares of the picture, and the pins over them; appearances that give to no place are left out. */
-async function appearancesOf(transfer: TransferValue): Promise<Looks & { kept: number[] }> {
+async function appearancesOf(
+  transfer: TransferValue,
+  warn: (sentence: string) => void,
+): Promise<Looks & { kept: number[] }> {
   const { structure, appearances, regions = [], sources = [] } = transfer;
   const all = appearances.length > 0 ? appearances : [structure];
   const grid = structure.checkpoint.latentSize;
   const onGrid = (masks: (MaskValue | undefined)[]) =>
     Promise.all(all.map((_, index) => masks[index]?.onGrid(...grid)));
-  const keyWeights = (await onGrid(sources)).map(someOf);
+  const keyWeights = (await onGrid(sources)).map((mask, index) => {
+    const empty = mask && (sources[index]?.found === false || !mask.includes(1));
+    if (empty) warn(`The source mask of ${all[index]!.node} is empty, so its look is taken from everywhere.`);
+    return empty ? undefined : someOf(mask);
+  });
   const looks = (kept: number[], shares?: Float32Array[]): Pick<Looks, 'appearances'> & { kept: number[] } => {
     const [first, ...rest] = kept.map((index): Appearance => ({
       trajectory: all[index]!.trajectory,
@@ -122,9 +129,8 @@ async function appearancesOf(transfer: TransferValue): Promise<Looks & { kept: n
   return { ...looks(kept, shares), sharesDigest: digest.digest('hex'), ...places };
 }
 
-/** A mask that tells places apart; one that covers everything, or nothing, does not. */
-const someOf = (mask: Float32Array | undefined): Float32Array | undefined =>
-  mask?.includes(1) && mask.includes(0) ? mask : undefined;
+/** A mask that tells places apart; one that covers everything does not. */
+const someOf = (mask: Float32Array | undefined): Float32Array | undefined => (mask?.includes(0) ? mask : undefined);
 
 /** The pins, and the name of all that says where in the appearances looks are taken from. */
 function placesOf(

@@ -24,7 +24,7 @@ export const maskImage: Executor = async (execution) => {
             throw error instanceof WeftError ? error.at(node.id) : error;
           });
           if (!mask.includes(1))
-            context.warn(node.id, `${file} has no pixels brighter than ${threshold}, so AdaIN uses the whole image.`);
+            context.warn(node.id, `${file} has no pixels brighter than ${threshold}, so the mask is empty.`);
           else warnOfShare(mask.reduce((sum, value) => sum + value, 0) / mask.length, node.id, context);
           return mask;
         },

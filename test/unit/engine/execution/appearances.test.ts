@@ -65,6 +65,7 @@ describe('several appearances', () => {
     await half('left.png', 0, SIDE / 2);
     await half('right.png', SIDE / 2, SIDE);
     await half('nothing.png', 0, 0);
+    await half('all.png', 0, SIDE);
   });
 
   it('gives the two halves of a structure two looks', async () => {
@@ -126,6 +127,30 @@ describe('several appearances', () => {
     // The first appearance then takes what the second one's mask leaves: the left half.
     const both = resultOf(await run(looks(['zebra.png', 'giraffe.png'], ['left.png', 'right.png'])));
     expect(muted).toEqual(both);
+  });
+
+  it('takes a look from its source region only; one that is empty, with a warning, or whole is no region', async () => {
+    const from = async (mask?: string): Promise<{ result: Uint8Array; warnings: string[] }> => {
+      const graph = looks(['zebra.png']);
+      if (mask) {
+        graph.nodes['source'] = { type: 'mask-image', params: { path: mask } };
+        graph.nodes['swap']!.inputs!['sources'] = 'source.mask';
+      }
+      bench.events.length = 0;
+      const result = resultOf(await run(graph));
+      const warnings = bench.events.flatMap((event) => (event.event === 'warning' ? [event.message] : []));
+      return { result, warnings: warnings.filter((message) => message.includes('source mask')) };
+    };
+    const plain = await from();
+    const half = await from('left.png');
+    expect(apart(half.result, plain.result, 0, SIDE)).toBeGreaterThan(1);
+    expect(half.warnings).toEqual([]);
+    expect(await from('all.png')).toEqual(plain);
+    const empty = await from('nothing.png');
+    expect(empty.result).toEqual(plain.result);
+    expect(empty.warnings).toEqual([
+      'The source mask of invert-appearance is empty, so its look is taken from everywhere.',
+    ]);
   });
 
   it('refuses more masks than appearances', async () => {
