@@ -203,12 +203,15 @@ test('what is shown says that it is from before a change until the graph has run
   await expect.poll(sentence).toMatch(/from before the pins were changed/);
   await studio.page.getByText('Output, before the pins were changed').waitFor();
   const ran = host.of('run').length;
+  expect(await part('inspect-where').innerText()).toMatch(/step 14 of 26/);
   await part('inspect-run-pins').click();
   await expect.poll(() => host.of('run').at(-1)).toMatchObject({ target: 'denoise' });
   expect(host.of('run')).toHaveLength(ran + 1);
   await host.play();
   await studio.page.getByText('Output, before the pins were changed').waitFor({ state: 'detached' });
   expect(await part('inspect-run-pins').isDisabled()).toBe(true);
+  // A run shows its newest step; now it is the one that was looked at.
+  await expect.poll(() => part('inspect-where').innerText()).toMatch(/step 14 of 26/);
   // A muted pin is a change as well; what is not needed to run is not offered.
   await part('pin-1-to').press('m');
   await expect.poll(() => part('inspect-run-pins').isEnabled()).toBe(true);

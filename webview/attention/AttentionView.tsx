@@ -41,6 +41,7 @@ export function AttentionView({ node }: { node: string }) {
   const problem = useAttention((state) => state.sentence);
   const latency = useAttention((state) => state.latency);
   useRun(node);
+  useSameStep(info);
   // Its keys work at once, also where it was opened by a key and only the mouse is used in it.
   const section = useRef<HTMLElement>(null);
   useEffect(() => section.current?.focus({ preventScroll: true }), []);
@@ -75,6 +76,19 @@ function useRun(node: string): void {
   useEffect(() => {
     if (state === undefined || state === 'running' || state === 'done' || state === 'cached') void begin(node);
   }, [node, runId, state]);
+}
+
+/** A run shows its newest step; when it has ended, the step that was looked at before is shown again. */
+function useSameStep(info: InspectInfo | undefined): void {
+  const node = info?.node;
+  const running = useStudio((state) => state.running);
+  const chosen = useStudio(({ page: { timeline } }) => (timeline.node === node ? timeline.index : undefined));
+  const before = useRef<number | undefined>(undefined);
+  useEffect(() => {
+    if (chosen !== undefined) before.current = chosen;
+    else if (node !== undefined && !running && before.current !== undefined)
+      setTimeline({ node, index: before.current });
+  }, [node, running, chosen]);
 }
 
 function Nothing({ node, sentence }: { node: string; sentence: string | undefined }) {
