@@ -68,7 +68,7 @@ describe('the views of a run', () => {
     await part('run').click();
     await workbench.studio
       .locator('[data-testid="status-denoise"]:is([data-state="done"], [data-state="cached"])')
-      .waitFor({ timeout: 120_000 });
+      .waitFor({ state: 'attached', timeout: 120_000 });
   });
 
   test.each(THEMES)('attention and masks can be read in the theme %s', async (theme, bodyClass) => {
