@@ -130,6 +130,31 @@ describe('a run', () => {
     for (const node of ['invert-appearance', 'denoise', 'save']) expect(await stateOf(node)).toBe('idle');
     expect(workspace.exists('weft-out/cake-berry-cake.png')).toBe(false);
   });
+
+  test('as a draft takes the few steps of its checkpoint, into a file of its own', { timeout: RUN_MS }, async () => {
+    const draft = workbench.studio.getByTestId('draft');
+    const written = workspace.read('cake-berry-cake.weft.json');
+    await draft.click();
+    expect(await draft.getAttribute('aria-pressed')).toBe('true');
+    // The command of VS Code runs what the switch says, too.
+    await workbench.command('Weft: Run Graph');
+    await expect.poll(() => runState().innerText(), { timeout: RUN_MS }).toMatch(/^Draft done in /);
+    await expect.poll(() => workspace.exists('weft-out/cake-berry-cake-draft.png')).toBe(true);
+    expect(workspace.exists('weft-out/cake-berry-cake.png')).toBe(false);
+    const graph = [
+      ...readPngTexts(fs.readFileSync(workspace.path('weft-out/cake-berry-cake-draft.png'))).values(),
+    ].join('\n');
+    expect(graph).toMatch(/"steps": 16/);
+    await workbench.node('denoise').locator('header').click();
+    await workbench.studio.getByTestId('timeline-where').filter({ hasText: 'of 8' }).waitFor();
+    await workbench.screenshot('draft');
+    // It is a way to run, and nothing of the file.
+    expect(workspace.read('cake-berry-cake.weft.json')).toBe(written);
+    await draft.click();
+    await run();
+    await expect.poll(() => runState().innerText(), { timeout: RUN_MS }).toMatch(/^Done in /);
+    expect(workspace.exists('weft-out/cake-berry-cake.png')).toBe(true);
+  });
 });
 
 describe('a run that does not reach its end', () => {
