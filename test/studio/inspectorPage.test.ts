@@ -273,6 +273,74 @@ test('a pasted image goes to the host as a PNG, whatever it was', async () => {
   expect(edits()).toBe(0);
 });
 
+test('Escape leaves nothing that looks selected, and a rename changes nothing of the view', async () => {
+  const { page } = studio;
+  await select('swap');
+  await page.keyboard.press('Escape');
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('canvas');
+  expect(await page.locator('.node.selected').count()).toBe(0);
+  for (let times = 0; times < 3; times++) await page.getByLabel('Zoom out').click();
+  await expect.poll(async () => parseInt((await page.locator('.zoom-level').textContent()) ?? '', 10)).toBeLessThan(40);
+  const view = () => page.locator('.react-flow__viewport').getAttribute('style');
+  await part('canvas').focus();
+  await page.keyboard.press('Home');
+  const before = await view();
+  await page.keyboard.press('F2');
+  const field = part('rename');
+  await expect.poll(async () => (await field.boundingBox())?.height).toBeGreaterThanOrEqual(24);
+  await field.fill('the shape');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => graph().nodes['the-shape']).toBeDefined();
+  expect(await view()).toBe(before);
+});
+
+test('the question mark shows every key that the canvas knows', async () => {
+  const { page } = studio;
+  await part('canvas').focus();
+  await page.keyboard.press('?');
+  const text = await part('keys').innerText();
+  for (const key of ['N', 'C', 'Enter', 'F2', 'M', 'I', 'G', 'Delete', 'F', 'Z', 'T', 'Escape', 'Home'])
+    expect(text).toContain(key);
+  await page.keyboard.press('Escape');
+  expect(await part('keys').count()).toBe(0);
+  await page.getByRole('button', { name: 'All keys' }).click();
+  await part('keys').waitFor();
+});
+
+test('there is one Run button', async () => {
+  const { page } = studio;
+  expect(await page.getByRole('button', { name: /^Run\b(?! to)/ }).count()).toBe(1);
+});
+
+test('the picker of a correction offers what a mask editor wrote', async () => {
+  const { page, host } = studio;
+  await select('mask-structure');
+  await expect.poll(() => host.of('requestPictures').length).toBeGreaterThan(0);
+  const picture = (name: string) => ({ path: name, name, uri: '/images/cow.png' });
+  await host.post({ type: 'pictures', pictures: ['cow.png', 'giraffe-zebra.mask-structure.png'].map(picture) });
+  const offered = part('param-override').getByTestId('thumbnails').getByRole('button');
+  await expect.poll(() => offered.allInnerTexts()).toEqual(['giraffe-zebra.mask-structure.png']);
+  await select('structure');
+  await expect.poll(() => page.getByTestId('thumbnails').getByRole('button').count()).toBe(2);
+});
+
+test('a toast stays while the pointer or the focus is on it', async () => {
+  const { page, host } = studio;
+  await page.clock.install();
+  await host.post({ type: 'error', message: 'The engine has stopped.' });
+  const toast = part('toast');
+  await toast.hover();
+  await page.clock.runFor(60_000);
+  expect(await toast.count()).toBe(1);
+  await page.mouse.move(5, 5);
+  await toast.getByRole('button', { name: 'Dismiss' }).focus();
+  await page.clock.runFor(60_000);
+  expect(await toast.count()).toBe(1);
+  await part('canvas').focus();
+  await page.clock.runFor(3000);
+  await expect.poll(() => toast.count()).toBe(0);
+});
+
 test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {
   const { page } = studio;
   await select('schedule');

@@ -144,6 +144,34 @@ describe('images', () => {
   });
 });
 
+describe('the small things', () => {
+  test('Escape, one Run button, a rename that does not zoom, and a list of all keys', async () => {
+    await workbench.openStudio('quick.weft.json');
+    await select('swap');
+    await workbench.page.keyboard.press('Escape');
+    await expect.poll(() => workbench.studio.locator('.node.selected').count()).toBe(0);
+    await workbench.screenshot('nothing-selected');
+    // The toolbar's; VS Code's bar above the editor has none.
+    expect(await workbench.page.locator('.editor-actions [aria-label^="Run"]').count()).toBe(0);
+    const zoom = () => workbench.studio.locator('.zoom-level').innerText();
+    await part('fit').click();
+    const before = await zoom();
+    await select('swap');
+    await workbench.page.keyboard.press('F2');
+    await part('rename').waitFor();
+    await workbench.screenshot('rename');
+    expect(await zoom()).toBe(before);
+    await workbench.page.keyboard.press('Escape');
+    await part('canvas').focus();
+    await workbench.page.keyboard.press('?');
+    await part('keys').waitFor();
+    await workbench.screenshot('keys');
+    expect(await findings(workbench)).toEqual([]);
+    await workbench.page.keyboard.press('Escape');
+    await part('keys').waitFor({ state: 'detached' });
+  });
+});
+
 describe('a number', () => {
   test('changes as it is dragged, in one step of undo', async () => {
     await select('swap');

@@ -12,6 +12,7 @@ import { Timeline } from '../timeline/Timeline';
 import { Banners } from './Banners';
 import { CellDialog } from './CellDialog';
 import { InvalidDocument } from './InvalidDocument';
+import { KeysDialog } from './KeysDialog';
 import { Shelf } from './Shelf';
 import { StageView } from '../stage/StageView';
 import { Splitter } from '../ui/Splitter';
@@ -97,6 +98,7 @@ export function App() {
       {timelineOpen && <Timeline />}
       <Variations />
       <CellDialog />
+      <KeysDialog />
       <Announcer />
     </div>
   );

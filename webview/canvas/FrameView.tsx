@@ -1,5 +1,5 @@
 import { memo, useState } from 'react';
-import { NodeResizer, type NodeProps } from '@xyflow/react';
+import { type NodeProps, NodeResizer, NodeToolbar, Position } from '@xyflow/react';
 import { setFrameText } from '../model/actions/frames';
 import { FRAME_PREFIX, type FrameFlowNode } from '../model/flow';
 import { useStudio } from '../model/store';
@@ -19,7 +19,8 @@ export const FrameView = memo(function FrameView({ id, data, selected }: NodePro
         <NodeResizer minWidth={120} minHeight={80} onResizeEnd={(_event, size) => commitFrameSize(id, size)} />
       )}
       <div className="frame-title" onDoubleClick={() => !readOnly && useStudio.setState({ renaming: id })}>
-        {renaming ? <TitleField id={id} text={data.text} /> : data.text}
+        {data.text}
+        {renaming && <TitleField id={id} text={data.text} />}
       </div>
     </div>
   );
@@ -29,23 +30,25 @@ function TitleField({ id, text }: { id: string; text: string }) {
   const [value, setValue] = useState(text);
   const stop = () => useStudio.setState({ renaming: undefined });
   return (
-    <input
-      className="field nodrag nopan"
-      aria-label="Text of the frame"
-      data-testid="frame-text"
-      value={value}
-      autoFocus
-      onFocus={(event) => event.target.select()}
-      onChange={(event) => setValue(event.target.value)}
-      onBlur={() => {
-        stop();
-        setFrameText(id.slice(FRAME_PREFIX.length), value);
-      }}
-      onKeyDown={(event) => {
-        event.stopPropagation();
-        if (event.key === 'Enter') event.currentTarget.blur();
-        if (event.key === 'Escape') stop();
-      }}
-    />
+    <NodeToolbar isVisible position={Position.Top} align="start" offset={4}>
+      <input
+        className="field nodrag nopan"
+        aria-label="Text of the frame"
+        data-testid="frame-text"
+        value={value}
+        autoFocus
+        onFocus={(event) => event.target.select()}
+        onChange={(event) => setValue(event.target.value)}
+        onBlur={() => {
+          stop();
+          setFrameText(id.slice(FRAME_PREFIX.length), value);
+        }}
+        onKeyDown={(event) => {
+          event.stopPropagation();
+          if (event.key === 'Enter') event.currentTarget.blur();
+          if (event.key === 'Escape') stop();
+        }}
+      />
+    </NodeToolbar>
   );
 }

@@ -54,8 +54,10 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
       return () => startRename();
     case 'Escape':
       return studio().page.selection.length > 0 || studio().edges.some((edge) => edge.selected)
-        ? () => select([])
+        ? selectNothing
         : undefined;
+    case '?':
+      return () => useStudio.setState({ keysOpen: true });
     case 'Home':
       return () => goAlong('first');
     case 'End':
@@ -108,6 +110,12 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     default:
       return undefined;
   }
+}
+
+/** The focus goes from the node to the canvas: its ring would look like a selection. */
+function selectNothing(): void {
+  select([]);
+  canvasControl().focusCanvas();
 }
 
 function deleteAny(): void {

@@ -46,7 +46,7 @@ export function useCanvasControl(
         const chosen = studio().nodes.filter((node) => node.selected);
         void flow.fitView({ nodes: chosen.length > 0 ? chosen : studio().nodes, padding: 0.15, maxZoom: 1.5 });
       },
-      bringIntoView: (id, atFull = false) => {
+      bringIntoView: (id) => {
         const node = studio().nodes.find((other) => other.id === id);
         if (!node) return;
         const view = visibleRect();
@@ -54,10 +54,9 @@ export function useCanvasControl(
         const { width = 0, height = 0 } = node;
         const inside =
           x >= view.x && y >= view.y && x + width <= view.x + view.width && y + height <= view.y + view.height;
-        const zoom = flow.getZoom();
-        if (inside && !(atFull && zoom < 0.6)) return;
+        if (inside) return;
         follows.current = false;
-        void flow.setCenter(x + width / 2, y + height / 2, { zoom: atFull ? Math.max(zoom, 0.8) : zoom });
+        void flow.setCenter(x + width / 2, y + height / 2, { zoom: flow.getZoom() });
       },
       focusNode: (id) => focus(`.react-flow__node[data-id="${CSS.escape(id)}"]`),
       focusCanvas: () => container.current?.focus({ preventScroll: true }),

@@ -4,7 +4,6 @@ import { type PortType } from '../../extension/graph';
 import { providerName } from '../../extension/protocol/providers';
 import { TypeMark } from '../ui/TypeMark';
 import { revealNode } from '../model/actions/selection';
-import { run, stopRun } from '../model/running';
 import { postToHost } from '../model/host';
 import { type StudioState, useStudio } from '../model/store';
 import { baseName, plural, readable } from '../model/words';
@@ -31,16 +30,12 @@ export function GraphSummary() {
       <GraphProblems />
       <Legend />
       <h3>Keys</h3>
-      <dl className="facts keys-table">
-        {KEYS.map(([keys, what]) => (
-          <div key={keys} style={{ display: 'contents' }}>
-            <dt>
-              <kbd>{keys}</kbd>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
+      <p>
+        <button type="button" className="link" onClick={() => useStudio.setState({ keysOpen: true })}>
+          All keys
+        </button>{' '}
+        (<kbd>?</kbd>)
+      </p>
     </>
   );
 }
@@ -66,24 +61,8 @@ function Legend() {
   );
 }
 
-const KEYS: [string, string][] = [
-  ['N', 'add a node (or double-click); into the selected wire'],
-  ['C', 'connect the selected node'],
-  ['Enter', 'edit its parameters'],
-  ['V', 'view its image (or double-click it)'],
-  ['F2', 'rename'],
-  ['M', 'mute'],
-  ['G', 'frame around the selection'],
-  ['T', 'tidy'],
-  ['F', 'fit the graph'],
-  ['Shift+drag', 'select with a box'],
-  ['Shift+arrows', 'nudge'],
-];
-
 function Next() {
   const next = useStudio(nextStepOf);
-  const canRun = useStudio((state) => state.canRun);
-  const running = useStudio((state) => state.running);
   const node = useStudio((state) => {
     const step = nextStep(state);
     return step.node;
@@ -91,20 +70,10 @@ function Next() {
   return (
     <div className="next" data-testid="next-step">
       <p>{next}</p>
-      {node !== undefined ? (
+      {node !== undefined && (
         <button type="button" className="button secondary" onClick={() => revealNode(node)}>
           <Icon name="target" />
           Go to {readable(node)}
-        </button>
-      ) : running ? (
-        <button type="button" className="button secondary" onClick={stopRun}>
-          <Icon name="debug-stop" />
-          Stop
-        </button>
-      ) : (
-        <button type="button" className="button" disabled={!canRun} onClick={() => run()}>
-          <Icon name="play" />
-          Run
         </button>
       )}
     </div>

@@ -60,14 +60,26 @@ export function PathControl(props: ControlProps<PathParam>) {
           />
         )}
       </div>
-      {pictures && <Thumbnails value={value} disabled={disabled} onPick={onChange} />}
+      {pictures && (
+        <Thumbnails value={value} disabled={disabled} onPick={onChange} only={param.ofNode ? OF_NODE : undefined} />
+      )}
     </div>
   );
 }
 
-function Thumbnails(props: { value: unknown; disabled: boolean; onPick: (path: string) => void }) {
-  const pictures = useStudio((state) => state.pictures);
-  const asked = pictures !== undefined;
+/** `photo.mask-structure.png`, as the mask editor calls what it writes. */
+const OF_NODE = /^[^/]+\.[a-z][a-z0-9-]*(-\d+)?\.png$/;
+
+function Thumbnails(props: {
+  value: unknown;
+  disabled: boolean;
+  onPick: (path: string) => void;
+  /** Names to offer; undefined: all. */
+  only: RegExp | undefined;
+}) {
+  const all = useStudio((state) => state.pictures);
+  const asked = all !== undefined;
+  const pictures = all?.filter(({ name }) => props.only?.test(name) ?? true);
   useEffect(() => {
     if (!asked) postToHost({ type: 'requestPictures' });
   }, [asked]);

@@ -5,8 +5,7 @@ import { type Wire } from './wires';
 export interface CanvasControl {
   fit(): void;
   zoomToSelection(): void;
-  /** `atFull`: also zooms in, so that a text field on the node can be read. */
-  bringIntoView(id: string, atFull?: boolean): void;
+  bringIntoView(id: string): void;
   focusNode(id: string): void;
   focusCanvas(): void;
   /** `into`: for a node that goes into this wire. */

@@ -70,6 +70,8 @@ export interface StudioState {
   variation: SeedVariation | undefined;
   /** The cell of a sweep that is shown large. */
   openCell: { node: string; row: number; column: number } | undefined;
+  /** The list of all keys shows. */
+  keysOpen: boolean;
   /** What evaluate nodes found out, by node, then by measure. */
   metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
   timelines: Readonly<Record<string, NodeTimeline>>;
@@ -122,6 +124,7 @@ export const useStudio = create<StudioState>()(() => ({
   sweeps: {},
   variation: undefined,
   openCell: undefined,
+  keysOpen: false,
   metrics: {},
   timelines: {},
   nodes: [],
@@ -159,7 +162,20 @@ export function toast(text: string, tone: Toast['tone'] = 'error'): void {
     toasts: [...state.toasts.filter((other) => other.text !== text), { id, tone, text }].slice(-3),
   }));
   announce(text);
-  window.setTimeout(dismissToast, Math.max(5000, text.length * 70), id);
+  const leave = () => {
+    // Under the pointer or the focus it stays: somebody reads it, or is about to press its button.
+    if (heldToasts) window.setTimeout(leave, AFTER_HOLD_MS);
+    else dismissToast(id);
+  };
+  window.setTimeout(leave, Math.max(5000, text.length * 70));
+}
+
+const AFTER_HOLD_MS = 1500;
+let heldToasts = false;
+
+/** While held, no toast goes away by itself. */
+export function holdToasts(held: boolean): void {
+  heldToasts = held;
 }
 
 export function dismissToast(id: number): void {

@@ -15,6 +15,7 @@ import { tintOf } from '../ui/tint';
 /** A node on the canvas: its name and state, its ports, and what its catalogue entry puts on its face. */
 export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps<GraphFlowNode>) {
   const far = useStudio((state) => state.levelOfDetail === 'far');
+  const renaming = useStudio((state) => state.renaming === id);
   const state = useNodeState(id);
   const { spec, node } = data;
   const style = { '--tint': tintOf(spec) } as CSSProperties;
@@ -24,6 +25,7 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
       <div className={classes.join(' ')} style={style}>
         <div className="far-name">{readable(id)}</div>
         <FarPorts places={data.face.ports} width={data.face.width} />
+        {renaming && <RenameField id={id} />}
       </div>
     );
   }
@@ -31,7 +33,10 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
     <div className={classes.join(' ')} style={style} data-testid={`node-${id}`}>
       <header className="node-header" style={{ height: FACE.header }}>
         <span className="status-dot" aria-hidden="true" />
-        <NodeTitle id={id} />
+        <span className="node-name" title={id}>
+          {readable(id)}
+        </span>
+        {renaming && <RenameField id={id} />}
         <NodeBadge id={id} />
         <NodeStatusLine
           id={id}
@@ -46,13 +51,3 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
     </div>
   );
 });
-
-function NodeTitle({ id }: { id: string }) {
-  const renaming = useStudio((state) => state.renaming === id);
-  if (renaming) return <RenameField id={id} />;
-  return (
-    <span className="node-name" title={id}>
-      {readable(id)}
-    </span>
-  );
-}

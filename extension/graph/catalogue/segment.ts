@@ -116,6 +116,7 @@ export const segment: NodeSpec = {
       defaultNote: 'none',
       filter: { label: 'PNG images', extensions: ['png'] },
       access: 'read',
+      ofNode: true,
     },
   ],
   mute: 'no-mask',

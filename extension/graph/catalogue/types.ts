@@ -96,6 +96,8 @@ export type TextParam = ParamBase<'text', string> & { multiline?: boolean };
 export type PathParam = ParamBase<'path', string> & {
   filter: { label: string; extensions: readonly string[] };
   access: 'read' | 'write';
+  /** Weft writes these files itself, and calls them after the graph and the node: `GRAPH.NODE.png`. */
+  ofNode?: boolean;
   /** Whether a value is a name that the engine knows, and no path. */
   isName?: (value: string) => boolean;
 };

@@ -4,6 +4,7 @@ import { isGraphUri } from './graphFiles';
 import { type StudioSessions } from './studioSessions';
 import { WeftError } from '../../protocol/errors';
 import { offerGitignore } from '../runs/outputFolder';
+import { QuietMoment } from '../runs/quietMoment';
 import { type Run } from '../runs/runQueue';
 import { type RunService } from '../runs/runService';
 import { refuseUnfit, tryAnyway } from '../runs/unfitImages';
@@ -15,9 +16,13 @@ import { notify } from '../window';
 /** How long a run that was overtaken by a change may go on. */
 const PATIENCE_S = 1;
 
+/** A question that can wait does so for as long after the last run. */
+const QUIET_MS = 8000;
+
 /** Runs graphs of documents: on a click, a command or (a setting) on save; never because a graph was opened. */
 export class GraphRunner implements vscode.Disposable {
-  private readonly subscription: vscode.Disposable;
+  private readonly subscriptions: vscode.Disposable[];
+  private readonly quiet = new QuietMoment(QUIET_MS);
   /** Documents whose runs are drafts. */
   private readonly drafts = new Set<string>();
 
@@ -27,10 +32,14 @@ export class GraphRunner implements vscode.Disposable {
     private readonly state: vscode.Memento,
     private readonly walkthrough: Walkthrough,
   ) {
-    this.subscription = vscode.workspace.onDidSaveTextDocument((document) => {
-      if (!isGraphUri(document.uri) || !settings.runOnSave(document.uri) || !vscode.workspace.isTrusted) return;
-      void this.start(document);
-    });
+    this.subscriptions = [
+      this.quiet,
+      runs.onDidChange(() => this.quiet.disturb()),
+      vscode.workspace.onDidSaveTextDocument((document) => {
+        if (!isGraphUri(document.uri) || !settings.runOnSave(document.uri) || !vscode.workspace.isTrusted) return;
+        void this.start(document);
+      }),
+    ];
   }
 
   async start(
@@ -56,7 +65,8 @@ export class GraphRunner implements vscode.Disposable {
     });
     void run.done.then(async (result) => {
       if (result) void this.walkthrough.achieved('run');
-      if (result && result.files.length > 0) void offerGitignore(run.request.outDir, this.state);
+      if (result && result.files.length > 0)
+        this.quiet.later(() => void offerGitignore(run.request.outDir, this.state));
       else if (run.record.unfit) {
         if (await tryAnyway(run)) void this.start(document, target, edits);
       } else if (!result) this.sayWhy(run, document.uri);
@@ -82,7 +92,7 @@ export class GraphRunner implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.subscription.dispose();
+    for (const subscription of this.subscriptions) subscription.dispose();
   }
 
   /** The studio shows why a run failed; where none is in sight the sentence comes as a notification. */

@@ -113,7 +113,7 @@ export function toggleMute(ids: readonly string[] = selected().nodes): void {
 export function startRename(id = selected().nodes[0] ?? firstFrame()): void {
   if (id === undefined || studio().readOnly) return;
   useStudio.setState({ renaming: id });
-  canvasControl().bringIntoView(id, true);
+  canvasControl().bringIntoView(id);
 }
 
 function firstFrame(): string | undefined {

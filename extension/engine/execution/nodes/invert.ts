@@ -19,18 +19,20 @@ export const recentNoise = noises.recent;
 export const invert: Executor = async ({ node, context }) => {
   const inversion = context.inversions.get(node.id)!;
   const { trajectory, checkpoint } = inversion;
-  let done = 0;
+  let stepped = false;
   await trajectory.invert(context.demandOf(trajectory), {
     unet: () => checkpoint.unet(),
     signal: context.signal,
     trace: context.injected.trajectoryTrace,
     onStep: (_trajectory, frame) => {
-      context.progress(node.id, ++done, trajectory.length);
+      stepped = true;
+      // Counted as the timeline does, also where some steps were kept.
+      context.progress(node.id, frame.step + 1, trajectory.length);
       context.previews.push(node.id, checkpoint, trajectory.length, frame);
     },
   });
   // A path that was kept shows its end: the node would look as if it had not run.
-  if (done === 0) {
+  if (!stepped) {
     const frame = await trajectory.lastFrame();
     if (frame) context.previews.push(node.id, checkpoint, trajectory.length, frame);
   }

@@ -114,6 +114,26 @@ describe('a transfer', () => {
     expect(Math.max(...previews.at(-1)!.rgba)).toBe(255);
   });
 
+  it('counts the steps of an inversion as its timeline does, also where some of them were kept', async () => {
+    const fresh = makeEngine();
+    const node = 'invert-appearance';
+    const whole = shortGraph();
+    const { skip } = whole.nodes['schedule']!.params as { skip: number };
+    await fresh.run(withParam(whole, 'schedule', 'skip', skip + 3), { target: node });
+    fresh.events.length = 0;
+    await fresh.run(whole, { target: node, previewEvery: 1 });
+    const counted = fresh.events.flatMap((event) =>
+      event.event === 'node' && event.node === node && event.step !== undefined
+        ? [`${event.step} of ${event.total}`]
+        : [],
+    );
+    const shown = fresh.events.flatMap((event) =>
+      event.event === 'preview' && event.node === node ? [`${event.index + 1} of ${event.total}`] : [],
+    );
+    expect(counted.length).toBeGreaterThan(0);
+    expect(counted).toEqual(shown);
+  });
+
   it('leaves previews that come too fast for when the run is over, but for the last of each node', async () => {
     const fresh = makeEngine();
     const previews = (): string[] =>

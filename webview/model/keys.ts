@@ -1,0 +1,63 @@
+/** Every key and gesture of the studio, for the list that `?` shows. */
+export const KEYS: readonly { where: string; keys: readonly (readonly [keys: string, what: string])[] }[] = [
+  {
+    where: 'Canvas',
+    keys: [
+      ['N, double-click', 'add a node; into the selected wire'],
+      ['C', 'connect the selected node'],
+      ['Enter', "edit the selected node's parameters"],
+      ['V', 'view its image (or double-click it)'],
+      ['F2', 'rename'],
+      ['M', 'mute or unmute'],
+      ['I', 'inspect the attention'],
+      ['G', 'add a frame around the selection'],
+      ['Delete', 'delete the selection'],
+      ['Ctrl+C, X, V, D', 'copy, cut, paste, duplicate'],
+      ['Ctrl+Z, Ctrl+Y', 'undo, redo'],
+      ['Arrows', 'go to the next node'],
+      ['Home, End, Page Up, Page Down', 'first, last, previous, next node'],
+      ['Shift+arrows', 'move the selection'],
+      ['Ctrl+A', 'select all'],
+      ['Shift+drag', 'select with a box'],
+      ['Escape', 'select nothing'],
+      ['Shift+F10, right-click', 'menu'],
+    ],
+  },
+  {
+    where: 'View',
+    keys: [
+      ['F', 'fit the graph'],
+      ['Z', 'zoom to the selection'],
+      ['+, −', 'zoom in, zoom out'],
+      ['T', 'tidy the layout'],
+      ['?', 'this list'],
+    ],
+  },
+  {
+    where: 'Parameters',
+    keys: [
+      ['Drag a number or its name', 'change it; Shift fine, Ctrl or Alt coarse, Escape cancels'],
+      ['Shift+F10, right-click', 'sweep it, or reset it'],
+    ],
+  },
+  {
+    where: 'Timeline and sweeps',
+    keys: [
+      ['← →', 'previous, next step or cell'],
+      ['Page Up, Page Down', 'ten steps'],
+      ['Home, End', 'first, last step'],
+      ['Space', 'play'],
+      ['Enter', 'open the step, enlarge the cell'],
+    ],
+  },
+  {
+    where: 'Attention and masks',
+    keys: [
+      ['Arrows', 'move the point; Shift farther'],
+      ['Enter, Space', 'pin the place; paint'],
+      ['[ ]', 'smaller, larger brush'],
+      ['Ctrl+Z, Ctrl+Y', 'undo, redo a stroke'],
+      ['Escape', 'back to the graph'],
+    ],
+  },
+];
