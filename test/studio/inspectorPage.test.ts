@@ -284,6 +284,8 @@ test('Escape leaves nothing that looks selected, and a rename changes nothing of
   const view = () => page.locator('.react-flow__viewport').getAttribute('style');
   await part('canvas').focus();
   await page.keyboard.press('Home');
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-id'));
+  await expect.poll(focused).toBe('structure');
   const before = await view();
   await page.keyboard.press('F2');
   const field = part('rename');
