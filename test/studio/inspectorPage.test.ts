@@ -179,6 +179,7 @@ test('a parameter is swept from its menu, by pointer and by key, in one step of 
     });
   await part('inspector-title').filter({ hasText: 'sweep' }).waitFor();
   expect(edits()).toBe(1);
+  await part('fit').click();
   await select('adain');
   await page.getByRole('spinbutton', { name: /, to$/ }).press('Shift+F10');
   await part('param-menu').waitFor();
