@@ -194,6 +194,20 @@ test('Escape takes back what is dragged, then leaves the pin, then the inspector
   await part('inspect').waitFor({ state: 'detached' });
 });
 
+test('Escape closes a dialog over the inspector first', async () => {
+  const { page, host } = studio;
+  await page.keyboard.press('Escape');
+  await part('inspect').waitFor({ state: 'detached' });
+  await part('canvas').press('?');
+  await part('keys').waitFor();
+  await host.post({ type: 'command', command: 'inspect' });
+  await part('inspect').waitFor();
+  await page.keyboard.press('Escape');
+  await part('keys').waitFor({ state: 'detached' });
+  await host.settled();
+  expect(await part('inspect').count()).toBe(1);
+});
+
 test('what is shown says that it is from before a change until the graph has run', async () => {
   const { host } = studio;
   await setPin();

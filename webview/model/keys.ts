@@ -54,10 +54,22 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
     where: 'Attention and masks',
     keys: [
       ['Arrows', 'move the point; Shift farther'],
-      ['Enter, Space', 'pin the place; paint'],
+      ['Enter, Space', 'watch the location; paint'],
       ['[ ]', 'smaller, larger brush'],
       ['Ctrl+Z, Ctrl+Y', 'undo, redo a stroke'],
       ['Escape', 'back to the graph'],
+    ],
+  },
+  {
+    where: 'Pins',
+    keys: [
+      ['Tab', 'go to the end of a watched line, then to the circles'],
+      ['Enter', 'make the end of a watched line a pin'],
+      ['Arrows, drag', 'move a circle; Shift farther'],
+      ['+ −, wheel', 'resize a circle'],
+      ['M', 'mute or unmute'],
+      ['Delete', 'delete the pin'],
+      ['Escape', 'take back what is dragged; leave the pin'],
     ],
   },
 ];
