@@ -133,3 +133,50 @@ describe('a node into a wire', () => {
     await page.getByTestId('add-menu').filter({ hasText: 'No type of node fits into this wire' }).waitFor();
   });
 });
+
+describe('the search for nodes', () => {
+  const count = (text: string) => studio.page.getByTestId('find-count').filter({ hasText: text }).waitFor();
+  const title = (text: string) => studio.page.getByTestId('inspector-title').filter({ hasText: text }).waitFor();
+
+  test('finds by type, goes on and back, says where it is, and Escape leaves the focus on the match', async () => {
+    const { page } = studio;
+    await page.getByTestId('canvas').focus();
+    await page.keyboard.press('Control+f');
+    await page.keyboard.type('invert');
+    await count('1 of 2');
+    await title('invert structure');
+    await announced(/^invert structure, 1 of 2/);
+    await page.keyboard.press('Enter');
+    await count('2 of 2');
+    await title('invert appearance');
+    await page.keyboard.press('Enter');
+    await count('1 of 2');
+    await page.keyboard.press('Shift+Enter');
+    await announced(/^invert appearance, 2 of 2/);
+    await page.keyboard.press('Escape');
+    await page.getByTestId('find').waitFor({ state: 'detached' });
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-id')))
+      .toBe('invert-appearance');
+    expect(edits()).toBe(0);
+  });
+
+  test('finds a value from the inspector and brings the node into view', async () => {
+    const { page } = studio;
+    await page.getByTestId('rf__node-swap').click({ position: { x: 50, y: 12 } });
+    for (let i = 0; i < 6; i++) await page.getByLabel('Zoom in').click();
+    await page.getByTestId('param-contrast').locator('input[type=number]').focus();
+    await page.keyboard.press('Control+f');
+    await page.keyboard.type('images/zebra.png');
+    await count('1 of 1');
+    await title('appearance');
+    await expect
+      .poll(async () => {
+        const [canvas, node] = [await boxOf('canvas'), await boxOf('rf__node-appearance')];
+        return node.x < canvas.x + canvas.width && node.x + node.width > canvas.x;
+      })
+      .toBe(true);
+    await page.keyboard.type('q');
+    await count('Nothing found');
+  });
+});

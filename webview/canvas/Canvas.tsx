@@ -28,6 +28,7 @@ import { ConnectionLine, RefusalNote } from './ConnectionLine';
 import { ConnectMenu } from './ConnectMenu';
 import { ContextMenu } from './ContextMenu';
 import { EmptyHint } from './EmptyHint';
+import { FindLayer } from './FindBox';
 import { FrameView } from './FrameView';
 import { onCanvasKey } from './keyboard';
 import { changeNodes, commitDrag } from './nodeDrags';
@@ -215,6 +216,7 @@ function Flow() {
         <RefusalNote />
       </ReactFlow>
       <EmptyHint />
+      <FindLayer />
       <PopupLayer />
     </div>
   );

@@ -140,6 +140,7 @@ function canvasEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
     { label: 'Paste', icon: 'clippy', keys: 'Ctrl+V', disabled: readOnly, act: () => requestPaste(popup.flow) },
     { label: 'Add comment frame', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
     'line',
+    { label: 'Find node…', icon: 'search', keys: 'Ctrl+F', act: () => useStudio.setState({ finding: true }) },
     { label: 'Select all', icon: 'list-selection', keys: 'Ctrl+A', act: selectAll },
     { label: 'Tidy', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy },
     { label: 'Fit', icon: 'screen-full', keys: 'F', act: () => canvasControl().fit() },

@@ -4,6 +4,7 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
     where: 'Canvas',
     keys: [
       ['N, double-click', 'add a node; into the selected wire'],
+      ['Ctrl+F', 'find a node'],
       ['C', 'connect the selected node'],
       ['Enter', "edit the selected node's parameters"],
       ['V', 'view its image (or double-click it)'],

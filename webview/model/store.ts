@@ -90,6 +90,8 @@ export interface StudioState {
   /** A parameter that is being dragged or typed: shown on the node's face, not in the document yet. */
   sliding: { id: string; param: string; value: unknown } | undefined;
   popup: Popup | undefined;
+  /** The search for nodes is open. */
+  finding: boolean;
   toasts: readonly Toast[];
   /** Read out by a screen reader. */
   announcement: string;
@@ -137,6 +139,7 @@ export const useStudio = create<StudioState>()(() => ({
   renaming: undefined,
   sliding: undefined,
   popup: undefined,
+  finding: false,
   toasts: [],
   announcement: '',
   room: { narrow: false, low: false },

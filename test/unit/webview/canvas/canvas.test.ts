@@ -11,6 +11,7 @@ import { popupPlace } from '../../../../webview/canvas/popupPlace';
 import { ranked } from '../../../../webview/canvas/ranked';
 import { flowOf, type StudioNode } from '../../../../webview/model/flow';
 import { type Insertion, insertions } from '../../../../webview/model/insertion';
+import { found } from '../../../../webview/canvas/found';
 import { middleOf, nearestWire } from '../../../../webview/canvas/wireUnder';
 
 const box = (id: string, x: number, y: number, width = 100, height = 50) => ({ id, x, y, width, height });
@@ -197,5 +198,20 @@ describe('nodes put into wires', () => {
       expect(nearest(x + 10, y - 10)).toBe(candidate);
     }
     expect(nearest(600, 5000)).toBeUndefined();
+  });
+});
+
+describe('the search for nodes', () => {
+  const frames: GraphDocument['frames'] = { note: { text: 'The coat of the zebra', rect: [0, 0, 100, 100] } };
+  const { nodes } = flowOf({ graph: { ...graph, frames }, checkpoints: [] }, { nodes: [], edges: [] });
+
+  it('finds by name, type, values and the text of frames, all words of the query, in any case', () => {
+    expect(found(nodes, 'Attention SWAP')).toEqual(['swap']);
+    expect(found(nodes, 'invert nothing')).toEqual([]);
+    expect(found(nodes, 'invert structure')).toEqual(['invert-structure']);
+    expect(found(nodes, 'b.png')).toEqual(['appearance']);
+    expect(found(nodes, '1.67')).toEqual(['swap']);
+    expect(found(nodes, 'coat')).toEqual(['frame:note']);
+    expect(found(nodes, '  ')).toEqual([]);
   });
 });
