@@ -73,6 +73,8 @@ export type HostToStudio =
       acknowledged?: number;
     }
   | { type: 'problems'; problems: Problem[] }
+  /** Answer to `requestFixes`: titles, the likeliest first. */
+  | { type: 'fixes'; code: string; offset: number; titles: string[] }
   | { type: 'checkpoints'; checkpoints: CheckpointInfo[] }
   /** Pictures of the workspace, for the picker; sent on request and when they change. */
   | { type: 'pictures'; pictures: WorkspacePicture[] }
@@ -173,6 +175,9 @@ export type StudioToHost =
   /** Open a cell of the last run's sweep as a graph of its own. */
   | { type: 'openCell'; node: string; row: number; column: number }
   | { type: 'requestPictures' }
+  /** What can be done about a problem; answered by `fixes`. */
+  | { type: 'requestFixes'; code: string; offset: number }
+  | { type: 'applyFix'; code: string; offset: number; title: string }
   /** A question about a run's attention, for the engine. */
   | { type: 'inspect'; id: number; method: InspectMethod; params: InspectRequests[InspectMethod]['params'] }
   /** A mask's correction as it was painted, to be written beside the graph and named in the node. */
@@ -237,6 +242,8 @@ export const studioSchemas = {
   openPng: z.object({ type: z.literal('openPng'), name, png }),
   openCell: z.object({ type: z.literal('openCell'), node: name, row: id, column: id }),
   requestPictures: z.object({ type: z.literal('requestPictures') }),
+  requestFixes: z.object({ type: z.literal('requestFixes'), code: name, offset: id }),
+  applyFix: z.object({ type: z.literal('applyFix'), code: name, offset: id, title: name }),
   inspect: z.discriminatedUnion('method', [
     question('inspect.open', inspectOpenSchema),
     question('inspect.picture', inspectPictureSchema),

@@ -344,6 +344,20 @@ test('a toast stays while the pointer or the focus is on it', async () => {
   await expect.poll(() => toast.count()).toBe(0);
 });
 
+test('a problem in the inspector offers the fixes of the Problems panel', async () => {
+  const { page, host } = studio;
+  await host.setText(example.replace('"invert-structure.inversion"', '"invert-structur.inversion"'));
+  await part('canvas').focus();
+  await page.keyboard.press('Escape');
+  const asked = () => host.of('requestFixes').find(({ code }) => code === 'unknown-node');
+  await expect.poll(asked).toBeDefined();
+  const { code, offset } = asked()!;
+  const title = 'Change to "invert-structure.inversion"';
+  await host.post({ type: 'fixes', code, offset, titles: [title] });
+  await page.getByRole('button', { name: title }).first().press('Enter');
+  await expect.poll(() => host.of('applyFix')).toEqual([{ type: 'applyFix', code, offset, title }]);
+});
+
 test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {
   const { page } = studio;
   await select('schedule');

@@ -144,6 +144,20 @@ describe('images', () => {
   });
 });
 
+describe('a problem', () => {
+  test('is mended in the inspector, in one step of undo', async () => {
+    const text = workspace.read('quick.weft.json').replace('"guidance.transfer"', '"guidanc.transfer"');
+    workspace.write('mend.weft.json', text);
+    await workbench.openStudio('mend.weft.json');
+    const fix = workbench.studio.getByRole('button', { name: 'Change to "guidance.transfer"' }).first();
+    await fix.waitFor();
+    await workbench.screenshot('fix-in-the-studio');
+    await fix.click();
+    await workbench.save();
+    expect(workspace.read('mend.weft.json')).toBe(workspace.read('quick.weft.json'));
+  });
+});
+
 describe('the small things', () => {
   test('Escape, one Run button, a rename that does not zoom, and a list of all keys', async () => {
     await workbench.openStudio('quick.weft.json');

@@ -24,8 +24,10 @@ const handlers: Handlers = {
   problems: ({ problems }) => {
     const byNode: Record<string, typeof problems> = {};
     for (const problem of problems) if (problem.node !== undefined) (byNode[problem.node] ??= []).push(problem);
-    useStudio.setState({ problems, problemsByNode: byNode });
+    useStudio.setState({ problems, problemsByNode: byNode, fixes: {} });
   },
+  fixes: ({ code, offset, titles }) =>
+    useStudio.setState((state) => ({ fixes: { ...state.fixes, [`${code}@${offset}`]: titles } })),
   checkpoints: ({ checkpoints }) => {
     useStudio.setState({ checkpoints });
     show();

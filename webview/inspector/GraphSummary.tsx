@@ -7,6 +7,7 @@ import { revealNode } from '../model/actions/selection';
 import { postToHost } from '../model/host';
 import { type StudioState, useStudio } from '../model/store';
 import { baseName, plural, readable } from '../model/words';
+import { Fixes } from './Fixes';
 import { duration } from '../model/stepMaths';
 import { nextStep } from './nextStep';
 
@@ -148,7 +149,7 @@ function GraphProblems() {
           <p key={`${problem.offset}${problem.code}${problem.message}`} className="problem">
             <Icon name={problem.severity === 'error' ? 'error' : 'warning'} />
             <span>
-              {problem.message}{' '}
+              {problem.message} <Fixes problem={problem} />{' '}
               {node !== undefined ? (
                 <button type="button" className="link" onClick={() => revealNode(node, param)}>
                   Go to {readable(node)}

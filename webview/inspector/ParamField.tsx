@@ -11,6 +11,7 @@ import { rangeSentence } from '../model/stepMaths';
 import { asRange } from '../nodes/Rows';
 import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
+import { Fixes } from './Fixes';
 import { DomainControl } from './DomainControl';
 import { NumberControl, NumberLabel } from './NumberControl';
 import { ParamMenu } from './ParamMenu';
@@ -27,16 +28,14 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
   const helpId = `${inputId}-help`;
   const [menu, setMenu] = useState<{ x: number; y: number } | undefined>();
   const readOnly = useStudio((state) => state.readOnly);
-  const reported = useStudio(
-    (state) => state.problemsByNode[id]?.find((problem) => problem.param === param.name)?.message,
-  );
+  const reported = useStudio((state) => state.problemsByNode[id]?.find((problem) => problem.param === param.name));
   const written = data.node.params !== undefined && param.name in data.node.params;
   // What is typed or dragged counts before the document has it: the next key goes on from there.
   const held = useStudio((state) =>
     state.sliding?.id === id && state.sliding.param === param.name ? state.sliding : undefined,
   );
   const value = held ? held.value : data.params[param.name];
-  const wrong = written ? (checkValue(param, value) ?? reported) : reported;
+  const wrong = written ? (checkValue(param, value) ?? reported?.message) : reported?.message;
   const fallback = defaultOfParam(data, param);
   const differs = written && !sameValue(value, fallback);
   const props: ControlProps = {
@@ -111,7 +110,10 @@ export function ParamField({ id, data, param }: { id: string; data: NodeData; pa
       {wrong !== undefined && (
         <p className="param-error" role="alert" data-testid={`error-${param.name}`}>
           <Icon name="error" />
-          <span>{wrong}</span>
+          <span>
+            {wrong}
+            {reported && <Fixes problem={reported} />}
+          </span>
         </p>
       )}
     </div>

@@ -1,3 +1,4 @@
+import { Fixes } from './Fixes';
 import { Icon } from '../ui/Icon';
 import { useStudio } from '../model/store';
 
@@ -10,7 +11,10 @@ export function Problems({ node, onlyGeneral = false }: { node: string; onlyGene
   return shown.map((problem) => (
     <p key={`${problem.code}${problem.offset}${problem.message}`} className="problem" role="note">
       <Icon name={problem.severity === 'error' ? 'error' : 'warning'} />
-      <span>{problem.message}</span>
+      <span>
+        {problem.message}
+        <Fixes problem={problem} />
+      </span>
     </p>
   ));
 }

@@ -49,6 +49,8 @@ export interface StudioState {
   parseProblems: readonly Problem[];
   problems: readonly Problem[];
   problemsByNode: Readonly<Record<string, readonly Problem[]>>;
+  /** Titles of fixes, by `code@offset` of their problem; forgotten when the problems change. */
+  fixes: Readonly<Record<string, readonly string[]>>;
   checkpoints: readonly CheckpointInfo[];
   /** Undefined until asked for. */
   pictures: readonly WorkspacePicture[] | undefined;
@@ -113,6 +115,7 @@ export const useStudio = create<StudioState>()(() => ({
   parseProblems: [],
   problems: [],
   problemsByNode: {},
+  fixes: {},
   checkpoints: [],
   pictures: undefined,
   resolved: {},

@@ -9,7 +9,12 @@ import { IGNORED, type WorkspacePictures } from './workspacePictures';
 
 const MOST_FILES = 20;
 
-/** Quick fixes for the problems of graphs: in the text editor and in the Problems panel. */
+export interface ProblemPlace {
+  code: string;
+  offset: number;
+}
+
+/** Quick fixes for the problems of graphs: in the text editor, in the Problems panel and in the studio. */
 export class GraphFixes implements vscode.CodeActionProvider {
   constructor(
     private readonly problems: {
@@ -32,28 +37,13 @@ export class GraphFixes implements vscode.CodeActionProvider {
   ): Promise<vscode.CodeAction[]> {
     const ours = diagnostics.filter(({ source }) => source === 'weft');
     if (ours.length === 0 || !isGraphUri(document.uri)) return [];
-    const text = document.getText();
     const { problems, facts } = await this.problems.examine(document);
     const actions: vscode.CodeAction[] = [];
     for (const diagnostic of ours) {
       const offset = document.offsetAt(diagnostic.range.start);
       const problem = problems.find((each) => each.code === diagnostic.code && each.offset === offset);
       if (!problem) continue;
-      const offered: vscode.CodeAction[] = [];
-      const download = await this.download(problem, text);
-      if (download) offered.push(download);
-      const files = await this.filesFor(document, problem);
-      for (const { title, changes } of fixesOf(text, problem, { ...facts, files })) {
-        const fix = new vscode.CodeAction(plainLine(title), vscode.CodeActionKind.QuickFix);
-        fix.edit = new vscode.WorkspaceEdit();
-        for (const { offset: at, length, content } of changes)
-          fix.edit.replace(
-            document.uri,
-            new vscode.Range(document.positionAt(at), document.positionAt(at + length)),
-            content,
-          );
-        offered.push(fix);
-      }
+      const offered = await this.fixes(document, problem, facts);
       for (const each of offered) {
         each.diagnostics = [diagnostic];
         each.isPreferred = offered.length === 1;
@@ -61,6 +51,48 @@ export class GraphFixes implements vscode.CodeActionProvider {
       actions.push(...offered);
     }
     return actions;
+  }
+
+  /** Titles of the fixes of a problem that the studio shows. */
+  async titles(document: vscode.TextDocument, place: ProblemPlace): Promise<string[]> {
+    return (await this.at(document, place)).map(({ title }) => title);
+  }
+
+  /** Makes the fix of this title, one step of undo. */
+  async apply(document: vscode.TextDocument, place: ProblemPlace, title: string): Promise<void> {
+    const fix = (await this.at(document, place)).find((each) => each.title === title);
+    if (!fix) throw new Error('The graph has changed: this fix no longer applies.');
+    if (fix.edit) await vscode.workspace.applyEdit(fix.edit);
+    if (fix.command)
+      await vscode.commands.executeCommand(fix.command.command, ...((fix.command.arguments ?? []) as unknown[]));
+  }
+
+  private async at(document: vscode.TextDocument, place: ProblemPlace): Promise<vscode.CodeAction[]> {
+    const { problems, facts } = await this.problems.examine(document);
+    const problem = problems.find(({ code, offset }) => code === place.code && offset === place.offset);
+    return problem ? this.fixes(document, problem, facts) : [];
+  }
+
+  private async fixes(
+    document: vscode.TextDocument,
+    problem: Problem,
+    facts: GraphFacts,
+  ): Promise<vscode.CodeAction[]> {
+    const text = document.getText();
+    const download = await this.download(problem, text);
+    const files = await this.filesFor(document, problem);
+    const edits = fixesOf(text, problem, { ...facts, files }).map(({ title, changes }) => {
+      const fix = new vscode.CodeAction(plainLine(title), vscode.CodeActionKind.QuickFix);
+      fix.edit = new vscode.WorkspaceEdit();
+      for (const { offset, length, content } of changes)
+        fix.edit.replace(
+          document.uri,
+          new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)),
+          content,
+        );
+      return fix;
+    });
+    return download ? [download, ...edits] : edits;
   }
 
   /** The download of a checkpoint that a graph names and the library lacks. */

@@ -25,12 +25,14 @@ export class GraphProblems implements vscode.Disposable {
   private readonly changes = new vscode.EventEmitter<vscode.Uri>();
   private readonly subscriptions: vscode.Disposable[] = [this.collection, this.changes];
   readonly onDidChange = this.changes.event;
+  readonly fixes: GraphFixes;
 
   constructor(
     private readonly checkpoints: Checkpoints,
     private readonly picked: PickedFiles,
     pictures: WorkspacePictures,
   ) {
+    this.fixes = new GraphFixes(this, checkpoints, pictures);
     const all = (): void => vscode.workspace.textDocuments.forEach((document) => this.schedule(document));
     this.subscriptions.push(
       vscode.workspace.onDidOpenTextDocument((document) => this.schedule(document, 0)),
@@ -38,7 +40,7 @@ export class GraphProblems implements vscode.Disposable {
       vscode.workspace.onDidCloseTextDocument((document) => this.forget(document.uri)),
       pictures.onDidChange(all),
       checkpoints.onDidChange(all),
-      new GraphFixes(this, checkpoints, pictures).register(),
+      this.fixes.register(),
     );
     all();
   }

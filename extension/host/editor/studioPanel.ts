@@ -168,6 +168,14 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       this.picturesWanted = true;
       return this.postPictures();
     },
+    requestFixes: async ({ code, offset }) =>
+      this.post({
+        type: 'fixes',
+        code,
+        offset,
+        titles: await this.services.problems.fixes.titles(this.document, { code, offset }),
+      }),
+    applyFix: ({ code, offset, title }) => this.services.problems.fixes.apply(this.document, { code, offset }, title),
     pickFile: ({ node, param }) => this.pickFile(node, param),
     dropped: async ({ uris, position, node, param }) => {
       const graph = this.document.uri;
