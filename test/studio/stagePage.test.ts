@@ -155,3 +155,39 @@ test('the save node shows its image; copying and revealing say what they did', a
   );
   expect(types).toContain('image/png');
 });
+
+test('scrubbing the timeline changes the image on the node and in the viewer; a click is that tile, and no text is selected', async () => {
+  const { page, host } = studio;
+  await host.play();
+  const tile = (index: number) => part('timeline-strip').locator(`.cell[data-index="${index}"]`);
+  const image = part('node-denoise').locator('.picture').first();
+  await image.locator('img').waitFor();
+  const indices = await part('timeline-strip')
+    .locator('.cell')
+    .evaluateAll((cells) => cells.map((cell) => Number((cell as HTMLElement).dataset['index'])));
+  for (const index of [indices[1]!, indices[3]!]) {
+    // At its edge, too.
+    await tile(index).click({ position: { x: 3, y: 20 } });
+    await expect.poll(() => tile(index).getAttribute('class')).toMatch(/current/);
+    await image.getByLabel(`Image of denoise, step ${index + 1}`).waitFor();
+  }
+  // The first pixel of a step's drawing is its number.
+  const red = (selector: string) =>
+    page
+      .locator(selector)
+      .evaluate((canvas) => (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, 1, 1).data[0]);
+  expect(await red('[data-testid=node-denoise] .picture canvas')).toBe(indices[3]);
+  const [from, to] = [await tile(indices[3]!).boundingBox(), await tile(indices[5]!).boundingBox()];
+  await page.mouse.move(from!.x + from!.width / 2, from!.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(to!.x + to!.width / 2, to!.y + 20, { steps: 5 });
+  await page.mouse.up();
+  await image.getByLabel(`Image of denoise, step ${indices[5]! + 1}`).waitFor();
+  expect(await page.evaluate(() => window.getSelection()?.toString())).toBe('');
+  await part('open-picture-denoise').click();
+  await part('stage-picture').locator('canvas').first().waitFor();
+  await part('timeline-strip').press('Home');
+  await expect.poll(() => red('[data-testid=stage-picture] canvas')).toBe(0);
+  await part('timeline-strip').press('End');
+  await part('stage-picture').locator('img').first().waitFor();
+});

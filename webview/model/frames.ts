@@ -1,4 +1,5 @@
 import { type PreviewKind } from '../../extension/protocol/engine';
+import { type PageState } from './pageState';
 import { type TimelineFrame } from '../../extension/protocol/studio';
 
 /** One step's picture, as pixels (a preview of the run) or as the URL of a PNG (asked for afterwards). */
@@ -47,6 +48,19 @@ export function withoutStep(timeline: NodeTimeline, index: number): NodeTimeline
 /** Every step that there may be a picture of after the run. */
 export function madeIndices({ total, absent }: NodeTimeline): number[] {
   return Array.from({ length: total }, (_, index) => index).filter((index) => !absent?.has(index));
+}
+
+/** The step that stands in the timeline in place of a node's result; undefined at the last one, which is the result. */
+export function scrubbedStep(
+  { page, timelines }: { page: PageState; timelines: Readonly<Record<string, NodeTimeline>> },
+  node: string,
+): StepPicture | undefined {
+  const { node: chosen, index, kind } = page.timeline;
+  const timeline = timelines[node];
+  if (chosen !== node || index === undefined || !timeline || !page.timelineOpen) return undefined;
+  // The attention inspector has steps of its own.
+  if (page.inspecting !== undefined || (kind === 'x0' && index >= timeline.total - 1)) return undefined;
+  return stepAt(timeline, kind, index) ?? standIn(timeline, kind, index);
 }
 
 function insert(steps: readonly StepPicture[], step: StepPicture): StepPicture[] {

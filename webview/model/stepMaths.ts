@@ -100,3 +100,13 @@ export function duration(seconds: number): string {
 export function scheduleValue(start: number, end: number, step: number, n: number): number {
   return n <= 1 ? start : start + ((end - start) * Math.min(Math.max(step, 0), n - 1)) / (n - 1);
 }
+
+/**
+ * The step under a place of the strip: exactly a tile's own at its middle, and those that have no tile between two.
+ * @param along how many tiles the place is from the strip's left edge
+ */
+export function stepUnder(shown: readonly number[], along: number): number | undefined {
+  const at = Math.min(shown.length - 1, Math.max(0, along - 0.5));
+  const [left, right] = [shown[Math.floor(at)], shown[Math.ceil(at)]];
+  return left === undefined || right === undefined ? undefined : Math.round(left + (right - left) * (at % 1));
+}

@@ -1,6 +1,6 @@
 import { memo, type ReactNode } from 'react';
 import { type NodeData } from '../model/flow';
-import { newest, type StepPicture } from '../model/frames';
+import { newest, scrubbedStep, type StepPicture } from '../model/frames';
 import { postToHost } from '../model/host';
 import { setPage } from '../model/page';
 import { useStudio } from '../model/store';
@@ -129,7 +129,7 @@ export interface Shown {
   label: string;
 }
 
-/** While a node runs, its newest step, then its picture; for a file the file. */
+/** The step that is scrubbed to; while a node runs, its newest step, then its picture; for a file the file. */
 export function useShown(id: string | undefined): Shown | undefined {
   const source = useStudio((state) => (id === undefined ? undefined : resultNode(state.graph, id)));
   const running = useStudio((state) => source !== undefined && state.run?.nodes[source]?.state === 'running');
@@ -140,7 +140,9 @@ export function useShown(id: string | undefined): Shown | undefined {
     const path = node?.params?.['path'];
     return typeof path === 'string' ? state.resolved[path] : undefined;
   });
+  const scrubbed = useStudio((state) => (source === undefined ? undefined : scrubbedStep(state, source)));
   const label = `Image of ${readable(source ?? '')}`;
+  if (scrubbed) return { step: scrubbed, label: `${label}, step ${scrubbed.index + 1}` };
   if (running && step) return { step, label };
   if (picture) return { url: picture.url, label: picture.caption ?? label };
   if (step) return { step, label };

@@ -1,5 +1,5 @@
 import { type PointerEvent, type RefObject, useEffect, useRef, useState } from 'react';
-import { type Size } from '../../extension/protocol/size';
+import { sameSize, type Size } from '../../extension/protocol/size';
 import { type Shown } from '../nodes/NodePicture';
 import { StepImage } from '../ui/StepImage';
 import { difference } from './difference';
@@ -23,21 +23,21 @@ export function Picture(props: {
   /** The other shows. */
   hidden: boolean;
   place: View | undefined;
-  onSize: (size: Size) => void;
+  size: Size | undefined;
+  onSize: (change: (before: Size | undefined) => Size) => void;
   onMean: (mean: number | undefined) => void;
 }) {
-  const { frame, shown, other, names, mode, at, setAt, hidden, place, onSize, onMean } = props;
+  const { frame, shown, other, names, mode, at, setAt, hidden, place, size, onSize, onMean } = props;
   const heat = useRef<HTMLCanvasElement>(null);
   // What has loaded last: sizes and pixels are there from then on.
   const [loaded, setLoaded] = useState(0);
-  const [size, setSize] = useState<Size>();
   const { url, step } = shown;
   useEffect(() => {
     const now = layer(frame.current, 'now');
     const found = now && sizeOf(now);
     if (!found) return;
-    setSize((before) => (before?.width === found.width && before.height === found.height ? before : found));
-    onSize(found);
+    // A step's preview may be smaller than the result that it stands in for: the view stays.
+    onSize((before) => (before && (sameSize(before, found) || (step && sameShape(before, found))) ? before : found));
   }, [frame, loaded, url, step, onSize]);
   useEffect(() => {
     const [now, under] = [layer(frame.current, 'now'), layer(frame.current, 'other')];
@@ -123,6 +123,8 @@ function Line(props: { at: number; setAt: (at: number) => void }) {
     </div>
   );
 }
+
+const sameShape = (a: Size, b: Size) => Math.abs(a.width / a.height - b.width / b.height) < 0.01;
 
 function layer(frame: HTMLElement | null, name: 'now' | 'other'): HTMLImageElement | HTMLCanvasElement | undefined {
   return frame?.querySelector<HTMLImageElement | HTMLCanvasElement>(`[data-layer="${name}"] > *`) ?? undefined;

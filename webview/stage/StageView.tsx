@@ -43,7 +43,8 @@ export function StageView({ node }: { node: string }) {
   const [room, space] = useRoom();
   const place = usePlace(size, space);
   const picture = useRef<HTMLDivElement>(null);
-  const { list, now } = others;
+  const { list } = others;
+  const now = shown?.step ? `Step ${shown.step.index + 1}` : others.now;
   // Without a choice of one's own, the result before is what a new one is compared with.
   const other = list.find(({ key }) => key === (chosen ?? BEFORE));
   const hidden = other !== undefined && mode === 'flip' && flipped;
@@ -123,7 +124,7 @@ export function StageView({ node }: { node: string }) {
         {shown ? (
           <Picture
             frame={picture}
-            {...{ shown, other, mode, at, setAt, hidden, onSize: setSize, onMean: setMean }}
+            {...{ shown, other, mode, at, setAt, hidden, size, onSize: setSize, onMean: setMean }}
             names={[other?.name ?? '', now]}
             place={place.view}
           />

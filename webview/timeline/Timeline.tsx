@@ -12,7 +12,8 @@ import { TIMELINE_HEIGHT } from '../model/pageState';
 import { askForStep } from '../model/stepRequests';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
-import { nearestIndex, stepBy, thinned } from '../model/stepMaths';
+import { CLICK_PX } from '../model/scrub';
+import { nearestIndex, stepBy, stepUnder, thinned } from '../model/stepMaths';
 import { timelineNode } from './timelineNode';
 
 const PLAY_EVERY_MS = 90;
@@ -85,7 +86,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
   // Without a choice of one's own the strip follows the run.
   const current = wanted === undefined ? last : (nearestIndex(indices, wanted) ?? last);
   const [playing, setPlaying] = useState(false);
-  usePlay(playing, indices, current, () => setPlaying(false));
+  usePlay(node, playing, indices, current, () => setPlaying(false));
   const step = useStep(node, timeline, kind, current);
   const other = useStep(
     node,
@@ -231,6 +232,7 @@ function Strip(props: {
   const [scrubbing, setScrubbing] = useState(false);
   const onCurrent = useRef(false);
   const moved = useRef(false);
+  const pressed = useRef(0);
   useEffect(() => {
     if (!strip.current) return;
     const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
@@ -244,9 +246,8 @@ function Strip(props: {
   const scrub = (clientX: number) => {
     const box = strip.current?.getBoundingClientRect();
     if (!box) return;
-    const span = Math.max(1, shown.length * (cell + GAP) - GAP);
-    const share = Math.min(1, Math.max(0, (clientX - box.left) / Math.min(span, box.width)));
-    props.onGo(indices[Math.round(share * (indices.length - 1))]);
+    const under = stepUnder(shown, (clientX - box.left) / (cell + GAP));
+    props.onGo(under === undefined ? undefined : nearestIndex(indices, under));
   };
   return (
     <div
@@ -270,13 +271,17 @@ function Strip(props: {
         const cell = event.target instanceof Element ? event.target.closest('.cell') : null;
         onCurrent.current = cell?.classList.contains('current') === true;
         moved.current = false;
+        pressed.current = event.clientX;
         setScrubbing(true);
         // The step that is shown may stand for its neighbours, which a press must not change it to.
         if (onCurrent.current) return;
-        scrub(event.clientX);
+        // A press on a tile is that tile's step, wherever on it.
+        const own = cell?.getAttribute('data-index');
+        if (own === null || own === undefined) scrub(event.clientX);
+        else props.onGo(Number(own));
       }}
       onPointerMove={(event) => {
-        if (!scrubbing || Math.abs(event.movementX) + Math.abs(event.movementY) === 0) return;
+        if (!scrubbing || (!moved.current && Math.abs(event.clientX - pressed.current) <= CLICK_PX)) return;
         moved.current = true;
         scrub(event.clientX);
       }}
@@ -326,13 +331,13 @@ function useStep(node: string, timeline: NodeTimeline, kind: PreviewKind, index:
   return held ?? (index === undefined ? undefined : standIn(timeline, kind, index));
 }
 
-function usePlay(playing: boolean, indices: readonly number[], current: number, stop: () => void): void {
+function usePlay(node: string, playing: boolean, indices: readonly number[], current: number, stop: () => void): void {
   useEffect(() => {
     if (!playing) return;
     const timer = window.setTimeout(() => {
       const next = stepBy(indices, current, 1);
       if (next === undefined || next === current) stop();
-      else setTimeline({ index: next });
+      else setTimeline({ node, index: next });
     }, PLAY_EVERY_MS);
     return () => window.clearTimeout(timer);
   });

@@ -11,6 +11,7 @@ import {
   stepBy,
   stepPercent,
   stepsInside,
+  stepUnder,
   thinned,
   timeLeft,
 } from '../../../../webview/model/stepMaths';
@@ -123,5 +124,14 @@ describe('the strip', () => {
       }),
     ).toBe('invert');
     expect(timelineNode({ page, run: undefined, timelines: {} })).toBeUndefined();
+  });
+});
+
+describe('the step under the pointer', () => {
+  it('is a tile’s own at its middle, one without a tile between two, and stays in the strip', () => {
+    const shown = [0, 4, 9, 25];
+    expect([0.5, 1.5, 2.5, 3.5].map((along) => stepUnder(shown, along))).toEqual(shown);
+    expect(stepUnder(shown, 1)).toBe(2);
+    expect([stepUnder(shown, -3), stepUnder(shown, 40), stepUnder([], 1)]).toEqual([0, 25, undefined]);
   });
 });
