@@ -1,6 +1,6 @@
 /**
  * `npm run capture`: runs an example in the real workbench and keeps the pictures of README and docs in docs/images: studio.png after the
- * run, run.webp, the run itself, inspector.png and mask.png; and the walkthrough's of the graph and of the run in media.
+ * run, run.webp, the run itself and Auto-run at a slider, before-after.png, inspector.png and mask.png; and the walkthrough's of the graph and of the run in media.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -50,6 +50,40 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
   const last = frames.at(-1)!.png;
   await walkthrough('run', await workbench.studios().first().screenshot());
   await sharp(last).png({ palette: true }).toFile(path.join(images, 'studio.png'));
+  const { studio } = workbench;
+
+  // Auto-run: the image follows the slider.
+  await studio.getByTestId('auto-run').click();
+  await workbench.node('swap').locator('header').click();
+  const contrast = studio.getByTestId('slider-contrast');
+  await contrast.scrollIntoViewIfNeeded();
+  const box = (await contrast.boundingBox())!;
+  const at = (share: number) => [box.x + box.width * share, box.y + box.height / 2] as const;
+  await workbench.page.mouse.move(...at(0.33));
+  await shoot();
+  await workbench.page.mouse.down();
+  for (const share of [0.2, 0.05, 0.2, 0.45]) {
+    await workbench.page.mouse.move(...at(share));
+    await shoot();
+    await expect.poll(() => studio.getByTestId('run-state').innerText()).toMatch(/^Done/);
+    await shoot();
+  }
+  await workbench.page.mouse.up();
+  await expect.poll(() => studio.getByTestId('run-state').innerText()).toMatch(/^Done/);
+  await shoot();
+
+  // Before and after.
+  await workbench.node('denoise').locator('.picture').dblclick();
+  await studio.getByTestId('stage-picture').waitFor();
+  await studio.getByTestId('stage-mode-slider').click();
+  await workbench.page.mouse.move(0, 0);
+  await expect.poll(() => studio.getByTestId('stage-mean').innerText()).toMatch(/\d/);
+  await shoot();
+  const compared = await workbench.studios().first().screenshot();
+  await sharp(compared).resize(WIDTH).png({ palette: true }).toFile(path.join(images, 'before-after.png'));
+  await studio.getByTestId('stage-close').click();
+  await studio.getByTestId('auto-run').click();
+  await workbench.node('denoise').locator('header').click();
 
   const small = await Promise.all(frames.map(({ png }) => sharp(png).resize(WIDTH).png().toBuffer()));
   const delay = frames.map(({ at }, index) =>
@@ -59,7 +93,6 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
     .webp({ delay, loop: 0, quality: 70, effort: 4 })
     .toFile(path.join(images, 'run.webp'));
 
-  const { studio } = workbench;
   const page = async (name: string): Promise<void> => {
     const whole = await workbench.studios().first().screenshot();
     await sharp(whole)
@@ -80,7 +113,7 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
     await studio.getByTestId('inspect-output').click({ position: await place('inspect-output', x, y) });
   }
   await workbench.page.mouse.move(0, 0);
-  await expect.poll(() => studio.getByTestId('inspect-sentence').innerText()).toMatch(/pinned/);
+  await expect.poll(() => studio.getByTestId('inspect-sentence').innerText()).toMatch(/You watch/);
   await expect.poll(() => studio.getByTestId('inspect-heat-source').getAttribute('data-shown')).toBe('true');
   await page('inspector');
   await studio.getByTestId('inspect-close').click();
