@@ -50,17 +50,27 @@ const boxOf = async (testId: string) => {
 async function dragOnto(node: string, wire: string): Promise<void> {
   const box = await boxOf(`rf__node-${node}`);
   const path = studio.page.getByTestId(`rf__edge-${wire}`).locator('path.wire');
-  const middle = await path.evaluate((element) => {
-    const line = element as SVGPathElement;
-    const point = line.getPointAtLength(line.getTotalLength() / 2).matrixTransform(line.getScreenCTM() ?? undefined);
-    return { x: point.x, y: point.y };
-  });
+  const middle = () =>
+    path.evaluate((element) => {
+      const line = element as SVGPathElement;
+      const point = line.getPointAtLength(line.getTotalLength() / 2).matrixTransform(line.getScreenCTM() ?? undefined);
+      return { x: point.x, y: point.y };
+    });
   const { mouse } = studio.page;
-  await mouse.move(box.x + 30, box.y + 8);
+  const hand = { x: box.x + 30, y: box.y + 8 };
+  await mouse.move(hand.x, hand.y);
   await mouse.down();
-  const to = { x: middle.x - box.width / 2 + 30, y: middle.y - box.height / 2 + 8 };
-  await mouse.move((box.x + to.x) / 2, (box.y + to.y) / 2, { steps: 3 });
-  await mouse.move(to.x, to.y, { steps: 3 });
+  // A view that is still coming to rest moves what was measured: measure again.
+  for (let i = 0; i < 4; i++) {
+    const [to, now] = [await middle(), await boxOf(`rf__node-${node}`)];
+    hand.x += to.x - now.x - now.width / 2;
+    hand.y += to.y - now.y - now.height / 2;
+    await mouse.move(hand.x, hand.y, { steps: 3 });
+    await studio.host.settled();
+  }
+  const [to, now] = [await middle(), await boxOf(`rf__node-${node}`)];
+  expect(Math.abs(to.x - now.x - now.width / 2)).toBeLessThan(now.width / 4);
+  expect(Math.abs(to.y - now.y - now.height / 2)).toBeLessThan(now.height / 4);
 }
 
 const selectWire = (wire: string) =>
