@@ -169,7 +169,7 @@ describe('a sweep', () => {
       await workbench.tab('measured-sweep-1-3').waitFor();
       await workbench.node('swap').waitFor();
       await workbench.node('swap').locator('.node-header').click();
-      await expect.poll(() => workbench.node('swap').innerText()).toMatch(/Contrast\s+2\.5/);
+      await expect.poll(() => workbench.node('swap').textContent()).toMatch(/Contrast\s*2\.5/);
       // A cell is a graph without the sweep.
       expect(await workbench.node('settings').count()).toBe(0);
       await workbench.closeAll();
