@@ -62,20 +62,20 @@ test('scrubbing drives the image on the node and in the large view', { timeout: 
   await workbench.node('denoise').locator('.node-header').click();
   await part('timeline-strip').press('Home');
   const step = /^Image of denoise, step 1$/;
-  await workbench.node('denoise').getByLabel(step).waitFor();
+  await workbench.node('denoise').getByRole('img', { name: step }).waitFor();
   await workbench.screenshot('scrub-canvas');
   await workbench.node('denoise').locator('.picture').first().dblclick();
-  await part('stage-picture').getByLabel(step).waitFor();
+  await part('stage-picture').getByRole('img', { name: step }).waitFor();
   await part('timeline-strip').press('ArrowRight');
   await part('stage-picture')
-    .getByLabel(/^Image of denoise, step 2$/)
+    .getByRole('img', { name: /^Image of denoise, step 2$/ })
     .waitFor();
   await workbench.screenshot('scrub-stage');
   await part('timeline-strip').press('End');
   await expect
     .poll(() =>
       part('stage-picture')
-        .getByLabel(/, step/)
+        .getByRole('img', { name: /, step/ })
         .count(),
     )
     .toBe(0);
