@@ -1,15 +1,4 @@
-import { type NodePictureState, type StudioState } from './store';
-
-/** What a node's result is compared with: the one before it, until a newer result takes its place. */
-export interface EarlierPicture {
-  url: string;
-  png: Uint8Array;
-  draft?: true;
-  /** It stays, whatever runs. */
-  kept?: true;
-  /** What it is, where it is no result of this page's own runs. */
-  title?: string;
-}
+import { type EarlierPicture, type NodePictureState, type StudioState } from './store';
 
 type Pictures = Pick<StudioState, 'nodePictures' | 'earlier'>;
 

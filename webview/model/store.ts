@@ -7,7 +7,6 @@ import { type StudioEdge, type StudioNode } from './flow';
 import { type NodeTimeline } from './frames';
 import { type Insertion } from './insertion';
 import { initialPageState, type PageState } from './pageState';
-import { type EarlierPicture } from './results';
 import { type SeedVariation, type SweepView } from './sweeps';
 import { type Synced } from './sync';
 import { type PortRef, type Wire } from './wires';
@@ -33,6 +32,17 @@ export interface NodePictureState {
   caption?: string;
   /** It was made with the draft schedule. */
   draft?: true;
+}
+
+/** What a node's result is compared with: the one before it, until a newer result takes its place. */
+export interface EarlierPicture {
+  url: string;
+  png: Uint8Array;
+  draft?: true;
+  /** It stays, whatever runs. */
+  kept?: true;
+  /** What it is, where it is no result of this page's own runs. */
+  title?: string;
 }
 
 export interface StudioState {

@@ -4,7 +4,7 @@ import { type Shown } from '../nodes/NodePicture';
 import { StepImage } from '../ui/StepImage';
 import { difference } from './difference';
 import { pixelsOf, sizeOf } from './pixels';
-import { type Mode, type Other } from './StageView';
+import { type Mode, type Other } from './compared';
 import { type View } from './view';
 
 /** Pixels show as squares from here on. */

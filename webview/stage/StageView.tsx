@@ -14,17 +14,9 @@ import { useEscape } from '../ui/useEscape';
 import { useRoom } from '../ui/useRoom';
 import { copyShown } from './copy';
 import { meanWords, STRENGTH } from './difference';
+import { type Mode, type Other } from './compared';
 import { Picture } from './Picture';
 import { usePlace } from './usePlace';
-
-export type Mode = 'flip' | 'slider' | 'difference';
-
-/** What lies under the image to be compared with it. */
-export interface Other {
-  key: string;
-  name: string;
-  url: string;
-}
 
 const NOTHING = 'nothing';
 const BEFORE = 'before';

@@ -2,7 +2,7 @@
 import { type Graph, makeNode, makeSubgraph, makeValueInfo } from '../graph';
 import { type NodeProto, TensorProto_DataType } from '../proto/onnx_pb';
 import { type SwapLevel, unetNames } from '../types';
-import { type AttentionShape } from './swap';
+import { type AttentionShape } from './attentionShape';
 
 const { INT64, FLOAT, BOOL } = TensorProto_DataType;
 

@@ -2,6 +2,7 @@
 import { type Graph, makeNode, makeSubgraph, makeValueInfo } from '../graph';
 import { TensorProto_DataType } from '../proto/onnx_pb';
 import { type SwapLevel, unetNames } from '../types';
+import { type AttentionShape } from './attentionShape';
 import { addMaskedAttention, addMaskedInputs, type MaskedInputs } from './maskedAttention';
 
 const INT64 = TensorProto_DataType.INT64;
@@ -39,14 +40,6 @@ export function addLevelInputs(graph: Graph, level: SwapLevel): SwapInputs {
     slices: graph.addInput(unetNames.querySlices(level), INT64, [1]),
     masked: addMaskedInputs(graph, level),
   };
-}
-
-export interface AttentionShape {
-  heads: number;
-  width: number;
-  scale: number;
-  /** Element type of q, k and v. */
-  type: number;
 }
 
 /** softmax(scale·q·kᵀ)·v for q, k, v [B, N, W] as one fused operator: faster than its parts on every provider, no N×N map kept. */

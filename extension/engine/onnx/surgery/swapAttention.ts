@@ -3,8 +3,9 @@ import { type Graph } from '../graph';
 import { TensorProto_DataType } from '../proto/onnx_pb';
 import { type SwapLevel, unetNames } from '../types';
 import { type Attention, type Projection } from './attention';
+import { type AttentionShape } from './attentionShape';
 import { typeOf, type UnetPlan } from './plan';
-import { addLevelInputs, type AttentionShape, plainAttention, swappedAttention } from './swap';
+import { addLevelInputs, plainAttention, swappedAttention } from './swap';
 
 const FLOAT = TensorProto_DataType.FLOAT;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseGraph, standardGraph, writeGraph } from '../../../../extension/graph';
-import { type EarlierPicture, resultNames, withResult } from '../../../../webview/model/results';
+import { resultNames, withResult } from '../../../../webview/model/results';
+import { type EarlierPicture } from '../../../../webview/model/store';
 import { fileNode, resultNode, sourceImages } from '../../../../webview/model/stage';
 import { difference, meanWords } from '../../../../webview/stage/difference';
 import { fitView, zoomAt } from '../../../../webview/stage/view';
