@@ -305,7 +305,7 @@ test('the question mark shows every key that the canvas knows', async () => {
   for (const key of ['N', 'C', 'Enter', 'F2', 'M', 'I', 'G', 'Delete', 'F', 'Z', 'T', 'Escape', 'Home'])
     expect(text).toContain(key);
   await page.keyboard.press('Escape');
-  expect(await part('keys').count()).toBe(0);
+  await expect.poll(() => part('keys').count()).toBe(0);
   await page.getByRole('button', { name: 'All keys' }).click();
   await part('keys').waitFor();
 });
