@@ -2,10 +2,12 @@
 import { isMuted, resolverOf, sourcesAt } from './analyse';
 import { specOf } from './catalogue';
 import { type Draft } from './catalogue/types';
-import { type GraphEdit } from './edit';
+import { freshId, type GraphEdit } from './edit';
 import { effectiveParams } from './params';
 import { type GraphDocument, type GraphNode } from './schema';
 import { GraphView } from './view';
+
+type AddNode = Extract<GraphEdit, { kind: 'addNode' }>;
 
 /** What a draft's files are called: `result-draft.png`. */
 export const draftName = (file: string): string => file.replace(/(\.[^./\\]+)?$/, '-draft$1');
@@ -26,9 +28,12 @@ export function draftEdits(
   const set = (id: string, param: string, value: unknown): void => {
     if (!kept.has(`${id}.${param}`)) edits.push({ kind: 'setParam', id, param, value, keepDefault: true });
   };
-  const named = (base: string): string => {
-    let id = base;
-    for (let count = 2; Object.hasOwn(document.nodes, id); count++) id = `${base}-${count}`;
+  // With the nodes that are added, so that none gets the id of another.
+  const grown = { ...document, nodes: { ...document.nodes } };
+  const add = (type: string, base: string, more: Pick<AddNode, 'params' | 'inputs'>, near: string): string => {
+    const id = freshId(grown, base);
+    grown.nodes[id] = { type };
+    edits.push({ kind: 'addNode', type, id, ...more, position: beside(near) });
     return id;
   };
   const beside = (id: string): [number, number] => {
@@ -51,11 +56,8 @@ export function draftEdits(
     const params = { steps: draft.steps, skip: draft.skip, spacing: draft.spacing };
     const schedule = sourcesAt(node, 'schedule').flatMap((wire) => resolve(wire)?.node ?? [])[0];
     if (schedule === undefined) {
-      let made = implied.get(draft);
-      if (made === undefined) {
-        implied.set(draft, (made = named('draft-schedule')));
-        edits.push({ kind: 'addNode', type: 'schedule', id: made, params, position: beside(id) });
-      }
+      const made = implied.get(draft) ?? add('schedule', 'draft-schedule', { params }, id);
+      implied.set(draft, made);
       edits.push({ kind: 'connect', from: { node: made, port: 'schedule' }, to: { node: id, port: 'schedule' } });
     } else if (!shortened.has(schedule) && document.nodes[schedule]?.type === 'schedule') {
       shortened.add(schedule);
@@ -67,9 +69,8 @@ export function draftEdits(
     if (lora === undefined) continue;
     const consumers = consumersOfCheckpoint(document, id);
     if (consumers.length === 0 || hasLora(document, lora)) continue;
-    const made = named('draft-lora');
     const inputs = { checkpoint: `${id}.checkpoint` };
-    edits.push({ kind: 'addNode', type: 'lora', id: made, params: { path: lora }, inputs, position: beside(id) });
+    const made = add('lora', 'draft-lora', { params: { path: lora }, inputs }, id);
     for (const to of consumers) edits.push({ kind: 'connect', from: { node: made, port: 'checkpoint' }, to });
   }
   return edits;

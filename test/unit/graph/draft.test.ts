@@ -63,6 +63,21 @@ describe('a draft', () => {
     expect(Object.values(draft(made, { photo: withLora }).nodes).filter(({ type }) => type === 'lora')).toHaveLength(1);
   });
 
+  it('of two checkpoints gives each its own nodes', () => {
+    const graph = standardGraph({ ...pair, checkpoint: 'photo' });
+    graph.nodes['other'] = { type: 'checkpoint', params: { id: 'second' } };
+    graph.nodes['invert-appearance']!.inputs!['checkpoint'] = 'other.checkpoint';
+    delete graph.nodes['schedule'];
+    for (const id of ['invert-structure', 'invert-appearance']) delete graph.nodes[id]!.inputs!['schedule'];
+    const edits = draftEdits(graph, (id) => (id === 'photo' ? withLora : { ...withLora, lora: 'another' }));
+    const { nodes } = parseGraph(editText(writeGraph(graph), { kind: 'batch', edits })).document!;
+    const added = (type: string) => Object.keys(nodes).filter((id) => nodes[id]!.type === type);
+    expect(added('lora')).toEqual(['draft-lora', 'draft-lora-2']);
+    expect(added('schedule')).toEqual(['draft-schedule', 'draft-schedule-2']);
+    expect(nodes['draft-lora-2']!.inputs).toEqual({ checkpoint: 'other.checkpoint' });
+    expect(nodes['invert-appearance']!.inputs!['checkpoint']).toBe('draft-lora-2.checkpoint');
+  });
+
   it('of several results names each', () => {
     const made = draft(ablationGraph(pair), { mini: few });
     const paths = Object.values(made.nodes).flatMap(({ type, params }) => (type === 'save' ? [params!['path']] : []));
