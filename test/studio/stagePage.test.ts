@@ -95,6 +95,19 @@ test('zooms at the pointer, pans, and fits again', async () => {
   expect(again.y).toBeGreaterThanOrEqual(room.y);
 });
 
+test('keeps the search of the canvas away, which it covers', async () => {
+  await result('run-1', 'zebra.png');
+  await part('open-picture-denoise').click();
+  await part('stage-picture').waitFor();
+  await press('Control+f');
+  await studio.host.settled();
+  expect(await part('find').count()).toBe(0);
+  await press('Escape');
+  await expect.poll(() => part('stage-picture').count()).toBe(0);
+  await press('Control+f');
+  await part('find').waitFor();
+});
+
 test('compares a result with the one before it: by flipping, under a slider, and by the mean difference', async () => {
   await result('run-1', 'zebra.png', true);
   await part('open-picture-denoise').click();

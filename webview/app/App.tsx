@@ -4,7 +4,7 @@ import { AttentionView } from '../attention/AttentionView';
 import { MaskView } from '../mask/MaskView';
 import { Inspector } from '../inspector/Inspector';
 import { canvasControl } from '../model/control';
-import { setPage } from '../model/page';
+import { canvasCovered, setPage } from '../model/page';
 import { inspectorShown, showInspector, timelineShown } from '../model/panels';
 import { INSPECTOR_WIDTH } from '../model/pageState';
 import { useStudio } from '../model/store';
@@ -35,7 +35,7 @@ export function App() {
   const viewing = useStudio(({ page }) =>
     page.inspecting === undefined && page.masking === undefined ? page.viewing : undefined,
   );
-  const covered = inspecting !== undefined || masking !== undefined || viewing !== undefined;
+  const covered = useStudio((state) => canvasCovered(state.page));
   const fileName = useStudio((state) => state.fileName);
   useClipboardEvents();
   if (waiting) return <Announcer />;

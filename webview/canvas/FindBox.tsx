@@ -2,6 +2,7 @@ import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { select } from '../model/actions/selection';
 import { canvasControl } from '../model/control';
 import { FRAME_PREFIX } from '../model/flow';
+import { canvasCovered } from '../model/page';
 import { announce, studio, useStudio } from '../model/store';
 import { readable } from '../model/words';
 import { Tool } from '../ui/Icon';
@@ -13,10 +14,8 @@ export function FindLayer() {
   useEffect(() => {
     // Above the page's own handlers and below the window, where VS Code listens for keys of its own.
     const onKey = (event: globalThis.KeyboardEvent) => {
-      const { inspecting, masking } = studio().page;
       const wanted = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === 'f';
-      if (!wanted || inspecting !== undefined || masking !== undefined || document.querySelector('dialog[open]'))
-        return;
+      if (!wanted || canvasCovered(studio().page) || document.querySelector('dialog[open]')) return;
       event.preventDefault();
       event.stopPropagation();
       useStudio.setState({ finding: true, popup: undefined });

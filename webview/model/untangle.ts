@@ -95,11 +95,11 @@ export function untangle(boxes: Placed[], wires: readonly PortWire[]): void {
       weight,
     };
   };
-  const settle = (side?: 'left' | 'right'): void => {
-    for (const column of side === 'right' ? [...columns].reverse() : columns)
+  const settle = (): void => {
+    for (const column of columns)
       stack(
         column,
-        column.map((box) => wish(box, side)),
+        column.map((box) => wish(box)),
       );
   };
   const spread = (): number => lines.reduce((sum, { from, to }) => sum + Math.abs(height(from) - height(to)), 0);

@@ -392,11 +392,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       })) ??
       [];
     if (!file) return;
-    const name = pathInGraph(this.document.uri, file);
-    if (name === undefined)
-      throw new Error('A graph can use only files on its own drive. Copy the file next to the graph.');
-    await rememberPick(this.document.uri, file, this.services.picked);
-    this.allowPicked();
+    const name = await this.takePick(file);
     await this.edit([{ kind: 'setParam', id: node, param, value: name }]);
   }
 
@@ -454,13 +450,19 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       png,
     );
     if (!file) return;
+    const name = await this.takePick(file);
+    await this.edit([{ kind: 'addNode', type: 'image', params: { path: name }, position }]);
+    await this.postResolved();
+  }
+
+  /** A file that the user picked, as the graph names it; from now on its runs may read it. */
+  private async takePick(file: vscode.Uri): Promise<string> {
     const name = pathInGraph(this.document.uri, file);
     if (name === undefined)
       throw new Error('A graph can use only files on its own drive. Copy the file next to the graph.');
     await rememberPick(this.document.uri, file, this.services.picked);
     this.allowPicked();
-    await this.edit([{ kind: 'addNode', type: 'image', params: { path: name }, position }]);
-    await this.postResolved();
+    return name;
   }
 
   /** A picture from elsewhere was chosen by hand: the webview may show it from now on. */
