@@ -1,47 +1,18 @@
 /** Editing a graph on its canvas, as people know it from other node editors: the page alone, with a fake host. */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { editText, type GraphEdit, parseGraph } from '../../extension/graph';
-import { environment } from './support/environment';
-import { openPage, type StudioPage } from './support/studioPage';
-import { FLAGS } from './support/workbench';
+import { describe, expect, test } from 'vitest';
+import { editText, type GraphEdit } from '../../extension/graph';
+import { pageTest } from './support/pageTest';
 
-const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
-let browser: Browser;
-let studio: StudioPage;
+const tested = pageTest('editing');
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
-});
-afterAll(() => browser?.close());
-beforeEach(async () => {
-  studio = await openPage(browser, example);
-  await studio.page.getByTestId('rf__node-swap').waitFor();
-  await studio.host.settled();
-});
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await studio.page.screenshot({
-      path: path.join(environment.artifacts(), `editing ${task.name.replace(/\W+/g, '-')}.png`),
-    });
-  expect(studio.complaints).toEqual([]);
-  await studio.close();
-});
-
-const graph = () => {
-  const { document } = parseGraph(studio.host.text);
-  if (!document) throw new Error('The text is no graph any more.');
-  return document;
-};
-const edits = () => studio.host.of('edit').length;
-const announced = (text: RegExp) => studio.page.getByRole('status').filter({ hasText: text }).first().waitFor();
+const { graph } = tested;
+const edits = () => tested.studio.host.of('edit').length;
+const announced = (text: RegExp) => tested.studio.page.getByRole('status').filter({ hasText: text }).first().waitFor();
 const change = (...list: GraphEdit[]) =>
-  studio.host.setText(editText(studio.host.text, { kind: 'batch', edits: list }));
+  tested.studio.host.setText(editText(tested.studio.host.text, { kind: 'batch', edits: list }));
 
 const boxOf = async (testId: string) => {
-  const box = await studio.page.getByTestId(testId).boundingBox();
+  const box = await tested.studio.page.getByTestId(testId).boundingBox();
   if (!box) throw new Error(`${testId} is not there`);
   return box;
 };
@@ -49,14 +20,14 @@ const boxOf = async (testId: string) => {
 /** Drags a node by its header until its middle lies on the middle of a wire, and holds it there. */
 async function dragOnto(node: string, wire: string): Promise<void> {
   const box = await boxOf(`rf__node-${node}`);
-  const path = studio.page.getByTestId(`rf__edge-${wire}`).locator('path.wire');
+  const path = tested.studio.page.getByTestId(`rf__edge-${wire}`).locator('path.wire');
   const middle = () =>
     path.evaluate((element) => {
       const line = element as SVGPathElement;
       const point = line.getPointAtLength(line.getTotalLength() / 2).matrixTransform(line.getScreenCTM() ?? undefined);
       return { x: point.x, y: point.y };
     });
-  const { mouse } = studio.page;
+  const { mouse } = tested.studio.page;
   const hand = { x: box.x + 30, y: box.y + 8 };
   await mouse.move(hand.x, hand.y);
   await mouse.down();
@@ -66,7 +37,7 @@ async function dragOnto(node: string, wire: string): Promise<void> {
     hand.x += to.x - now.x - now.width / 2;
     hand.y += to.y - now.y - now.height / 2;
     await mouse.move(hand.x, hand.y, { steps: 3 });
-    await studio.host.settled();
+    await tested.studio.host.settled();
   }
   const [to, now] = [await middle(), await boxOf(`rf__node-${node}`)];
   expect(Math.abs(to.x - now.x - now.width / 2)).toBeLessThan(now.width / 4);
@@ -74,12 +45,12 @@ async function dragOnto(node: string, wire: string): Promise<void> {
 }
 
 const selectWire = (wire: string) =>
-  studio.page.getByTestId(`rf__edge-${wire}`).locator('.react-flow__edge-interaction').dispatchEvent('click');
-const lit = () => studio.page.locator('.wire.lit').count();
+  tested.studio.page.getByTestId(`rf__edge-${wire}`).locator('.react-flow__edge-interaction').dispatchEvent('click');
+const lit = () => tested.studio.page.locator('.wire.lit').count();
 
 describe('a node into a wire', () => {
   test('dropped on a wire that fits, it is inserted, in one undo', async () => {
-    const { page, host } = studio;
+    const { page, host } = tested.studio;
     await change({ kind: 'addNode', type: 'freeu', id: 'gains', position: [0, -260] });
     await page.getByTestId('rf__node-gains').waitFor();
     await page.getByLabel('Fit').first().click();
@@ -99,7 +70,7 @@ describe('a node into a wire', () => {
   });
 
   test('a wire of another type stays unlit, and so does every wire under a node that has wires', async () => {
-    const { page, host } = studio;
+    const { page, host } = tested.studio;
     await change({ kind: 'addNode', type: 'freeu', id: 'gains', position: [0, -260] });
     await page.getByTestId('rf__node-gains').waitFor();
     await page.getByLabel('Fit').first().click();
@@ -118,7 +89,7 @@ describe('a node into a wire', () => {
   });
 
   test('N with a wire selected offers what fits and inserts it', async () => {
-    const { page, host } = studio;
+    const { page, host } = tested.studio;
     await selectWire('model.checkpoint>invert-structure.checkpoint');
     await page.getByTestId('inspector-title').filter({ hasText: 'Wire' }).waitFor();
     await page.getByTestId('canvas').focus();
@@ -136,7 +107,7 @@ describe('a node into a wire', () => {
   });
 
   test('where no type of node fits, the list says so', async () => {
-    const { page } = studio;
+    const { page } = tested.studio;
     await selectWire('invert-appearance.inversion>swap.appearance');
     await page.getByTestId('canvas').focus();
     await page.keyboard.press('n');
@@ -145,11 +116,11 @@ describe('a node into a wire', () => {
 });
 
 describe('the search for nodes', () => {
-  const count = (text: string) => studio.page.getByTestId('find-count').filter({ hasText: text }).waitFor();
-  const title = (text: string) => studio.page.getByTestId('inspector-title').filter({ hasText: text }).waitFor();
+  const count = (text: string) => tested.studio.page.getByTestId('find-count').filter({ hasText: text }).waitFor();
+  const title = (text: string) => tested.studio.page.getByTestId('inspector-title').filter({ hasText: text }).waitFor();
 
   test('finds by type, goes on and back, says where it is, and Escape leaves the focus on the match', async () => {
-    const { page } = studio;
+    const { page } = tested.studio;
     await page.getByTestId('canvas').focus();
     await page.keyboard.press('Control+f');
     await page.keyboard.type('invert');
@@ -172,7 +143,7 @@ describe('the search for nodes', () => {
   });
 
   test('finds a value from the inspector and brings the node into view', async () => {
-    const { page } = studio;
+    const { page } = tested.studio;
     await page.getByTestId('rf__node-swap').click({ position: { x: 50, y: 12 } });
     for (let i = 0; i < 6; i++) await page.getByLabel('Zoom in').click();
     await page.getByTestId('param-contrast').locator('input[type=number]').focus();

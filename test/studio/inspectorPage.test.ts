@@ -1,49 +1,22 @@
 /** The inspector alone, in a browser: what a person does to it, and what it tells the extension host, which a fake plays. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { parseGraph } from '../../extension/graph';
+import { expect, test } from 'vitest';
 import { environment } from './support/environment';
-import { openPage, type StudioPage } from './support/studioPage';
-import { FLAGS } from './support/workbench';
+import { example, pageTest } from './support/pageTest';
 
-const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
-let browser: Browser;
-let studio: StudioPage;
+const tested = pageTest('inspector page');
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
-});
-afterAll(() => browser?.close());
-beforeEach(async () => {
-  studio = await openPage(browser, example);
-  await studio.page.getByTestId('rf__node-swap').waitFor();
-  await studio.host.settled();
-});
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await studio.page.screenshot({
-      path: path.join(environment.artifacts(), `page ${task.name.replace(/\W+/g, '-')}.png`),
-    });
-  expect(studio.complaints).toEqual([]);
-  await studio.close();
-});
-
-const graph = () => {
-  const { document } = parseGraph(studio.host.text);
-  if (!document) throw new Error('The text is no graph any more.');
-  return document;
-};
-const part = (testId: string) => studio.page.getByTestId(testId);
+const { graph } = tested;
+const part = (testId: string) => tested.studio.page.getByTestId(testId);
 const select = (node: string) => part(`rf__node-${node}`).click({ position: { x: 50, y: 12 } });
-const edits = () => studio.host.of('edit').length;
+const edits = () => tested.studio.host.of('edit').length;
 
 /** Presses on something and moves sideways; the button stays down. */
 async function pull(target: ReturnType<typeof part>, by: number): Promise<void> {
   const box = await target.boundingBox();
   if (!box) throw new Error('It is not there.');
-  const { mouse } = studio.page;
+  const { mouse } = tested.studio.page;
   const from = { x: box.x + Math.min(30, box.width / 2), y: box.y + box.height / 2 };
   await mouse.move(from.x, from.y);
   await mouse.down();
@@ -51,7 +24,7 @@ async function pull(target: ReturnType<typeof part>, by: number): Promise<void> 
 }
 
 test('the swap shows two sliders and contrast; its exact values are folded away, and stay unfolded', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   const shown = (param: string) => part(`param-${param}`).isVisible();
   await select('swap');
   await part('simple-structure').waitFor();
@@ -65,7 +38,7 @@ test('the swap shows two sliders and contrast; its exact values are folded away,
 });
 
 test('an exact value that is wrong, or that something points at, is unfolded', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await host.post({ type: 'reveal', node: 'swap', param: 'structureEvery' });
   await expect.poll(() => part('param-structureEvery').isVisible()).toBe(true);
   await expect
@@ -80,7 +53,7 @@ test('an exact value that is wrong, or that something points at, is unfolded', a
 });
 
 test('help shows on its button, by pointer and by key, and describes its field to a screen reader', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await select('swap');
   const bubble = page.getByRole('tooltip', { name: /Sharpens the swapped attention maps/ });
   const text = page.getByText(/^Sharpens the swapped attention maps/);
@@ -100,7 +73,7 @@ test('help shows on its button, by pointer and by key, and describes its field t
 });
 
 test('dragging a number or its name changes it in one step of undo; Shift is finer, Escape gives it back', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('swap');
   const contrast = () => graph().nodes['swap']?.params?.['contrast'] as number | undefined;
   const label = part('param-contrast').locator('label');
@@ -132,7 +105,7 @@ test('dragging a number or its name changes it in one step of undo; Shift is fin
 });
 
 test('four seeds show side by side as they come; a click writes one, in one step of undo, and runs up to its image', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('denoise');
   await part('vary').click();
   await expect
@@ -154,7 +127,7 @@ test('four seeds show side by side as they come; a click writes one, in one step
 });
 
 test('closing the four seeds stops their run and changes nothing', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('save');
   await part('rf__node-save').click({ button: 'right', position: { x: 50, y: 12 } });
   await page.getByRole('menuitem', { name: 'Vary ×4' }).click();
@@ -166,7 +139,7 @@ test('closing the four seeds stops their run and changes nothing', async () => {
 });
 
 test('a parameter is swept from its menu, by pointer and by key, in one step of undo', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await select('swap');
   await part('param-contrast').locator('label').click({ button: 'right' });
   await page.getByRole('menuitem', { name: 'Sweep this…' }).click();
@@ -194,7 +167,7 @@ test('a parameter is swept from its menu, by pointer and by key, in one step of 
 });
 
 test('a cell is enlarged, its neighbours are an arrow away, the best is marked, and its values go into the graph', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('swap');
   await part('param-contrast').locator('label').click({ button: 'right' });
   await page.getByRole('menuitem', { name: 'Sweep this…' }).click();
@@ -237,7 +210,7 @@ test('a cell is enlarged, its neighbours are an arrow away, the best is marked, 
 });
 
 test('the shelf adds an image by key, and by a drag onto the canvas or onto an image node', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await part('toggle-shelf').click();
   const cow = part('shelf').getByRole('button', { name: 'Add images/cow.png' });
   await cow.locator('img').waitFor();
@@ -257,7 +230,7 @@ test('the shelf adds an image by key, and by a drag onto the canvas or onto an i
 });
 
 test('a pasted image goes to the host as a PNG, whatever it was', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await part('canvas').focus();
   for (const type of ['image/png', 'image/jpeg']) {
     await page.evaluate(async (kind) => {
@@ -275,7 +248,7 @@ test('a pasted image goes to the host as a PNG, whatever it was', async () => {
 });
 
 test('Escape leaves nothing that looks selected, and a rename changes nothing of the view', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await select('swap');
   await page.keyboard.press('Escape');
   await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('canvas');
@@ -298,7 +271,7 @@ test('Escape leaves nothing that looks selected, and a rename changes nothing of
 });
 
 test('the question mark shows every key that the canvas knows', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await part('canvas').focus();
   await page.keyboard.press('?');
   const text = await part('keys').innerText();
@@ -311,12 +284,12 @@ test('the question mark shows every key that the canvas knows', async () => {
 });
 
 test('there is one Run button', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   expect(await page.getByRole('button', { name: /^Run\b(?! to)/ }).count()).toBe(1);
 });
 
 test('the picker of a correction offers what a mask editor wrote', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('mask-structure');
   await expect.poll(() => host.of('requestPictures').length).toBeGreaterThan(0);
   const picture = (name: string) => ({ path: name, name, uri: '/images/cow.png' });
@@ -328,7 +301,7 @@ test('the picker of a correction offers what a mask editor wrote', async () => {
 });
 
 test('a toast stays while the pointer or the focus is on it', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await page.clock.install();
   await host.post({ type: 'error', message: 'The engine has stopped.' });
   const toast = part('toast');
@@ -345,7 +318,7 @@ test('a toast stays while the pointer or the focus is on it', async () => {
 });
 
 test('a problem in the inspector offers the fixes of the Problems panel', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await host.setText(example.replace('"invert-structure.inversion"', '"invert-structur.inversion"'));
   await part('canvas').focus();
   await page.keyboard.press('Escape');
@@ -359,7 +332,7 @@ test('a problem in the inspector offers the fixes of the Problems panel', async 
 });
 
 test('whole numbers, ends of ranges and seeds can be dragged, within what is allowed', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await select('schedule');
   const params = (node: string) => graph().nodes[node]?.params ?? {};
   await pull(part('param-seed').locator('label'), 12);

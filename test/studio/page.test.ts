@@ -1,44 +1,15 @@
 /** The page alone, in a browser: what a person does to it, and what it tells the extension host, which a fake plays. */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { parseGraph } from '../../extension/graph';
-import { environment } from './support/environment';
-import { openPage, type StudioPage } from './support/studioPage';
-import { FLAGS } from './support/workbench';
+import { expect, test } from 'vitest';
+import { pageTest } from './support/pageTest';
 
-const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
-let browser: Browser;
-let studio: StudioPage;
+const tested = pageTest('page');
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
-});
-afterAll(() => browser?.close());
-beforeEach(async () => {
-  studio = await openPage(browser, example);
-  await studio.page.getByTestId('rf__node-swap').waitFor();
-  await studio.host.settled();
-});
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await studio.page.screenshot({
-      path: path.join(environment.artifacts(), `page ${task.name.replace(/\W+/g, '-')}.png`),
-    });
-  expect(studio.complaints).toEqual([]);
-  await studio.close();
-});
-
-const graph = () => {
-  const { document } = parseGraph(studio.host.text);
-  if (!document) throw new Error('The text is no graph any more.');
-  return document;
-};
-const select = (node: string) => studio.page.getByTestId(`rf__node-${node}`).click({ position: { x: 50, y: 12 } });
-const edits = () => studio.host.of('edit').length;
+const { graph } = tested;
+const select = (node: string) =>
+  tested.studio.page.getByTestId(`rf__node-${node}`).click({ position: { x: 50, y: 12 } });
+const edits = () => tested.studio.host.of('edit').length;
 const boxOf = async (testId: string) => {
-  const box = await studio.page.getByTestId(testId).boundingBox();
+  const box = await tested.studio.page.getByTestId(testId).boundingBox();
   if (!box) throw new Error(`${testId} is not there`);
   return box;
 };
@@ -55,7 +26,7 @@ interface Place {
 
 /** Presses, drags and holds. */
 async function drag(from: Place, to: Place): Promise<void> {
-  const { mouse } = studio.page;
+  const { mouse } = tested.studio.page;
   await mouse.move(from.x, from.y);
   await mouse.down();
   await mouse.move((from.x + to.x) / 2, (from.y + to.y) / 2, { steps: 4 });
@@ -69,17 +40,17 @@ async function dragPort(port: string, to: { testId: string } | { dx: number; dy:
 
 /** Notes the keys with Ctrl that come through the page and go on to VS Code. */
 async function watchKeys(): Promise<void> {
-  await studio.page.evaluate(() => {
+  await tested.studio.page.evaluate(() => {
     const seen = ((window as unknown as { seen: string[] }).seen = [] as string[]);
     window.addEventListener('keydown', (event) => {
       if (event.ctrlKey && event.key.length === 1 && !event.defaultPrevented) seen.push(event.key);
     });
   });
 }
-const keysSeen = () => studio.page.evaluate(() => (window as unknown as { seen: string[] }).seen);
+const keysSeen = () => tested.studio.page.evaluate(() => (window as unknown as { seen: string[] }).seen);
 
 test('a drag is one edit and moves one node', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   const before = graph().layout?.['swap'] ?? [NaN, NaN];
   const box = await boxOf('rf__node-swap');
   await drag({ x: box.x + 40, y: box.y + 12 }, { x: box.x + 120, y: box.y + 72 });
@@ -94,7 +65,7 @@ test('a drag is one edit and moves one node', async () => {
 });
 
 test('the first key in a field reaches the host, and Ctrl+Z there stays in the page', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await select('swap');
   const field = page.getByTestId('param-contrast').locator('input[type=number]');
   await field.press('Control+a');
@@ -112,7 +83,7 @@ test('the first key in a field reaches the host, and Ctrl+Z there stays in the p
 });
 
 test('Ctrl+Z on the canvas goes on to the workbench', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await page.getByTestId('canvas').focus();
   await watchKeys();
   await page.keyboard.press('Control+z');
@@ -120,7 +91,7 @@ test('Ctrl+Z on the canvas goes on to the workbench', async () => {
 });
 
 test('a slider drag is one edit, and the node shows it meanwhile', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('swap');
   const box = await boxOf('slider-contrast');
   const y = box.y + box.height / 2;
@@ -132,7 +103,7 @@ test('a slider drag is one edit, and the node shows it meanwhile', async () => {
 });
 
 test('a range drag is one edit and writes two numbers; arrow keys move it, too', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('swap');
   await page.getByText('Advanced', { exact: true }).click();
   const thumb = page.getByRole('slider', { name: 'Higher resolution, to' });
@@ -150,7 +121,7 @@ test('a range drag is one edit and writes two numbers; arrow keys move it, too',
 });
 
 test('a refused wire says why while it hangs and after', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await dragPort('port-structure-image', { testId: 'port-swap-appearance' });
   await page.getByTestId('refusal').filter({ hasText: 'takes an inversion' }).waitFor();
   await page.mouse.up();
@@ -164,7 +135,7 @@ test('a refused wire says why while it hangs and after', async () => {
 });
 
 test('a list port takes a second wire, and the inspector disconnects it', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   const wires = () => graph().nodes['swap']?.inputs?.['appearance'];
   await dragPort('port-invert-structure-inversion', { testId: 'port-swap-appearance' });
   await page.mouse.up();
@@ -176,7 +147,7 @@ test('a list port takes a second wire, and the inspector disconnects it', async 
 });
 
 test('a wire into the open offers what fits, and wires it', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await dragPort('port-denoise-timeline', { dx: 60, dy: 200 });
   await page.mouse.up();
   await page.getByTestId('add-menu').waitFor();
@@ -189,7 +160,7 @@ test('a wire into the open offers what fits, and wires it', async () => {
 });
 
 test('a wire let go on a node takes its free port that fits', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   const wire = () => graph().nodes['guidance']?.inputs?.['transfer'];
   await select('guidance');
   await page.getByRole('button', { name: /^Disconnect Transfer/ }).click();
@@ -200,7 +171,7 @@ test('a wire let go on a node takes its free port that fits', async () => {
 });
 
 test('a selected wire goes with Delete, and another’s end can be moved to its port', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   const masks = () => [
     graph().nodes['adain']?.inputs?.['structureMask'],
     graph().nodes['adain']?.inputs?.['appearanceMask'],
@@ -226,7 +197,7 @@ test('a selected wire goes with Delete, and another’s end can be moved to its 
 });
 
 test('a double click adds a node by search and selects it', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   const box = await boxOf('canvas');
   await page.mouse.dblclick(box.x + box.width * 0.75, box.y + box.height * 0.15);
   await page.keyboard.type('freeu');
@@ -236,7 +207,7 @@ test('a double click adds a node by search and selects it', async () => {
 });
 
 test('the keyboard suffices: arrows, rename, edit, mute, delete, connect', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   const focused = (attribute: string) =>
     page.evaluate((name) => document.activeElement?.closest(`[${name}]`)?.getAttribute(name), attribute);
   await page.getByTestId('canvas').focus();
@@ -266,7 +237,7 @@ test('the keyboard suffices: arrows, rename, edit, mute, delete, connect', async
 });
 
 test('copies, duplicates, cuts and pastes nodes with the wires among them', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await select('swap');
   await page.getByTestId('rf__node-adain').click({ position: { x: 50, y: 12 }, modifiers: ['Shift'] });
@@ -282,7 +253,7 @@ test('copies, duplicates, cuts and pastes nodes with the wires among them', asyn
 });
 
 test('a frame takes its nodes along in one edit', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('denoise');
   await page.keyboard.press('g');
   await page.getByTestId('frame-text').fill('The result');
@@ -300,7 +271,7 @@ test('a frame takes its nodes along in one edit', async () => {
 });
 
 test('all are selected, aligned and tidied, one edit each', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await page.getByTestId('canvas').focus();
   await page.keyboard.press('Control+a');
   await page.getByTestId('inspector-title').filter({ hasText: '14 items' }).waitFor();
@@ -315,7 +286,7 @@ test('all are selected, aligned and tidied, one edit each', async () => {
 });
 
 test('a box selects, and what it selected is dragged in one edit', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   const [first, last] = [await boxOf('rf__node-adain'), await boxOf('rf__node-guidance')];
   await page.keyboard.down('Shift');
   await drag({ x: first.x - 12, y: first.y - 12 }, { x: last.x + last.width + 12, y: last.y + last.height + 12 });
@@ -332,7 +303,7 @@ test('a box selects, and what it selected is dragged in one edit', async () => {
 });
 
 test('a run begins with what was typed last', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('swap');
   const contrast = page.getByTestId('param-contrast').locator('input[type=number]');
   await contrast.press('Control+a');
@@ -347,7 +318,7 @@ test('a run begins with what was typed last', async () => {
 });
 
 test('an image from the Explorer is handed to the host with the parameter it is for', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await page.evaluate(() => {
     const data = new DataTransfer();
     data.setData('text/uri-list', 'file:///ws/images/cow.png');
@@ -361,7 +332,7 @@ test('an image from the Explorer is handed to the host with the parameter it is 
 });
 
 test('a run shows its step, its timeline and how long it took', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await page.getByTestId('run').click();
   await expect.poll(() => host.of('run').length).toBe(1);
   await host.play(0.5);
@@ -389,7 +360,7 @@ test('a run shows its step, its timeline and how long it took', async () => {
 });
 
 test('steps that the engine no longer has are missed once', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await host.play();
   await page.getByTestId('timeline-kind').selectOption('xt');
   await expect.poll(() => host.of('timelineFrame').length).toBeGreaterThan(0);
@@ -403,7 +374,7 @@ test('steps that the engine no longer has are missed once', async () => {
 });
 
 test('a mask is corrected by cluster and by brush, undone, and saved', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await host.segment('mask-structure');
   await select('mask-structure');
   await page.getByTestId('mask-open').click();
@@ -434,7 +405,7 @@ test('a mask is corrected by cluster and by brush, undone, and saved', async () 
 });
 
 test('a restored page comes back with its selection and its view', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await select('swap');
   await page.getByLabel('Zoom in').click();
   const stored = () => page.evaluate(() => sessionStorage.getItem('state') ?? '');
@@ -451,7 +422,7 @@ test('a restored page comes back with its selection and its view', async () => {
 });
 
 test('the empty graph gets the whole method in one click', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await host.setText('{\n  "weft": 1,\n  "nodes": {}\n}\n');
   await page.getByRole('button', { name: 'Insert the standard graph' }).click();
   await expect.poll(() => graph().nodes['denoise']).toBeDefined();

@@ -1,37 +1,15 @@
 /** A node's image as large as there is room for, in the page alone: what a person sees of it, and what it is compared with. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { environment } from './support/environment';
-import { openPage, type StudioPage } from './support/studioPage';
-import { FLAGS } from './support/workbench';
+import { pageTest } from './support/pageTest';
 
-const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
 const image = (name: string) => new Uint8Array(readFileSync(path.join(environment.root(), 'examples/images', name)));
-let browser: Browser;
-let studio: StudioPage;
+const tested = pageTest('stage');
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
-});
-afterAll(() => browser?.close());
-beforeEach(async () => {
-  studio = await openPage(browser, example);
-  await studio.page.getByTestId('rf__node-swap').waitFor();
-  await studio.host.settled();
-});
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail')
-    await studio.page.screenshot({
-      path: path.join(environment.artifacts(), `page ${task.name.replace(/\W+/g, '-')}.png`),
-    });
-  expect(studio.complaints).toEqual([]);
-  await studio.close();
-});
-
-const part = (testId: string) => studio.page.getByTestId(testId);
-const press = (key: string) => studio.page.keyboard.press(key);
+const part = (testId: string) => tested.studio.page.getByTestId(testId);
+const press = (key: string) => tested.studio.page.keyboard.press(key);
 const shows = () => part('stage-picture').getAttribute('data-shows');
 const zoom = async () => Number((await part('stage-zoom').innerText()).replace(' %', ''));
 const boxOf = async (testId: string) => {
@@ -43,9 +21,9 @@ const boxOf = async (testId: string) => {
 /** A run has made this image. */
 async function result(runId: string, name: string, draft = false): Promise<void> {
   const run = { runId, state: 'done' as const, nodes: { denoise: { state: 'done' as const } } };
-  await studio.host.post({ type: 'run', run: { ...run, ...(draft && { draft }) } });
-  await studio.host.post({ type: 'picture', runId, node: 'denoise', port: 'image', png: image(name) });
-  await studio.host.settled();
+  await tested.studio.host.post({ type: 'run', run: { ...run, ...(draft && { draft }) } });
+  await tested.studio.host.post({ type: 'picture', runId, node: 'denoise', port: 'image', png: image(name) });
+  await tested.studio.host.settled();
 }
 
 test('a double click on an image opens it, Escape closes it and gives the focus back', async () => {
@@ -56,7 +34,7 @@ test('a double click on an image opens it, Escape closes it and gives the focus 
   await expect.poll(() => part('stage-where').innerText()).toMatch(/\d+ × \d+ · /);
   await press('Escape');
   await part('canvas').waitFor();
-  const focused = () => studio.page.evaluate(() => document.activeElement?.getAttribute('data-id'));
+  const focused = () => tested.studio.page.evaluate(() => document.activeElement?.getAttribute('data-id'));
   await expect.poll(focused).toBe('denoise');
   await press('v');
   await part('stage-picture').waitFor();
@@ -72,16 +50,16 @@ test('zooms at the pointer, pans, and fits again', async () => {
   const room = await boxOf('stage-room');
   const first = await boxOf('stage-picture');
   const at = { x: first.x + first.width / 4, y: first.y + first.height / 4 };
-  await studio.page.mouse.move(at.x, at.y);
-  await studio.page.mouse.wheel(0, -150);
+  await tested.studio.page.mouse.move(at.x, at.y);
+  await tested.studio.page.mouse.wheel(0, -150);
   await expect.poll(zoom).toBeGreaterThan(fit);
   const zoomed = await boxOf('stage-picture');
   // The place under the pointer stays there.
   expect((at.x - zoomed.x) / zoomed.width).toBeCloseTo(1 / 4, 2);
   expect((at.y - zoomed.y) / zoomed.height).toBeCloseTo(1 / 4, 2);
-  await studio.page.mouse.down();
-  await studio.page.mouse.move(at.x + 40, at.y - 20, { steps: 3 });
-  await studio.page.mouse.up();
+  await tested.studio.page.mouse.down();
+  await tested.studio.page.mouse.move(at.x + 40, at.y - 20, { steps: 3 });
+  await tested.studio.page.mouse.up();
   const panned = await boxOf('stage-picture');
   expect([Math.round(panned.x - zoomed.x), Math.round(panned.y - zoomed.y)]).toEqual([40, -20]);
   await part('stage-room').focus();
@@ -100,7 +78,7 @@ test('keeps the search of the canvas away, which it covers', async () => {
   await part('open-picture-denoise').click();
   await part('stage-picture').waitFor();
   await press('Control+f');
-  await studio.host.settled();
+  await tested.studio.host.settled();
   expect(await part('find').count()).toBe(0);
   await press('Escape');
   await expect.poll(() => part('stage-picture').count()).toBe(0);
@@ -119,10 +97,10 @@ test('compares a result with the one before it: by flipping, under a slider, and
   await expect.poll(() => part('stage-mean').innerText()).toMatch(named);
   expect(Number(named.exec(await part('stage-mean').innerText())?.[1])).toBeGreaterThan(1);
   await part('stage-room').focus();
-  await studio.page.keyboard.down(' ');
+  await tested.studio.page.keyboard.down(' ');
   await expect.poll(shows).toBe('other');
   expect(await part('stage-name').innerText()).toBe('Draft');
-  await studio.page.keyboard.up(' ');
+  await tested.studio.page.keyboard.up(' ');
   await expect.poll(shows).toBe('now');
   await part('stage-mode-slider').click();
   const line = async () => (await boxOf('stage-line')).x;
@@ -154,23 +132,23 @@ test('keeps what it is compared with when asked, whatever runs', async () => {
 });
 
 test('the save node shows its image; copying and revealing say what they did', async () => {
-  await studio.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await tested.studio.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await result('run-1', 'zebra.png');
   await part('node-save').locator('.picture img').waitFor();
   await part('open-picture-save').click();
   await expect.poll(() => part('stage-where').innerText()).toMatch(/\.png$/);
   await part('stage-reveal').click();
-  await expect.poll(() => studio.host.of('revealFile')).toEqual([{ type: 'revealFile', node: 'save' }]);
+  await expect.poll(() => tested.studio.host.of('revealFile')).toEqual([{ type: 'revealFile', node: 'save' }]);
   await part('stage-copy').click();
-  await studio.page.getByText('Copied the image.').first().waitFor();
-  const types = await studio.page.evaluate(async () =>
+  await tested.studio.page.getByText('Copied the image.').first().waitFor();
+  const types = await tested.studio.page.evaluate(async () =>
     (await navigator.clipboard.read()).flatMap(({ types }) => types),
   );
   expect(types).toContain('image/png');
 });
 
 test('scrubbing the timeline changes the image on the node and in the viewer; a click is that tile, and no text is selected', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await host.play();
   const tile = (index: number) => part('timeline-strip').locator(`.cell[data-index="${index}"]`);
   const image = part('node-denoise').locator('.picture').first();
