@@ -2,7 +2,7 @@
 import { type MemoryNeed, type MemoryTerms } from '../../protocol/engine';
 import { machineMemory } from '../machineMemory';
 import { LARGEST_KEPT_BYTES } from '../onnx/optimisedGraphs';
-import { type WeightForm } from '../onnx/types';
+import { type SwapLayer, tokenGrid, type WeightForm } from '../onnx/types';
 import { readVariables } from '../variables';
 import { type PreparedCheckpoint } from './types';
 
@@ -75,12 +75,12 @@ function needOf(checkpoint: Checkpoint, machine: number): MemoryNeed {
   const { swapLayers, middleChannels } = unet.interface;
   const { single, half } = numbersIn(checkpoint);
   // One attention map of the widest layer is held at a time, and the skips beside it.
-  const tokens = (halvings: number): number => (latentSize >> halvings) ** 2;
-  const map = Math.max(0, ...swapLayers.map((layer) => layer.heads * tokens(layer.halvings) ** 2));
+  const tokens = (layer: SwapLayer): number => tokenGrid([latentSize, latentSize], layer)[0] ** 2;
+  const map = Math.max(0, ...swapLayers.map((layer) => layer.heads * tokens(layer) ** 2));
   const skips = (SKIP_MAPS * middleChannels * latentSize ** 2) / 4;
   const decode = 2 * VAE_CHANNELS * pictureSize ** 2;
   const working = Math.max(map + skips, decode);
-  const keysAndValues = swapLayers.reduce((sum, layer) => sum + 2 * tokens(layer.halvings) * layer.width, 0);
+  const keysAndValues = swapLayers.reduce((sum, layer) => sum + 2 * tokens(layer) * layer.width, 0);
   // Kept for two pictures and the default schedule's steps, as far as the cache in memory goes.
   const cache = Math.min(2 ** 31, machine / 8, 2 * KEPT_STEPS * keysAndValues * 4);
   const terms = (weights: number, elementBytes: number, kept: number): MemoryTerms => {

@@ -2,6 +2,7 @@ import { type ContentStore, keyOf } from '../cache/store';
 import { gaussianNoise } from '../diffusion/philox';
 import { FREEU_OFF, type UnetInput } from '../diffusion/unet';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
+import { tokenMeans } from '../pipeline/tokenMeans';
 import { WeftError } from '../../protocol/errors';
 import { gramMatrix } from './gram';
 
@@ -125,8 +126,11 @@ export class Observer {
       for (const [place, index] of missing.entries()) {
         const { mask } = pictures[index]!;
         const anywhere = mask.some((value) => value > 0);
-        const grams = unet.graph.swapLayers.map(({ index: layer, halvings }) =>
-          gramMatrix(keyValues![place]!.values[layer]!, unet.onTokens(anywhere ? mask : undefined, halvings)),
+        const grams = unet.graph.swapLayers.map((layer) =>
+          gramMatrix(
+            keyValues![place]!.values[layer.index]!,
+            tokenMeans(anywhere ? mask : undefined, unet.latentSize, layer),
+          ),
         );
         found.set(index, grams);
         store.put(

@@ -96,7 +96,7 @@ export interface RunContext {
   referencePass(demands: Map<Trajectory, Demand>): Promise<void>;
   /** Demands of everything in the plan: a cold run computes them side by side. */
   readonly demands: Map<Trajectory, Demand>;
-  /** Runs a graph of its own up to one picture, with this run's store, device and events. Its rows count for this run. */
+  /** Runs a graph of its own up to one picture, with this run's store, device and events. Its UNet calls count for this run. */
   runCell(graphText: string, picture: Source): Promise<CellRun>;
   emit(event: EngineEvent): void;
   progress(node: string, step: number, total: number): void;

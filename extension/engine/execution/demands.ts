@@ -7,7 +7,7 @@ export function mergeDemand(into: Map<Trajectory, Demand>, from: Map<Trajectory,
     merged.until = Math.max(merged.until, demand.until);
     for (const step of demand.keyValueSteps) merged.keyValueSteps.add(step);
     for (const step of demand.probeSteps) merged.probeSteps.add(step);
-    for (const step of demand.originalSteps) merged.originalSteps.add(step);
+    for (const step of demand.predOriginalSteps) merged.predOriginalSteps.add(step);
     into.set(trajectory, merged);
   }
 }

@@ -11,7 +11,7 @@ export async function drawFrame(
   size: number,
   store: ContentStore,
 ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
-  return checkpoint.draw(kind === 'x0' ? frame.original : frame.latents, size, store);
+  return checkpoint.draw(kind === 'x0' ? frame.predOriginalSample : frame.latents, size, store);
 }
 
 interface Waiting {
@@ -63,7 +63,7 @@ export class PreviewSink {
   /** The arrays that the timelines keep alive. */
   *held(): Iterable<Float32Array> {
     for (const { frames } of this.timelines.values())
-      for (const frame of frames.filter(Boolean)) yield* [frame.latents, frame.original];
+      for (const frame of frames.filter(Boolean)) yield* [frame.latents, frame.predOriginalSample];
   }
 
   private schedule(): void {
@@ -102,7 +102,7 @@ export class PreviewSink {
     const { size, runId } = this.options;
     this.drawing = this.drawing
       .then(async () => {
-        const picture = await checkpoint.draw(frame.original, size, this.store);
+        const picture = await checkpoint.draw(frame.predOriginalSample, size, this.store);
         const { step: index, timestep } = frame;
         this.emit({ event: 'preview', runId, node, index, total, timestep, kind: 'x0', ...picture });
       })

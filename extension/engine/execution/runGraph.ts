@@ -93,7 +93,7 @@ export async function runCell(
   return { image, report: made, cached, provenance: run.provenance };
 }
 
-/** A cell of a sweep node: its rows count for the run that it is part of. */
+/** A cell of a sweep node: its UNet calls count for the run that it is part of. */
 async function runOwnCell(run: Run, graphText: string, picture: Source): Promise<CellRun> {
   const { options, services, plan, emit } = run;
   run.takeCounts();

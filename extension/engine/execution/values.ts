@@ -87,7 +87,7 @@ export interface TimelineFrameValue {
   timestep: number;
   /** x_t and x̂0, latents [C, h, w]. */
   latents: Float32Array;
-  original: Float32Array;
+  predOriginalSample: Float32Array;
 }
 
 export interface TimelineValue {

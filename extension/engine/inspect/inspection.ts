@@ -11,6 +11,7 @@ import { WeftError } from '../../protocol/errors';
 import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
 import { type ContentStore } from '../cache/store';
 import { type Sampler } from '../pipeline/sampler';
+import { tokenGrid } from '../onnx/types';
 import { tokenMeans } from '../pipeline/tokenMeans';
 import { noDemand, Trajectory } from '../pipeline/trajectory';
 import { type BatchCounts } from '../diffusion/unet';
@@ -120,14 +121,13 @@ export class Inspection {
   /** The tokens of a level. */
   gridOf(level: InspectLevel): Size {
     const layer = this.unetLayers.find((one) => one.level === level);
-    const [height, width] = this.of.structure.checkpoint.latentSize;
-    const halvings = layer?.halvings ?? 0;
-    return { width: width >> halvings, height: height >> halvings };
+    const [height, width] = tokenGrid(this.of.structure.checkpoint.latentSize, layer);
+    return { width, height };
   }
 
   private onTokens(values: Float32Array | undefined, level: InspectLevel): Float32Array {
     const layer = this.unetLayers.find((one) => one.level === level);
-    return tokenMeans(values, this.of.structure.checkpoint.latentSize, layer?.halvings ?? 0);
+    return tokenMeans(values, this.of.structure.checkpoint.latentSize, layer);
   }
 
   /** Maps of places: of the output over what they look at, or of the source over what looks at them. */

@@ -76,24 +76,26 @@ export interface SessionHost {
 /** The two resolutions at which attention is swapped: the decoder's highest, and the one below it. */
 export type SwapLevel = 'high' | 'low';
 
-export interface SwapLayer {
-  /** Position in decoder order: the `i` of weft_k_i, weft_v_i, weft_key_i, weft_value_i, weft_query_i. */
-  index: number;
-  level: SwapLevel;
+export interface ProbeLayer {
   heads: number;
   /** W = heads × head width: the last axis of q, k and v. */
   width: number;
   /** Factor on q·kᵀ before the softmax. */
   scale: number;
-  /** Times the latent's sides are halved at this layer: N = (h >> halvings) · (w >> halvings). */
+  /** log2 of the layer's downsample factor, as `checkpoint.json` keeps it; see {@link tokenGrid}. */
   halvings: number;
 }
 
-export interface ProbeLayer {
-  heads: number;
-  width: number;
-  scale: number;
-  halvings: number;
+export interface SwapLayer extends ProbeLayer {
+  /** Position in decoder order: the `i` of weft_k_i, weft_v_i, weft_key_i, weft_value_i, weft_query_i. */
+  index: number;
+  level: SwapLevel;
+}
+
+/** Height and width of a layer's N tokens on latents [h, w]: the latents' own without a layer. */
+export function tokenGrid([height, width]: readonly [number, number], layer?: { halvings: number }): [number, number] {
+  const downsampleFactor = 2 ** (layer?.halvings ?? 0);
+  return [Math.floor(height / downsampleFactor), Math.floor(width / downsampleFactor)];
 }
 
 export interface GraphTensor {

@@ -4,42 +4,42 @@ const WORTH_IT = 0.97;
 const TRIES = 2;
 
 /**
- * The batch size that a call of the UNet should have, found by measuring: each size that has proven itself is doubled until rows stop getting
- * cheaper or the limit is reached. What a row gives does not depend on the rows beside it, so results don't depend on timings.
+ * The batch size that a call of the UNet should have, found by measuring: each size that has proven itself is doubled until entries stop getting
+ * cheaper or the limit is reached. What an entry gives does not depend on those beside it, so results don't depend on timings.
  */
 export class BatchSize {
-  /** Fewest milliseconds a row took, by size. */
-  private readonly perRow = new Map<number, number>();
+  /** Fewest milliseconds an entry took, by the size of its batch. */
+  private readonly perEntry = new Map<number, number>();
   /** Tries of the doubled size that did not pay. */
   private failures = 0;
   /** The first call of a session also warms it up. */
   private warmed = false;
 
-  /** Rows of the next call, at most `limit` (which memory decides) and at least 1. */
+  /** Entries of the next call, at most `limit` (which memory decides) and at least 1. */
   next(limit: number): number {
     const best = this.best();
     const wanted = this.failures < TRIES ? best * 2 : best;
     return Math.max(1, Math.min(limit, wanted));
   }
 
-  /** A call of `rows` took so long. Short batches at the end of a list teach nothing about longer ones. */
-  took(rows: number, milliseconds: number): void {
+  /** A call of `batch` entries took so long. Short batches at the end of a list teach nothing about longer ones. */
+  took(batch: number, milliseconds: number): void {
     const before = this.best();
-    const perRow = milliseconds / rows;
+    const perEntry = milliseconds / batch;
     if (!this.warmed) {
       this.warmed = true;
       return;
     }
-    this.perRow.set(rows, Math.min(perRow, this.perRow.get(rows) ?? Infinity));
-    const known = this.perRow.get(before);
-    if (rows > before && known !== undefined) this.failures = perRow > known * WORTH_IT ? this.failures + 1 : 0;
+    this.perEntry.set(batch, Math.min(perEntry, this.perEntry.get(batch) ?? Infinity));
+    const known = this.perEntry.get(before);
+    if (batch > before && known !== undefined) this.failures = perEntry > known * WORTH_IT ? this.failures + 1 : 0;
   }
 
-  /** The size with the cheapest rows so far; before anything was measured, half of what a first call may well have. */
+  /** The size with the cheapest entries so far; before anything was measured, half of what a first call may well have. */
   private best(): number {
     let best = START / 2;
     let cost = Infinity;
-    for (const [rows, perRow] of this.perRow) if (perRow < cost) [best, cost] = [rows, perRow];
+    for (const [batch, perEntry] of this.perEntry) if (perEntry < cost) [best, cost] = [batch, perEntry];
     return best;
   }
 }

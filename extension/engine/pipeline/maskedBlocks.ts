@@ -1,10 +1,10 @@
-/** The index lists of masked attentions: chosen queries of a decoder row attend to chosen keys of one picture. */
+/** The index lists of masked attentions: chosen queries of an entry of the decoder's batch attend to chosen keys of one picture. */
 
 /** One masked attention. Weights are on the layer's tokens [N]; what has none takes no part. */
 export interface MaskedAttention {
-  /** The decoder row that the queries are of. */
-  row: number;
-  /** The row of all keys and values. */
+  /** The entry of the decoder's batch that the queries are of. */
+  entry: number;
+  /** The entry of all keys and values. */
   kv: number;
   /** β of the contrast; 1 is none. */
   contrast: number;
@@ -17,7 +17,7 @@ export interface MaskedAttention {
 export interface MaskedBlocks {
   /** [blocks + 1, 3]: how many attentions, queries and keys come before each block. */
   blocks: number[];
-  /** Positions among the tokens of all decoder rows, and of all keys and values. */
+  /** Positions among the tokens of the decoder's whole batch, and of all keys and values. */
   queries: number[];
   keys: number[];
   /** ln w and (1 − β)·w/Σw, one a key. */
@@ -25,7 +25,7 @@ export interface MaskedBlocks {
   offset: number[];
   /** β, one an attention. */
   contrast: number[];
-  /** For each decoder row, share and token [rows, shares, N] a position among the outputs, with its weight. */
+  /** For each decoder entry, share and token [batch, shares, N] a position among the outputs, with its weight. */
   shares: number;
   mix: number[];
   mixWeights: Float32Array;
@@ -48,7 +48,7 @@ interface Portion {
  */
 export function maskedBlocks(
   attentions: readonly MaskedAttention[],
-  { rows, tokens, heads, budgetBytes }: { rows: number; tokens: number; heads: number; budgetBytes: number },
+  { batch, tokens, heads, budgetBytes }: { batch: number; tokens: number; heads: number; budgetBytes: number },
 ): MaskedBlocks {
   const most = Math.max(1, Math.floor(budgetBytes / (2 * 4 * heads)));
   const portions = attentions.flatMap((attention): Portion[] => {
@@ -72,18 +72,18 @@ export function maskedBlocks(
     mix: [],
     mixWeights: new Float32Array(),
   };
-  const found = Array.from({ length: rows * tokens }, (): { position: number; weight: number }[] => []);
+  const found = Array.from({ length: batch * tokens }, (): { position: number; weight: number }[] => []);
   for (const block of packed(portions, most, heads)) {
     const [wide, long] = [widest(block, 'queries'), widest(block, 'keys')];
     for (const { attention, queries, keys } of block) {
-      const { row, kv, contrast, queryWeights, keyWeights } = attention;
+      const { entry, kv, contrast, queryWeights, keyWeights } = attention;
       for (const token of queries) {
-        // Behind the row that counts for nothing.
+        // Behind the entry that counts for nothing.
         const position = 1 + made.queries.length;
-        found[row * tokens + token]!.push({ position, weight: queryWeights[token]! });
-        made.queries.push(row * tokens + token);
+        found[entry * tokens + token]!.push({ position, weight: queryWeights[token]! });
+        made.queries.push(entry * tokens + token);
       }
-      for (let fill = queries.length; fill < wide; fill++) made.queries.push(row * tokens + queries[0]!);
+      for (let fill = queries.length; fill < wide; fill++) made.queries.push(entry * tokens + queries[0]!);
       const sum = keys.reduce((total, token) => total + keyWeights[token]!, 0);
       for (const token of keys) {
         made.keys.push(kv * tokens + token);
@@ -101,12 +101,12 @@ export function maskedBlocks(
   }
   made.shares = found.reduce((longest, { length }) => Math.max(longest, length), 1);
   if (attentions.length === 0) return made;
-  made.mix = new Array<number>(rows * made.shares * tokens).fill(0);
+  made.mix = new Array<number>(batch * made.shares * tokens).fill(0);
   made.mixWeights = new Float32Array(made.mix.length);
   for (const [place, shares] of found.entries()) {
-    const [row, token] = [Math.floor(place / tokens), place % tokens];
+    const [entry, token] = [Math.floor(place / tokens), place % tokens];
     for (const [share, { position, weight }] of shares.entries()) {
-      const at = (row * made.shares + share) * tokens + token;
+      const at = (entry * made.shares + share) * tokens + token;
       made.mix[at] = position;
       made.mixWeights[at] = weight;
     }

@@ -8,7 +8,14 @@ import {
   type UnetAnswer,
   type UnetCall,
 } from '../diffusion/unet';
-import { type SessionHost, type TensorData, type UnetInterface, unetNames } from '../onnx/types';
+import {
+  type SessionHost,
+  type SwapLayer,
+  type TensorData,
+  tokenGrid,
+  type UnetInterface,
+  unetNames,
+} from '../onnx/types';
 import { BatchSize } from './batchSize';
 import { type MaskedAttention, maskedBlocks } from './maskedBlocks';
 import { tokenMeans } from './tokenMeans';
@@ -25,13 +32,13 @@ const CONTRAST_MAP_BYTES = 1 << 23;
 const CARD_CONTRAST_MAP_BYTES = 1 << 28;
 /** Contrast maps take at most this share of the memory there is. */
 const CONTRAST_SHARE = 1 / 8;
-/** Feature maps at full resolution that a row of the decoder holds at once, skips included, in channels of the middle block. */
+/** Feature maps at full resolution that an entry of the decoder's batch holds at once, skips included, in channels of the middle block. */
 const FEATURE_MAPS = 3;
 
 /** Bytes below which a copy is as cheap. */
 const WORTH_HANDING_OVER = 1 << 14;
 
-/** With Stable Diffusion at 32² latents four rows, from which on rows get no cheaper but a batch keeps gigabytes. */
+/** With Stable Diffusion at 32² latents a batch of four; larger ones cost as much for each image, and keep gigabytes. */
 const BATCH_MAP_BYTES = 1 << 28;
 
 const LEVELS: SwapLevel[] = ['high', 'low'];
@@ -123,35 +130,35 @@ export class OnnxUnet implements Unet {
     }
     const started = performance.now();
     const answer = await this.sessions.run(this.sessionKey, feeds, fetches, { transfer: ownTensors(feeds, call) });
-    // Only plain batches tell what a row costs.
+    // Only plain batches tell what an image costs.
     if (!call.decoderBatch) this.batchSize.took(batch.length, performance.now() - started);
     this.counts.encoder += batch.length;
     this.counts.decoder += count;
     const masked = decoderBatch.reduce((sum, { source }) => sum + maskedShares(source), 0);
     if (masked > 0) this.counts.masked = (this.counts.masked ?? 0) + masked;
 
-    const rowsOf = (name: string): Float32Array[] => unstack(answer[name]!.data as Float32Array, count);
+    const outputOf = (name: string): Float32Array[] => unstack(answer[name]!.data as Float32Array, count);
     const byLayer = (name: (layer: number) => string): Float32Array[][] => {
-      const all = layers.map(({ index }) => rowsOf(name(index)));
-      return decoderBatch.map((_, row) => all.map((layer) => layer[row]!));
+      const all = layers.map(({ index }) => outputOf(name(index)));
+      return decoderBatch.map((_, entry) => all.map((layer) => layer[entry]!));
     };
-    const result: UnetAnswer = { epsilons: rowsOf(graph.output.name) };
+    const result: UnetAnswer = { epsilons: outputOf(graph.output.name) };
     if (keyValues) {
       const keys = byLayer(unetNames.key);
       const values = byLayer(unetNames.value);
-      result.keyValues = decoderBatch.map((_, row) => ({ keys: keys[row]!, values: values[row]! }));
+      result.keyValues = decoderBatch.map((_, entry) => ({ keys: keys[entry]!, values: values[entry]! }));
     }
     if (queries) result.queries = byLayer(unetNames.query);
     if (probe) {
-      const selfQuery = rowsOf(unetNames.selfQuery);
-      const selfKey = rowsOf(unetNames.selfKey);
-      const crossQuery = graph.crossProbe && rowsOf(unetNames.crossQuery);
-      const crossKey = graph.crossProbe && rowsOf(unetNames.crossKey);
-      result.probes = decoderBatch.map((_, row) => ({
-        selfQuery: selfQuery[row]!,
-        selfKey: selfKey[row]!,
-        crossQuery: crossQuery?.[row],
-        crossKey: crossKey?.[row],
+      const selfQuery = outputOf(unetNames.selfQuery);
+      const selfKey = outputOf(unetNames.selfKey);
+      const crossQuery = graph.crossProbe && outputOf(unetNames.crossQuery);
+      const crossKey = graph.crossProbe && outputOf(unetNames.crossKey);
+      result.probes = decoderBatch.map((_, entry) => ({
+        selfQuery: selfQuery[entry]!,
+        selfKey: selfKey[entry]!,
+        crossQuery: crossQuery?.[entry],
+        crossKey: crossKey?.[entry],
       }));
     }
     return result;
@@ -185,86 +192,90 @@ export class OnnxUnet implements Unet {
     };
   }
 
-  /** About what a row of the decoder takes. The processor's attention never holds a whole map; a card's may, twice with its softmax. */
+  /** About what an entry of the decoder's batch takes. The processor's attention never holds a whole map; a card's may, twice with its softmax. */
   private bytesPerDecoderInput(): number {
     const [height, width] = this.latentSize;
     const features = FEATURE_MAPS * this.graph.middleChannels * height * width;
     return 4 * (features + (this.memory.onProcessor ? 0 : 2 * this.largestMap()));
   }
 
-  /** Numbers in the attention map of one row, where it is largest. */
+  /** Numbers in the attention map of one entry, where it is largest. */
   private largestMap(): number {
-    return Math.max(0, ...this.graph.swapLayers.map(({ heads, halvings }) => heads * this.tokensAt(halvings) ** 2));
+    return Math.max(0, ...this.graph.swapLayers.map((layer) => layer.heads * this.tokensAt(layer) ** 2));
   }
 
   /** The index lists of one level, and the external keys and values they point at. */
-  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, rows: DecoderInput[]): void {
-    const count = rows.length;
+  private feedLevel(feeds: Record<string, TensorData>, level: SwapLevel, decoderBatch: DecoderInput[]): void {
+    const count = decoderBatch.length;
     const external: KeyValues[] = [];
     const sourceOf = (keyValues: KeyValues): number => {
       const known = external.indexOf(keyValues);
       return count + (known >= 0 ? known : external.push(keyValues) - 1);
     };
     const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
-    const tokens = layers[0] ? this.tokensAt(layers[0].halvings) : 1;
-    // One attention for each share of each row.
-    const all = rows.flatMap((row, index) => {
-      const contrast = row.contrast?.[level];
-      const shares: Partial<Share>[] = row.source?.[level] ?? [{}];
+    const tokens = layers[0] ? this.tokensAt(layers[0]) : 1;
+    // One attention for each share of each entry.
+    const all = decoderBatch.flatMap((input, entry) => {
+      const contrast = input.contrast?.[level];
+      const shares: Partial<Share>[] = input.source?.[level] ?? [{}];
       return shares.map(({ keyValues, weights, keyWeights }) => ({
-        row: index,
-        kv: keyValues ? sourceOf(keyValues) : index,
+        entry,
+        kv: keyValues ? sourceOf(keyValues) : entry,
         contrast,
         weights,
         keyWeights,
       }));
     });
-    const onTokens = (values: Float32Array | undefined) => this.onTokens(values, layers[0]?.halvings ?? 0);
-    const masked = all.flatMap(({ row, kv, contrast = 1, weights, keyWeights }): MaskedAttention[] =>
-      keyWeights ? [{ row, kv, contrast, queryWeights: onTokens(weights), keyWeights: onTokens(keyWeights) }] : [],
+    const onTokens = (values: Float32Array | undefined) => tokenMeans(values, this.latentSize, layers[0]);
+    const masked = all.flatMap(({ entry, kv, contrast = 1, weights, keyWeights }): MaskedAttention[] =>
+      keyWeights ? [{ entry, kv, contrast, queryWeights: onTokens(weights), keyWeights: onTokens(keyWeights) }] : [],
     );
     const attentions = all.filter(({ keyWeights }) => !keyWeights);
     if (attentions.length === 0) {
       // Masked outputs are added to others, and be those of no weight.
       const none = new Float32Array(this.latentSize[0] * this.latentSize[1]);
-      attentions.push({ row: 0, kv: 0, contrast: undefined, weights: none, keyWeights: undefined });
+      attentions.push({ entry: 0, kv: 0, contrast: undefined, weights: none, keyWeights: undefined });
     }
     const plain = attentions.filter(({ contrast }) => contrast === undefined);
     const contrasted = attentions.filter(({ contrast }) => contrast !== undefined);
     const order = [...plain, ...contrasted];
-    const positionsOf = (row: number): number[] =>
-      order.flatMap((attention, position) => (attention.row === row ? [position] : []));
-    const partly = new Set(masked.map(({ row }) => row));
-    const mixed = rows.flatMap((_, row) => (positionsOf(row).length > 1 || partly.has(row) ? [row] : []));
-    const most = Math.max(1, ...mixed.map((row) => positionsOf(row).length));
-    const mixRows = mixed.flatMap((row) => filled(positionsOf(row), most));
+    const positionsOf = (entry: number): number[] =>
+      order.flatMap((attention, position) => (attention.entry === entry ? [position] : []));
+    const partly = new Set(masked.map(({ entry }) => entry));
+    const mixed = decoderBatch.flatMap((_, entry) =>
+      positionsOf(entry).length > 1 || partly.has(entry) ? [entry] : [],
+    );
+    const most = Math.max(1, ...mixed.map((entry) => positionsOf(entry).length));
+    const mixRows = mixed.flatMap((entry) => filled(positionsOf(entry), most));
     const weights = new Float32Array(mixed.length * most * tokens);
-    for (const [index, row] of mixed.entries()) {
-      for (const [share, position] of positionsOf(row).entries()) {
+    for (const [index, entry] of mixed.entries()) {
+      for (const [share, position] of positionsOf(entry).entries()) {
         weights.set(onTokens(order[position]!.weights), (index * most + share) * tokens);
       }
     }
-    this.feedMasked(feeds, level, masked, { rows: count, tokens });
+    this.feedMasked(feeds, level, masked, { batch: count, tokens });
     feeds[unetNames.querySlices(level)] = int64([this.querySlices(level, contrasted.length)]);
-    feeds[unetNames.plainRows(level)] = int64(plain.map(({ row }) => row));
+    feeds[unetNames.plainRows(level)] = int64(plain.map(({ entry }) => entry));
     feeds[unetNames.plainKv(level)] = int64(plain.map(({ kv }) => kv));
-    feeds[unetNames.contrastRows(level)] = int64(contrasted.map(({ row }) => row));
+    feeds[unetNames.contrastRows(level)] = int64(contrasted.map(({ entry }) => entry));
     feeds[unetNames.contrastKv(level)] = int64(contrasted.map(({ kv }) => kv));
     feeds[unetNames.mixRows(level)] = { ...int64(mixRows), dims: [mixed.length, most] };
     feeds[unetNames.mixWeights(level)] = float32([mixed.length, most, tokens, 1], weights);
     feeds[unetNames.restore(level)] = int64(
-      rows.map((_, row) => (mixed.includes(row) ? order.length + mixed.indexOf(row) : positionsOf(row)[0]!)),
+      decoderBatch.map((_, entry) =>
+        mixed.includes(entry) ? order.length + mixed.indexOf(entry) : positionsOf(entry)[0]!,
+      ),
     );
     feeds[unetNames.contrast(level)] = float32(
       [contrasted.length],
       Float32Array.from(contrasted, ({ contrast }) => contrast!),
     );
     for (const layer of layers) {
-      const dims = [external.length, this.tokensAt(layer.halvings), layer.width];
-      feeds[unetNames.externalKey(layer.index)] = float32(dims, stack(external.map((row) => row.keys[layer.index]!)));
+      const dims = [external.length, this.tokensAt(layer), layer.width];
+      feeds[unetNames.externalKey(layer.index)] = float32(dims, stack(external.map(({ keys }) => keys[layer.index]!)));
       feeds[unetNames.externalValue(layer.index)] = float32(
         dims,
-        stack(external.map((row) => row.values[layer.index]!)),
+        stack(external.map(({ values }) => values[layer.index]!)),
       );
     }
   }
@@ -274,16 +285,16 @@ export class OnnxUnet implements Unet {
     feeds: Record<string, TensorData>,
     level: SwapLevel,
     masked: readonly MaskedAttention[],
-    { rows, tokens }: { rows: number; tokens: number },
+    { batch, tokens }: { batch: number; tokens: number },
   ): void {
     const heads = Math.max(
       1,
       ...this.graph.swapLayers.flatMap((layer) => (layer.level === level ? [layer.heads] : [])),
     );
     const names = unetNames.masked;
-    const made = maskedBlocks(masked, { rows, tokens, heads, budgetBytes: this.mapBudget() });
+    const made = maskedBlocks(masked, { batch, tokens, heads, budgetBytes: this.mapBudget() });
     const floats = (values: number[]): TensorData => float32([values.length], Float32Array.from(values));
-    const mixed = [masked.length === 0 ? 0 : rows, made.shares, tokens];
+    const mixed = [masked.length === 0 ? 0 : batch, made.shares, tokens];
     feeds[names.blocks(level)] = { ...int64(made.blocks), dims: [made.blocks.length / 3, 3] };
     feeds[names.queries(level)] = int64(made.queries);
     feeds[names.keys(level)] = int64(made.keys);
@@ -294,32 +305,27 @@ export class OnnxUnet implements Unet {
     feeds[names.mixWeights(level)] = float32([...mixed, 1], made.mixWeights);
   }
 
-  /** See {@link tokenMeans}. */
-  onTokens(values: Float32Array | undefined, halvings: number): Float32Array {
-    return tokenMeans(values, this.latentSize, halvings);
-  }
-
   /** What the maps that are whole at one time may take. */
   private mapBudget(): number {
     const wanted = this.memory.onProcessor ? CONTRAST_MAP_BYTES : CARD_CONTRAST_MAP_BYTES;
     return Math.max(1, Math.min(wanted, this.memory.now() * CONTRAST_SHARE));
   }
 
-  /** Slices that keep the contrast maps of one layer (two copies of rows × heads × N² floats) within the memory they may take. */
-  private querySlices(level: SwapLevel, rows: number): number {
+  /** Slices that keep the contrast maps of one layer (two copies of batch × heads × N² floats) within the memory they may take. */
+  private querySlices(level: SwapLevel, batch: number): number {
     const budgetBytes = this.mapBudget();
     const layers = this.graph.swapLayers.filter((layer) => layer.level === level);
-    const queries = layers.map((layer) => this.tokensAt(layer.halvings));
-    const maps = layers.map((layer) => 2 * 4 * rows * layer.heads * this.tokensAt(layer.halvings) ** 2);
+    const queries = layers.map((layer) => this.tokensAt(layer));
+    const maps = layers.map((layer) => 2 * 4 * batch * layer.heads * this.tokensAt(layer) ** 2);
     // At most one query a slice.
     const most = Math.max(1, ...queries);
     return Math.min(most, Math.max(1, Math.ceil(Math.max(0, ...maps) / budgetBytes)));
   }
 
-  /** N of a layer: latents are halved `halvings` times on the way down to it. */
-  tokensAt(halvings: number): number {
-    const [height, width] = this.latentSize;
-    return (height >> halvings) * (width >> halvings);
+  /** N of a layer. */
+  private tokensAt(layer: SwapLayer): number {
+    const [rows, columns] = tokenGrid(this.latentSize, layer);
+    return rows * columns;
   }
 
   /**

@@ -64,7 +64,7 @@ export interface SamplerNews {
   total: number;
   timestep: number;
   latents: Latents;
-  original: Latents;
+  predOriginalSample: Latents;
   /** Read back instead of computed. */
   cached: boolean;
 }
@@ -256,7 +256,7 @@ export class Sampler {
       const plan = this.plans[step]!;
       if (!swaps(plan) && plan.untouched) {
         of(structure).until = Math.max(of(structure).until, step + 1);
-        of(structure).originalSteps.add(step);
+        of(structure).predOriginalSteps.add(step);
       }
       if (swaps(plan)) {
         // The structure's latents are where O starts once something acts on it.
@@ -299,22 +299,33 @@ export class Sampler {
     }
     for (let step = start; step < this.total; step++) {
       work.signal.throwIfAborted();
-      const { next, original } = await this.step(step, latents, work);
+      const { next, predOriginalSample } = await this.step(step, latents, work);
       store.put(this.keyAfter(step), {
         latents: { dims: [next.length], data: next },
-        original: { dims: [original.length], data: original },
+        original: { dims: [predOriginalSample.length], data: predOriginalSample },
       });
-      work.onStep?.(this.news(step, latents, original, false));
+      work.onStep?.(this.news(step, latents, predOriginalSample, false));
       latents = next;
     }
     return { latents, computed: start < this.total };
   }
 
-  private news(step: number, latents: Latents, original: Latents, cached: boolean): SamplerNews {
-    return { step, total: this.total, timestep: this.settings.structure.timestepAt(step), latents, original, cached };
+  private news(step: number, latents: Latents, predOriginalSample: Latents, cached: boolean): SamplerNews {
+    return {
+      step,
+      total: this.total,
+      timestep: this.settings.structure.timestepAt(step),
+      latents,
+      predOriginalSample,
+      cached,
+    };
   }
 
-  private async step(step: number, latents: Latents, work: Work): Promise<{ next: Latents; original: Latents }> {
+  private async step(
+    step: number,
+    latents: Latents,
+    work: Work,
+  ): Promise<{ next: Latents; predOriginalSample: Latents }> {
     const plan = this.plans[step]!;
     const given =
       !swaps(plan) && plan.untouched
@@ -324,17 +335,21 @@ export class Sampler {
     if (!plan.adain) return given;
     const next = await this.normalise(given.next, step, work.channels);
     work.trace?.('adain', step, next);
-    return { next, original: given.original };
+    return { next, predOriginalSample: given.predOriginalSample };
   }
 
-  private async asStructure(step: number): Promise<{ next: Latents; original: Latents }> {
+  private async asStructure(step: number): Promise<{ next: Latents; predOriginalSample: Latents }> {
     const { structure } = this.settings;
     const next = await structure.latentsAt(step + 1);
-    return { next, original: (await structure.originalAt(step)) ?? next };
+    return { next, predOriginalSample: (await structure.predOriginalSampleAt(step)) ?? next };
   }
 
   /** Computes a step, while the next one's keys and values are read. */
-  private async transfer(step: number, latents: Latents, work: Work): Promise<{ next: Latents; original: Latents }> {
+  private async transfer(
+    step: number,
+    latents: Latents,
+    work: Work,
+  ): Promise<{ next: Latents; predOriginalSample: Latents }> {
     const { trace, attention } = work;
     const { scheduler } = this.settings.structure;
     const input = await this.inputOf(step, latents, work);
@@ -348,7 +363,7 @@ export class Sampler {
     trace?.('noswap', step, without ?? withSwap);
     return {
       next: scheduler.step(latents, epsilon, noiseMap, input.index),
-      original: scheduler.predOriginalSample(latents, epsilon, input.index),
+      predOriginalSample: scheduler.predOriginalSample(latents, epsilon, input.index),
     };
   }
 

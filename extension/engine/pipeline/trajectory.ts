@@ -41,14 +41,14 @@ export interface Demand {
   keyValueSteps: Set<number>;
   probeSteps: Set<number>;
   /** Steps whose prediction x̂0 is shown as the result's own. */
-  originalSteps: Set<number>;
+  predOriginalSteps: Set<number>;
 }
 
 export const noDemand = (): Demand => ({
   until: 0,
   keyValueSteps: new Set(),
   probeSteps: new Set(),
-  originalSteps: new Set(),
+  predOriginalSteps: new Set(),
 });
 
 export interface StepNews {
@@ -57,7 +57,7 @@ export interface StepNews {
   timestep: number;
   /** x_t and x̂0 of the step. */
   latents: Latents;
-  original: Latents;
+  predOriginalSample: Latents;
 }
 
 /** Intermediate values, for comparison with reference numbers. */
@@ -195,21 +195,21 @@ export class Trajectory {
   }
 
   /** x̂0 predicted at a loop step, after {@link referencePass}; undefined where the step was not needed. */
-  originalAt(step: number): Promise<Latents | undefined> {
+  predOriginalSampleAt(step: number): Promise<Latents | undefined> {
     return this.steps.array('original', step);
   }
 
   /** The last step of which the prediction is kept, as {@link invert} would tell of it. */
   async lastFrame(): Promise<StepNews | undefined> {
     for (let step = this.length - 1; step >= 0; step--) {
-      const original = await this.originalAt(step);
-      if (original) return this.newsOf(step, this.inverted(step), original);
+      const predOriginalSample = await this.predOriginalSampleAt(step);
+      if (predOriginalSample) return this.newsOf(step, this.inverted(step), predOriginalSample);
     }
     return undefined;
   }
 
-  private newsOf(step: number, latents: Latents, original: Latents): StepNews {
-    return { step, timestep: this.timestepAt(step), latents, original };
+  private newsOf(step: number, latents: Latents, predOriginalSample: Latents): StepNews {
+    return { step, timestep: this.timestepAt(step), latents, predOriginalSample };
   }
 
   /** Keys and values of a step, after {@link referencePass}; what is not kept (any more) is computed again from the latents. */
@@ -313,7 +313,7 @@ export class Trajectory {
     if (step < demand.until && !(await this.knownLatents(step + 1))) return true;
     // Should one prove damaged, keyValuesAt computes it again.
     if (demand.keyValueSteps.has(step) && !this.steps.seemsToHaveKeyValues(step)) return true;
-    if (demand.originalSteps.has(step) && !(await this.originalAt(step))) return true;
+    if (demand.predOriginalSteps.has(step) && !(await this.predOriginalSampleAt(step))) return true;
     return demand.probeSteps.has(step) && !(await this.steps.probe(step));
   }
 

@@ -21,7 +21,7 @@ export class WorkingMemory {
     private readonly limit: MemoryLimit = {},
   ) {}
 
-  /** At about this moment: for choices that change no number (slices, rows at a time). */
+  /** At about this moment: for choices that change no number (slices, batches). */
   now(): number {
     if (this.limit.bytes !== undefined) return this.limit.bytes;
     if (!this.onProcessor) return CARD_BYTES;

@@ -30,17 +30,18 @@ export function planUnet(graph: Graph, known: Inference, roles: Roles): UnetPlan
   const regions = findRegions(graph, known, roles.sample.name);
   const attentions = findAttentions(graph, known, regions.order);
   refuseOverlooked(regions, attentions, known);
-  const halvings = (attention: Attention): number => regions.halvings(attention.core.output[0]!) ?? 0;
+  const factorOf = (attention: Attention): number => regions.downsampleFactor(attention.core.output[0]!) ?? 1;
   const inDecoder = attentions.filter((attention) => regions.decoder.has(attention.core));
-  const { layers, low } = chooseLayers(inDecoder, halvings);
+  const { layers, low } = chooseLayers(inDecoder, factorOf);
   const selfProbe = layers.filter(({ level }) => level === 'high').at(-1)!.attention;
-  const crossProbe = inDecoder.filter((attention) => !attention.self && halvings(attention) === low).at(-1);
+  const crossProbe = inDecoder.filter((attention) => !attention.self && factorOf(attention) === low).at(-1);
   const middleChannels = known.shape(regions.middle)?.[1];
   if (middleChannels === undefined) throw refuse(`The width of the UNet's middle block can't be read. ${WHICH_EXPORT}`);
   const upBlocks = regions.joins
     .filter(
       ({ node }, i) =>
-        regions.halvings(node.output[0]!) !== regions.halvings(regions.joins[i - 1]?.node.output[0] ?? ''),
+        regions.downsampleFactor(node.output[0]!) !==
+        regions.downsampleFactor(regions.joins[i - 1]?.node.output[0] ?? ''),
     )
     .map((join) => ({ join, channels: known.shape(join.backbone)?.[1] }));
 
@@ -48,7 +49,7 @@ export function planUnet(graph: Graph, known: Inference, roles: Roles): UnetPlan
     heads: attention.heads,
     width: attention.query.width,
     scale: attention.scale,
-    halvings: halvings(attention),
+    halvings: Math.log2(factorOf(attention)),
   });
   const unet: UnetInterface = {
     sample: bordering(roles.sample),
@@ -86,21 +87,21 @@ function refuseOverlooked(regions: Regions, attentions: Attention[], known: Infe
     );
 }
 
-/** The swapped layers: decoder self-attentions at the two highest resolutions that have any. `low`: how often the second one is halved. */
+/** The swapped layers: decoder self-attentions at the two highest resolutions that have any. `low`: the downsample factor of the second. */
 function chooseLayers(
   inDecoder: Attention[],
-  halvings: (attention: Attention) => number,
+  factorOf: (attention: Attention) => number,
 ): { layers: UnetPlan['layers']; low: number | undefined } {
   const self = inDecoder.filter((attention) => attention.self);
-  const [high, low] = [...new Set(self.map(halvings))].sort((a, b) => a - b);
+  const [high, low] = [...new Set(self.map(factorOf))].sort((a, b) => a - b);
   if (high === undefined)
     throw refuse(
       "No self-attention was found in the UNet's decoder (softmax between three projections of one tensor). " +
         WHICH_EXPORT,
     );
   const layers = self
-    .filter((attention) => halvings(attention) === high || halvings(attention) === low)
-    .map((attention) => ({ attention, level: halvings(attention) === high ? ('high' as const) : ('low' as const) }));
+    .filter((attention) => factorOf(attention) === high || factorOf(attention) === low)
+    .map((attention) => ({ attention, level: factorOf(attention) === high ? ('high' as const) : ('low' as const) }));
   for (const { attention } of layers)
     if (attention.obstacle !== undefined)
       throw refuse(

@@ -11,8 +11,8 @@ export interface Regions {
   /** Output of the middle block. */
   middle: string;
   decoder: Set<NodeProto>;
-  /** How often the latent's sides were halved at a tensor; undefined for what does not descend from the latents. */
-  halvings(tensor: string): number | undefined;
+  /** How many times smaller than the latents' a tensor's sides are; undefined for what does not descend from the latents. */
+  downsampleFactor(tensor: string): number | undefined;
 }
 
 const UPSAMPLING = new Set(['Resize', 'Upsample', 'ConvTranspose', 'DepthToSpace']);
@@ -20,23 +20,23 @@ const UPSAMPLING = new Set(['Resize', 'Upsample', 'ConvTranspose', 'DepthToSpace
 export function findRegions(graph: Graph, known: Inference, sample: string): Regions {
   const order = graph.sorted();
   const ancestors = new Map<NodeProto, Set<number>>();
-  const halved = new Map<string, number>([[sample, 0]]);
+  const factors = new Map<string, number>([[sample, 1]]);
   const candidates: NodeProto[] = [];
   for (const node of order) {
     const own = readsOf(node)
       .filter((name) => known.origin(name) === 'data')
-      .map((name) => halved.get(name))
-      .filter((h) => h !== undefined);
+      .map((name) => factors.get(name))
+      .filter((factor) => factor !== undefined);
     if (own.length === 0 || node.output.every((output) => known.origin(output) !== 'data')) continue;
     // After an upsampling that is written in a way not known here, the skip still tells the resolution.
     let now = Math.min(...own);
     if (node.opType === 'Conv' || node.opType === 'AveragePool' || node.opType === 'MaxPool') {
       const strides = intsOf(node, 'strides');
-      if (strides !== undefined && strides.length === 2 && strides.every((stride) => stride === 2)) now += 1;
-    } else if (node.opType === 'SpaceToDepth') now += 1;
-    else if (UPSAMPLING.has(node.opType)) now -= 1;
-    for (const output of node.output) halved.set(output, now);
-    if (isJoin(node, known, halved)) candidates.push(node);
+      if (strides !== undefined && strides.length === 2 && strides.every((stride) => stride === 2)) now *= 2;
+    } else if (node.opType === 'SpaceToDepth') now *= 2;
+    else if (UPSAMPLING.has(node.opType)) now /= 2;
+    for (const output of node.output) factors.set(output, now);
+    if (isJoin(node, known, factors)) candidates.push(node);
   }
   // Which joins lie above which: the first has none above it.
   for (const [i, join] of candidates.entries()) {
@@ -78,13 +78,13 @@ export function findRegions(graph: Graph, known: Inference, sample: string): Reg
         node === first ? middle : (node.input.find((name) => decoder.has(graph.producer(name)!)) ?? node.input[0]!);
       return { node, backbone, skip: node.input.find((name) => name !== backbone) ?? node.input[1]! };
     });
-  return { order, joins, middle, decoder, halvings: (tensor) => halved.get(tensor) };
+  return { order, joins, middle, decoder, downsampleFactor: (tensor) => factors.get(tensor) };
 }
 
 /** A two-input Concat over channels of maps that descend from the latents. */
-function isJoin(node: NodeProto, known: Inference, halved: Map<string, number>): boolean {
+function isJoin(node: NodeProto, known: Inference, factors: Map<string, number>): boolean {
   if (node.opType !== 'Concat' || node.input.length !== 2) return false;
-  if (node.input.some((name) => known.origin(name) !== 'data' || !halved.has(name))) return false;
+  if (node.input.some((name) => known.origin(name) !== 'data' || !factors.has(name))) return false;
   const axis = intOf(node, 'axis');
   const rank = node.input.map((name) => known.shape(name)?.length).find((r) => r !== undefined);
   if (rank === undefined) return axis === 1;

@@ -90,7 +90,7 @@ describe('several appearances', () => {
     const last = (run: Awaited<ReturnType<Bench['run']>>): Float32Array => {
       const timeline = run.values.get('denoise')!['timeline'];
       if (timeline?.kind !== 'timeline') throw new Error('no timeline');
-      return timeline.frames.at(-1)!.original;
+      return timeline.frames.at(-1)!.predOriginalSample;
     };
     const single = last(await run(muted(looks(['zebra.png']))));
     const halves = last(await run(muted(looks(['zebra.png', 'zebra.png'], ['left.png', 'right.png']))));
