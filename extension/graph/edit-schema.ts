@@ -1,7 +1,7 @@
 /** Edits as they come from another process: the shape of each, for whoever must not take it on faith. */
 import { z } from 'zod';
 import { type GraphEdit } from './edit';
-import { positionSchema, rectSchema, wireSchema } from './schema';
+import { FRAME_COLOURS, positionSchema, rectSchema, wireSchema } from './schema';
 
 type PlainEdit = Exclude<GraphEdit, { kind: 'batch' }>;
 
@@ -47,6 +47,7 @@ const edits = {
     id,
     text: z.string().optional(),
     rect: rectSchema.optional(),
+    colour: z.enum(FRAME_COLOURS).nullable().optional(),
   }),
   removeFrame: z.object({ kind: z.literal('removeFrame'), id }),
   pasteFragment: z.object({ kind: z.literal('pasteFragment'), fragment: z.string(), at: positionSchema.optional() }),

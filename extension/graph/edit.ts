@@ -12,6 +12,7 @@ import { parseGraph } from './parse';
 import { writtenPins } from './pins';
 import {
   CURRENT_VERSION,
+  type FrameColour,
   type GraphDocument,
   type GraphNode,
   NODE_ID,
@@ -54,7 +55,8 @@ export type GraphEdit =
   /** New top left corners, and rectangles of frames; what is not named stays. */
   | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
   | { kind: 'addFrame'; id?: string; text: string; rect: Rect }
-  | { kind: 'updateFrame'; id: string; text?: string; rect?: Rect }
+  /** What is not named stays; a colour of null takes it away. */
+  | { kind: 'updateFrame'; id: string; text?: string; rect?: Rect; colour?: FrameColour | null }
   | { kind: 'removeFrame'; id: string }
   /** What copyFragment made, its upper left corner at `at`, or a little beside where it was. Ids that are taken change. */
   | { kind: 'pasteFragment'; fragment: string; at?: Position }
@@ -440,11 +442,16 @@ function renaming(document: GraphDocument, tree: JsonNode, id: string, to: strin
   return patch;
 }
 
-function framePatch(document: GraphDocument, id: string, { text, rect }: { text?: string; rect?: Rect }): KeyChange {
+function framePatch(
+  document: GraphDocument,
+  id: string,
+  { text, rect, colour }: { text?: string; rect?: Rect; colour?: FrameColour | null },
+): KeyChange {
   if (!frameOf(document, id)) throw new GraphEditError(`There is no frame ${id}.`);
   const patch: JsonPatch = new Map();
   if (text !== undefined) patch.set('text', { set: text });
   if (rect) patch.set('rect', { set: whole(rect) });
+  if (colour !== undefined) patch.set('colour', colour === null ? { remove: true } : { set: colour });
   return { patch };
 }
 

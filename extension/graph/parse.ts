@@ -1,7 +1,14 @@
 import { readJson, type JsonNode, nodeAt, propertyAt } from './json';
 import { migrate } from './migrations';
-import { clip, type Problem, ProblemList, show } from './problems';
-import { CURRENT_VERSION, frameSchema, type GraphDocument, graphDocumentSchema, positionSchema } from './schema';
+import { clip, listed, type Problem, ProblemList, show } from './problems';
+import {
+  CURRENT_VERSION,
+  FRAME_COLOURS,
+  frameSchema,
+  type GraphDocument,
+  graphDocumentSchema,
+  positionSchema,
+} from './schema';
 
 export interface ParsedGraph {
   /**
@@ -59,7 +66,7 @@ export function parseGraph(text: string): ParsedGraph {
     );
   }
   const current = migrate(data);
-  const usable = leaveOutMisfits(current, (path, message) => {
+  const usable = leaveOutMisfits(current, (path, message, severity) => {
     if (later) return;
     const [top, id, field, key] = path;
     // The top itself is marked by its brace, or all of the file would be underlined.
@@ -68,7 +75,7 @@ export function parseGraph(text: string): ParsedGraph {
       top !== 'nodes'
         ? {}
         : { node: id, ...(key === undefined ? {} : { [field === 'inputs' ? 'port' : 'param']: key }) };
-    problems.add('schema', at, message, subject);
+    problems.add('schema', at, message, subject, severity);
   });
   const document = usable ? (current as GraphDocument) : undefined;
   return { document, problems: problems.all(), tree: root, version };
@@ -92,7 +99,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
  */
 function leaveOutMisfits(
   data: Record<string, unknown>,
-  misfit: (path: string[], message: () => string) => void,
+  misfit: (path: string[], message: () => string, severity?: Problem['severity']) => void,
 ): boolean {
   const not = (value: unknown): string => (value === undefined ? '' : `, not ${show(value)}`);
   const { weft, nodes, frames, layout } = data;
@@ -151,6 +158,13 @@ function leaveOutMisfits(
     }
     const schema = field === 'frames' ? frameSchema : positionSchema;
     for (const [id, one] of Object.entries(value)) {
+      // Only how it looks: no reason not to show or run the graph.
+      if (field === 'frames' && isRecord(one) && !frameSchema.shape.colour.safeParse(one['colour']).success) {
+        const { colour } = one;
+        const sentence = (): string => `The colour of a frame must be one of ${listed(FRAME_COLOURS)}${not(colour)}.`;
+        misfit([field, id, 'colour'], sentence, 'warning');
+        delete one['colour'];
+      }
       if (schema.safeParse(one).success) continue;
       misfit([field, id], () =>
         field === 'frames'

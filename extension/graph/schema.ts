@@ -31,9 +31,14 @@ export const positionSchema = z.tuple([z.number(), z.number()]);
 /** `[x, y, width, height]` on the canvas, in pixels. */
 export const rectSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
+/** What a frame can be coloured: names, which a theme turns into colours. */
+export const FRAME_COLOURS = ['red', 'orange', 'yellow', 'green', 'blue', 'purple'] as const;
+export type FrameColour = (typeof FRAME_COLOURS)[number];
+
 export const frameSchema = z.looseObject({
   text: z.string().describe('The text of the frame.'),
   rect: rectSchema.describe('[x, y, width, height] in pixels.'),
+  colour: z.enum(FRAME_COLOURS).optional().describe('The colour of the frame. Default: grey.'),
 });
 
 export const graphDocumentSchema = z.looseObject({

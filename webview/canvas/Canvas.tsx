@@ -259,7 +259,9 @@ function selectWire(id: string): void {
 }
 
 function minimapColour(node: StudioNode): string {
-  return node.type === 'weft' ? tintOf(node.data.spec) : 'transparent';
+  if (node.type === 'weft') return tintOf(node.data.spec);
+  const { colour } = node.data;
+  return colour === undefined ? 'transparent' : `color-mix(in srgb, var(--weft-frame-${colour}) 30%, transparent)`;
 }
 
 /** Where a picture dropped onto a node belongs: its parameter that names a file. */

@@ -1,7 +1,7 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { Icon } from '../ui/Icon';
 import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
-import { addFrame } from '../model/actions/frames';
+import { addFrame, setFrameColour, sharedColour } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
 import { openStage } from '../model/stage';
 import { alignSelection, tidy } from '../model/actions/places';
@@ -10,6 +10,7 @@ import { run } from '../model/running';
 import { type Popup, studio, useStudio } from '../model/store';
 import { ALIGNMENTS } from '../model/align';
 import { AlignIcon } from '../ui/AlignIcon';
+import { ColourRow } from '../ui/ColourRow';
 import { canvasControl } from '../model/control';
 import { canVary, startVariation } from '../model/vary';
 
@@ -21,8 +22,11 @@ interface Item {
   act: () => void;
 }
 
-/** `align`: a row of all alignments. */
-type Entry = Item | 'line' | 'align';
+/** `align`: a row of all alignments; `colours`: of all colours of a frame. */
+type Entry = Item | 'line' | 'align' | 'colours';
+
+/** What the keys of a menu go through. */
+const ITEMS = '[role=menuitem], [role=menuitemradio]';
 
 /** The menu of the canvas, of nodes, of a wire. */
 export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }> }) {
@@ -35,11 +39,11 @@ export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }>
       : popup.target === 'wire'
         ? wireEntries(popup, readOnly)
         : nodeEntries(popup, readOnly, canRun);
-  useEffect(() => menu.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus(), []);
+  useEffect(() => menu.current?.querySelector<HTMLElement>(ITEMS)?.focus(), []);
   const close = () => useStudio.setState((state) => (state.popup === popup ? { popup: undefined } : {}));
   const onKeyDown = (event: KeyboardEvent) => {
     event.stopPropagation();
-    const items = [...(menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const items = [...(menu.current?.querySelectorAll<HTMLElement>(ITEMS) ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
     const steps: Record<string, number> = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
     const step = steps[event.key] ?? 0;
@@ -74,6 +78,8 @@ export function ContextMenu({ popup }: { popup: Extract<Popup, { kind: 'menu' }>
           <div key={index} role="separator" />
         ) : entry === 'align' ? (
           <AlignRow key={index} disabled={readOnly} onChoose={close} />
+        ) : entry === 'colours' ? (
+          <FrameColours key={index} disabled={readOnly} onChoose={close} />
         ) : (
           <button
             key={entry.label}
@@ -126,6 +132,22 @@ function AlignRow({ disabled, onChoose }: { disabled: boolean; onChoose: () => v
   );
 }
 
+function FrameColours({ disabled, onChoose }: { disabled: boolean; onChoose: () => void }) {
+  const { frames } = selected();
+  return (
+    <ColourRow
+      role="menuitemradio"
+      value={sharedColour(studio().graph, frames)}
+      disabled={disabled}
+      onChoose={(colour) => {
+        onChoose();
+        canvasControl().focusCanvas();
+        setFrameColour(frames, colour);
+      }}
+    />
+  );
+}
+
 type MenuPopup = Extract<Popup, { kind: 'menu' }>;
 
 function canvasEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
@@ -163,7 +185,7 @@ function wireEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
 }
 
 function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entry[] {
-  const { nodes } = selected();
+  const { nodes, frames } = selected();
   const { graph } = studio();
   const only = nodes.length === 1 ? nodes[0] : undefined;
   const many: Entry[] =
@@ -193,6 +215,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
     { label: 'Add frame around selection', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
     { label: 'Zoom to selection', icon: 'search', keys: 'Z', act: () => canvasControl().zoomToSelection() },
     ...many,
+    ...(frames.length > 0 ? (['line', 'colours'] as const) : []),
     'line',
     { label: 'Delete', icon: 'trash', keys: 'Delete', disabled: readOnly, act: deleteSelection },
   ];

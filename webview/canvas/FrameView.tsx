@@ -14,6 +14,7 @@ export const FrameView = memo(function FrameView({ id, data, selected }: NodePro
     <div
       className={`frame ${selected ? 'selected' : ''} ${far ? 'far' : ''}`}
       data-testid={`frame-${id.slice(FRAME_PREFIX.length)}`}
+      data-colour={data.colour}
     >
       {selected && !readOnly && (
         <NodeResizer minWidth={120} minHeight={80} onResizeEnd={(_event, size) => commitFrameSize(id, size)} />

@@ -1,9 +1,10 @@
 import { useId } from 'react';
 import { Tool } from '../ui/Icon';
-import { setFrameText } from '../model/actions/frames';
+import { setFrameColour, setFrameText } from '../model/actions/frames';
 import { deleteSelection } from '../model/actions/nodes';
 import { type FrameData } from '../model/flow';
 import { useStudio } from '../model/store';
+import { ColourRow } from '../ui/ColourRow';
 import { useDraft } from '../ui/useDraft';
 
 export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
@@ -35,6 +36,17 @@ export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
             setFrameText(id, event.target.value);
           }}
           onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
+        />
+      </div>
+      <div className="param" data-param="colour">
+        <div className="param-head">
+          <span className="param-label">Colour</span>
+        </div>
+        <ColourRow
+          role="radio"
+          value={data.colour}
+          disabled={readOnly}
+          onChoose={(colour) => setFrameColour([id], colour)}
         />
       </div>
     </>

@@ -1,16 +1,19 @@
 import { Icon } from '../ui/Icon';
 import { ALIGNMENTS } from '../model/align';
 import { AlignIcon } from '../ui/AlignIcon';
-import { addFrame } from '../model/actions/frames';
+import { ColourRow } from '../ui/ColourRow';
+import { addFrame, setFrameColour, sharedColour } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, toggleMute } from '../model/actions/nodes';
 import { alignSelection, tidy } from '../model/actions/places';
-import { FRAME_PREFIX } from '../model/flow';
+import { selected } from '../model/actions/selection';
 import { useStudio } from '../model/store';
 import { plural } from '../model/words';
 
 /** Several things at once: what can be done with all of them. */
 export function ManyInspector({ ids }: { ids: readonly string[] }) {
-  const count = ids.filter((id) => !id.startsWith(FRAME_PREFIX)).length;
+  const { nodes, frames } = selected();
+  const count = nodes.length;
+  const colour = useStudio((state) => sharedColour(state.graph, frames));
   const readOnly = useStudio((state) => state.readOnly);
   const actions: [string, string, () => void][] = [
     ['Tidy selection', 'type-hierarchy', tidy],
@@ -41,6 +44,17 @@ export function ManyInspector({ ids }: { ids: readonly string[] }) {
           </button>
         ))}
       </div>
+      {frames.length > 0 && (
+        <>
+          <h3>Colour of the frames</h3>
+          <ColourRow
+            role="radio"
+            value={colour}
+            disabled={readOnly}
+            onChoose={(chosen) => setFrameColour(frames, chosen)}
+          />
+        </>
+      )}
       <h3>Actions</h3>
       <div className="action-list">
         {actions.map(([label, icon, act]) => (

@@ -1,6 +1,7 @@
 import { Position, type Edge, type Node } from '@xyflow/react';
 import {
   effectiveParams,
+  type FrameColour,
   type GraphDocument,
   type GraphNode,
   type NodeSpec,
@@ -30,6 +31,7 @@ export interface NodeData extends Record<string, unknown> {
 
 export interface FrameData extends Record<string, unknown> {
   text: string;
+  colour: FrameColour | undefined;
 }
 
 export type GraphFlowNode = Node<NodeData, 'weft'>;
@@ -40,6 +42,8 @@ export type StudioEdge = Edge<{ wire: Wire; portType: PortType | undefined; mute
 /** Frames and nodes share the canvas; a frame's id there cannot be a node's. */
 export const FRAME_PREFIX = 'frame:';
 const HANDLE = 12;
+
+type Frame = NonNullable<GraphDocument['frames']>[string];
 
 export interface FlowInput {
   graph: GraphDocument;
@@ -62,7 +66,7 @@ export function flowOf(
   const places = placesOf(graph);
   const nodes: StudioNode[] = [];
   for (const [id, frame] of Object.entries(graph.frames ?? {})) {
-    nodes.push(frameNode(id, frame.text, frame.rect, old.get(FRAME_PREFIX + id), selected));
+    nodes.push(frameNode(id, frame, old.get(FRAME_PREFIX + id), selected));
   }
   const shared = { checkpoints, checkpointsByNode: new Map<string, CheckpointInfo | undefined>() };
   for (const [id, node] of Object.entries(graph.nodes)) {
@@ -164,16 +168,15 @@ function graphNode(
 
 function frameNode(
   id: string,
-  text: string,
-  [x, y, width, height]: readonly [number, number, number, number],
+  { text, colour, rect: [x, y, width, height] }: Frame,
   old: StudioNode | undefined,
   selected: ReadonlySet<string> | undefined,
 ): FrameFlowNode {
   const before = old?.type === 'frame' ? old : undefined;
   const isSelected = selected ? selected.has(FRAME_PREFIX + id) : (before?.selected ?? false);
+  const sameData = before?.data.text === text && before.data.colour === colour;
   if (
-    before &&
-    before.data.text === text &&
+    sameData &&
     before.position.x === x &&
     before.position.y === y &&
     before.width === width &&
@@ -191,7 +194,7 @@ function frameNode(
     height,
     measured: { width, height },
     selected: isSelected,
-    data: before?.data.text === text ? before.data : { text },
+    data: sameData ? before.data : { text, colour },
     // Below nodes also when it is selected, which lifts it by a thousand.
     zIndex: -2000,
     dragHandle: '.frame-title',

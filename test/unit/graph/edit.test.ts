@@ -285,6 +285,21 @@ describe('frames', () => {
     expect(edited(changed, { kind: 'removeFrame', id: 'frame' })).toBe(text);
   });
 
+  it('are coloured in one line, and another edit keeps the colour', () => {
+    const added = edited(text, { kind: 'addFrame', text: 'Look here', rect: [0, 1, 200, 100] });
+    const red = edited(added, { kind: 'updateFrame', id: 'frame', colour: 'red' });
+    canonical(red);
+    expect(diff(added, red)).toEqual(['+ "colour": "red",']);
+    const blue = edited(red, { kind: 'updateFrame', id: 'frame', colour: 'blue' });
+    expect(diff(red, blue)).toEqual(['- "colour": "red",', '+ "colour": "blue",']);
+    expect(documentOf(edited(blue, { kind: 'updateFrame', id: 'frame', text: 'There' })).frames?.['frame']).toEqual({
+      colour: 'blue',
+      rect: [0, 1, 200, 100],
+      text: 'There',
+    });
+    expect(edited(blue, { kind: 'updateFrame', id: 'frame', colour: null })).toBe(added);
+  });
+
   it('move with an automatic layout', () => {
     const result = edited(strangeText, {
       kind: 'moveNodes',

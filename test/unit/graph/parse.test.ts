@@ -1,7 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CURRENT_VERSION, formatProblem, parseGraph, validateGraph, writeGraph } from '../../../extension/graph';
+import {
+  blockingProblems,
+  CURRENT_VERSION,
+  formatProblem,
+  parseGraph,
+  validateGraph,
+  writeGraph,
+} from '../../../extension/graph';
 import { migrate, type Migration, migrations } from '../../../extension/graph/migrations';
 import { documentOf, standardText } from './helpers';
 
@@ -75,6 +82,20 @@ describe('a text that is no graph', () => {
       frames: {},
       layout: { b: [1, 2] },
     });
+  });
+
+  it.each([
+    ['"beige"', 'not "beige".'],
+    ['7', 'not 7.'],
+  ])('drops a colour that a frame can not have with a warning: %s', (colour, end) => {
+    const text = `{ "weft": 1, "nodes": {}, "frames": { "f": { "text": "x", "rect": [1, 2, 3, 4], "colour": ${colour} } } }`;
+    const { document, problems } = parseGraph(text);
+    expect(document?.frames).toEqual({ f: { text: 'x', rect: [1, 2, 3, 4] } });
+    expect(problems.map(({ severity, message }) => [severity, message])).toEqual([
+      ['warning', `The colour of a frame must be one of red, orange, yellow, green, blue and purple, ${end}`],
+    ]);
+    expect(blockingProblems(validateGraph(text))).toEqual([]);
+    expect(validateGraph(text.replace(colour, '"blue"'))).toEqual([]);
   });
 
   it('names both places of a duplicated key, wherever it is', () => {

@@ -1,9 +1,10 @@
-import { freshFrameId } from '../../../extension/graph';
+import { type FrameColour, freshFrameId, type GraphDocument } from '../../../extension/graph';
 import { canvasControl } from '../control';
 import { edit } from '../document';
 import { FRAME_PREFIX } from '../flow';
 import { frameAround } from '../geometry';
 import { studio, useStudio } from '../store';
+import { plural } from '../words';
 import { boxes } from './places';
 import { select, selected } from './selection';
 
@@ -28,4 +29,21 @@ export function addFrame(): void {
 export function setFrameText(id: string, text: string): void {
   if (studio().graph?.frames?.[id]?.text === text) return;
   edit([{ kind: 'updateFrame', id, text }], 'Change the text of a frame');
+}
+
+/** @param colour undefined takes it away */
+export function setFrameColour(ids: readonly string[], colour: FrameColour | undefined): void {
+  edit(
+    ids.map((id) => ({ kind: 'updateFrame', id, colour: colour ?? null })),
+    `Colour ${ids.length === 1 ? 'a frame' : plural(ids.length, 'frame')}`,
+  );
+}
+
+/** The colour that all these frames have. */
+export function sharedColour(
+  graph: GraphDocument | undefined,
+  ids: readonly string[],
+): FrameColour | 'mixed' | undefined {
+  const [first, ...others] = new Set(ids.map((id) => graph?.frames?.[id]?.colour));
+  return others.length > 0 ? 'mixed' : first;
 }

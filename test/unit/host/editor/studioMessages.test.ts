@@ -99,6 +99,8 @@ describe('edits of the studio', () => {
     { kind: 'moveNodes', positions: { a: [1, 2] }, frames: { f: [0, 0, 10, 10] } },
     { kind: 'addFrame', text: 'Note', rect: [0, 0, 100, 100] },
     { kind: 'updateFrame', id: 'f', text: 'Other' },
+    { kind: 'updateFrame', id: 'f', colour: 'purple' },
+    { kind: 'updateFrame', id: 'f', colour: null },
     { kind: 'removeFrame', id: 'f' },
     { kind: 'pasteFragment', fragment: '{}', at: [0, 0] },
     { kind: 'duplicate', ids: ['a'], offset: [1, 1] },
@@ -121,6 +123,7 @@ describe('edits of the studio', () => {
     ['with a value that no file can hold', { kind: 'setParam', id: 'a', param: 'seed', value: new Uint8Array(3) }],
     ['with a value that is no number', { kind: 'setParam', id: 'a', param: 'seed', value: NaN }],
     ['with a wire from nowhere', { kind: 'connect', from: null, to: { node: 'b', port: 'image' } }],
+    ['with a colour that no frame has', { kind: 'updateFrame', id: 'f', colour: 'beige' }],
     ['with a place of one number', { kind: 'moveNodes', positions: { a: [1] } }],
   ])('are refused: %s', (_what, one) => expect(taken(edit(one))).toBeUndefined());
 

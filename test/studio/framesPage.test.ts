@@ -1,0 +1,70 @@
+/** Comment frames on the canvas: the page alone, with a fake host. */
+import { expect, test } from 'vitest';
+import { editText, type FrameColour, type GraphEdit } from '../../extension/graph';
+import { pageTest } from './support/pageTest';
+
+const tested = pageTest('frames');
+const { graph } = tested;
+const part = (testId: string) => tested.studio.page.getByTestId(testId);
+const change = (...list: GraphEdit[]) =>
+  tested.studio.host.setText(editText(tested.studio.host.text, { kind: 'batch', edits: list }));
+const titleOf = (frame: string) => part(`frame-${frame}`).locator('.frame-title');
+const colourOf = (frame: string): FrameColour | undefined => graph().frames?.[frame]?.colour;
+
+async function withFrames(...ids: string[]): Promise<void> {
+  await change(
+    ...ids.map((id, index): GraphEdit => ({
+      kind: 'addFrame',
+      id,
+      text: id,
+      rect: [index * 400, -300, 300, 200],
+    })),
+  );
+  await part(`frame-${ids[0]}`).waitFor();
+  await part('canvas').focus();
+  await tested.studio.page.keyboard.press('f');
+  await tested.studio.host.settled();
+}
+
+test('a frame is coloured by its menu and by the inspector, each one change of the file', async () => {
+  const { page, host } = tested.studio;
+  await withFrames('note');
+  // The page alone has no theme.
+  await page.evaluate(() => document.documentElement.style.setProperty('--vscode-charts-blue', 'rgb(0, 0, 255)'));
+  const band = () => titleOf('note').evaluate((title) => getComputedStyle(title).backgroundColor);
+  const grey = await band();
+  const before = host.text;
+  await titleOf('note').click({ button: 'right' });
+  await part('context-menu').getByRole('menuitemradio', { name: 'Blue' }).click();
+  await expect.poll(() => colourOf('note')).toBe('blue');
+  expect(host.of('edit')).toHaveLength(1);
+  expect(host.text.split('\n').filter((line) => !before.includes(line))).toEqual(['      "colour": "blue",']);
+  await expect.poll(band).not.toBe(grey);
+
+  const colours = part('inspector').getByRole('radiogroup', { name: 'Colour' });
+  expect(await colours.getByRole('radio', { name: 'Blue' }).getAttribute('aria-checked')).toBe('true');
+  await colours.getByRole('radio', { name: 'Red' }).focus();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => colourOf('note')).toBe('red');
+  await host.undo();
+  await expect.poll(() => part('frame-note').getAttribute('data-colour')).toBe('blue');
+  await colours.getByRole('radio', { name: 'No colour' }).click();
+  await expect.poll(() => host.text).toBe(before);
+});
+
+test('several frames are coloured at once, by keys alone, in one undo', async () => {
+  const { page, host } = tested.studio;
+  await withFrames('first', 'second');
+  const before = host.text;
+  await titleOf('first').click();
+  await titleOf('second').click({ modifiers: ['Control'] });
+  await part('canvas').focus();
+  await page.keyboard.press('Shift+F10');
+  await part('context-menu').waitFor();
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
+  for (let i = 0; i < 30 && (await focused()) !== 'colour-green'; i++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => [colourOf('first'), colourOf('second')]).toEqual(['green', 'green']);
+  await host.undo();
+  expect(host.text).toBe(before);
+});
