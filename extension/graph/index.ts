@@ -24,6 +24,7 @@ export * from './validate';
 export { isPictureName, pictureExtensions, pictureFormatNames } from './pictureFormats';
 export * from './clipSkip';
 export * from './pictureSize';
+export * from './parts';
 export * from './pins';
 export * from './places';
 export * from './plan';

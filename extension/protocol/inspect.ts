@@ -52,6 +52,12 @@ export const inspectDrawSchema = attentionSchema.extend({
   size: z.number().int().min(16).max(4096).default(512),
 });
 
+export const inspectPartsSchema = z.object({
+  ...runNode,
+  /** Into how many parts each image is divided. */
+  clusters: z.number().int().min(2).max(20).default(5),
+});
+
 export type AttentionRequest = z.input<typeof attentionSchema>;
 export type InspectMapRequest = z.input<typeof inspectMapSchema>;
 export type InspectDrawRequest = z.input<typeof inspectDrawSchema>;
@@ -113,6 +119,23 @@ export interface InspectCorrespondence {
   ms: number;
 }
 
+/** The parts of the structure and of each appearance: clusters of their self-segmentation. */
+export interface InspectParts {
+  /** The latents' width and height. */
+  grid: Size;
+  /** The part of each cell of the structure. */
+  structure: Uint8Array;
+  /** Each image once, though it be wired several times. */
+  appearances: {
+    node: string;
+    /** Its number for `inspect.picture`. */
+    look: number;
+    labels: Uint8Array;
+    /** For each part of the structure how much of its look came from each part of this image. */
+    mass: number[][];
+  }[];
+}
+
 /** Requests of the engine about attention, with their parameters and answers. */
 export interface InspectRequests {
   /** What there is to ask; an error when the run is no longer in memory. */
@@ -121,7 +144,8 @@ export interface InspectRequests {
   'inspect.picture': { params: z.input<typeof inspectPictureSchema>; result: { png: Uint8Array } };
   'inspect.map': { params: InspectMapRequest; result: InspectMap };
   'inspect.correspondence': { params: AttentionRequest; result: InspectCorrespondence };
-  /** The same as a picture, with the circles of the pins that acted. */
+  'inspect.parts': { params: z.input<typeof inspectPartsSchema>; result: InspectParts };
+  /** A map or the correspondence as a picture, with the circles of the pins that acted. */
   'inspect.draw': {
     params: InspectDrawRequest;
     result: { png: Uint8Array; peak?: InspectPeak; source: InspectSource };

@@ -12,6 +12,7 @@ import {
   inspectMapSchema,
   type InspectMethod,
   inspectOpenSchema,
+  inspectPartsSchema,
   inspectPictureSchema,
   type InspectRequests,
 } from './inspect';
@@ -249,6 +250,7 @@ export const studioSchemas = {
     question('inspect.picture', inspectPictureSchema),
     question('inspect.map', inspectMapSchema),
     question('inspect.correspondence', attentionSchema),
+    question('inspect.parts', inspectPartsSchema),
     question('inspect.draw', inspectDrawSchema),
   ]),
   saveCorrection: z.object({ type: z.literal('saveCorrection'), node: name, param: name, png }),

@@ -64,6 +64,9 @@ export interface Segmentation extends MaskResult {
   inertia: number;
 }
 
+/** The authors' program seeds its K-means once; so does this one, whatever the noise's seed. */
+export const KMEANS_SEED = 42;
+
 /** How far a cluster's best score must exceed the mean of the others to leave the background. */
 const STAND_OUT = 1.4;
 

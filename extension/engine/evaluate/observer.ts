@@ -1,5 +1,6 @@
 import { type ContentStore, keyOf } from '../cache/store';
 import { gaussianNoise } from '../diffusion/philox';
+import { KMEANS_SEED } from '../diffusion/segmentation';
 import { FREEU_OFF, type UnetInput } from '../diffusion/unet';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { tokenMeans } from '../pipeline/tokenMeans';
@@ -10,7 +11,6 @@ const MASK_VERSION = 1;
 const GRAM_VERSION = 1;
 /** One noise for all pictures: equal pictures are then seen as equal. */
 const NOISE = { seed: 42, imageDigest: new Uint8Array(32) };
-const KMEANS_SEED = 42;
 /** The timestep of features: next to no noise. */
 const CLEAR = 1;
 

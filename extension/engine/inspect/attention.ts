@@ -34,6 +34,16 @@ export interface AttentionSummary {
   best: Uint16Array;
   /** Its attention there. */
   weight: Float32Array;
+  /** For each query how much it takes from each group of keys, as its shares have it: [N, groups]. */
+  mass: Float32Array;
+}
+
+export interface SummaryChoice {
+  /** One head; absent: the mean of all of them. */
+  head?: number | undefined;
+  /** How much each key belongs to each group, [N] each; absent: none. */
+  groups?: readonly Float32Array[] | undefined;
+  threads?: number | undefined;
 }
 
 const contrasted = (weight: number, { contrast }: AttentionLayer, mean: number): number =>
@@ -173,17 +183,19 @@ const MAP_BYTES = 1 << 21;
 const models = new Map<string, Uint8Array>();
 
 /**
- * One pass over all rows inside onnxruntime: their sums, and where each looks most, in the mean over the layers and over the heads, or of
- * one head. The layers share their number of tokens, their contrast and their shares; a query that is pinned for the most part looks where
+ * One pass over all rows inside onnxruntime: their sums, where each looks most, and how much at each group of keys, in the mean over the
+ * layers and over the heads, or of one head. The layers share their number of tokens, their contrast and their shares; a query that is pinned for the most part looks where
  * its pins let it.
  */
 export async function summarise(
   sessions: SessionHost,
   layers: readonly AttentionLayer[],
-  head?: number,
-  threads?: number,
+  { head, groups = [], threads }: SummaryChoice = {},
 ): Promise<AttentionSummary> {
   const { tokens, contrast, shares: [first, ...pins] = [] } = layers[0]!;
+  const grouped = new Float32Array(tokens * Math.max(1, groups.length));
+  for (const [group, members] of groups.entries())
+    for (const [key, part] of members.entries()) grouped[key * groups.length + group] = part;
   const heads = layers.map((layer) => layer.heads);
   const session = `attention-summary/${heads.join(',')}`;
   const model = models.get(session) ?? attentionSummaryModel(heads);
@@ -202,6 +214,7 @@ export async function summarise(
       [tokens],
       Float32Array.from({ length: tokens }, (_, key) => Math.max(LEAST_BIAS, Math.log(first?.keyWeights?.[key] ?? 1))),
     ),
+    [summaryNames.groups]: float32([tokens, Math.max(1, groups.length)], grouped),
   };
   for (const [index, layer] of layers.entries()) {
     const width = layer.query.length / tokens;
@@ -216,13 +229,24 @@ export async function summarise(
     );
   }
   const names = layers.map((_, index) => summaryNames.logSums(index));
-  const answer = await sessions.run(session, feeds, [...names, summaryNames.best, summaryNames.weight]);
+  const answer = await sessions.run(session, feeds, [
+    ...names,
+    summaryNames.best,
+    summaryNames.weight,
+    summaryNames.mass,
+  ]);
   const best = Uint16Array.from(answer[summaryNames.best]!.data as BigInt64Array, Number);
   const weight = answer[summaryNames.weight]!.data as Float32Array;
+  const mass = (answer[summaryNames.mass]!.data as Float32Array).slice(0, tokens * groups.length);
+  if (first) for (let at = 0; at < mass.length; at++) mass[at]! *= first.queryWeights[Math.floor(at / groups.length)]!;
   for (let query = 0; query < tokens; query++) {
     const pinned = pins.reduce((sum, { queryWeights }) => sum + queryWeights[query]!, 0);
-    if (pinned === 0 || pinned < first!.queryWeights[query]!) continue;
+    const most = pinned > 0 && pinned >= first!.queryWeights[query]!;
+    if (pinned === 0 || !(most || groups.length > 0)) continue;
     const row = pinnedRow(layers, query, head);
+    for (const [group, members] of groups.entries())
+      mass[query * groups.length + group]! += row.reduce((sum, value, key) => sum + value * members[key]!, 0);
+    if (!most) continue;
     const at = strongest(row);
     best[query] = at;
     weight[query] = row[at]! / pinned;
@@ -231,6 +255,7 @@ export async function summarise(
     logSums: names.map((name, index) => byToken(answer[name]!.data as Float32Array, slices, heads[index]!)),
     best,
     weight,
+    mass,
   };
 }
 

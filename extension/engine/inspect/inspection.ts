@@ -4,6 +4,7 @@ import {
   type InspectInfo,
   type InspectLevel,
   type InspectMap,
+  type InspectParts,
   type InspectPeak,
   type InspectSource,
 } from '../../protocol/inspect';
@@ -13,9 +14,11 @@ import { type ContentStore } from '../cache/store';
 import { type Sampler } from '../pipeline/sampler';
 import { tokenGrid } from '../onnx/types';
 import { tokenMeans } from '../pipeline/tokenMeans';
-import { noDemand, Trajectory } from '../pipeline/trajectory';
+import { type Demand, noDemand, Trajectory } from '../pipeline/trajectory';
+import { KMEANS_SEED } from '../diffusion/segmentation';
 import { type BatchCounts } from '../diffusion/unet';
 import { type RgbPicture } from '../image/png';
+import { segmentStep } from '../execution/settings';
 import { type InversionValue } from '../execution/values';
 import { attentionColumn, type AttentionLayer, attentionRow, type AttentionSummary, strongest } from './attention';
 
@@ -32,6 +35,8 @@ export interface Attention {
 
 /** Summaries of so many choices of step, resolution and head stay in memory: 8 heads of 4096 tokens take 300 kB. */
 const KEPT_SUMMARIES = 24;
+/** Steps at which parts are matched: more of them match no better, and each takes a pass over all rows. */
+const MATCHED_STEPS = 5;
 /** Layers of so many steps stay at hand beyond the stores' own memory. */
 const KEPT_STEPS = 2;
 
@@ -41,6 +46,8 @@ const KEPT_STEPS = 2;
  */
 export class Inspection {
   private readonly layers = new Map<string, Promise<{ source: InspectSource; layers: AttentionLayer[] }>>();
+  private readonly clusters = new Map<string, Promise<Uint8Array>>();
+  private readonly found = new Map<number, Promise<InspectParts>>();
   private readonly summaries = new Map<string, Promise<AttentionSummary>>();
   /** What is computed for questions belongs to no run. */
   private readonly counts: BatchCounts = { encoder: 0, decoder: 0 };
@@ -167,6 +174,101 @@ export class Inspection {
     };
   }
 
+  /**
+   * The clusters of the structure and of each appearance, as segment nodes find them, and how much of its attention each cluster of the
+   * structure gave to each cluster of each appearance: the mean over {@link partSteps}.
+   */
+  parts(clusters: number, cache: ContentStore): Promise<InspectParts> {
+    let parts = this.found.get(clusters);
+    if (!parts) {
+      parts = this.findParts(clusters, cache);
+      parts.catch(() => this.found.delete(clusters));
+      this.found.set(clusters, parts);
+    }
+    return parts;
+  }
+
+  private async findParts(clusters: number, cache: ContentStore): Promise<InspectParts> {
+    const { sampler, structure, appearances, numbers, node } = this.of;
+    const [height, width] = structure.checkpoint.latentSize;
+    const steps = this.partSteps();
+    if (steps.length === 0)
+      throw new WeftError('graph', `No step of ${node} attended to the appearance, so no parts were matched.`, node);
+    const onTokens = (labels: Uint8Array, level: InspectLevel): Float32Array[] =>
+      Array.from({ length: clusters }, (_, cluster) =>
+        this.onTokens(
+          Float32Array.from(labels, (label) => Number(label === cluster)),
+          level,
+        ),
+      );
+    const own = await this.clustersOf(structure, clusters);
+    const images: InspectParts['appearances'] = [];
+    for (const [look, appearance] of appearances.entries()) {
+      let image = images.find((one) => one.node === appearance.node);
+      if (!image) {
+        const labels = await this.clustersOf(appearance, clusters);
+        const mass = Array.from({ length: clusters }, () => Array.from({ length: clusters }, () => 0));
+        images.push((image = { node: appearance.node, look, labels, mass }));
+      }
+      for (const { step, level } of steps) {
+        const { layers } = await this.layersOf({ step, level, look, raw: false }, cache);
+        const groups = onTokens(image.labels, level);
+        const { mass } = await structure.checkpoint.summarise(layers, { groups });
+        const share = layers[0]!.shares ? undefined : sampler.shareOf(numbers[look]! - 1);
+        const given = this.onTokens(share, level);
+        for (const [cluster, members] of onTokens(own, level).entries()) {
+          const size = members.reduce((sum, part) => sum + part, 0) || 1;
+          for (const [query, part] of members.entries())
+            for (let group = 0; group < clusters; group++)
+              image.mass[cluster]![group]! +=
+                (part * given[query]! * mass[query * clusters + group]!) / (size * steps.length);
+        }
+      }
+    }
+    return { grid: { width, height }, structure: own, appearances: images };
+  }
+
+  /** Where parts are matched: a few steps of the highest resolution that attended to the appearance, evenly spread. */
+  private partSteps(): { step: number; level: InspectLevel }[] {
+    const { sampler } = this.of;
+    for (const level of ['high', 'low'] as const) {
+      const all = Array.from({ length: sampler.total }, (_, step) => step).filter(
+        (step) => sampler.swapAt(step).sources[level] === 'appearance',
+      );
+      const count = Math.min(MATCHED_STEPS, all.length);
+      if (count > 0)
+        return Array.from({ length: count }, (_, index) => ({
+          step: all[Math.floor(((index + 0.5) * all.length) / count)]!,
+          level,
+        }));
+    }
+    return [];
+  }
+
+  /** The cluster of each latent pixel, as a segment node without parameters finds it. */
+  private clustersOf(
+    { node, trajectory, checkpoint, schedule }: InversionValue,
+    clusters: number,
+  ): Promise<Uint8Array> {
+    const key = `${node} ${clusters}`;
+    const find = async (): Promise<Uint8Array> => {
+      const step = segmentStep({}, schedule.steps, trajectory.length);
+      await this.provide(trajectory, checkpoint, { ...noDemand(), until: step, probeSteps: new Set([step]) });
+      const { selfQuery: query, selfKey } = await trajectory.probeAt(step);
+      const { heads } = checkpoint.prepared.unet.interface.selfProbe;
+      const [height, width] = checkpoint.latentSize;
+      const source = { query, key: selfKey, heads, count: height * width };
+      return (await checkpoint.cluster(source, { clusters, seed: KMEANS_SEED })).labels;
+    };
+    let found = this.clusters.get(key);
+    if (!found) {
+      found = find();
+      found.catch(() => this.clusters.delete(key));
+      this.clusters.set(key, found);
+    }
+    return found;
+  }
+
   /** Where the output's queries and the keys they met come from; errors say why there are none. */
   private async layersOf(
     attention: Attention,
@@ -239,10 +341,19 @@ export class Inspection {
     const kept = await trajectory.keptKeyValues(step);
     if (kept) return kept.keys;
     const demand = { ...noDemand(), until: step, keyValueSteps: new Set([step]) };
+    await this.provide(trajectory, checkpoint, demand);
+    return (await trajectory.keyValuesAt(step, () => checkpoint.unet(this.counts))).keys;
+  }
+
+  /** Computes what is demanded of a trajectory and no longer kept. */
+  private async provide(
+    trajectory: Trajectory,
+    checkpoint: InversionValue['checkpoint'],
+    demand: Demand,
+  ): Promise<void> {
     const work = { unet: () => checkpoint.unet(this.counts), signal: new AbortController().signal };
     await trajectory.invert(demand, work);
     await Trajectory.referencePass(new Map([[trajectory, demand]]), work);
-    return (await trajectory.keyValuesAt(step, work.unet)).keys;
   }
 
   /** Why a step has nothing to show, and where there is something. */
@@ -264,7 +375,7 @@ export class Inspection {
     const key = JSON.stringify([step, level, layer, head, look, raw]);
     let summary = this.summaries.get(key);
     if (!summary) {
-      summary = this.of.structure.checkpoint.summarise(layers, head);
+      summary = this.of.structure.checkpoint.summarise(layers, { head });
       summary.catch(() => this.summaries.delete(key));
       keep(this.summaries, key, summary, KEPT_SUMMARIES);
     }

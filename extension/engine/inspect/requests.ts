@@ -7,6 +7,7 @@ import {
   inspectMapSchema,
   type InspectMethod,
   inspectOpenSchema,
+  inspectPartsSchema,
   inspectPictureSchema,
   type InspectRequests,
   tokensOf,
@@ -58,6 +59,10 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
     'inspect.correspondence': async (params) => {
       const where = parsed(attentionSchema, params);
       return find(where).correspondence(where, cache);
+    },
+    'inspect.parts': async (params) => {
+      const { clusters, ...where } = parsed(inspectPartsSchema, params);
+      return find(where).parts(clusters, cache);
     },
     'inspect.draw': async (params) => {
       const { what, from, point, size, ...where } = parsed(inspectDrawSchema, params);

@@ -1,5 +1,5 @@
 /**
- * One pass over all rows of attention maps as an ONNX graph: their sums, and where each looks most. At 64 × 64 tokens that is billions of
+ * One pass over all rows of attention maps as an ONNX graph: their sums, where each looks most, and how much at groups of keys. At 64 × 64 tokens that is billions of
  * products, which onnxruntime does in a second and JavaScript in half a minute. Maps exist for a portion of the queries at a time.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -28,6 +28,8 @@ export const summaryNames = {
   /** float [1] and [N]: β and (1 − β)·w/Σw of the contrast clip(β·M + (1 − β)·w/Σw, 0, 1). */
   contrast: 'contrast',
   offset: 'offset',
+  /** float [N, G]: how much each key belongs to each group. */
+  groups: 'groups',
   /** int64 [1], a divisor of N: in how many portions of the queries the maps are made. */
   slices: 'slices',
   /** float [slices, heads, N / slices]: log Σⱼ exp(scoreᵢⱼ), by layer. */
@@ -36,6 +38,8 @@ export const summaryNames = {
   best: 'best',
   /** float [slices, N / slices]: its attention there. */
   weight: 'weight',
+  /** float [slices, N / slices, G]: the attention of each query on each group, in the mean. */
+  mass: 'mass',
 } as const;
 
 /** The model as bytes, to be opened as a session, for layers of these numbers of heads. */
@@ -50,6 +54,7 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
   const contrast = graph.addInput(summaryNames.contrast, FLOAT, [1]);
   const offset = graph.addInput(summaryNames.offset, FLOAT, ['n']);
   const bias = graph.addInput(summaryNames.bias, FLOAT, ['n']);
+  const groups = graph.addInput(summaryNames.groups, FLOAT, ['n', 'g']);
   const join = (parts: string[], hint: string): string => graph.add('Concat', parts, hint, { axis: 0 });
   const [step, more, still] = ['step', 'more', 'still'].map((name) => graph.fresh(name)) as [string, string, string];
   const body: NodeProto[] = [makeNode('Identity', [more], [still])];
@@ -102,6 +107,7 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
   });
   const best = inside('ArgMax', [mean!], 'best_key', { axis: -1, keepdims: 0 });
   const weight = inside('ReduceMax', [mean!], 'best_weight', { axes: [-1], keepdims: 0 });
+  const mass = inside('MatMul', [mean!, groups], 'group_mass');
   const subgraph = makeSubgraph(
     'portions',
     body,
@@ -111,16 +117,18 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
       ...logSums.map((name, layer) => makeValueInfo(name, FLOAT, [heads[layer]!, 'portion'])),
       makeValueInfo(best, INT64, ['portion']),
       makeValueInfo(weight, FLOAT, ['portion']),
+      makeValueInfo(mass, FLOAT, ['portion', 'g']),
     ],
   );
   const trips = graph.add('Reshape', [slices, graph.int64([])], 'trips');
-  const results = [...logSums, best, weight].map((name) => graph.fresh(`all_${name}`));
+  const results = [...logSums, best, weight, mass].map((name) => graph.fresh(`all_${name}`));
   graph.push(makeNode('Loop', [trips, graph.bool(true)], results, { body: subgraph }));
   heads.forEach((headCount, layer) =>
     graph.addOutput(summaryNames.logSums(layer), results[layer]!, FLOAT, ['slices', headCount, 'portion']),
   );
   graph.addOutput(summaryNames.best, results[heads.length]!, INT64, ['slices', 'portion']);
   graph.addOutput(summaryNames.weight, results[heads.length + 1]!, FLOAT, ['slices', 'portion']);
+  graph.addOutput(summaryNames.mass, results[heads.length + 2]!, FLOAT, ['slices', 'portion', 'g']);
   graph.tidy();
   return toBinary(ModelProtoSchema, model);
 }

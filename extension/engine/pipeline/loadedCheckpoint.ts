@@ -12,9 +12,9 @@ import { BatchSize } from './batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { cellDifference } from './cellDifference';
 import { decodeInTiles } from '../diffusion/tiles';
-import { segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
+import { type Cluster, segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
 import { type BatchCounts } from '../diffusion/unet';
-import { type AttentionLayer, type AttentionSummary, summarise } from '../inspect/attention';
+import { type AttentionLayer, type AttentionSummary, summarise, type SummaryChoice } from '../inspect/attention';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
 import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
@@ -158,16 +158,21 @@ export class LoadedCheckpoint {
     return new OnnxUnet(sessions, key, unet.interface, this.latentSize, counts, this.batchSize, memory);
   }
 
-  /** A mask from attention; its clusters are found on onnxruntime's thread. */
+  /** A mask from attention. */
   segment(request: SegmentRequest): Promise<Segmentation> {
-    return segment(request, (source, options) =>
-      cluster(this.parts.sessions, source, { ...options, threads: this.parts.threads }),
-    );
+    return segment(request, this.cluster);
   }
 
+  /** Clusters of a self-attention map's rows, found on onnxruntime's thread. */
+  readonly cluster: Cluster = (source, options) =>
+    cluster(this.parts.sessions, source, { ...options, threads: this.parts.threads });
+
   /** One pass over all rows of attention maps, likewise. */
-  summarise(layers: readonly AttentionLayer[], head?: number): Promise<AttentionSummary> {
-    return summarise(this.parts.sessions, layers, head, this.parts.threads);
+  summarise(
+    layers: readonly AttentionLayer[],
+    choice?: Pick<SummaryChoice, 'head' | 'groups'>,
+  ): Promise<AttentionSummary> {
+    return summarise(this.parts.sessions, layers, { ...choice, threads: this.parts.threads });
   }
 
   /** Work of the UNet since the last call. */

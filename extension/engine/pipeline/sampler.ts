@@ -163,6 +163,11 @@ export class Sampler {
     return [{ share, keyWeights: own?.keyWeights }, ...pins];
   }
 
+  /** How much of each latent pixel [h·w] takes its look from a wire of the swap, pins aside; undefined: all of it. */
+  shareOf(wire: number): Float32Array | undefined {
+    return this.settings.appearances.find((one) => one.wire === wire)?.share;
+  }
+
   /** Names the queries of a step: O's latents before it, and the swap, which layers behind the first one see. */
   private queriesKey(step: number): Key {
     const { key, swap, contrast } = this.plans[step]!;

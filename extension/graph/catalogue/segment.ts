@@ -1,3 +1,4 @@
+import { partPlace } from '../parts';
 import { clip, show } from '../problems';
 import { promptText } from './prompt';
 import { type Checking, type NodeSpec, type NodeView, type ParamValues } from './types';
@@ -21,11 +22,23 @@ function inherit(node: NodeView): ParamValues {
 }
 
 function check(node: NodeView, { report }: Checking): void {
+  const { part } = node.written;
+  if (typeof part === 'string' && !partPlace(part)) {
+    const message = () =>
+      `part must be a place of the image, x, y from 0 to 1 (for instance "0.4, 0.3"), not ${show(part)}.`;
+    report({ code: 'bad-value', message, param: 'part' });
+  }
   const inversion = node.source('inversion');
   if (node.muted || inversion?.type !== 'invert') return;
   const prompt = inversion.source('prompt');
   const noun = node.written['noun'] ?? prompt?.written['domain'];
-  if (prompt?.type === 'prompt' && typeof noun === 'string' && noun.trim() !== '' && lacks(prompt.written, noun)) {
+  if (
+    part === undefined &&
+    prompt?.type === 'prompt' &&
+    typeof noun === 'string' &&
+    noun.trim() !== '' &&
+    lacks(prompt.written, noun)
+  ) {
     const message = (): string =>
       `${show(noun)} is not in the prompt of ${clip(prompt.id)}, ${show(promptText(prompt.written))}, so ${clip(node.id)} finds no mask. Use a word from the prompt.`;
     report({ code: 'noun-not-in-prompt', message, param: 'noun', severity: 'warning' });
@@ -107,6 +120,13 @@ export const segment: NodeSpec = {
       min: 2,
       max: 20,
       step: 1,
+    },
+    {
+      kind: 'text',
+      name: 'part',
+      label: 'Part',
+      help: 'A place of the image, x, y from 0 to 1: the mask is then the region at this place, whatever the noun.',
+      defaultNote: 'none: the regions of the noun',
     },
     {
       kind: 'path',

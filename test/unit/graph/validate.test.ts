@@ -361,6 +361,17 @@ describe('a noun', () => {
   });
 });
 
+describe('a part', () => {
+  it('is a place of the image, and needs no noun', () => {
+    for (const part of ['0.4, 0.3', '.4,1', '0,0.123456']) expect(params('mask-structure', { part })).toEqual([]);
+    for (const part of ['legs', '0.4', '0.4, 1.5', '-0.1, 0.5', '0.4, 0.5, 0.6'])
+      expect(params('mask-structure', { part })).toEqual([
+        `mask-structure.part: part must be a place of the image, x, y from 0 to 1 (for instance "0.4, 0.3"), not "${part}".`,
+      ]);
+    expect(params('mask-structure', { part: '0.4, 0.3', noun: 'horse' })).toEqual([]);
+  });
+});
+
 describe('a run', () => {
   it('is held up by the errors of nodes that it visits, and by no others', () => {
     const loose: GraphEdit = { kind: 'addNode', type: 'adain' };

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
+import { partPlace } from '../../../graph';
 import { WeftError } from '../../../protocol/errors';
+import { cellAt } from '../../../protocol/size';
 import { keyOf } from '../../cache/store';
 import { type Tensors } from '../../cache/tensorFile';
 import { type Demand, noDemand, type Trajectory } from '../../pipeline/trajectory';
+import { KMEANS_SEED } from '../../diffusion/segmentation';
 import { correct, loadCorrection } from '../../image/correction';
 import { maskPicture } from '../../image/mask';
 import { encodePng } from '../../image/png';
@@ -17,8 +20,7 @@ import { type InversionValue } from '../values';
 
 const SEGMENT_VERSION = 3;
 const OVERRIDE_VERSION = 1;
-/** The authors' program seeds its K-means once; so does this one, whatever the noise's seed. */
-const KMEANS_SEED = 42;
+const PART_VERSION = 1;
 
 export const segment: Executor = async (execution) => {
   const { node, context } = execution;
@@ -32,12 +34,16 @@ export const segment: Executor = async (execution) => {
 
   const key = keyOf('mask', SEGMENT_VERSION, [trajectory.referenceKey, step, noun, clusters, KMEANS_SEED]);
   const kept = await store.get(key);
-  const found = kept?.mask ? readFound(kept) : await findObject(inversion, step, noun, clusters, context);
-  if (!kept?.mask) store.put(key, writeFound(found, height, width));
+  const object = kept?.mask ? readFound(kept) : await findObject(inversion, step, noun, clusters, context);
+  if (!kept?.mask) store.put(key, writeFound(object, height, width));
+  const place = partPlace(node.params['part']);
+  const part = place && object.labels[cellAt(...place, { width, height })];
+  const found = part === undefined ? object : partOf(object, part);
   const correction =
     node.params['override'] === undefined ? undefined : await readCorrection(execution, [height, width]);
   const mask = correction ? correct(found.mask, correction.cells) : found.mask;
-  const digest = correction ? keyOf('corrected-mask', OVERRIDE_VERSION, [key, correction.digest]) : key;
+  const uncorrected = part === undefined ? key : keyOf('part-mask', PART_VERSION, [key, part]);
+  const digest = correction ? keyOf('corrected-mask', OVERRIDE_VERSION, [uncorrected, correction.digest]) : uncorrected;
   const share = mask.reduce((sum, value) => sum + value, 0) / mask.length;
   if (context.options.previewEvery > 0) {
     context.emit({
@@ -54,7 +60,9 @@ export const segment: Executor = async (execution) => {
       png: await encodePng(inversion.picture),
     });
   }
-  if (share === 0) {
+  if (part !== undefined) {
+    // A part may be as small or as large as it likes.
+  } else if (share === 0) {
     context.warn(
       node.id,
       `No part of the picture stands out as "${noun}", so AdaIN will use both whole pictures. Try another noun, another number of clusters, or paint the mask by hand.`,
@@ -103,6 +111,13 @@ function writeFound({ mask, labels, inside, nounMap }: Found, height: number, wi
     nounMap: { dims: [nounMap.length], data: nounMap },
   };
 }
+
+/** One cluster in place of the noun's. */
+const partOf = (object: Found, part: number): Found => ({
+  ...object,
+  mask: Float32Array.from(object.labels, (label) => Number(label === part)),
+  inside: Array.from(object.inside, (_, label) => Number(label === part)),
+});
 
 const readFound = ({ mask, labels, inside, nounMap }: Tensors): Found => ({
   mask: mask!.data,

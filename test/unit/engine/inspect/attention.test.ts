@@ -104,7 +104,7 @@ describe.each([
   });
 
   it('has columns equal to those of the whole map', async () => {
-    const summary = await summarise(sessions, layers, head);
+    const summary = await summarise(sessions, layers, { head });
     for (const j of [0, 2, 20, TOKENS - 1]) {
       const column = attentionColumn(layers, summary, j, head);
       expect(
@@ -117,13 +117,27 @@ describe.each([
   });
 
   it('finds where each place looks most', async () => {
-    const { best, weight } = await summarise(sessions, layers, head);
+    const { best, weight } = await summarise(sessions, layers, { head });
     map.forEach((row, i) => {
       // On the rim of a pin the larger share decides.
       if (layers[0]!.shares && i >= 6 && i < 12) return;
       const highest = Math.max(...row);
       expect(row[best[i]!]).toBeCloseTo(highest, 5);
       expect(weight[i]).toBeCloseTo(highest, 5);
+    });
+  });
+
+  it('finds how much each place takes from groups of places', async () => {
+    const groups = [0, 1, 2].map((group) => Float32Array.from({ length: TOKENS }, (_, j) => Number(j % 4 === group)));
+    const { mass } = await summarise(sessions, layers, { head, groups });
+    expect(mass).toHaveLength(3 * TOKENS);
+    map.forEach((row, i) => {
+      const { shares: its }: AttentionLayer = layers[0]!;
+      const given = its ? its.reduce((sum, { queryWeights }) => sum + queryWeights[i]!, 0) : 1;
+      for (const group of [0, 1, 2]) {
+        const wanted = given * row.reduce((sum, value, j) => sum + value * groups[group]![j]!, 0);
+        expect(mass[3 * i + group]).toBeCloseTo(wanted, 5);
+      }
     });
   });
 });
