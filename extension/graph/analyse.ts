@@ -15,14 +15,14 @@ export function isMuted(node: GraphNode): boolean {
 }
 
 /** The wires at one port of a node, in order. */
-export function sourcesAt(node: GraphNode, port: string): Source[] {
+export function sourcesAt(node: Pick<GraphNode, 'inputs'>, port: string): Source[] {
   const { inputs } = node;
   if (!inputs || !Object.hasOwn(inputs, port)) return [];
   return wiresOf(inputs[port]).flatMap((wire) => parseWire(wire) ?? []);
 }
 
 /** All wires into a node. */
-export function sourcesOf(node: GraphNode): Source[] {
+export function sourcesOf(node: Pick<GraphNode, 'inputs'>): Source[] {
   return Object.keys(node.inputs ?? {}).flatMap((port) => sourcesAt(node, port));
 }
 

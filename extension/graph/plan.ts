@@ -1,5 +1,5 @@
 /** What has to be computed, in which order, from what. */
-import { circleWords, consumersOf, isMuted, nodeOf, sourcesAt, transferWays, worksAlone } from './analyse';
+import { circleWords, consumersOf, isMuted, nodeOf, sourcesAt, sourcesOf, transferWays, worksAlone } from './analyse';
 import { catalogue, isNodeType, type NodeType, specOf } from './catalogue';
 import { promptText } from './catalogue/prompt';
 import { type NodeView } from './catalogue/types';
@@ -188,6 +188,14 @@ export function transferAlong(plan: Plan, source: Source): Partial<Transfer> {
 /** The sentence for two nodes of one type on a transfer wire. */
 export function twiceOnWire(first: string, second: string, type: string): string {
   return `${clip(first)} and ${clip(second)} are two ${type} nodes on one wire, but a transfer takes only one. Remove or mute one of them.`;
+}
+
+/** Every node upstream of a node, the nearest first, itself included: what its result is made from. */
+export function upstreamOf(document: GraphDocument, id: string): Set<string> {
+  const found = new Set([id]);
+  // A set grows while it is gone through.
+  for (const each of found) for (const { node } of sourcesOf(nodeOf(document, each) ?? {})) found.add(node);
+  return found;
 }
 
 /** Every node downstream of some nodes, themselves included: what a change there touches. */

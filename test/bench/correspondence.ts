@@ -5,35 +5,18 @@
  * A token belongs to the part that most of its pixels have. Definitions: docs/inspect.md.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { Engine } from '../../extension/engine/engine';
-import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { standardGraph, writeGraph } from '../../extension/graph';
 import { tokensOf } from '../../extension/protocol/inspect';
-import { root } from '../support/mini';
-import { readIndices } from '../../extension/engine/image/pngIndices';
+import { benchEngine, drawnPairs, median, partsOf } from './drawnPairs';
 
 /** Parts with fewer tokens on either side say nothing. */
 const FEWEST_TOKENS = 3;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string' } } });
-const folder = path.resolve(positionals[0] ?? path.join(root, '..', 'shared', 'mini', 'eval'));
-if (!fs.existsSync(path.join(folder, 'examples.json'))) {
-  console.error(`${folder} has no examples.json: name a folder of drawn pairs.`);
-  process.exit(2);
-}
-interface Row {
-  id: number;
-  domain: string;
-  parts: Record<string, string>;
-}
-const rows = (JSON.parse(fs.readFileSync(path.join(folder, 'examples.json'), 'utf8')) as Row[]).slice(
-  0,
-  values.limit ? Number(values.limit) : undefined,
-);
+const { pairs, folder, fileOf } = drawnPairs(positionals[0], values.limit);
 
 /** One pair's part at one step. */
 interface Hit {
@@ -45,15 +28,11 @@ interface Hit {
 }
 
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
-const median = (numbers: number[]): number => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-};
 const percent = (share: number): string => (100 * share).toFixed(1).padStart(8);
 
 /** The part that most pixels of each token have. */
 function partsOnGrid(file: string, side: number): number[] {
-  const { indices } = readIndices(fs.readFileSync(file));
+  const indices = partsOf(file);
   const pixels = Math.round(Math.sqrt(indices.length));
   const block = pixels / side;
   return Array.from({ length: side * side }, (_, token) => {
@@ -84,33 +63,22 @@ const nearest = (colour: number[], among: number[][]): number => {
 };
 
 async function main(): Promise<void> {
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-correspondence-'));
-  const engine = new Engine({
-    version: 'bench',
-    sessions: inProcessSessions(),
-    builtInModels: path.join(root, 'models'),
-    home,
-    emit: () => {},
-  });
+  const { engine, work } = benchEngine('correspondence');
   const hits: Hit[] = [];
   const times: number[] = [];
-  for (const { id, domain, parts } of rows) {
-    const number = String(id).padStart(2, '0');
-    const file = (what: string): string => path.join(folder, `${number}_${what}.png`);
-    const graph = standardGraph({
-      structure: `${number}_structure.png`,
-      appearance: `${number}_appearance.png`,
-      domain,
-    });
+  for (const pair of pairs) {
+    const { id, domain, parts: names } = pair;
+    const file = (what: string): string => fileOf(pair, what);
+    const graph = standardGraph({ structure: `${id}_structure.png`, appearance: `${id}_appearance.png`, domain });
     await engine.run({
-      runId: number,
+      runId: id,
       graphText: writeGraph(graph),
       graphPath: path.join(folder, 'bench.weft.json'),
-      outDir: home,
+      outDir: work,
       target: 'denoise',
       keepAttention: true,
     });
-    const info = await engine.handlers['inspect.open']({ runId: number, node: 'denoise' });
+    const info = await engine.handlers['inspect.open']({ runId: id, node: 'denoise' });
     const { level, grid } = info.levels[0]!;
     const side = grid.width;
     const [mine, theirs] = ['structure', 'appearance'].map((which) => partsOnGrid(file(`${which}_parts`), side)) as [
@@ -123,10 +91,10 @@ async function main(): Promise<void> {
     const byColour = own!.map((colour) => nearest(colour, looks!));
     for (const [step, one] of info.steps.entries()) {
       if (one[level] !== 'appearance') continue;
-      const answer = await engine.handlers['inspect.correspondence']({ runId: number, node: 'denoise', step, level });
+      const answer = await engine.handlers['inspect.correspondence']({ runId: id, node: 'denoise', step, level });
       times.push(answer.ms);
       const targets = tokensOf(answer.targets);
-      for (const [key, part] of Object.entries(parts)) {
+      for (const [key, part] of Object.entries(names)) {
         const label = Number(key);
         const points = mine.flatMap((of, token) => (of === label ? [token] : []));
         const area = theirs.filter((of) => of === label).length;
@@ -147,7 +115,7 @@ async function main(): Promise<void> {
     `${name.padEnd(24)} ${String(of.length).padStart(6)} ${percent(mean(of.map(({ hit }) => hit)))} ${percent(mean(of.map(({ chance }) => chance)))} ${percent(mean(of.map(({ colour }) => colour)))}`;
   const head = (name: string): string =>
     `${name.padEnd(24)} ${'cases'.padStart(6)} ${'hit %'.padStart(8)} ${'chance'.padStart(8)} ${'colour'.padStart(8)}`;
-  console.log(`${rows.length} pairs of ${folder}`);
+  console.log(`${pairs.length} pairs of ${folder}`);
   const parts = [...new Set(hits.map(({ part }) => part))].sort();
   console.log(head('part, all steps'));
   for (const part of parts)
@@ -179,7 +147,7 @@ async function main(): Promise<void> {
       `${(100 * median(perPart.map(({ hit, colour }) => hit - colour))).toFixed(1)} points above the nearest colour`,
   );
   console.log(`one correspondence map: ${median(times).toFixed(1)} ms (median)`);
-  fs.rmSync(home, { recursive: true, force: true });
+  fs.rmSync(work, { recursive: true, force: true });
   process.exit(0);
 }
 

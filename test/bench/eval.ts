@@ -4,25 +4,15 @@
  * the truth: PSNR, object PSNR, part-colour error, object IoU, pattern and edges, beside the baselines.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
 import { type GraphDocument, standardGraph, writeGraph } from '../../extension/graph';
-import { Engine } from '../../extension/engine/engine';
-import { inProcessSessions } from '../../extension/engine/onnx/session';
-import { root } from '../support/mini';
 import { contactSheet } from './sheet';
 import { meanScore, score, type Score } from '../../extension/engine/evaluate/truth';
-import { readIndices } from '../../extension/engine/image/pngIndices';
+import { benchEngine, type DrawnPair, drawnPairs, partsOf, promptFor, rgbOf } from './drawnPairs';
 
 /** The drawn pairs' side in pixels. */
 const SIDE = 128;
-
-interface Pair {
-  id: string;
-  domain: string;
-}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,39 +24,14 @@ const { values, positionals } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
   },
 });
-const folder = path.resolve(positionals[0] ?? path.join(root, '..', 'shared', 'mini', 'eval'));
-if (!fs.existsSync(path.join(folder, 'examples.json'))) {
-  console.error(`${folder} has no examples.json: name a folder of drawn pairs.`);
-  process.exit(2);
-}
-const rows = JSON.parse(fs.readFileSync(path.join(folder, 'examples.json'), 'utf8')) as {
-  id: number;
-  domain: string;
-}[];
-const pairs: Pair[] = rows
-  .map(({ id, domain }) => ({ id: String(id).padStart(2, '0'), domain }))
-  .slice(0, values.limit ? Number(values.limit) : undefined);
+const { folder, pairs, fileOf } = drawnPairs(positionals[0], values.limit);
+const { engine, work } = benchEngine('eval');
 
-const file = (pair: Pair, what: string): string => path.join(folder, `${pair.id}_${what}.png`);
-const rgbOf = async (source: string): Promise<Uint8Array> =>
-  new Uint8Array(await sharp(source).removeAlpha().toColourspace('srgb').raw().toBuffer());
-/** Part labels are palette indices. */
-const partsOf = (source: string): Uint8Array => readIndices(fs.readFileSync(source)).indices;
-
-const scorePair = async (pair: Pair, result: Uint8Array): Promise<Score> =>
-  score(result, await rgbOf(file(pair, 'ground_truth')), partsOf(file(pair, 'structure_parts')), SIDE, SIDE);
-
-const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-eval-'));
-const engine = new Engine({
-  version: 'eval',
-  sessions: inProcessSessions(),
-  builtInModels: path.join(root, 'models'),
-  home: path.join(work, 'home'),
-  emit: () => {},
-});
+const scorePair = async (pair: DrawnPair, result: Uint8Array): Promise<Score> =>
+  score(result, await rgbOf(fileOf(pair, 'ground_truth')), partsOf(fileOf(pair, 'structure_parts')), SIDE, SIDE);
 
 /** The standard graph of a pair, with its object masks given or found. */
-function graphOf(pair: Pair, given: boolean, seed: number): GraphDocument {
+function graphOf(pair: DrawnPair, given: boolean, seed: number): GraphDocument {
   const graph = standardGraph({
     structure: `${pair.id}_structure.png`,
     appearance: `${pair.id}_appearance.png`,
@@ -74,9 +39,7 @@ function graphOf(pair: Pair, given: boolean, seed: number): GraphDocument {
     seed,
     output: `${pair.id}.png`,
   });
-  // The checkpoint was trained with the right article.
-  const article = /^[aeiou]/.test(pair.domain) ? 'an' : 'a';
-  graph.nodes['prompt']!.params = { domain: pair.domain, text: `a photo of ${article} {domain}` };
+  graph.nodes['prompt']!.params = promptFor(pair.domain);
   if (given) {
     for (const side of ['structure', 'appearance']) {
       graph.nodes[`mask-${side}`] = { type: 'mask-image', params: { path: `${pair.id}_${side}_mask.png` } };
@@ -85,7 +48,7 @@ function graphOf(pair: Pair, given: boolean, seed: number): GraphDocument {
   return graph;
 }
 
-async function transfer(pair: Pair, given: boolean, seed: number): Promise<Uint8Array> {
+async function transfer(pair: DrawnPair, given: boolean, seed: number): Promise<Uint8Array> {
   const run = await engine.run({
     runId: `${pair.id}-${given}-${seed}`,
     graphText: writeGraph(graphOf(pair, given, seed)),
@@ -127,7 +90,7 @@ async function main(): Promise<void> {
   const baseline = async (picture: string): Promise<Score> => {
     const scores = [];
     for (const pair of pairs) {
-      scores.push(await scorePair(pair, await rgbOf(file(pair, picture))));
+      scores.push(await scorePair(pair, await rgbOf(fileOf(pair, picture))));
     }
     return meanScore(scores);
   };
@@ -157,10 +120,10 @@ async function main(): Promise<void> {
     await contactSheet(
       await Promise.all(
         pairs.map(async (pair) => [
-          await rgbOf(file(pair, 'structure')),
-          await rgbOf(file(pair, 'appearance')),
+          await rgbOf(fileOf(pair, 'structure')),
+          await rgbOf(fileOf(pair, 'appearance')),
           results.get(`${pair.id} ${kind}`)!,
-          await rgbOf(file(pair, 'ground_truth')),
+          await rgbOf(fileOf(pair, 'ground_truth')),
         ]),
       ),
       values.sheet,

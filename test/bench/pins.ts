@@ -4,15 +4,10 @@
  * is as good as correspondences can make it. Then how far a pin carries a colour. Figures: docs/inspect.md.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
-import { Engine } from '../../extension/engine/engine';
-import { readIndices } from '../../extension/engine/image/pngIndices';
-import { inProcessSessions } from '../../extension/engine/onnx/session';
 import { type Pin, type PinEnd, standardGraph, writeGraph } from '../../extension/graph';
-import { root } from '../support/mini';
+import { benchEngine, type DrawnPair, drawnPairs, median, partsOf, promptFor, rgbOf } from './drawnPairs';
 
 /** Parts that are pinned: so many, the worst ones. */
 const PINNED = 5;
@@ -32,35 +27,10 @@ const TO_COST = 1;
 const FROM_COST = 0.5;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string' } } });
-const folder = path.resolve(positionals[0] ?? path.join(root, '..', 'shared', 'mini', 'eval'));
-if (!fs.existsSync(path.join(folder, 'examples.json'))) {
-  console.error(`${folder} has no examples.json: name a folder of drawn pairs.`);
-  process.exit(2);
-}
-interface Pair {
-  id: string;
-  domain: string;
-}
-const rows = JSON.parse(fs.readFileSync(path.join(folder, 'examples.json'), 'utf8')) as {
-  id: number;
-  domain: string;
-}[];
-const pairs = rows
-  .slice(0, values.limit ? Number(values.limit) : undefined)
-  .map(({ id, domain }): Pair => ({ id: String(id).padStart(2, '0'), domain }));
-
-const median = (numbers: readonly number[]): number => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-};
+const { folder, pairs, fileOf } = drawnPairs(positionals[0], values.limit);
+const { engine, work } = benchEngine('pins');
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-
-const fileOf = ({ id }: Pair, what: string): string => path.join(folder, `${id}_${what}.png`);
-/** Part labels are palette indices. */
-const partsOf = (file: string): Uint8Array => readIndices(fs.readFileSync(file)).indices;
-const rgbOf = async (source: string | Buffer): Promise<Uint8Array> =>
-  new Uint8Array(await sharp(source).removeAlpha().toColourspace('srgb').raw().toBuffer());
 
 /** For each part how far its mean colour is from the truth's. */
 function errorsOf(result: Uint8Array, truth: Uint8Array, parts: Uint8Array): Map<number, number> {
@@ -119,25 +89,14 @@ function colourOf(rgb: Uint8Array, counts: (pixel: number) => boolean): [number,
 const inside = ({ x, y, radius }: PinEnd, pixel: number): boolean =>
   Math.hypot((pixel % SIDE) + 0.5 - x * SIDE, Math.floor(pixel / SIDE) + 0.5 - y * SIDE) <= radius * SIDE;
 
-const work = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-pins-'));
-const engine = new Engine({
-  version: 'bench',
-  sessions: inProcessSessions(),
-  builtInModels: path.join(root, 'models'),
-  home: work,
-  emit: () => {},
-});
-
 /** A transfer with given masks; `appearance` is the picture that gives the look. */
 async function transfer(
-  { id, domain }: Pair,
+  { id, domain }: DrawnPair,
   pins: Pin[],
   appearance: 'appearance' | 'ground_truth' = 'appearance',
 ): Promise<Uint8Array> {
   const graph = standardGraph({ structure: `${id}_structure.png`, appearance: `${id}_${appearance}.png`, domain });
-  // The checkpoint was trained with the right article.
-  const article = /^[aeiou]/.test(domain) ? 'an' : 'a';
-  graph.nodes['prompt']!.params = { domain, text: `a photo of ${article} {domain}` };
+  graph.nodes['prompt']!.params = promptFor(domain);
   const masks = { structure: 'structure', appearance: appearance === 'appearance' ? 'appearance' : 'structure' };
   for (const [side, of] of Object.entries(masks))
     graph.nodes[`mask-${side}`] = { type: 'mask-image', params: { path: `${id}_${of}_mask.png` } };
@@ -155,7 +114,7 @@ async function transfer(
  * The largest part of the object with a pin on the part of the appearance that looks most unlike it: how far the colour inside the pin goes
  * from what it was to what was pinned.
  */
-async function carried(pair: Pair, plain: Uint8Array, mine: Uint8Array, theirs: Uint8Array): Promise<number> {
+async function carried(pair: DrawnPair, plain: Uint8Array, mine: Uint8Array, theirs: Uint8Array): Promise<number> {
   const look = await rgbOf(fileOf(pair, 'appearance'));
   const [part] = objectParts(mine).sort((a, b) => areaOf(mine, b) - areaOf(mine, a));
   const to = circleOn(mine, part!, 4);

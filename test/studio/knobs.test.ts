@@ -1,26 +1,11 @@
 /** Turning the knobs, in a real workbench: what a person changes and compares without leaving the studio. */
 import fs from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseGraph } from '../../extension/graph';
 import { findings } from './support/axe';
-import { Workbench } from './support/workbench';
-import { Workspace } from './support/workspace';
+import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
 
-/** On a busy machine a run of the mini checkpoint may take this long. */
-const RUN_MS = 120_000;
-let workbench: Workbench;
-const workspace = new Workspace('knobs');
-
-beforeAll(async () => {
-  workbench = await Workbench.open(inject('url'), workspace);
-  await workbench.openStudio('quick.weft.json');
-});
-afterAll(() => workbench?.close());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await workbench.failed(task.name);
-});
-
-const part = (id: string) => workbench.studio.getByTestId(id);
+const workspace = inWorkbench('knobs', 'quick.weft.json');
 const select = async (node: string) => {
   await workbench.node(node).locator('.node-header').click();
   await expect.poll(() => part('inspector-title').innerText()).toBe(node.replaceAll('-', ' '));

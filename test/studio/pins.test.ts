@@ -1,26 +1,15 @@
 /** From a wrong look to the right one, in a real workbench: a pin is dragged, the graph runs with it, and the result has the pinned colour. */
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
-import { Workbench } from './support/workbench';
-import { changedLines, Workspace } from './support/workspace';
+import { expect, test } from 'vitest';
+import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
+import { changedLines } from './support/workspace';
 
-let workbench: Workbench;
-const workspace = new Workspace('pins');
-const RUN_MS = 120_000;
 const GRAPH = 'giraffe-zebra.weft.json';
+const workspace = inWorkbench('pins');
+// With parameters before and behind the pins in the file, so that the lines beside them stay as they are.
+const written = JSON.parse(workspace.read(GRAPH)) as { nodes: Record<string, { params?: unknown }> };
+written.nodes['swap']!.params = { contrast: 1.6, structureEvery: 5 };
+workspace.write(GRAPH, `${JSON.stringify(written, undefined, 2)}\n`);
 
-beforeAll(async () => {
-  // With parameters before and behind the pins in the file, so that the lines beside them stay as they are.
-  const graph = JSON.parse(workspace.read(GRAPH)) as { nodes: Record<string, { params?: unknown }> };
-  graph.nodes['swap']!.params = { contrast: 1.6, structureEvery: 5 };
-  workspace.write(GRAPH, `${JSON.stringify(graph, undefined, 2)}\n`);
-  workbench = await Workbench.open(inject('url'), workspace);
-});
-afterAll(() => workbench?.close());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await workbench.failed(task.name);
-});
-
-const part = (id: string) => workbench.studio.getByTestId(id);
 const finished = () =>
   expect
     .poll(() => part('status-denoise').getAttribute('data-state'), { timeout: RUN_MS, interval: 50 })

@@ -1,24 +1,10 @@
 /** Looking at results, in a real workbench: a node's image large, beside the result before it, and the timeline that drives it. */
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { findings } from './support/axe';
-import { Workbench } from './support/workbench';
-import { Workspace } from './support/workspace';
+import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
 
-/** On a busy machine a run of the mini checkpoint may take this long. */
-const RUN_MS = 120_000;
-let workbench: Workbench;
-const workspace = new Workspace('results');
+inWorkbench('results', 'quick.weft.json');
 
-beforeAll(async () => {
-  workbench = await Workbench.open(inject('url'), workspace);
-  await workbench.openStudio('quick.weft.json');
-});
-afterAll(() => workbench?.close());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await workbench.failed(task.name);
-});
-
-const part = (id: string) => workbench.studio.getByTestId(id);
 const press = (key: string) => workbench.page.keyboard.press(key);
 async function run(ends: RegExp): Promise<void> {
   await part('run').click();

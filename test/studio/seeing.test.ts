@@ -1,25 +1,12 @@
 /** Why a place looks as it does: the attention inspector, masks, sweeps and the sliders, used as a person uses them. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseGraph } from '../../extension/graph';
-import { eventually, Workbench } from './support/workbench';
-import { Workspace } from './support/workspace';
+import { eventually } from './support/workbench';
+import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
 
-let workbench: Workbench;
-const workspace = new Workspace('seeing');
-/** On a busy machine a run of the mini checkpoint may take this long. */
-const RUN_MS = 120_000;
-
-beforeAll(async () => {
-  workbench = await Workbench.open(inject('url'), workspace);
-});
-afterAll(() => workbench?.close());
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await workbench.failed(task.name);
-});
-
-const part = (id: string) => workbench.studio.getByTestId(id);
+const workspace = inWorkbench('seeing');
 const text = (id: string) => part(id).innerText();
 const attribute = (id: string, name: string) => part(id).getAttribute(name);
 const finished = (node: string) =>

@@ -1,21 +1,11 @@
 import { type GraphDocument, type GraphNode, parseWire, wiresOf } from '../../extension/graph';
 import { setPage } from './page';
 import { studio, toast } from './store';
+import { nearestUpstream } from './wires';
 
 /** The denoise node that a node's picture comes from: itself, or the nearest one above it. */
 export function denoiseAbove(graph: GraphDocument | undefined, id: string): string | undefined {
-  const seen = new Set<string>();
-  const queue = [id];
-  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
-    const node = graph?.nodes[at];
-    if (!node || seen.has(at)) continue;
-    seen.add(at);
-    if (node.type === 'denoise') return at;
-    for (const value of Object.values(node.inputs ?? {})) {
-      for (const source of typeof value === 'string' ? [value] : value) queue.push(source.split('.')[0] ?? '');
-    }
-  }
-  return undefined;
+  return graph && nearestUpstream(graph, id, 'denoise');
 }
 
 /** The attention swap that a denoise node's transfer comes from. */

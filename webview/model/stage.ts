@@ -1,4 +1,4 @@
-import { type GraphDocument, parseWire, specOf, wiresOf } from '../../extension/graph';
+import { type GraphDocument, parseWire, specOf, upstreamOf, wiresOf } from '../../extension/graph';
 import { canvasControl } from './control';
 import { pictureKind } from './face';
 import { denoiseAbove, swapAbove } from './inspection';
@@ -52,18 +52,8 @@ export function sourceImages(graph: GraphDocument | undefined, id: string): Sour
 
 /** The nearest node upstream that reads an image file. */
 function fileAbove(graph: GraphDocument, id: string | undefined): string | undefined {
-  const seen = new Set<string>();
-  const queue = id === undefined ? [] : [id];
-  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
-    const node = graph.nodes[at];
-    if (!node || seen.has(at)) continue;
-    seen.add(at);
-    const spec = specOf(node.type);
-    if (spec && pictureKind(spec) === 'file') return at;
-    for (const value of Object.values(node.inputs ?? {}))
-      for (const wire of wiresOf(value)) queue.push(parseWire(wire)?.node ?? '');
-  }
-  return undefined;
+  if (id === undefined) return undefined;
+  return [...upstreamOf(graph, id)].find((each) => pictureOfType(graph.nodes[each]?.type ?? '') === 'file');
 }
 
 /** Shows a node's image in place of the canvas; a node that shows no single image stays as it is. */

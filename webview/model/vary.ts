@@ -1,10 +1,17 @@
-import { freshId, type GraphDocument, parseWire, type Source, specOf, wiresOf } from '../../extension/graph';
+import {
+  freshId,
+  type GraphDocument,
+  parseWire,
+  type Source,
+  specOf,
+  upstreamOf,
+  wiresOf,
+} from '../../extension/graph';
 import { flushParams, setParams } from './actions/params';
 import { postToHost } from './host';
 import { run, stopRun } from './running';
 import { studio, toast, useStudio } from './store';
 import { type SeedVariation } from './sweeps';
-import { wiresOfGraph } from './wires';
 import { readable } from './words';
 
 const COUNT = 4;
@@ -35,11 +42,7 @@ export function seedVariation(
 ): SeedVariation | string {
   const image = imageOf(graph, id);
   if (!image) return `${readable(id)} has no image to vary.`;
-  const above = new Set([image.node]);
-  const wires = wiresOfGraph(graph);
-  // A set grows while it is gone through.
-  for (const target of above) for (const wire of wires) if (wire.target === target) above.add(wire.source);
-  const [schedule, other] = [...above].filter((each) => graph.nodes[each]?.type === 'schedule');
+  const [schedule, other] = [...upstreamOf(graph, image.node)].filter((each) => graph.nodes[each]?.type === 'schedule');
   if (schedule === undefined) return 'There is no seed to vary: add a schedule node and connect it to the inversions.';
   if (other !== undefined)
     return `The image depends on two schedules, ${readable(schedule)} and ${readable(other)}. Connect all inversions to one.`;

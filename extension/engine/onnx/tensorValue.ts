@@ -1,4 +1,5 @@
 /** The numbers of small tensors that lie in a graph. */
+import { bfloat16, float16 } from '../halfFloats';
 import { referenceOf } from './modelFile';
 import { type TensorProto, TensorProto_DataType } from './proto/onnx_pb';
 
@@ -9,15 +10,6 @@ export interface Value {
 }
 
 export const VALUE_LIMIT = 64;
-
-const float16 = (bits: number): number => {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-};
 
 /** Values of a small tensor that lies in the graph. */
 export function tensorValue(tensor: TensorProto): Value | undefined {
@@ -41,11 +33,8 @@ export function tensorValue(tensor: TensorProto): Value | undefined {
           return view.getInt32(i * 4, true);
         case TensorProto_DataType.FLOAT16:
           return float16(view.getUint16(i * 2, true));
-        case TensorProto_DataType.BFLOAT16: {
-          const word = new DataView(new ArrayBuffer(4));
-          word.setUint16(2, view.getUint16(i * 2, true), true);
-          return word.getFloat32(0, true);
-        }
+        case TensorProto_DataType.BFLOAT16:
+          return bfloat16(view.getUint16(i * 2, true));
         default:
           return size === 1 ? view.getUint8(i) : NaN;
       }

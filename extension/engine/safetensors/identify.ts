@@ -1,5 +1,6 @@
 /** What a set of tensors is, told from their names and shapes: a checkpoint and of which family, or something else that people have beside it. */
 import * as fs from 'node:fs';
+import { bfloat16, float16 } from '../halfFloats';
 import { type StoredTensor } from './header';
 import { type WeightSet } from './weights';
 
@@ -254,21 +255,11 @@ export function readFloats({ dtype, file, offset, length }: StoredTensor): numbe
       return every(8, (at) => bytes.readDoubleLE(at));
     case 'F32':
       return every(4, (at) => bytes.readFloatLE(at));
-    case 'BF16': {
-      const wide = Buffer.alloc(4);
-      return every(2, (at) => (bytes.copy(wide, 2, at, at + 2), wide.readFloatLE(0)));
-    }
+    case 'BF16':
+      return every(2, (at) => bfloat16(bytes.readUInt16LE(at)));
     case 'F16':
-      return every(2, (at) => halfToNumber(bytes.readUInt16LE(at)));
+      return every(2, (at) => float16(bytes.readUInt16LE(at)));
     default:
       return undefined;
   }
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }

@@ -3,6 +3,7 @@ import {
   ablationGraph,
   defaultsFor,
   downstreamOf,
+  upstreamOf,
   effectiveParams,
   type GraphDocument,
   planGraph,
@@ -190,6 +191,25 @@ describe('a transfer', () => {
 describe('downstream', () => {
   it('is what a change touches', () => {
     expect([...downstreamOf(standard(), ['swap'])].sort()).toEqual(['adain', 'denoise', 'guidance', 'save', 'swap']);
+  });
+});
+
+describe('upstream', () => {
+  it('is what a result is made from, the nearest first', () => {
+    const above = [...upstreamOf(standard(), 'denoise')];
+    expect(above[0]).toBe('denoise');
+    expect(above).toEqual(expect.arrayContaining(['swap', 'schedule', 'structure', 'appearance', 'model']));
+    expect(above).not.toContain('save');
+    expect(above.indexOf('swap')).toBeLessThan(above.indexOf('invert-structure'));
+    expect(above.indexOf('invert-structure')).toBeLessThan(above.indexOf('structure'));
+  });
+
+  it('ends, however the wires of a file run', () => {
+    const nodes = {
+      a: { type: 'image', inputs: { x: 'b.y' } },
+      b: { type: 'image', inputs: { x: ['a.y', 'constructor.y'] } },
+    };
+    expect([...upstreamOf({ format: 1, nodes } as never, 'a')]).toEqual(['a', 'b', 'constructor']);
   });
 });
 

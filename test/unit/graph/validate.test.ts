@@ -314,7 +314,8 @@ describe('what a swap joins', () => {
       'swap.appearance: swap takes the structure from invert-structure (schedule: 100 steps, 32 skipped, seed 42) and the appearance from ' +
         'invert-appearance (late: 50 steps, 16 skipped, seed 42): their schedules differ. Connect both to one schedule.',
     ]);
-    expect(other({ seed: 7 })[0]).toContain('their schedules differ');
+    for (const one of [{ steps: 99 }, { skip: 30 }, { spacing: 'trailing' }, { noiseMaps: 'shifted' }, { seed: 7 }])
+      expect(other(one)[0]).toContain('their schedules differ');
     expect(other({ spacing: 'trailing' })[0]).toContain('(late: 100 steps, 32 skipped, trailing, seed 42)');
     // Two nodes that say the same agree.
     expect(other({ steps: 100, skip: 32 })).toEqual([]);

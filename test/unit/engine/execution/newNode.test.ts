@@ -20,7 +20,7 @@ import { type EngineRequests } from '../../../../extension/protocol/engine';
 import { targetsOf } from '../../../../webview/canvas/connecting';
 import { defaultWords } from '../../../../webview/inspector/defaultWords';
 import { flowOf, type NodeData } from '../../../../webview/model/flow';
-import { makeEngine, pictures, shortGraph } from '../../../support/mini';
+import { makeEngine, pictures, shortGraph, withParam } from '../../../support/mini';
 
 vi.mock('../../../../extension/graph/catalogue/entries', async (original) => {
   const { glance } = await import('../../../support/newNode/definition');
@@ -114,10 +114,14 @@ describe('a type of node that is new', () => {
     for (const spy of [printed, told]) spy.mockRestore();
   });
 
-  it('tells before the run what it reads, so that a cold run inverts each image once', async () => {
-    const plain = await makeEngine().run(shortGraph());
-    const { result, values } = await makeEngine().run(glancing());
+  it('tells before the run what it reads, so that a cold run goes along each image once, and as far as is read', async () => {
+    // With guidance the reference pass is a pass of its own, and nothing else reads the structure's last step.
+    const guided = (graph: GraphDocument): GraphDocument => withParam(graph, 'invert-structure', 'guidanceScale', 3.5);
+    const plain = await makeEngine().run(guided(shortGraph()));
+    const { result, values } = await makeEngine().run(guided(glancing({ step: 7 })));
     expect(values.get('glance')?.['image']).toMatchObject({ kind: 'image', from: 'run' });
-    expect(result.report.unet).toEqual(plain.result.report.unet);
+    // The three steps from where the transfer stops reading to this one.
+    const { encoder, decoder } = plain.result.report.unet;
+    expect(result.report.unet).toEqual({ encoder: encoder + 3, decoder: decoder + 3 });
   });
 });
