@@ -2,7 +2,7 @@ import { type AxisParam, specOf } from '../../extension/graph';
 import { flushParams, resetParam } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { Combobox, type ComboOption } from '../ui/Combobox';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 import { useDraft } from '../ui/useDraft';
 
 /** What a sweep varies: a parameter chosen from the graph's, and its values as text. */

@@ -1,7 +1,7 @@
 import { type BooleanParam, type CheckpointParam, type ChoiceParam } from '../../extension/graph';
 import { useStudio } from '../model/store';
 import { bytes } from '../model/words';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 
 export function CheckControl({ param, value, inputId, describedBy, disabled, onChange }: ControlProps<BooleanParam>) {
   return (

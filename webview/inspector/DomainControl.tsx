@@ -2,7 +2,7 @@ import { type DomainParam } from '../../extension/graph';
 import { useStudio } from '../model/store';
 import { flushParams } from '../model/actions/params';
 import { Combobox, type ComboOption } from '../ui/Combobox';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 
 /** A noun: those the checkpoint knows are offered, and any other can be typed where the checkpoint takes any. */
 export function DomainControl(props: ControlProps<DomainParam>) {

@@ -13,13 +13,13 @@ import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
 import { Fixes } from './Fixes';
 import { DomainControl } from './DomainControl';
-import { NumberControl, NumberLabel } from './NumberControl';
+import { NumberControl, NumberLabel } from '../ui/NumberControl';
 import { ParamMenu } from './ParamMenu';
 import { PathControl } from './PathControl';
 import { PinsControl } from './PinsControl';
 import { RangeControl } from './RangeControl';
 import { TextControl } from './TextControl';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 import { defaultOfParam, defaultWords } from './defaultWords';
 
 /** One parameter: its name, the control for its kind, and what is wrong with it; what it does is said on request. */

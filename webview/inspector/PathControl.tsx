@@ -5,7 +5,7 @@ import { flushParams } from '../model/actions/params';
 import { droppedUris, hasUris, IMAGE_TYPE } from '../model/drops';
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 import { useDraft } from '../ui/useDraft';
 import { useDropTarget } from './useDropTarget';
 

@@ -1,6 +1,6 @@
 import { pinsOf, type PinsParam, pinsWords } from '../../extension/graph';
 import { resetParam } from '../model/actions/params';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 
 /** The pins of a swap as text, and a way to remove them all. */
 export function PinsControl({ node, param, value, inputId, describedBy, disabled }: ControlProps<PinsParam>) {

@@ -4,9 +4,9 @@ import { asRange, RangeBar } from '../nodes/Rows';
 import { flushParams } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { moveRangeEnd, reachedPercent, shiftRange } from '../model/stepMaths';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 import { useDraft } from '../ui/useDraft';
-import { SCRUB_HINT, useScrub } from './useScrub';
+import { SCRUB_HINT, useScrub } from '../ui/useScrub';
 
 type Range = [number, number];
 type Grip = { part: 0 | 1 | 'both'; startX: number; start: Range };

@@ -1,6 +1,6 @@
 import { type TextParam } from '../../extension/graph';
 import { flushParams, resetParam } from '../model/actions/params';
-import { type ControlProps } from './controlProps';
+import { type ControlProps } from '../ui/controlProps';
 import { useDraft } from '../ui/useDraft';
 
 /** Text. An emptied field goes back to the default. */

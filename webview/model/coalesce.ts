@@ -48,6 +48,14 @@ export class FieldCoalescer<T> {
     this.rest = this.clock.set(() => this.flush(), REST_MS);
   }
 
+  /** Holds a value until the field is left: all that is typed is one step of undo, and {@link drop} takes it back. */
+  keep(field: string, value: T): void {
+    if (this.field !== field) this.flush();
+    this.field = field;
+    this.held = { value };
+    this.hold(value);
+  }
+
   flush(): void {
     this.release();
     this.end();

@@ -38,6 +38,7 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
     where: 'Parameters',
     keys: [
       ['Drag a number or its name', 'change it; Shift fine, Ctrl or Alt coarse, Escape cancels'],
+      ['Double-click a number on a node', 'edit it; Enter takes it, Escape leaves it'],
       ['Shift+F10, right-click', 'sweep it, or reset it'],
     ],
   },

@@ -1,12 +1,20 @@
-import { memo } from 'react';
-import { type MeasureSpec, measureWords, type ParamSpec } from '../../extension/graph';
+import { memo, type ReactNode, useId } from 'react';
+import {
+  checkValue,
+  type IntegerParam,
+  type MeasureSpec,
+  measureWords,
+  type NumberParam,
+  type ParamSpec,
+} from '../../extension/graph';
+import { inputParam } from '../model/actions/params';
 import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
 import { valueWords } from '../model/valueWords';
 import { rangeSentence, reachedPercent, reachedSteps, scheduleValue, stepPercent } from '../model/stepMaths';
 import { type FaceRow } from '../model/face';
+import { NumberInPlace } from '../ui/NumberControl';
 import { NodePicture } from './NodePicture';
-import { shortNumber } from '../model/words';
 
 /** What a node shows below its ports. */
 export const Rows = memo(function Rows({ id, data, selected }: { id: string; data: NodeData; selected: boolean }) {
@@ -37,22 +45,55 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
           start={data.params[row.start.name]}
           end={data.params[row.end.name]}
           label={row.start.label}
-        />
+        >
+          <NumberOnNode id={id} data={data} param={row.start} selected={selected} />
+          {' → '}
+          <NumberOnNode id={id} data={data} param={row.end} selected={selected} />
+        </CurveRow>
       );
     case 'measure':
       return <MeasureRow id={id} measure={row.measure} />;
     case 'value': {
-      const written = data.node.params && row.param.name in data.node.params;
+      const { param } = row;
+      const written = data.node.params && param.name in data.node.params;
+      const value = data.params[param.name];
       return (
         <>
-          <span className="label">{row.param.label}</span>
-          <span className={written ? 'value' : 'value default'} title={titleOf(row.param, data.params[row.param.name])}>
-            {valueWords(row.param, data.params[row.param.name])}
+          <span className="label">{param.label}</span>
+          <span className={written ? 'value' : 'value default'} title={titleOf(param, value)}>
+            {param.kind === 'number' || param.kind === 'integer' ? (
+              <NumberOnNode id={id} data={data} param={param} selected={selected} />
+            ) : (
+              valueWords(param, value)
+            )}
           </span>
         </>
       );
     }
   }
+}
+
+/** A number of the face, edited where it stands. */
+function NumberOnNode(props: { id: string; data: NodeData; param: NumberParam | IntegerParam; selected: boolean }) {
+  const { id, data, param, selected } = props;
+  const readOnly = useStudio((state) => state.readOnly);
+  const inputId = useId();
+  const value = data.params[param.name];
+  return (
+    <NumberInPlace
+      node={id}
+      param={param}
+      value={value}
+      data={data}
+      inputId={inputId}
+      describedBy=""
+      invalid={data.node.params?.[param.name] !== undefined && checkValue(param, value) !== undefined}
+      disabled={readOnly}
+      words={valueWords(param, value)}
+      reachable={selected}
+      onChange={(next) => inputParam(id, param.name, next)}
+    />
+  );
 }
 
 function titleOf(param: ParamSpec, value: unknown): string {
@@ -122,7 +163,8 @@ export function RangeBar({ range, reached, at }: { range: readonly [number, numb
 
 const CURVE = { width: 100, height: 30 };
 
-function CurveRow({ data, start, end, label }: { data: NodeData; start: unknown; end: unknown; label: string }) {
+function CurveRow(props: { data: NodeData; start: unknown; end: unknown; label: string; children: ReactNode }) {
+  const { data, start, end, label, children } = props;
   const step = useStep();
   if (typeof start !== 'number' || typeof end !== 'number') return <span className="label">{label}</span>;
   const top = Math.max(start, end, 1);
@@ -132,9 +174,7 @@ function CurveRow({ data, start, end, label }: { data: NodeData; start: unknown;
   return (
     <>
       <span className="label">{label}</span>
-      <span className="value">
-        {shortNumber(start)} → {shortNumber(end)}
-      </span>
+      <span className="value">{children}</span>
       <svg
         className="curve"
         viewBox={`-4 -4 ${CURVE.width + 8} ${CURVE.height + 8}`}

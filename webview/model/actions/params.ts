@@ -14,6 +14,16 @@ export function inputParam(id: string, param: string, value: unknown, holdFirst 
   fields.input(`${id}.${param}`, { id, param, value }, holdFirst);
 }
 
+/** The same for a field that takes what was typed when it is left, unless {@link dropParams} came first. */
+export function keepParam(id: string, param: string, value: unknown): void {
+  fields.keep(`${id}.${param}`, { id, param, value });
+}
+
+/** Forgets what was typed and is not sent. */
+export function dropParams(): void {
+  fields.drop();
+}
+
 /** Sends what was typed last; before a save or a run, and when a field loses the focus. */
 export function flushParams(): void {
   fields.flush();

@@ -80,6 +80,28 @@ describe('field coalescing', () => {
     expect(sent.at(-1)).toEqual(['a', 2]);
   });
 
+  it('holds all that is typed into a field that is taken when it is left, however long that takes', () => {
+    const { sent, held, clock, fields } = setup();
+    fields.keep('a', 1);
+    clock.advance(5000);
+    fields.keep('a', 12);
+    expect(sent).toEqual([]);
+    expect(held).toEqual([1, 12]);
+    fields.flush();
+    expect(sent).toEqual([['a', 12]]);
+    fields.keep('a', 3);
+    fields.drop();
+    expect(held.at(-1)).toBeUndefined();
+    fields.flush();
+    expect(sent).toHaveLength(1);
+    fields.keep('a', 4);
+    fields.input('b', 5);
+    expect(sent.slice(1)).toEqual([
+      ['a', 4],
+      ['b', 5],
+    ]);
+  });
+
   it('holds the first key too where a burst is to be one step of undo', () => {
     const { sent, held, clock, fields } = setup();
     for (const value of [1, 2, 3]) fields.input('a', value, true);

@@ -1,12 +1,12 @@
-import { type CSSProperties, useEffect, useRef, useState } from 'react';
+import { type ChangeEvent, type CSSProperties, useEffect, useRef, useState } from 'react';
 import { checkValue, type IntegerParam, type NumberParam } from '../../extension/graph';
-import { Icon, Tool } from '../ui/Icon';
-import { flushParams } from '../model/actions/params';
+import { Icon, Tool } from './Icon';
+import { dropParams, flushParams, keepParam } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { sliderSpan } from '../model/sliderSpan';
 import { shortNumber } from '../model/words';
 import { type ControlProps } from './controlProps';
-import { useDraft } from '../ui/useDraft';
+import { useDraft } from './useDraft';
 import { SCRUB_HINT, useScrub } from './useScrub';
 
 /** More positions than this and a slider says nothing: a seed is typed. */
@@ -54,12 +54,13 @@ function slides({ step }: NumberParam | IntegerParam, [least, most]: readonly [n
   return (most - least) / step <= SLIDER_POSITIONS;
 }
 
-/** A number: a slider where its span is small enough to slide, and the number itself. */
-export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
+/** The field of a number, and why it does not take what is typed. `set` puts another number into it. */
+function useNumberField(props: ControlProps<NumberParam | IntegerParam>) {
   const { param, value, inputId, describedBy, invalid, disabled, onChange } = props;
   const present = typeof value === 'number' ? value : undefined;
   const draft = useDraft(present === undefined ? '' : shortNumber(present));
   const [refused, setRefused] = useState<string | undefined>();
+  const scrub = useNumberScrub(props);
   const type = (text: string) => {
     draft.setText(text);
     const number = Number(text);
@@ -68,12 +69,40 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
     setRefused(reason);
     if (reason === undefined) onChange(number);
   };
+  const field = {
+    id: inputId,
+    title: disabled ? undefined : SCRUB_HINT,
+    onPointerDown: scrub.onPointerDown,
+    type: 'number',
+    min: param.min,
+    max: param.max,
+    step: param.kind === 'integer' ? 1 : 'any',
+    value: draft.text,
+    placeholder: present === undefined ? 'default' : undefined,
+    disabled,
+    'aria-invalid': invalid || refused !== undefined,
+    'aria-describedby': describedBy,
+    onFocus: draft.focus,
+    onChange: (event: ChangeEvent<HTMLInputElement>) => type(event.target.value),
+    onBlur: () => {
+      draft.blur();
+      setRefused(undefined);
+      flushParams();
+    },
+  };
+  return { field, refused, scrubs: scrub.className, set: draft.setText };
+}
+
+/** A number: a slider where its span is small enough to slide, and the number itself. */
+export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
+  const { param, value, disabled, onChange } = props;
+  const present = typeof value === 'number' ? value : undefined;
+  const { field, refused, scrubs, set: setText } = useNumberField(props);
   // Of the value before a drag: the ends of a slider stay where they are while it moves.
   const span = sliderSpan(param, props.data.params);
   const withSlider = slides(param, span);
-  const scrub = useNumberScrub(props);
   const set = (number: number) => {
-    draft.setText(shortNumber(number));
+    setText(shortNumber(number));
     onChange(number);
     flushParams();
   };
@@ -81,28 +110,7 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
     <>
       <div className="number-control">
         {withSlider && <Slider {...props} span={span} value={present ?? param.min} />}
-        <input
-          id={inputId}
-          className={`field ${withSlider ? '' : 'alone'} ${scrub.className}`}
-          title={disabled ? undefined : SCRUB_HINT}
-          onPointerDown={scrub.onPointerDown}
-          type="number"
-          min={param.min}
-          max={param.max}
-          step={param.kind === 'integer' ? 1 : 'any'}
-          value={draft.text}
-          placeholder={present === undefined ? 'default' : undefined}
-          disabled={disabled}
-          aria-invalid={invalid || refused !== undefined}
-          aria-describedby={describedBy}
-          onFocus={draft.focus}
-          onChange={(event) => type(event.target.value)}
-          onBlur={() => {
-            draft.blur();
-            setRefused(undefined);
-            flushParams();
-          }}
-        />
+        <input {...field} className={`field ${withSlider ? '' : 'alone'} ${scrubs}`} />
         {param.unit !== undefined && <span className="unit">{param.unit}</span>}
         {param.random && (
           <>
@@ -123,12 +131,97 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
           </>
         )}
       </div>
-      {refused !== undefined && (
-        <p className="param-error" role="alert" data-testid={`error-${param.name}`}>
-          <Icon name="error" />
-          <span>{refused}</span>
-        </p>
-      )}
+      <Refusal param={param.name} reason={refused} />
+    </>
+  );
+}
+
+function Refusal({ param, reason }: { param: string; reason: string | undefined }) {
+  if (reason === undefined) return null;
+  return (
+    <p className="param-error" role="alert" data-testid={`error-${param}`}>
+      <Icon name="error" />
+      <span>{reason}</span>
+    </p>
+  );
+}
+
+/**
+ * A number in little room: its words, which can be dragged like the inspector's number, and the inspector's field in their place after a
+ * double click or Enter. What is typed counts when the field is left; Escape leaves it as it was.
+ */
+export function NumberInPlace(props: ControlProps<NumberParam | IntegerParam> & { words: string; reachable: boolean }) {
+  const { node, param, words, reachable, disabled, invalid } = props;
+  const scrub = useNumberScrub(props);
+  const [editing, setEditing] = useState(false);
+  const back = useRef(false);
+  const leave = (toWords: boolean) => {
+    back.current = toWords;
+    setEditing(false);
+  };
+  if (editing) return <NumberEditor {...props} onLeave={leave} />;
+  const name = `${param.label}: ${words}`;
+  if (disabled)
+    return (
+      <span className="number" title={name}>
+        {words}
+      </span>
+    );
+  return (
+    <button
+      ref={(button) => {
+        if (button && back.current) button.focus();
+        back.current = false;
+      }}
+      type="button"
+      className={`number nodrag ${scrub.className} ${invalid ? 'invalid' : ''}`}
+      tabIndex={reachable ? 0 : -1}
+      aria-label={`Edit ${name}`}
+      title={`${name}. Double-click to edit. ${SCRUB_HINT}`}
+      data-testid={`number-${node}-${param.name}`}
+      onPointerDown={scrub.onPointerDown}
+      onDoubleClick={() => setEditing(true)}
+      // Enter and Space: a click that no pointer made.
+      onClick={(event) => event.detail === 0 && setEditing(true)}
+    >
+      {words}
+    </button>
+  );
+}
+
+function NumberEditor(props: ControlProps<NumberParam | IntegerParam> & { onLeave: (toWords: boolean) => void }) {
+  const { node, param, onLeave } = props;
+  const { field, refused } = useNumberField({ ...props, onChange: (next) => keepParam(node, param.name, next) });
+  const input = useRef<HTMLInputElement>(null);
+  const toWords = useRef(false);
+  useEffect(() => {
+    input.current?.focus();
+    input.current?.select();
+    // A field that goes away under the hand is left like any other.
+    return flushParams;
+  }, []);
+  return (
+    <>
+      <input
+        {...field}
+        ref={input}
+        className="field number-field nodrag nopan"
+        aria-label={param.label}
+        data-testid={`number-field-${node}-${param.name}`}
+        onBlur={() => {
+          field.onBlur();
+          onLeave(toWords.current);
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter' && event.key !== 'Escape') return;
+          event.preventDefault();
+          event.stopPropagation();
+          if (event.key === 'Escape') dropParams();
+          toWords.current = true;
+          event.currentTarget.blur();
+        }}
+      />
+      <Refusal param={param.name} reason={refused} />
     </>
   );
 }

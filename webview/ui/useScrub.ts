@@ -18,7 +18,8 @@ export function useScrub(
   useEffect(() => () => stop.current?.(), []);
   const onPointerDown = (event: PointerEvent<HTMLElement>) => {
     const element = event.currentTarget;
-    const from = event.button === 0 && enabled && document.activeElement !== element ? start() : undefined;
+    const typing = element instanceof HTMLInputElement && document.activeElement === element;
+    const from = event.button === 0 && enabled && !typing ? start() : undefined;
     if (!from) return;
     // Neither the focus nor a selection of text yet: it may be a drag.
     event.preventDefault();
