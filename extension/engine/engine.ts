@@ -39,7 +39,7 @@ import { LoadedCheckpoint } from './pipeline/loadedCheckpoint';
 import { recentPictures } from './execution/pictures';
 import { forgetPeak } from './execution/peakRss';
 import { type MemoryLimit } from './pipeline/workingMemory';
-import { drawFrame, type PreviewSink } from './execution/previews';
+import { drawFrame, type PreviewSink, REMEMBERED_BYTES, type Timelines } from './execution/previews';
 import { type GraphRun, runGraph } from './execution/runGraph';
 import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
 import { readVariables } from './variables';
@@ -47,7 +47,6 @@ import { readVariables } from './variables';
 const GIGABYTE = 2 ** 30;
 /** Timelines of so many runs stay in memory for scrubbing, and what can be asked of their attention; fewer, where they take more than this. */
 const REMEMBERED_RUNS = 4;
-const REMEMBERED_BYTES = 256 * 2 ** 20;
 /** Sessions of so many checkpoints stay open, the last used ones. */
 const OPEN_CHECKPOINTS = 3;
 /** Queries of past steps are kept apart from everything else, so that they push nothing out: a tenth of the disk, this much memory. */
@@ -78,7 +77,7 @@ export class Engine {
   private readonly store: ContentStore;
   private readonly loaded = new Map<string, LoadedCheckpoint>();
   private readonly running = new Map<string, AbortController>();
-  private readonly remembered = new Map<string, PreviewSink>();
+  private readonly remembered = new Map<string, Timelines>();
   private readonly attention: ContentStore;
   /** Folder of onnxruntime's optimised graphs. */
   private readonly optimised: string;
@@ -167,8 +166,8 @@ export class Engine {
         return { bytes: products + clearOptimisedGraphs(this.optimised) };
       },
       memory: async () => this.held(),
-      'timeline.frame': async ({ runId, node, index, kind, size }) => {
-        const timeline = this.remembered.get(runId)?.timelines.get(node);
+      'timeline.frame': async ({ runId, node, cell, index, kind, size }) => {
+        const timeline = this.remembered.get(runId)?.of(node, cell);
         if (!timeline)
           throw new WeftError('graph', 'This step is no longer in memory: run the graph again to see it.', node);
         // An inversion makes the steps that are read, and tells of its last alone when it comes from the cache.
@@ -209,7 +208,7 @@ export class Engine {
             runGraph(options, {
               ...this.services(store, controller, choice),
               injected,
-              onPreviews: (previews) => remember(this.remembered, options.runId, previews),
+              onTimelines: (timelines) => remember(this.remembered, options.runId, timelines),
               onInspections: (inspections) =>
                 remember(this.inspected, options.runId, { inspections, result: () => undefined }),
             }),
@@ -225,7 +224,7 @@ export class Engine {
         inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
         result: (node) => made.get(node),
       });
-      await this.rest(this.remembered.get(options.runId));
+      await this.rest(run.previews);
       for (const folder of new Set([options.outDir, ...run.result.files.map((file) => path.dirname(file))]))
         removeLeftovers(folder);
       return run;
@@ -283,7 +282,7 @@ export class Engine {
   /** Bytes of what is remembered of the last runs; arrays that several of them share count once. */
   private rememberedBytes(): number {
     const buffers = new Set<ArrayBufferLike>();
-    for (const previews of this.remembered.values()) for (const { buffer } of previews.held()) buffers.add(buffer);
+    for (const timelines of this.remembered.values()) for (const { buffer } of timelines.held()) buffers.add(buffer);
     for (const { inspections } of this.inspected.values())
       for (const inspection of inspections.values()) for (const { buffer } of inspection.held()) buffers.add(buffer);
     return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);

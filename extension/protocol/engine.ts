@@ -367,7 +367,7 @@ export interface EngineRequests extends InspectRequests {
   memory: { params: Record<string, never>; result: HeldMemory[] };
   /** One picture of a timeline kept in memory since its run, as PNG; none of a step that the run had no need of. */
   'timeline.frame': {
-    params: { runId: string; node: string; index: number; kind: PreviewKind; size: number };
+    params: { runId: string; node: string; cell?: CellPlace; index: number; kind: PreviewKind; size: number };
     result: { png?: Uint8Array };
   };
   /** Tells what the machine offers to compute on, in sentences. */
@@ -393,6 +393,14 @@ export type NodeState = 'waiting' | 'running' | 'done' | 'cached' | 'failed' | '
 export interface SweepSide {
   title: string;
   labels: string[];
+}
+
+/** Where in a sweep something was made: its row and column. One is absent where it is the same all along that axis. */
+export interface CellPlace {
+  /** Id of the sweep node. */
+  sweep: string;
+  row?: number;
+  column?: number;
 }
 
 /** How far a checkpoint's download is. */
@@ -448,6 +456,8 @@ export type EngineEvent =
       event: 'preview';
       runId: string;
       node: string;
+      /** Set in a sweep, where the node depends on what varies. */
+      cell?: CellPlace;
       index: number;
       total: number;
       timestep: number;

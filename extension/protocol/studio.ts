@@ -4,7 +4,14 @@
  */
 import { z } from 'zod';
 import { type GraphEdit, graphEditsSchema, type Problem } from '../graph';
-import { type CheckpointInfo, type EngineEvent, type NodeState, type PreviewKind, type SweepSide } from './engine';
+import {
+  type CellPlace,
+  type CheckpointInfo,
+  type EngineEvent,
+  type NodeState,
+  type PreviewKind,
+  type SweepSide,
+} from './engine';
 import { type SegmentationNews } from './mask';
 import {
   attentionSchema,
@@ -86,7 +93,15 @@ export type HostToStudio =
   | { type: 'node'; runId: string; node: string; status: NodeStatus }
   | { type: 'frame'; frame: TimelineFrame }
   /** Answer to `timelineFrame`: one step's picture as a PNG, none of a step that the run did not make. Nothing is sent when the run is forgotten. */
-  | { type: 'timelinePicture'; runId: string; node: string; index: number; kind: PreviewKind; png?: Uint8Array }
+  | {
+      type: 'timelinePicture';
+      runId: string;
+      node: string;
+      cell?: CellPlace;
+      index: number;
+      kind: PreviewKind;
+      png?: Uint8Array;
+    }
   /** A node's own picture, as a PNG. */
   | { type: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
   /** A sweep of a run begins: how its cells lie. */
@@ -198,7 +213,7 @@ export type StudioToHost =
   | { type: 'selection'; nodes: string[] }
   | { type: 'requestTrust' }
   /** Ask for one step's picture; answered by `timelinePicture`. */
-  | { type: 'timelineFrame'; runId: string; node: string; index: number; kind: PreviewKind }
+  | { type: 'timelineFrame'; runId: string; node: string; cell?: CellPlace; index: number; kind: PreviewKind }
   | { type: 'fix'; action: 'showOutput' | 'addCheckpoint' | 'pickFile' | 'openSettings'; node?: string }
   /** For measurements and tests: milestones such as first paint, in ms since the webview's navigation start. */
   | { type: 'milestone'; name: string; ms: number }
@@ -273,6 +288,7 @@ export const studioSchemas = {
     type: z.literal('timelineFrame'),
     runId: name,
     node: name,
+    cell: z.object({ sweep: name, row: id.optional(), column: id.optional() }).optional(),
     index: id,
     kind: z.enum(['x0', 'xt']),
   }),

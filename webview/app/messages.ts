@@ -4,7 +4,8 @@ import { onSegmentation } from '../model/segmentations';
 import { bytesOf } from '../model/bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from '../model/document';
-import { withFrame, withoutStep, withPicture } from '../model/frames';
+import { placeKey, withCellFrame, withoutCells } from '../model/cellTimelines';
+import { withoutStep, withPicture } from '../model/frames';
 import { onClipboard } from '../model/actions/clipboard';
 import { flushParams } from '../model/actions/params';
 import { revealNode } from '../model/actions/selection';
@@ -40,20 +41,16 @@ const handlers: Handlers = {
     const { run, timelines } = studio();
     // A frame that was under way when the next run began is no longer wanted.
     if (run && frame.runId !== run.runId) return;
-    useStudio.setState({
-      timelines: {
-        ...timelines,
-        [frame.node]: withFrame(timelines[frame.node], { ...frame, rgba: bytesOf(frame.rgba) }),
-      },
-    });
+    useStudio.setState({ timelines: withCellFrame(timelines, { ...frame, rgba: bytesOf(frame.rgba) }) });
   },
-  timelinePicture: ({ runId, node, index, kind, png }) => {
-    onStepAnswered(runId, node, kind, index);
+  timelinePicture: ({ runId, node, cell, index, kind, png }) => {
+    onStepAnswered({ runId, cell }, node, kind, index);
     const { timelines } = studio();
-    const timeline = timelines[node];
+    const key = placeKey(cell);
+    const timeline = timelines[node]?.[key];
     if (timeline?.runId !== runId) return;
     const known = png ? withPicture(timeline, { index, kind, url: pngUrl(png) }) : withoutStep(timeline, index);
-    useStudio.setState({ timelines: { ...timelines, [node]: known } });
+    useStudio.setState({ timelines: { ...timelines, [node]: { ...timelines[node], [key]: known } } });
   },
   picture: ({ runId, node, port, png, caption }) => {
     const { run } = studio();
@@ -68,10 +65,17 @@ const handlers: Handlers = {
     useStudio.setState((state) => withResult(state, node, picture));
   },
   sweep: (message) =>
-    useStudio.setState(({ sweeps }) => ({ sweeps: withSweep(sweeps, message, (url) => URL.revokeObjectURL(url)) })),
+    useStudio.setState(({ sweeps, timelines }) => ({
+      sweeps: withSweep(sweeps, message, (url) => URL.revokeObjectURL(url)),
+      timelines: withoutCells(timelines, message.node, message.runId),
+    })),
   cell: (message) => {
     const url = message.png && pngUrl(message.png);
-    useStudio.setState(({ sweeps }) => ({ sweeps: withCell(sweeps, message, url) }));
+    const { runId, node, row, column } = message;
+    useStudio.setState(({ sweeps }) => ({
+      sweeps: withCell(sweeps, message, url),
+      ...(sweeps[node]?.runId === runId && { latestCell: { sweep: node, row, column } }),
+    }));
   },
   reveal: ({ node, param }) => revealNode(node, param),
   command: ({ command }) => onCommand(command),
@@ -108,9 +112,9 @@ function onRun({ run }: Extract<HostToStudio, { type: 'run' }>): void {
   const before = studio().run;
   const running = run?.state === 'running' || run?.state === 'queued';
   const another = run?.runId !== before?.runId;
-  useStudio.setState({ run, running, ...(another ? { loopStep: undefined } : {}) });
+  useStudio.setState({ run, running, ...(another ? { loopStep: undefined, latestCell: undefined } : {}) });
   // The strip follows a new run, wherever it stood in the last.
-  if (another && running) setTimeline({ index: undefined, compareWith: undefined });
+  if (another && running) setTimeline({ cell: undefined, index: undefined, compareWith: undefined });
   if (!run || (run.runId === before?.runId && run.state === before.state)) return;
   const words = {
     queued: 'The run is waiting for another to finish.',

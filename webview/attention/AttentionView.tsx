@@ -10,6 +10,7 @@ import { StepImage } from '../ui/StepImage';
 import { openInspection, swapAbove } from '../model/inspection';
 import { setTimeline } from '../model/page';
 import { run } from '../model/running';
+import { resultTimeline } from '../model/cellTimelines';
 import { stepAt, standIn } from '../model/frames';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
@@ -420,7 +421,7 @@ function offSentence(info: InspectInfo, step: number, grid: Size): string {
 
 function OutputPicture({ node, step, asOfStep }: { node: string; step: number; asOfStep: boolean }) {
   const result = usePictureOf(node);
-  const timeline = useStudio((state) => state.timelines[node]);
+  const timeline = useStudio((state) => resultTimeline(state, node));
   const frame = timeline && (stepAt(timeline, 'x0', step) ?? standIn(timeline, 'x0', step));
   return asOfStep && frame ? <StepImage step={frame} label={`Output at step ${step + 1}`} /> : result;
 }

@@ -1,6 +1,7 @@
 import { create } from 'zustand';
 import { type InspectInfo, type InspectLevel, type InspectPeak } from '../../extension/protocol/inspect';
 import { cellAt, type Size } from '../../extension/protocol/size';
+import { resultTimeline } from '../model/cellTimelines';
 import { useStudio } from '../model/store';
 import { WATCH_COLOURS } from './heat';
 import { type PinCircle } from './pins';
@@ -135,7 +136,7 @@ export function useStepShown(info: InspectInfo | undefined): number {
     state.page.timeline.node === info?.node ? state.page.timeline.index : undefined,
   );
   const newest = useStudio((state) => {
-    const frames = info && state.timelines[info.node]?.x0;
+    const frames = info && resultTimeline(state, info.node)?.x0;
     return frames?.[frames.length - 1]?.index;
   });
   const last = (info?.steps.length ?? 1) - 1;

@@ -1,5 +1,4 @@
-import { type PreviewKind } from '../../extension/protocol/engine';
-import { type PageState } from './pageState';
+import { type CellPlace, type PreviewKind } from '../../extension/protocol/engine';
 import { type TimelineFrame } from '../../extension/protocol/studio';
 
 /** One step's picture, as pixels (a preview of the run) or as the URL of a PNG (asked for afterwards). */
@@ -15,6 +14,8 @@ export interface StepPicture {
 /** All steps of one node that the webview holds, each list sorted by step. */
 export interface NodeTimeline {
   runId: string;
+  /** Where in a sweep they were made. */
+  cell?: CellPlace;
   total: number;
   x0: readonly StepPicture[];
   xt: readonly StepPicture[];
@@ -24,8 +25,8 @@ export interface NodeTimeline {
 
 /** Adds a frame of a run; the first frame of another run replaces what the last run left. */
 export function withFrame(timeline: NodeTimeline | undefined, frame: TimelineFrame): NodeTimeline {
-  const { runId, total, kind, index, timestep, width, height, rgba } = frame;
-  const base = timeline?.runId === runId ? timeline : { runId, total, x0: [], xt: [] };
+  const { runId, cell, total, kind, index, timestep, width, height, rgba } = frame;
+  const base = timeline?.runId === runId ? timeline : { runId, ...(cell && { cell }), total, x0: [], xt: [] };
   return { ...base, total, [kind]: insert(base[kind], { index, timestep, width, height, pixels: rgba }) };
 }
 
@@ -48,19 +49,6 @@ export function withoutStep(timeline: NodeTimeline, index: number): NodeTimeline
 /** Every step that there may be a picture of after the run. */
 export function madeIndices({ total, absent }: NodeTimeline): number[] {
   return Array.from({ length: total }, (_, index) => index).filter((index) => !absent?.has(index));
-}
-
-/** The step that stands in the timeline in place of a node's result; undefined at the last one, which is the result. */
-export function scrubbedStep(
-  { page, timelines }: { page: PageState; timelines: Readonly<Record<string, NodeTimeline>> },
-  node: string,
-): StepPicture | undefined {
-  const { node: chosen, index, kind } = page.timeline;
-  const timeline = timelines[node];
-  if (chosen !== node || index === undefined || !timeline || !page.timelineOpen) return undefined;
-  // The attention inspector has steps of its own.
-  if (page.inspecting !== undefined || (kind === 'x0' && index >= timeline.total - 1)) return undefined;
-  return stepAt(timeline, kind, index) ?? standIn(timeline, kind, index);
 }
 
 function insert(steps: readonly StepPicture[], step: StepPicture): StepPicture[] {

@@ -1,4 +1,4 @@
-import { type PreviewKind } from '../../extension/protocol/engine';
+import { type CellPlace, type PreviewKind } from '../../extension/protocol/engine';
 import { loadPageState, savePageState } from './host';
 
 /** What a hidden and restored webview comes back to; never part of the graph file. */
@@ -23,7 +23,8 @@ export interface PageState {
   viewing?: string;
   /** The segment node whose mask is looked at, in place of the canvas. */
   masking?: string;
-  timeline: { node?: string; index?: number; kind: PreviewKind; compareWith?: number };
+  /** `cell` of a sweep, null for the graph's own values; without one the timeline follows the run. */
+  timeline: { node?: string; cell?: CellPlace | null; index?: number; kind: PreviewKind; compareWith?: number };
 }
 
 export const initialPageState: PageState = {
@@ -65,15 +66,22 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;
   if (typeof given.timeline === 'object' && given.timeline !== null) {
-    const { node, index, kind, compareWith } = given.timeline as Record<string, unknown>;
+    const { node, cell, index, kind, compareWith } = given.timeline as Record<string, unknown>;
     state.timeline = {
       kind: kind === 'xt' ? 'xt' : 'x0',
       ...(typeof node === 'string' ? { node } : {}),
+      ...(cell === null || isCellPlace(cell) ? { cell } : {}),
       ...(typeof index === 'number' ? { index } : {}),
       ...(typeof compareWith === 'number' ? { compareWith } : {}),
     };
   }
   return state;
+}
+
+function isCellPlace(value: unknown): value is CellPlace {
+  if (typeof value !== 'object' || value === null) return false;
+  const { sweep, row, column } = value as Record<string, unknown>;
+  return typeof sweep === 'string' && [row, column].every((at) => at === undefined || typeof at === 'number');
 }
 
 function isViewport(value: unknown): value is { x: number; y: number; zoom: number } {

@@ -1,22 +1,31 @@
 import { type PreviewKind } from '../../extension/protocol/engine';
+import { placeKey } from './cellTimelines';
+import { type NodeTimeline } from './frames';
 import { postToHost } from './host';
 import { useStudio } from './store';
 
-/** Steps that were asked for and not answered yet, by run, node, kind and index. */
+type Made = Pick<NodeTimeline, 'runId' | 'cell'>;
+
+/** Steps that were asked for and not answered yet, by run, cell, node, kind and index. */
 const outstanding = new Map<string, string>();
 
-const keyOf = (runId: string, node: string, kind: PreviewKind, index: number) => `${runId} ${node} ${kind} ${index}`;
+/** What the engine forgets as a whole: a run, or a cell of its sweep. */
+export const stepsKey = ({ runId, cell }: Made): string => `${runId} ${placeKey(cell)}`;
+
+const keyOf = (made: Made, node: string, kind: PreviewKind, index: number) =>
+  `${stepsKey(made)} ${node} ${kind} ${index}`;
 
 /** Asks the host for one step's picture, unless it was asked for or is known to be gone. */
-export function askForStep(runId: string, node: string, kind: PreviewKind, index: number): void {
-  const key = keyOf(runId, node, kind, index);
-  if (outstanding.has(key) || useStudio.getState().stepsGone === runId) return;
-  outstanding.set(key, runId);
-  postToHost({ type: 'timelineFrame', runId, node, index, kind });
+export function askForStep({ runId, cell }: Made, node: string, kind: PreviewKind, index: number): void {
+  const key = keyOf({ runId, cell }, node, kind, index);
+  const steps = stepsKey({ runId, cell });
+  if (outstanding.has(key) || useStudio.getState().stepsGone.has(steps)) return;
+  outstanding.set(key, steps);
+  postToHost({ type: 'timelineFrame', runId, node, ...(cell && { cell }), index, kind });
 }
 
-export function onStepAnswered(runId: string, node: string, kind: PreviewKind, index: number): void {
-  outstanding.delete(keyOf(runId, node, kind, index));
+export function onStepAnswered(made: Made, node: string, kind: PreviewKind, index: number): void {
+  outstanding.delete(keyOf(made, node, kind, index));
 }
 
 /**
@@ -24,7 +33,7 @@ export function onStepAnswered(runId: string, node: string, kind: PreviewKind, i
  * the page holds, and the sentence is said once, not for each step.
  */
 export function onHostError(): void {
-  const [runId] = outstanding.values();
+  const gone = [...outstanding.values()];
   outstanding.clear();
-  if (runId !== undefined) useStudio.setState({ stepsGone: runId });
+  if (gone.length > 0) useStudio.setState(({ stepsGone }) => ({ stepsGone: new Set([...stepsGone, ...gone]) }));
 }

@@ -1,10 +1,10 @@
 import { create } from 'zustand';
 import { type GraphDocument, type PortType, type Problem } from '../../extension/graph';
-import { type CheckpointInfo } from '../../extension/protocol/engine';
+import { type CellPlace, type CheckpointInfo } from '../../extension/protocol/engine';
 import { type RunState, type StudioSettings, type WorkspacePicture } from '../../extension/protocol/studio';
+import { type CellTimelines } from './cellTimelines';
 import { type LevelOfDetail } from './levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
-import { type NodeTimeline } from './frames';
 import { type Insertion } from './insertion';
 import { initialPageState, type PageState } from './pageState';
 import { type SeedVariation, type SweepView } from './sweeps';
@@ -86,7 +86,9 @@ export interface StudioState {
   keysOpen: boolean;
   /** What evaluate nodes found out, by node, then by measure. */
   metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  timelines: Readonly<Record<string, NodeTimeline>>;
+  /** Steps by node, then by the cell of a sweep. */
+  timelines: Readonly<Record<string, CellTimelines>>;
+  latestCell: CellPlace | undefined;
 
   nodes: StudioNode[];
   edges: StudioEdge[];
@@ -96,8 +98,8 @@ export interface StudioState {
   draggedType: PortType | undefined;
   /** The wire that the node in the hand would be put into. */
   wireUnder: (Insertion & { node: string }) | undefined;
-  /** The run whose steps the engine no longer has. */
-  stepsGone: string | undefined;
+  /** Runs and their cells whose steps the engine no longer has, by {@link stepsKey}. */
+  stepsGone: ReadonlySet<string>;
   renaming: string | undefined;
   /** A parameter that is being dragged or typed: shown on the node's face, not in the document yet. */
   sliding: { id: string; param: string; value: unknown } | undefined;
@@ -142,13 +144,14 @@ export const useStudio = create<StudioState>()(() => ({
   keysOpen: false,
   metrics: {},
   timelines: {},
+  latestCell: undefined,
   nodes: [],
   edges: [],
   levelOfDetail: 'near',
   fittingPorts: undefined,
   draggedType: undefined,
   wireUnder: undefined,
-  stepsGone: undefined,
+  stepsGone: new Set(),
   renaming: undefined,
   sliding: undefined,
   popup: undefined,

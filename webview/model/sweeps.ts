@@ -1,6 +1,6 @@
 import { measureOf, type Source } from '../../extension/graph';
 import { type HostToStudio } from '../../extension/protocol/studio';
-import { type SweepSide } from '../../extension/protocol/engine';
+import { type CellPlace, type SweepSide } from '../../extension/protocol/engine';
 
 export type CellValues = readonly { node: string; param: string; value: unknown }[];
 
@@ -62,6 +62,20 @@ export function cellWords({ rows, columns }: SweepView, row: number, column: num
   return [...(rows ? [`${rows.title} ${rows.labels[row]}`] : []), `${columns.title} ${columns.labels[column]}`].join(
     ', ',
   );
+}
+
+/** A cell by its values alone, or a whole row or column of cells: "contrast 1.67". The node is named only where two axes would read alike. */
+export function placeWords(sweep: SweepView | undefined, { row, column }: CellPlace): string {
+  const titles = [sweep?.rows?.title, sweep?.columns.title].map((title) => title?.split('.').at(-1));
+  const axis = (side: SweepSide | undefined, what: string, at: number): string => {
+    const short = side?.title.split('.').at(-1);
+    const title = titles[0] === titles[1] ? side?.title : short;
+    return title === undefined ? `${what} ${at + 1}` : `${title} ${side?.labels[at] ?? at + 1}`;
+  };
+  return [
+    ...(row === undefined ? [] : [axis(sweep?.rows, 'row', row)]),
+    ...(column === undefined ? [] : [axis(sweep?.columns, 'column', column)]),
+  ].join(', ');
 }
 
 /** The measures in which each cell is the best of its sweep, by `row/column`. None where all cells are alike. */

@@ -1,6 +1,7 @@
 import { memo, type ReactNode } from 'react';
 import { type NodeData } from '../model/flow';
-import { newest, scrubbedStep, type StepPicture } from '../model/frames';
+import { resultTimeline, scrubbedStep } from '../model/cellTimelines';
+import { newest, type StepPicture } from '../model/frames';
 import { postToHost } from '../model/host';
 import { setPage } from '../model/page';
 import { useStudio } from '../model/store';
@@ -134,7 +135,7 @@ export function useShown(id: string | undefined): Shown | undefined {
   const source = useStudio((state) => (id === undefined ? undefined : resultNode(state.graph, id)));
   const running = useStudio((state) => source !== undefined && state.run?.nodes[source]?.state === 'running');
   const picture = useStudio((state) => (source === undefined ? undefined : state.nodePictures[source]));
-  const step = useStudio((state) => (source === undefined ? undefined : newest(state.timelines[source])));
+  const step = useStudio((state) => (source === undefined ? undefined : newest(resultTimeline(state, source))));
   const file = useStudio((state) => {
     const node = source === undefined ? undefined : state.graph?.nodes[source];
     const path = node?.params?.['path'];

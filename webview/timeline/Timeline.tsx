@@ -5,12 +5,14 @@ import { Splitter } from '../ui/Splitter';
 import { CompareSlider } from '../ui/CompareSlider';
 import { StepImage } from '../ui/StepImage';
 import { openStep } from '../model/actions/pictures';
+import { placeKey, shownTimeline } from '../model/cellTimelines';
 import { heldIndices, madeIndices, type NodeTimeline, standIn, stepAt } from '../model/frames';
 import { setPage, setTimeline } from '../model/page';
 import { showTimeline } from '../model/panels';
 import { TIMELINE_HEIGHT } from '../model/pageState';
-import { askForStep } from '../model/stepRequests';
+import { askForStep, stepsKey } from '../model/stepRequests';
 import { useStudio } from '../model/store';
+import { placeWords } from '../model/sweeps';
 import { readable } from '../model/words';
 import { CLICK_PX } from '../model/scrub';
 import { nearestIndex, stepBy, stepUnder, thinned } from '../model/stepMaths';
@@ -26,7 +28,7 @@ const COMPARING_HEIGHT = 300;
 export function Timeline() {
   const height = useStudio((state) => state.page.timelineHeight);
   const node = useStudio(timelineNode);
-  const timeline = useStudio((state) => (node === undefined ? undefined : state.timelines[node]));
+  const timeline = useStudio((state) => (node === undefined ? undefined : shownTimeline(state, node)));
   /** Whether the steps are those of the newest run, or left from one before it. */
   const current = useStudio((state) => timeline !== undefined && state.run?.runId === timeline.runId);
   return (
@@ -78,7 +80,8 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
   const { kind, index: wanted, compareWith } = page.timeline;
   const nodes = useStudio((state) => state.timelines);
   const complete = useStudio(
-    (state) => state.run?.runId === timeline.runId && state.run.state === 'done' && state.stepsGone !== timeline.runId,
+    (state) =>
+      state.run?.runId === timeline.runId && state.run.state === 'done' && !state.stepsGone.has(stepsKey(timeline)),
   );
   // During a run, what has come; previews are left out where they would slow it. Afterwards every step can be asked for.
   const indices = useMemo(() => (complete ? madeIndices(timeline) : heldIndices(timeline)), [complete, timeline]);
@@ -109,7 +112,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
     const by = steps[event.key];
     if (by !== undefined)
       go(stepBy(indices, current, Number.isFinite(by) ? by : by < 0 ? -indices.length : indices.length));
-    else if (event.key === 'Enter' && step) void openStep(node, step);
+    else if (event.key === 'Enter' && step) void openStep(node, step, timeline.cell);
     else if (event.key === ' ') setPlaying(!playing);
     else return;
     event.preventDefault();
@@ -136,6 +139,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
         ) : (
           <span>— {readable(node)}</span>
         )}
+        <CellChoice node={node} timeline={timeline} />
         <span className="where" data-testid="timeline-where">
           step {current + 1} of {timeline.total}
           {step && step.timestep >= 0 ? ` · t = ${step.timestep}` : ''}
@@ -168,7 +172,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
           label="Open this step in VS Code"
           disabled={!step}
           data-testid="timeline-open"
-          onClick={() => step && void openStep(node, step)}
+          onClick={() => step && void openStep(node, step, timeline.cell)}
         />
         <Tool icon="chevron-down" label="Hide the timeline" onClick={() => showTimeline(false)} />
       </div>
@@ -182,7 +186,7 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
           other={compareWith}
           onGo={go}
           onKeyDown={onKeyDown}
-          onOpen={() => step && void openStep(node, step)}
+          onOpen={() => step && void openStep(node, step, timeline.cell)}
         />
         {other && step && (
           <div className="stage">
@@ -196,6 +200,33 @@ function Steps({ node, timeline }: { node: string; timeline: NodeTimeline }) {
         )}
       </div>
     </>
+  );
+}
+
+/** After a sweep: the cell whose steps show, by its values. */
+function CellChoice({ node, timeline }: { node: string; timeline: NodeTimeline }) {
+  const cells = useStudio((state) => state.timelines[node]);
+  const sweeps = useStudio((state) => state.sweeps);
+  const places = Object.entries(cells ?? {}).map(([key, { cell }]) => ({ key, cell }));
+  if (places.every(({ cell }) => cell === undefined)) return null;
+  places.sort(({ cell: a }, { cell: b }) => (a?.row ?? -1) - (b?.row ?? -1) || (a?.column ?? -1) - (b?.column ?? -1));
+  return (
+    <select
+      className="field"
+      aria-label="Cell of the sweep"
+      value={placeKey(timeline.cell)}
+      data-testid="timeline-cell"
+      onChange={(event) => {
+        const chosen = places.find(({ key }) => key === event.target.value);
+        if (chosen) setTimeline({ cell: chosen.cell ?? null });
+      }}
+    >
+      {places.map(({ key, cell }) => (
+        <option key={key} value={key}>
+          {cell ? placeWords(sweeps[cell.sweep], cell) : 'the graph’s own values'}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -312,22 +343,22 @@ function Strip(props: {
 
 /** Asks for the pictures of the strip that the page lacks: a run sends one kind as it goes. */
 function useMissing(node: string, timeline: NodeTimeline, kind: PreviewKind, shown: readonly number[]): void {
-  const { runId } = timeline;
+  const { runId, cell } = timeline;
   const missing = shown.filter((index) => !stepAt(timeline, kind, index)).join(' ');
   useEffect(() => {
     if (missing === '') return;
-    for (const index of missing.split(' ')) askForStep(runId, node, kind, Number(index));
-  }, [missing, runId, node, kind]);
+    for (const index of missing.split(' ')) askForStep({ runId, cell }, node, kind, Number(index));
+  }, [missing, runId, cell, node, kind]);
 }
 
 /** A step's picture in the kind that is wanted; what the page lacks is asked for, and the other kind stands in meanwhile. */
 function useStep(node: string, timeline: NodeTimeline, kind: PreviewKind, index: number | undefined) {
   const held = index === undefined ? undefined : stepAt(timeline, kind, index);
   const missing = index !== undefined && held === undefined;
-  const { runId } = timeline;
+  const { runId, cell } = timeline;
   useEffect(() => {
-    if (missing) askForStep(runId, node, kind, index);
-  }, [missing, runId, node, index, kind]);
+    if (missing) askForStep({ runId, cell }, node, kind, index);
+  }, [missing, runId, cell, node, index, kind]);
   return held ?? (index === undefined ? undefined : standIn(timeline, kind, index));
 }
 

@@ -1,5 +1,11 @@
 import { type NodeType, type Plan, type PlannedNode, type Source } from '../../graph';
-import { type CheckpointInfo, type EngineEvent, type RunOptions, type RunReport } from '../../protocol/engine';
+import {
+  type CellPlace,
+  type CheckpointInfo,
+  type EngineEvent,
+  type RunOptions,
+  type RunReport,
+} from '../../protocol/engine';
 import { type ContentStore } from '../cache/store';
 import { type LoraChoice } from '../checkpoints/types';
 import { type Trace } from '../pipeline/sampler';
@@ -7,7 +13,7 @@ import { type Inspection } from '../inspect/inspection';
 import { type Demand, type Trajectory, type TrajectoryTrace } from '../pipeline/trajectory';
 import { type NamedLora } from '../checkpoints/requests';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
-import { type PreviewSink } from './previews';
+import { type PreviewSink, type Timelines } from './previews';
 import { type ImageValue, type InversionValue, type Value } from './values';
 
 /**
@@ -56,12 +62,17 @@ export interface RunServices {
   loras(): Promise<NamedLora[]>;
   injected?: Injected;
   /** Told of the run's timelines when it begins: they can be looked at while it runs. */
-  onPreviews?(previews: PreviewSink): void;
+  onTimelines?(timelines: Timelines): void;
+  /** Set for a cell of a sweep: where the whole run's timelines are kept, and what of the cell each node depends on. */
+  cell?: { timelines: Timelines; placeOf: PlaceOf };
   /** Told of what can be asked about the run's attention, a map that fills as its denoise nodes begin. */
   onInspections?(inspections: Map<string, Inspection>): void;
   /** Where queries are kept for those questions. */
   attention: ContentStore;
 }
+
+/** What of a sweep's cell a node depends on; undefined of one that is the same in all cells. */
+export type PlaceOf = (node: string) => CellPlace | undefined;
 
 /** A cell of a sweep that has run. */
 export interface CellRun {
@@ -97,7 +108,7 @@ export interface RunContext {
   /** Demands of everything in the plan: a cold run computes them side by side. */
   readonly demands: Map<Trajectory, Demand>;
   /** Runs a graph of its own up to one picture, with this run's store, device and events. Its UNet calls count for this run. */
-  runCell(graphText: string, picture: Source): Promise<CellRun>;
+  runCell(graphText: string, picture: Source, placeOf: PlaceOf): Promise<CellRun>;
   emit(event: EngineEvent): void;
   progress(node: string, step: number, total: number): void;
   warn(node: string, message: string): void;

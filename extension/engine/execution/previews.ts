@@ -1,4 +1,4 @@
-import { type EngineEvent, type PreviewKind } from '../../protocol/engine';
+import { type CellPlace, type EngineEvent, type PreviewKind } from '../../protocol/engine';
 import { type ContentStore } from '../cache/store';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { type TimelineFrameValue } from './values';
@@ -13,6 +13,56 @@ export async function drawFrame(
 ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
   return checkpoint.draw(kind === 'x0' ? frame.predOriginalSample : frame.latents, size, store);
 }
+
+/** What timelines of one run, and of all remembered runs, may take: more are forgotten, the oldest first. */
+export const REMEMBERED_BYTES = 256 * 2 ** 20;
+
+interface Timeline {
+  checkpoint: LoadedCheckpoint;
+  frames: TimelineFrameValue[];
+  cell?: CellPlace;
+}
+
+/** The steps that the nodes of a run have come to, for later questions. A sweep has some for each cell, and forgets those of its first cells. */
+export class Timelines {
+  private readonly kept = new Map<string, Timeline>();
+  private bytes = 0;
+
+  constructor(private readonly mostBytes = REMEMBERED_BYTES) {}
+
+  of(node: string, cell?: CellPlace): Timeline | undefined {
+    return this.kept.get(timelineKey(node, cell));
+  }
+
+  add(node: string, cell: CellPlace | undefined, checkpoint: LoadedCheckpoint, frame: TimelineFrameValue): void {
+    const key = timelineKey(node, cell);
+    const timeline = this.kept.get(key) ?? { checkpoint, frames: [], cell };
+    this.kept.set(key, timeline);
+    this.bytes += bytesOf([frame]) - bytesOf(timeline.frames.slice(frame.step, frame.step + 1));
+    timeline.frames[frame.step] = frame;
+    for (const [oldKey, old] of this.kept) {
+      if (this.bytes <= this.mostBytes) break;
+      if (old.cell === undefined || old === timeline) continue;
+      this.kept.delete(oldKey);
+      this.bytes -= bytesOf(old.frames);
+    }
+  }
+
+  /** The arrays that are kept alive. */
+  *held(): Iterable<Float32Array> {
+    for (const { frames } of this.kept.values()) yield* arraysOf(frames);
+  }
+}
+
+const timelineKey = (node: string, cell?: CellPlace): string =>
+  JSON.stringify([node, cell?.sweep, cell?.row, cell?.column]);
+
+const arraysOf = (frames: readonly TimelineFrameValue[]): Float32Array[] =>
+  // An inversion may have told of some steps only.
+  frames.filter(Boolean).flatMap(({ latents, predOriginalSample }) => [latents, predOriginalSample]);
+
+const bytesOf = (frames: readonly TimelineFrameValue[]): number =>
+  arraysOf(frames).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 interface Waiting {
   node: string;
@@ -35,10 +85,12 @@ export class PreviewSink {
   private timer: NodeJS.Timeout | undefined;
   /** A drawing failed, and this was said. */
   private failed = false;
-  readonly timelines = new Map<string, { checkpoint: LoadedCheckpoint; frames: TimelineFrameValue[] }>();
 
+  /** @param placeOf in the cell of a sweep: what of it a node depends on */
   constructor(
     private readonly options: { runId: string; every: number; size: number; paceMs: number },
+    private readonly timelines: Timelines,
+    private readonly placeOf: (node: string) => CellPlace | undefined,
     private readonly store: ContentStore,
     private readonly emit: (event: EngineEvent) => void,
   ) {}
@@ -48,9 +100,7 @@ export class PreviewSink {
    * computing overlap; {@link drawn} waits for what is left.
    */
   push(node: string, checkpoint: LoadedCheckpoint, total: number, frame: TimelineFrameValue): void {
-    const timeline = this.timelines.get(node) ?? { checkpoint, frames: [] };
-    this.timelines.set(node, timeline);
-    timeline.frames[frame.step] = frame;
+    this.timelines.add(node, this.placeOf(node), checkpoint, frame);
     const { every, paceMs } = this.options;
     if (every === 0 || (frame.step % every !== 0 && frame.step !== total - 1)) return;
     const next = { node, checkpoint, total, frame };
@@ -58,12 +108,6 @@ export class PreviewSink {
     if (before < 0) this.waiting.push(next);
     else this.overtaken.push(...this.waiting.splice(before, 1, next));
     if (this.timer === undefined) this.schedule();
-  }
-
-  /** The arrays that the timelines keep alive. */
-  *held(): Iterable<Float32Array> {
-    for (const { frames } of this.timelines.values())
-      for (const frame of frames.filter(Boolean)) yield* [frame.latents, frame.predOriginalSample];
   }
 
   private schedule(): void {
@@ -104,7 +148,18 @@ export class PreviewSink {
       .then(async () => {
         const picture = await checkpoint.draw(frame.predOriginalSample, size, this.store);
         const { step: index, timestep } = frame;
-        this.emit({ event: 'preview', runId, node, index, total, timestep, kind: 'x0', ...picture });
+        const cell = this.placeOf(node);
+        this.emit({
+          event: 'preview',
+          runId,
+          node,
+          ...(cell && { cell }),
+          index,
+          total,
+          timestep,
+          kind: 'x0',
+          ...picture,
+        });
       })
       .catch((error: unknown) => {
         if (this.failed) return;

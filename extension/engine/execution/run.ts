@@ -13,12 +13,13 @@ import {
   type Executors,
   type Injected,
   type OutputFile,
+  type PlaceOf,
   type RunContext,
   type RunServices,
 } from './context';
 import { mergeDemand } from './demands';
 import { type PlannedOutputs } from './planOutputs';
-import { PreviewSink } from './previews';
+import { PreviewSink, Timelines } from './previews';
 import { type InversionValue, type Value } from './values';
 
 /** One run of a graph: what it has come to so far, and what its executors may use of it. */
@@ -27,6 +28,7 @@ export class Run implements RunContext {
   readonly signal: AbortSignal;
   readonly injected: Injected;
   readonly previews: PreviewSink;
+  readonly timelines: Timelines;
   readonly inspections = new Map<string, Inspection>();
   readonly attention?: ContentStore;
   readonly leftOut?: string;
@@ -51,7 +53,7 @@ export class Run implements RunContext {
     readonly graphText: string,
     readonly plan: Plan,
     readonly checkpoints: OpenCheckpoints,
-    private readonly cell: (run: Run, graphText: string, picture: Source) => Promise<CellRun>,
+    private readonly cell: (run: Run, graphText: string, picture: Source, placeOf: PlaceOf) => Promise<CellRun>,
   ) {
     const { runId, previewEvery: every, previewSize: size, previewPaceMs: paceMs } = options;
     this.store = services.store;
@@ -61,7 +63,9 @@ export class Run implements RunContext {
     this.injected = services.injected ?? {};
     this.leftOut = services.leftOut;
     this.attention = options.keepAttention ? services.attention : undefined;
-    this.previews = new PreviewSink({ runId, every, size, paceMs }, this.store, this.emit);
+    const { timelines = new Timelines(), placeOf = () => undefined } = services.cell ?? {};
+    this.timelines = timelines;
+    this.previews = new PreviewSink({ runId, every, size, paceMs }, timelines, placeOf, this.store, this.emit);
   }
 
   loras(): Promise<NamedLora[]> {
@@ -104,8 +108,8 @@ export class Run implements RunContext {
       await Trajectory.referencePass(group, { unet: () => checkpoint.unet(), signal, trace });
   }
 
-  runCell(graphText: string, picture: Source): Promise<CellRun> {
-    return this.cell(this, graphText, picture);
+  runCell(graphText: string, picture: Source, placeOf: PlaceOf): Promise<CellRun> {
+    return this.cell(this, graphText, picture, placeOf);
   }
 
   progress(node: string, step: number, total: number): void {

@@ -1,7 +1,7 @@
 import { parseGraph, resolveSource, type Source } from '../../graph';
 import { type RunOptions, type RunResult } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
-import { type CellRun, type RunServices } from './context';
+import { type CellRun, type PlaceOf, type RunServices } from './context';
 import { execute, failed } from './execute';
 import { planOutputs } from './planOutputs';
 import { planRun } from './planRun';
@@ -32,7 +32,7 @@ export async function runGraph(options: RunOptions, services: RunServices): Prom
   const checkpoints = new OpenCheckpoints(services);
   const plan = await planRun(graph.document, options.target, checkpoints.open);
   const run = new Run(options, services, graph.text, plan, checkpoints, runOwnCell);
-  services.onPreviews?.(run.previews);
+  services.onTimelines?.(run.timelines);
   services.onInspections?.(run.inspections);
   announce(run);
   try {
@@ -94,7 +94,7 @@ export async function runCell(
 }
 
 /** A cell of a sweep node: its UNet calls count for the run that it is part of. */
-async function runOwnCell(run: Run, graphText: string, picture: Source): Promise<CellRun> {
+async function runOwnCell(run: Run, graphText: string, picture: Source, placeOf: PlaceOf): Promise<CellRun> {
   const { options, services, plan, emit } = run;
   run.takeCounts();
   const cell = await runCell(
@@ -104,11 +104,12 @@ async function runOwnCell(run: Run, graphText: string, picture: Source): Promise
       // Told once, not in each cell.
       leftOut: run.firstCell === undefined ? services.leftOut : undefined,
       openCheckpoint: run.checkpoints.open,
-      // The timelines of the last cell are the ones to look at, unless this run has its own.
-      onPreviews: plan.nodes.some(({ type }) => type === 'denoise') ? undefined : services.onPreviews,
+      onTimelines: undefined,
+      cell: { timelines: run.timelines, placeOf },
       emit: (event) => {
-        // A node that this run has visited itself keeps what it shows.
-        if (!('node' in event) || !plan.byId.has(event.node)) emit(event);
+        // A node that this run has visited itself keeps what it shows; its steps in a cell are told apart by the cell.
+        const told = event.event === 'preview' && event.cell !== undefined;
+        if (told || !('node' in event) || !plan.byId.has(event.node)) emit(event);
       },
     },
     graphText,

@@ -8,7 +8,7 @@ import { type PlannedCell } from './planSweep';
 /** Whoever has cells run: told of each as it goes along. */
 export interface CellRunner<C extends PlannedCell> {
   signal: AbortSignal;
-  run(graphText: string, picture: Source): Promise<CellRun>;
+  run(cell: C, picture: Source): Promise<CellRun>;
   /** Before a cell runs. @returns false for a cell that need not */
   begin(cell: C): boolean | Promise<boolean>;
   done(cell: C, made: CellRun, picture: RgbPicture, index: number): Promise<void>;
@@ -30,7 +30,7 @@ export async function runCells<C extends PlannedCell>(
     runner.signal.throwIfAborted();
     if (await runner.begin(cell)) {
       try {
-        const made = await runner.run(cell.graphText, picture);
+        const made = await runner.run(cell, picture);
         await runner.done(cell, made, await pictureOf(made.image), index);
       } catch (error) {
         if (!(error instanceof WeftError) || error.kind !== 'graph') throw error;

@@ -132,7 +132,7 @@ export async function runSweepFiles(
   const failures: string[] = [];
   await runCells(plan.picture, own, {
     signal,
-    run: (graphText, picture) => runCell(options, { ...services, emit: () => {} }, graphText, picture),
+    run: (cell, picture) => runCell(options, { ...services, emit: () => {} }, cell.graphText, picture),
     begin: async (cell) => {
       const { state } = await readCell(outDir, cell.name);
       if (state === 'finished') log('info', `${label(cell)}: is there already`);

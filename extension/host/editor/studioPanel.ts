@@ -196,15 +196,11 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       this.services.sessions.selected(this);
     },
     requestTrust: () => vscode.commands.executeCommand('workbench.trust.manage'),
-    timelineFrame: async ({ runId, node, index, kind }) => {
-      const { png } = await this.services.engine.request('timeline.frame', {
-        runId,
-        node,
-        index,
-        kind,
-        size: settings.studio().previewSize,
-      });
-      this.post({ type: 'timelinePicture', runId, node, index, kind, ...(png && { png }) });
+    timelineFrame: async ({ runId, node, cell, index, kind }) => {
+      const frame = { runId, node, ...(cell && { cell }), index, kind };
+      const size = settings.studio().previewSize;
+      const { png } = await this.services.engine.request('timeline.frame', { ...frame, size });
+      this.post({ type: 'timelinePicture', ...frame, ...(png && { png }) });
     },
     fix: ({ action, node }) => {
       switch (action) {

@@ -85,11 +85,9 @@ export class RunRecord {
         this.unfit ||= event.unfit === true;
         return true;
       }
-      case 'preview': {
-        const { runId, node, index, total, timestep, kind, width, height, rgba } = event;
-        this.keep({ runId, node, index, total, timestep, kind, width, height, rgba });
+      case 'preview':
+        this.keep(event);
         return true;
-      }
       case 'sweep': {
         const { columns, rows } = event;
         this.sweeps.set(event.node, { columns, rows, cells: new Map() });

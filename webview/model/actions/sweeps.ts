@@ -2,6 +2,7 @@ import { type GraphEdit, paramOf, specOf } from '../../../extension/graph';
 import { edit } from '../document';
 import { faceOf } from '../face';
 import { freePlace } from '../geometry';
+import { setTimeline } from '../page';
 import { announce, studio, toast, useStudio } from '../store';
 import { axisText, sweepId, sweptImage, usefulValues } from '../sweepAxis';
 import { type CellView } from '../sweeps';
@@ -44,9 +45,10 @@ export function sweepParam(id: string, name: string): void {
   announce(`Added ${readable(sweep)} over ${values.length} values of ${param.label}.`);
 }
 
-/** Shows a cell large. */
+/** Shows a cell large, and its steps in the timeline. */
 export function openCell(node: string, row: number, column: number): void {
   useStudio.setState({ openCell: { node, row, column } });
+  setTimeline({ cell: { sweep: node, row, column } });
 }
 
 export function closeCell(): void {

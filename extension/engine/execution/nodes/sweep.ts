@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { parseGraph, sweepOf } from '../../../graph';
+import { downstreamOf, parseGraph, sweepOf } from '../../../graph';
 import { encodePng } from '../../image/png';
-import { type Executor } from '../context';
+import { type Executor, type PlaceOf } from '../context';
 import { metricLines } from '../metrics';
 import { inputTrust } from '../planOutputs';
 import { asGraphError, type PlannedCell, planSweep } from '../../sweep/planSweep';
@@ -19,6 +19,14 @@ export const sweep: Executor = async ({ node, context }) => {
   context.emit({ event: 'sweep', runId, node: node.id, columns, rows });
   const shown: SheetCell[] = cells.map(({ row, column }) => ({ row, column }));
   let computed = false;
+  const byColumn = downstreamOf(document, [definition.columns.node]);
+  const byRow = definition.rows && downstreamOf(document, [definition.rows.node]);
+  const placesIn =
+    ({ row, column }: PlannedCell): PlaceOf =>
+    (id) => {
+      const place = { ...(byRow?.has(id) && { row }), ...(byColumn.has(id) && { column }) };
+      return 'row' in place || 'column' in place ? { sweep: node.id, ...place } : undefined;
+    };
   const at = ({ row, column, graphText: text, set }: PlannedCell) => ({
     runId,
     node: node.id,
@@ -29,7 +37,7 @@ export const sweep: Executor = async ({ node, context }) => {
   });
   const failures = await runCells(plan.picture, cells, {
     signal,
-    run: (text, picture) => context.runCell(text, picture),
+    run: (cell, picture) => context.runCell(cell.graphText, picture, placesIn(cell)),
     begin: (cell) => {
       context.emit({ event: 'cell', ...at(cell), state: 'running' });
       return true;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { asCounted, findPictures } from '../../../../extension/engine/sweep/findPictures';
+import { Timelines } from '../../../../extension/engine/execution/previews';
 import { fitting } from '../../../../extension/engine/sweep/pattern';
 import { type GraphDocument, parseGraph, writeGraph } from '../../../../extension/graph';
 import { type EngineEvent } from '../../../../extension/protocol/engine';
@@ -107,6 +108,75 @@ describe('a sweep', () => {
     ['schedule.muted=true', /schedule can't be muted/],
   ])('says what is wrong with %s', async (columns, sentence) => {
     await expect(makeEngine().run(swept(columns))).rejects.toThrow(sentence);
+  });
+});
+
+describe('the steps of a sweep', () => {
+  type Preview = Extract<EngineEvent, { event: 'preview' }>;
+  const previews = ({ events }: Bench, node: string): Preview[] =>
+    events.filter((event): event is Preview => event.event === 'preview' && event.node === node);
+  const cellsIn = (of: Preview[]) => [...new Set(of.map(({ cell }) => JSON.stringify(cell)))];
+  const graph = swept('swap.contrast=1,5', 'schedule.seed=1,2');
+  const denoiseCells = [0, 1].flatMap((row) => [0, 1].map((column) => JSON.stringify({ sweep: 'sweep', row, column })));
+
+  it('say which cell they are of, as far as their node depends on it, also where they come from the cache', async () => {
+    const bench = makeEngine();
+    for (const runId of ['cold', 'warm']) {
+      bench.events.length = 0;
+      await bench.run(graph, { runId, previewEvery: 1 });
+      expect(cellsIn(previews(bench, 'denoise')), runId).toEqual(denoiseCells);
+      // An inversion is the same for every contrast.
+      expect(cellsIn(previews(bench, 'invert-structure')), runId).toEqual(
+        [0, 1].map((row) => JSON.stringify({ sweep: 'sweep', row })),
+      );
+      for (const cell of denoiseCells) {
+        const steps = previews(bench, 'denoise').filter((preview) => JSON.stringify(preview.cell) === cell);
+        expect(steps.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      }
+      const png = async (column: number) => {
+        const asked = { runId, node: 'denoise', index: 7, kind: 'x0' as const, size: 64 };
+        return (await bench.engine.handlers['timeline.frame']({ ...asked, cell: { sweep: 'sweep', row: 0, column } }))
+          .png!;
+      };
+      expect(await pixels(await png(0)), runId).not.toEqual(await pixels(await png(1)));
+    }
+  });
+
+  it('are kept apart from those of the graph itself', async () => {
+    const bench = makeEngine();
+    const both = swept('swap.contrast=5,1');
+    both.nodes['save']!.inputs = { image: 'denoise.image' };
+    await bench.run(both, { previewEvery: 1 });
+    const cells = [undefined, { sweep: 'sweep', column: 0 }, { sweep: 'sweep', column: 1 }];
+    expect(cellsIn(previews(bench, 'denoise'))).toEqual(cells.map((cell) => JSON.stringify(cell)));
+    // The inversion is the graph's own: it is told once.
+    expect(cellsIn(previews(bench, 'invert-structure'))).toEqual([undefined]);
+    const last = async (cell?: { sweep: string; column: number }) => {
+      const asked = { runId: 'run-1', node: 'denoise', index: 7, kind: 'x0' as const, size: 64 };
+      return pixels((await bench.engine.handlers['timeline.frame']({ ...asked, ...(cell && { cell }) })).png!);
+    };
+    const [own, first] = [await last(), await last({ sweep: 'sweep', column: 0 })];
+    expect(own).not.toEqual(first);
+  });
+
+  it('of the first cells are forgotten where all take too much, never those of the graph itself', () => {
+    const frame = (step: number) => ({
+      step,
+      timestep: 1,
+      latents: new Float32Array(4),
+      predOriginalSample: new Float32Array(4),
+    });
+    const timelines = new Timelines(5 * 32);
+    timelines.add('denoise', undefined, {} as never, frame(0));
+    for (const column of [0, 1, 2])
+      for (const step of [0, 1]) timelines.add('denoise', { sweep: 'sweep', column }, {} as never, frame(step));
+    const held = [undefined, 0, 1, 2].map(
+      (column) => timelines.of('denoise', column === undefined ? undefined : { sweep: 'sweep', column })?.frames.length,
+    );
+    expect(held).toEqual([1, undefined, 2, 2]);
+    // A step that comes anew takes no more than before.
+    timelines.add('denoise', { sweep: 'sweep', column: 2 }, {} as never, frame(1));
+    expect([...timelines.held()]).toHaveLength(2 * 5);
   });
 });
 

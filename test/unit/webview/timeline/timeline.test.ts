@@ -110,7 +110,7 @@ describe('the strip', () => {
 
   it('shows the selected node, else the one that runs, else the last', () => {
     const timeline = { runId: 'r', total: 1, x0: [], xt: [] };
-    const timelines = { invert: timeline, denoise: timeline };
+    const timelines = { invert: { '': timeline }, denoise: { '': timeline } };
     const run = { runId: 'r', state: 'running' as const, nodes: { invert: { state: 'running' as const } } };
     const page = initialPageState;
     expect(timelineNode({ page, run: undefined, timelines })).toBe('denoise');
