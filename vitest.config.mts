@@ -10,8 +10,8 @@ const parallel = [
 export default defineConfig({
   test: {
     globalSetup: ['test/support/scratch.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     projects: [
       {

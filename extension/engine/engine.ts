@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -15,7 +13,6 @@ import {
   type SweepResult,
 } from '../protocol/engine';
 import { removeLeftovers } from '../platform/leftovers';
-import { isAlive } from '../platform/processes';
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
 import { ContentStore } from './cache/store';
@@ -42,6 +39,7 @@ import { type MemoryLimit } from './pipeline/workingMemory';
 import { drawFrame, type PreviewSink, REMEMBERED_BYTES, type Timelines } from './execution/previews';
 import { type GraphRun, runGraph } from './execution/runGraph';
 import { mergeSweeps, runSweepFiles } from './sweep/sweepFiles';
+import { removeScratch, scratchFolder } from './scratch';
 import { readVariables } from './variables';
 
 const GIGABYTE = 2 ** 30;
@@ -257,8 +255,8 @@ export class Engine {
   private async rest(previews?: PreviewSink): Promise<void> {
     if (!this.tidied) {
       this.tidied = true;
-      this.removeScratch();
       trimOptimisedGraphs(this.optimised);
+      removeScratch(this.home);
       // Downloads see to their own folder.
       removeLeftovers(this.home, { deep: true, except: ['cache', 'attention', 'downloads'] });
       for (const store of ['cache', 'attention']) removeLeftovers(path.join(this.home, store));
@@ -400,8 +398,7 @@ export class Engine {
       isDeepStrictEqual(kept.prepared.loras?.stamps, prepared.loras?.stamps);
     if (!same) await kept?.close();
     const loaded =
-      (same ? kept : undefined) ??
-      LoadedCheckpoint.open(prepared, sessions, provider, threads, this.optimised, this.memory);
+      (same ? kept : undefined) ?? LoadedCheckpoint.open(prepared, sessions, provider, threads, this.home, this.memory);
     // The last used one comes last.
     this.loaded.delete(key);
     this.loaded.set(key, loaded);
@@ -412,18 +409,8 @@ export class Engine {
 
   /** A store that keeps nothing beyond its own life: in memory within the budget, beyond it in a folder that {@link ContentStore.dispose} removes. */
   scratch(): ContentStore {
-    this.removeScratch();
-    return new ContentStore(path.join(this.home, 'scratch', `${process.pid}-${randomUUID()}`), {
-      ...this.limits(),
-      spills: true,
-    });
-  }
-
-  /** Removes what runs without cache left in their folders when they were killed. */
-  private removeScratch(): void {
-    const folder = path.join(this.home, 'scratch');
-    for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : [])
-      if (!isAlive(Number.parseInt(name))) fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+    removeScratch(this.home);
+    return new ContentStore(scratchFolder(this.home), { ...this.limits(), spills: true });
   }
 
   /** Calls `work` with the store that a run uses. */

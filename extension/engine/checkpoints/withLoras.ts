@@ -1,12 +1,11 @@
 /** A checkpoint whose weights are changed by LoRA files. */
-import { fromBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
-import { edited } from '../onnx/derivedGraph';
-import { foldLora, matchLora, moveWeights } from '../onnx/foldLora';
 import { Graph } from '../onnx/graph';
+import { matchLora, mergeLoras, type MergeOptions } from '../onnx/mergeLoras';
 import { ModelProtoSchema } from '../onnx/proto/onnx_pb';
 import { type LoraFile, type LoraPart, readLora } from '../safetensors/lora';
 import { type DigestMemory } from './digestMemory';
@@ -15,7 +14,7 @@ import { requirePart, weightsOf } from './stored';
 import { type LoraChoice, type PreparedCheckpoint } from './types';
 
 /** To be raised when a LoRA's numbers change. */
-const LORA_VERSION = 1;
+const LORA_VERSION = 2;
 
 const PARTS: [part: LoraPart, key: 'unet' | 'textEncoder', title: string][] = [
   ['unet', 'unet', 'UNet'],
@@ -26,8 +25,7 @@ const strengthOf = ({ strength, textStrength = strength }: LoraChoice, part: Lor
   part === 'unet' ? strength : textStrength;
 
 /**
- * The checkpoint with a LoRA added to those that it has. Nothing is written: its weights are changed when a session opens. At strength 0 it
- * is the checkpoint itself.
+ * The checkpoint with a LoRA added to those that it has: its weights are changed when a session opens. At strength 0 it is the checkpoint itself.
  * @throws WeftError `checkpoint` saying why the file does not fit
  */
 export async function withLora(
@@ -92,26 +90,28 @@ function leftOut({ name, layers, strange }: LoraFile, matched: Set<string>, id: 
   return `${all.length === 1 ? '1 part' : `${all.length} parts`} of ${name} without a place in the checkpoint ${id} ${all.length === 1 ? 'is' : 'are'} left out: ${some}${all.length > 3 ? ', …' : ''}.`;
 }
 
-/** The graph of a part with the LoRAs in it. `from`: the folder of its weights without them, `folder`: with them. */
-export function foldLoras(
+/**
+ * The graph of a part over weights that the LoRAs are in, which are written to a file.
+ * @throws WeftError `checkpoint`
+ */
+export async function mergedGraph(
   bytes: Uint8Array,
   part: LoraPart,
   { id, loras }: PreparedCheckpoint,
-  from: string,
-  folder: string,
-): Uint8Array {
-  return edited(bytes, (graph) => {
-    moveWeights(graph, from, folder);
-    for (const choice of loras?.choices ?? []) {
-      const strength = strengthOf(choice, part);
-      if (strength === 0) continue;
-      const lora = readLora(choice.file);
-      if (lora.config !== choice.config)
-        throw new WeftError(
-          'checkpoint',
-          `The adapter_config.json of ${lora.name} was changed or removed while the run used it. Run again to use it as it is now.`,
-        );
-      foldLora(graph, part, lora, { strength, folder, checkpoint: id });
-    }
+  options: Omit<MergeOptions, 'checkpoint'>,
+): Promise<Uint8Array> {
+  const acting = (loras?.choices ?? []).flatMap((choice) => {
+    const strength = strengthOf(choice, part);
+    if (strength === 0) return [];
+    const lora = readLora(choice.file);
+    if (lora.config !== choice.config)
+      throw new WeftError(
+        'checkpoint',
+        `The adapter_config.json of ${lora.name} was changed or removed while the run used it. Run again to use it as it is now.`,
+      );
+    return [{ lora, strength }];
   });
+  const model = fromBinary(ModelProtoSchema, bytes);
+  await mergeLoras(new Graph(model), part, acting, { ...options, checkpoint: id });
+  return toBinary(ModelProtoSchema, model);
 }

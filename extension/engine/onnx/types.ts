@@ -4,14 +4,16 @@
  * N tokens of a layer (height × width), W = heads × head width, E external rows.
  */
 
-/** Element types of tensors that cross to onnxruntime. Half precision stays inside graphs: their borders are float32. */
+/** Element types of tensors that models take and give. Half precision stays inside graphs: their borders are float32. */
 export type TensorType = 'float32' | 'int64' | 'int32' | 'bool' | 'uint8';
 
 export type TensorData =
   | { type: 'float32'; dims: number[]; data: Float32Array }
   | { type: 'int64'; dims: number[]; data: BigInt64Array }
   | { type: 'int32'; dims: number[]; data: Int32Array }
-  | { type: 'bool' | 'uint8'; dims: number[]; data: Uint8Array };
+  | { type: 'bool' | 'uint8'; dims: number[]; data: Uint8Array }
+  /** Weights alone, as they lie in a file. */
+  | { type: 'float16'; dims: number[]; data: Uint16Array };
 
 /**
  * How the processor holds weights. `plain`: packed for matrix products, but not laid out anew for convolutions, which takes seconds and as much memory

@@ -1,12 +1,13 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { clipSkipProblem } from '../../graph';
 import { WeftError } from '../../protocol/errors';
 import { weightForm } from '../checkpoints/memoryNeed';
 import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
-import { foldLoras } from '../checkpoints/withLoras';
+import { mergedGraph } from '../checkpoints/withLoras';
 import { leaveOutLayers, mostClipSkip } from '../onnx/clipSkip';
 import { edited } from '../onnx/derivedGraph';
 import { Graph } from '../onnx/graph';
@@ -16,6 +17,7 @@ import { lowMemoryGraph, weightsAsInputs } from '../onnx/surgery/lowMemory';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { needsParts, unfuse, unfusedGraph } from '../onnx/surgery/unfuseAttention';
 import { type BatchCounts } from '../diffusion/unet';
+import { scratchFolder } from '../scratch';
 import { type MemoryLimit, WorkingMemory } from './workingMemory';
 import { type Placement, type SessionHost, type TensorData, type WeightForm } from '../onnx/types';
 
@@ -50,14 +52,16 @@ export class CheckpointParts {
   private readonly closing = new Set<Opened>();
   /** Where the nodes of closed sessions ran. */
   private readonly closed = new Map<Opened, Placement>();
+  /** Files of weights with LoRAs. */
+  private readonly merged = new Map<Opened, string>();
 
   constructor(
     readonly prepared: PreparedCheckpoint,
     readonly sessions: SessionHost,
     readonly provider: string,
     readonly threads?: number,
-    /** Folder of onnxruntime's optimised graphs. */
-    private readonly optimised?: string,
+    /** Weft's folder. Without it no optimised graphs are kept, and weights with LoRAs lie in the system's temporary folder. */
+    private readonly home?: string,
     limit?: MemoryLimit,
   ) {
     this.memory = new WorkingMemory(provider, limit);
@@ -84,7 +88,7 @@ export class CheckpointParts {
     const part = partOf(opened);
     await requirePart(this.prepared, WEIGHTS[part]);
     const file = path.join(this.prepared.folder, this.prepared[part].path);
-    const weights = weightsOf(this.prepared, WEIGHTS[part]);
+    let weights = weightsOf(this.prepared, WEIGHTS[part]);
     // Fused operators are surgery's, in the UNet, or the emitter's.
     const fused = needsParts(this.provider) && (part === 'unet' || weights !== undefined);
     const { form } = this;
@@ -92,15 +96,21 @@ export class CheckpointParts {
     const isVae = part === 'vaeEncoder' || part === 'vaeDecoder';
     const own = isVae ? this.prepared.vae?.graphs[part] : undefined;
     const { loras } = this.prepared;
-    // The graph names its files by their place in the folder that they had without the LoRAs.
+    // The weights that the LoRAs are added to.
     const plain = isVae || loras === undefined ? undefined : weightsOf(loras.of, WEIGHTS[part]);
     if (own === undefined && clipSkip === 0 && plain === undefined) {
       const low = form === 'low-memory';
       return { model: await (fused ? unfusedGraph(file) : low ? lowMemoryGraph(file) : file), weights, form };
     }
-    let bytes = own ?? (await (clipSkip > 0 ? this.shortened(file, clipSkip, weights) : fs.promises.readFile(file)));
-    if (plain !== undefined && weights !== undefined)
-      bytes = foldLoras(bytes, part === 'unet' ? 'unet' : 'text_encoder', this.prepared, plain, weights);
+    const before = plain ?? weights;
+    let bytes = own ?? (await (clipSkip > 0 ? this.shortened(file, clipSkip, before) : fs.promises.readFile(file)));
+    if (plain !== undefined) {
+      const { sessions, threads } = this;
+      const target = this.mergedFile(opened);
+      weights = path.dirname(target);
+      const options = { folder: plain, target, sessions, threads };
+      bytes = await mergedGraph(bytes, part === 'unet' ? 'unet' : 'text_encoder', this.prepared, options);
+    }
     const edit = fused ? unfuse : form === 'low-memory' ? weightsAsInputs : undefined;
     return {
       model: edit === undefined ? bytes : edited(bytes, edit),
@@ -108,6 +118,30 @@ export class CheckpointParts {
       form,
     };
   }
+
+  /** A place for a part's weights with LoRAs. */
+  private mergedFile(opened: Opened): string {
+    const folder = this.home === undefined ? fs.mkdtempSync(path.join(os.tmpdir(), 'weft-')) : scratchFolder(this.home);
+    if (this.merged.size === 0) process.once('exit', this.removeAllMerged);
+    this.merged.set(opened, path.join(folder, `${opened}.weights`));
+    return this.merged.get(opened)!;
+  }
+
+  private removeMerged(opened: Opened): void {
+    const file = this.merged.get(opened);
+    if (file === undefined) return;
+    this.merged.delete(opened);
+    if (this.merged.size === 0) process.off('exit', this.removeAllMerged);
+    try {
+      fs.rmSync(path.dirname(file), { recursive: true, force: true });
+    } catch {
+      // Windows keeps what is mapped: a later start removes it.
+    }
+  }
+
+  private readonly removeAllMerged = (): void => {
+    for (const opened of [...this.merged.keys()]) this.removeMerged(opened);
+  };
 
   /** The text encoder without its last layers. `weights`: where those of an emitted graph are. */
   private async shortened(file: string, clipSkip: number, weights: string | undefined): Promise<Uint8Array> {
@@ -135,7 +169,7 @@ export class CheckpointParts {
       opening = this.modelOf(part)
         .then(({ model, weights, form }) => {
           // An optimised graph comes with a copy of its weights: worth it where they are small and laid out anew, and not of those read in place.
-          const optimised = weights === undefined && form === undefined ? this.optimised : undefined;
+          const keeps = weights === undefined && form === undefined && this.home !== undefined;
           // What the graph of a UNet is called with is not in the checkpoint's digest.
           const name = `${sha256.slice(0, 16)}-${part}${part === 'unet' ? `-${SURGERY_VERSION}` : ''}`;
           return this.sessions.load(key, model, {
@@ -143,11 +177,18 @@ export class CheckpointParts {
             threads,
             ...(form === undefined ? {} : { keepLayout: true }),
             ...(weights === undefined ? {} : { weights }),
-            ...(optimised ? { optimised: { folder: optimised, name } } : {}),
+            ...(keeps ? { optimised: { folder: path.join(this.home!, 'optimised'), name } } : {}),
           });
         })
-        .then(() => key);
-      opening.catch(() => this.opened.delete(part));
+        .then(() => {
+          // Others have read them, and the system has not written them to the disk yet.
+          if (this.form !== 'low-memory') this.removeMerged(part);
+          return key;
+        });
+      opening.catch(() => {
+        this.opened.delete(part);
+        this.removeMerged(part);
+      });
       this.opened.set(part, opening);
     }
     return opening;
@@ -192,6 +233,7 @@ export class CheckpointParts {
     const placement = this.sessions.placement(key);
     if (placement) this.closed.set(part, placement);
     await this.sessions.release(key);
+    this.removeMerged(part);
   }
 
   /** Nodes by the provider that ran them, over all sessions that have run. */

@@ -52,17 +52,17 @@ export class LoadedCheckpoint {
     private readonly own?: LoadedCheckpoint,
   ) {}
 
-  /** A checkpoint at its own size. @param optimised folder of onnxruntime's optimised graphs @param limit memory that the person allows */
+  /** A checkpoint at its own size. @param home Weft's folder, see {@link CheckpointParts} @param limit memory that the person allows */
   static open(
     prepared: PreparedCheckpoint,
     sessions: SessionHost,
     provider: string,
     threads?: number,
-    optimised?: string,
+    home?: string,
     limit?: MemoryLimit,
   ): LoadedCheckpoint {
     const { pictureSize: side } = prepared;
-    const parts = new CheckpointParts(prepared, sessions, provider, threads, optimised, limit);
+    const parts = new CheckpointParts(prepared, sessions, provider, threads, home, limit);
     return new LoadedCheckpoint(parts, { width: side, height: side });
   }
 

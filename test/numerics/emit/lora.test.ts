@@ -1,14 +1,15 @@
 /** LoRAs of every form against weights that PyTorch merged; see make_lora_references.py. */
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { edited } from '../../../extension/engine/onnx/derivedGraph';
 import { emitTextEncoder } from '../../../extension/engine/onnx/emit/textEncoder';
 import { emitUnet } from '../../../extension/engine/onnx/emit/unet';
-import { foldLora, matchLora } from '../../../extension/engine/onnx/foldLora';
+import { matchLora, mergeLoras } from '../../../extension/engine/onnx/mergeLoras';
 import { Graph } from '../../../extension/engine/onnx/graph';
 import { modelBytes, type OnnxModel } from '../../../extension/engine/onnx/modelFile';
+import { ModelProtoSchema } from '../../../extension/engine/onnx/proto/onnx_pb';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { type TensorData } from '../../../extension/engine/onnx/types';
 import { type LoraPart, readLora } from '../../../extension/engine/safetensors/lora';
@@ -51,12 +52,12 @@ let count = 0;
 /** What a part gives with LoRAs of these strengths. */
 async function run(part: LoraPart, loras: [file: string, strength: number][]): Promise<Float32Array> {
   const model = emit(part);
-  const bytes = edited(modelBytes(model, folder), (graph) => {
-    for (const [file, strength] of loras)
-      foldLora(graph, part, readLora(file), { strength, folder, checkpoint: 'tiny' });
-  });
-  const key = `lora ${count++}`;
-  await sessions.load(key, bytes, { provider: 'cpu', threads: 2, weights: folder });
+  const key = `with lora ${count++}`;
+  const proto = fromBinary(ModelProtoSchema, modelBytes(model, folder));
+  const acting = loras.map(([file, strength]) => ({ lora: readLora(file), strength }));
+  const target = path.join(folder, `${key}.weights`);
+  await mergeLoras(new Graph(proto), part, acting, { folder, target, sessions, checkpoint: 'tiny' });
+  await sessions.load(key, toBinary(ModelProtoSchema, proto), { provider: 'cpu', threads: 2, weights: folder });
   const output = model.proto.graph!.output[0]!.name;
   const answer = await sessions.run(key, feeds[part], [output]);
   await sessions.release(key);

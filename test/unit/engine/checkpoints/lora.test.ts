@@ -44,6 +44,7 @@ beforeAll(async () => {
   const add = (file: string): Promise<unknown> => bench.engine.handlers['models.add']({ paths: [file] });
   await add(writeSingleFile(path.join(root, 'models', 'tiny.safetensors'), 'tiny'));
   await add(writeSingleFile(path.join(root, 'models', 'half.safetensors'), 'tiny', { precision: 'F16' }));
+  await add(writeSingleFile(path.join(root, 'models', 'bf16.safetensors'), 'tiny', { precision: 'BF16' }));
   await add(writeMerged(path.join(root, 'models', 'merged.safetensors'), 0.7));
 });
 afterAll(() => {
@@ -107,6 +108,26 @@ describe('a LoRA', () => {
     expect(difference(resultOf(await run([])), merged)).toBeGreaterThan(1);
     const half = await run([{ path: 'style.safetensors', strength: 0.7 }], 'half');
     expect(difference(resultOf(half), merged)).toBeLessThanOrEqual(3);
+    // The eight bits of the checkpoint itself are the error; the LoRA is not rounded to them.
+    const [coarse, plain, precise] = [
+      resultOf(await run([{ path: 'style.safetensors', strength: 0.7 }], 'bf16')),
+      resultOf(await run([], 'bf16')),
+      resultOf(await run([])),
+    ];
+    expect(difference(coarse, merged)).toBeLessThanOrEqual(difference(plain, precise) + 3);
+  });
+
+  it('leaves none of the changed weights behind, and says where there is no room for them', async () => {
+    const scratch = path.join(bench.home, 'scratch');
+    await run([{ path: 'style.safetensors', strength: 0.31 }]);
+    expect(fs.readdirSync(scratch)).toEqual([]);
+    fs.rmSync(scratch, { recursive: true });
+    fs.writeFileSync(scratch, 'a file where the folder should be');
+    await expect(run([{ path: 'style.safetensors', strength: 0.32 }])).rejects.toThrow(
+      /^The weights of the checkpoint tiny with its LoRAs could not be written to .*scratch.*: .*\. They take as much room there as the checkpoint\.$/,
+    );
+    fs.rmSync(scratch);
+    expect(resultOf(await run([{ path: 'style.safetensors', strength: 0.32 }])).length).toBeGreaterThan(0);
   });
 
   it('of PEFT has the strength that its adapter_config.json says', async () => {
