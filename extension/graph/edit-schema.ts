@@ -34,6 +34,7 @@ const edits = {
     keepDefault: z.boolean().optional(),
   }),
   setMuted: z.object({ kind: z.literal('setMuted'), ids, muted: z.boolean() }),
+  setFolded: z.object({ kind: z.literal('setFolded'), ids, folded: z.boolean() }),
   connect: z.object({ kind: z.literal('connect'), from: source, to: source, replaces: source.optional(), nth }),
   disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional(), nth }),
   moveNodes: z.object({
@@ -63,6 +64,7 @@ export const graphEditsSchema = z
       edits.renameNode,
       edits.setParam,
       edits.setMuted,
+      edits.setFolded,
       edits.connect,
       edits.disconnect,
       edits.moveNodes,

@@ -45,6 +45,8 @@ export type GraphEdit =
    */
   | { kind: 'setParam'; id: string; param: string; value: unknown; overrides?: ParamValues; keepDefault?: boolean }
   | { kind: 'setMuted'; ids: readonly string[]; muted: boolean }
+  /** How the studio shows nodes; it changes no result. */
+  | { kind: 'setFolded'; ids: readonly string[]; folded: boolean }
   /**
    * Replaces the wire at the input, or adds to those of a list port. `replaces` names the wire of a list port whose place is taken, `nth`
    * (from 0) which of several from one output. A wire that is refused (see checkConnection) is an error.
@@ -177,6 +179,13 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
           if (edit.muted && specOf(type)?.mute === 'never')
             throw new GraphEditError(`${id} can't be muted: ${cannotMute(type)}`);
           return [id, new Map<string, KeyChange>([['muted', edit.muted ? { set: true } : { remove: true }]])];
+        }),
+      );
+    case 'setFolded':
+      return nodesPatch(
+        edit.ids.map((id) => {
+          need(document, id);
+          return [id, new Map<string, KeyChange>([['folded', edit.folded ? { set: true } : { remove: true }]])];
         }),
       );
     case 'connect':

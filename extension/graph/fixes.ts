@@ -9,7 +9,7 @@ import { parseGraph } from './parse';
 import { type Problem } from './problems';
 import { type GraphDocument, parseWire, type Source } from './schema';
 import { type GraphFacts, validateGraph } from './validate';
-import { nodeKeys, topKeys } from './write';
+import { frameKeys, nodeKeys, topKeys } from './write';
 
 export interface GraphFix {
   /** Verb and object, as in a menu. */
@@ -30,7 +30,6 @@ interface Idea {
 }
 
 const MOST_FILES = 3;
-const FRAME_KEYS = ['text', 'rect'];
 
 /** Fixes of one problem of a text, the likeliest first. Each was tried: it solves the problem and makes no other. */
 export function fixesOf(text: string, problem: Problem, facts: FixFacts = {}): GraphFix[] {
@@ -74,7 +73,7 @@ function ideasFor(text: string, document: GraphDocument, problem: Problem, facts
     case 'unknown-param':
       return respelt(written, spec?.params.map(({ name }) => name) ?? []);
     case 'unknown-key':
-      return respelt(written, problem.node === undefined ? [...topKeys, ...FRAME_KEYS] : nodeKeys);
+      return respelt(written, problem.node === undefined ? [...topKeys, ...frameKeys] : nodeKeys);
     case 'unknown-input':
       return respelt(written, spec?.inputs.map(({ name }) => name) ?? []);
     case 'unknown-node':

@@ -129,10 +129,12 @@ function leaveOutMisfits(
       delete nodes[id];
       continue;
     }
-    const { muted, inputs, params } = node;
-    if (muted !== undefined && typeof muted !== 'boolean') {
-      misfit([...at, 'muted'], () => `muted must be true or left out${not(muted)}.`);
-      delete node['muted'];
+    const { muted, folded, inputs, params } = node;
+    for (const [flag, value] of Object.entries({ muted, folded })) {
+      if (value === undefined || typeof value === 'boolean') continue;
+      const severity = flag === 'folded' ? 'warning' : 'error';
+      misfit([...at, flag], () => `${flag} must be true or left out${not(value)}.`, severity);
+      delete node[flag];
     }
     for (const [field, value] of Object.entries({ inputs, params })) {
       if (value === undefined || isRecord(value)) continue;

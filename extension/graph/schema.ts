@@ -23,6 +23,7 @@ export const graphNodeSchema = z.looseObject({
   muted: z.boolean().optional().describe('Written only when true: the node is skipped.'),
   inputs: z.record(z.string(), wireSchema).optional().describe('Wires into this node, by the name of its port.'),
   params: z.record(z.string(), z.unknown()).optional().describe('Parameters that differ from their defaults.'),
+  folded: z.boolean().optional().describe('Written only when true: the studio shows only the title of the node.'),
 });
 
 /** `[x, y]` of a node's top left corner on the canvas, in pixels. */

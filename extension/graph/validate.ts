@@ -11,9 +11,9 @@ import { keyAt, parseGraph } from './parse';
 import { twiceOnWire, type Plan } from './plan';
 import { axisProblems } from './sweep';
 import { clip, listed, type Problem, type ProblemCode, ProblemList, show } from './problems';
-import { frameSchema, type GraphDocument, type GraphNode, NODE_ID, parseWire, wiresOf } from './schema';
+import { type GraphDocument, type GraphNode, NODE_ID, parseWire, wiresOf } from './schema';
 import { GraphView } from './view';
-import { nodeKeys, topKeys } from './write';
+import { frameKeys, nodeKeys, topKeys } from './write';
 
 /** What is known of the world around the graph; what is left out is not checked. */
 export interface GraphFacts {
@@ -77,7 +77,7 @@ class Validator {
   run(): Problem[] {
     this.keys([], this.document, 'the file', topKeys);
     for (const [id, frame] of Object.entries(this.document.frames ?? {}))
-      this.keys(['frames', id], frame, 'a frame', Object.keys(frameSchema.shape));
+      this.keys(['frames', id], frame, 'a frame', frameKeys);
     for (const [id, node] of Object.entries(this.document.nodes)) this.node(id, node);
     for (const cycle of this.view.order.cycles) this.cycle(cycle);
     for (const id of this.ids) this.meaning(this.view.node(id) as NodeView);

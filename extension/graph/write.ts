@@ -1,11 +1,12 @@
 import { type TextChange } from './json';
 import { parseGraph } from './parse';
 import { pinEndKeys, pinKeys } from './pins';
-import { type GraphDocument } from './schema';
+import { frameSchema, type GraphDocument } from './schema';
 
 /** Keys of the file and of a node that have a meaning, in canonical order. */
 export const topKeys = ['weft', 'nodes', 'frames', 'layout'];
-export const nodeKeys = ['type', 'muted', 'inputs', 'params'];
+export const nodeKeys = ['type', 'muted', 'inputs', 'params', 'folded'];
+export const frameKeys = Object.keys(frameSchema.shape);
 
 /**
  * The canonical order of an object's keys, by where the object stands: known keys first at the top and in a node, everything
@@ -88,6 +89,7 @@ export function writeGraph(document: GraphDocument): string {
     muted: node.muted === true ? true : undefined,
     inputs: unlessEmpty(node.inputs),
     params: unlessEmpty(node.params),
+    folded: node.folded === true ? true : undefined,
   }));
   const whole = {
     ...document,

@@ -2,7 +2,7 @@ import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { Icon } from '../ui/Icon';
 import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
 import { addFrame, setFrameColour, sharedColour } from '../model/actions/frames';
-import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
+import { deleteSelection, duplicateSelection, startRename, toggleFold, toggleMute } from '../model/actions/nodes';
 import { openStage } from '../model/stage';
 import { alignSelection, tidy } from '../model/actions/places';
 import { focusField, selectAll, selected } from '../model/actions/selection';
@@ -209,6 +209,7 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
   return [
     ...one,
     { label: 'Mute or unmute', icon: 'eye', keys: 'M', disabled: readOnly, act: () => toggleMute() },
+    { label: 'Fold or unfold', icon: 'fold', keys: 'E', disabled: readOnly, act: () => toggleFold() },
     { label: 'Duplicate', icon: 'files', keys: 'Ctrl+D', disabled: readOnly, act: duplicateSelection },
     { label: 'Copy', icon: 'copy', keys: 'Ctrl+C', act: copySelection },
     { label: 'Cut', icon: 'remove', keys: 'Ctrl+X', disabled: readOnly, act: cutSelection },

@@ -1,7 +1,7 @@
 import { inspectSelection } from '../model/inspection';
 import { type KeyboardEvent } from 'react';
 import { addFrame } from '../model/actions/frames';
-import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
+import { deleteSelection, duplicateSelection, startRename, toggleFold, toggleMute } from '../model/actions/nodes';
 import { boxes, nudge, tidy } from '../model/actions/places';
 import { focusField, select, selectAll, selected } from '../model/actions/selection';
 import { disconnect } from '../model/actions/wires';
@@ -79,6 +79,9 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
       const id = selected().nodes[0];
       return id === undefined ? undefined : () => openConnect(id, menuAt());
     }
+    case 'e':
+    case 'E':
+      return () => toggleFold();
     case 'f':
     case 'F':
       return () => canvasControl().fit();

@@ -3,7 +3,7 @@ import { ALIGNMENTS } from '../model/align';
 import { AlignIcon } from '../ui/AlignIcon';
 import { ColourRow } from '../ui/ColourRow';
 import { addFrame, setFrameColour, sharedColour } from '../model/actions/frames';
-import { deleteSelection, duplicateSelection, toggleMute } from '../model/actions/nodes';
+import { deleteSelection, duplicateSelection, toggleFold, toggleMute } from '../model/actions/nodes';
 import { alignSelection, tidy } from '../model/actions/places';
 import { selected } from '../model/actions/selection';
 import { useStudio } from '../model/store';
@@ -19,6 +19,7 @@ export function ManyInspector({ ids }: { ids: readonly string[] }) {
     ['Tidy selection', 'type-hierarchy', tidy],
     ['Add frame around selection', 'comment', addFrame],
     ['Duplicate', 'files', duplicateSelection],
+    ['Fold or unfold', 'fold', () => toggleFold()],
     ['Mute or unmute', 'eye', () => toggleMute()],
     ['Delete', 'trash', deleteSelection],
   ];

@@ -31,7 +31,7 @@ function textsOf({ graph, sliding }: StudioState): Map<string, string> {
   return new Map(
     Object.entries(graph?.nodes ?? {}).map(([id, node]) => {
       const params = sliding?.id === id ? { ...node.params, [sliding.param]: sliding.value } : node.params;
-      return [id, JSON.stringify({ ...node, params })];
+      return [id, JSON.stringify({ ...node, params, folded: undefined })];
     }),
   );
 }

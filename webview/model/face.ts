@@ -124,6 +124,7 @@ export interface Face {
 
 /**
  * Size, rows and port places of a node.
+ * A folded node is its title, with its ports one above the other at the title's sides.
  * @param extraInputs input names in the file that the catalogue does not know; they are shown too, so that no wire is lost
  */
 export function faceOf(
@@ -131,9 +132,16 @@ export function faceOf(
   written: ReadonlySet<string>,
   extraInputs: readonly string[] = [],
   extraOutputs: readonly string[] = [],
+  folded = false,
 ): Face {
   const inputs = [...(spec?.inputs.map((input) => input.name) ?? []), ...extraInputs];
   const outputs = [...(spec?.outputs.map((output) => output.name) ?? []), ...extraOutputs];
+  if (folded) {
+    const places = (names: readonly string[], side: PortPlace['side']): PortPlace[] =>
+      names.map((name, index) => ({ name, side, y: (FACE.header * (index + 1)) / (names.length + 1) }));
+    const ports = [...places(inputs, 'left'), ...places(outputs, 'right')];
+    return { width: WIDTHS.plain, height: FACE.header, rows: [], ports };
+  }
   const rows = spec ? faceRows(spec, written) : [];
   const portCount = Math.max(inputs.length, outputs.length);
   const portsHeight = portCount > 0 ? portCount * FACE.portRow + 2 * FACE.portPadding : FACE.portPadding;

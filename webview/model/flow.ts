@@ -98,6 +98,7 @@ function nodeData(
     new Set(Object.keys(node.params ?? {})),
     inputs.filter((name) => !known.has(name)),
     outputsUsed.filter((name) => !knownOutputs.has(name)),
+    node.folded,
   );
   return {
     node,
@@ -162,7 +163,7 @@ function graphNode(
     })),
     // One tab stop for the whole canvas; arrow keys go from node to node.
     domAttributes: { tabIndex: -1 },
-    ariaLabel: `${readable(id)}, ${title}${data.node.muted ? ', muted' : ''}`,
+    ariaLabel: `${readable(id)}, ${title}${data.node.muted ? ', muted' : ''}${data.node.folded ? ', folded' : ''}`,
   };
 }
 

@@ -10,6 +10,7 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
       ['V', 'view its image (or double-click it)'],
       ['F2', 'rename'],
       ['M', 'mute or unmute'],
+      ['E', 'fold to the title, or unfold'],
       ['I', 'inspect the attention'],
       ['G', 'add a frame around the selection'],
       ['Delete', 'delete the selection'],

@@ -1,5 +1,6 @@
 import { memo, type CSSProperties } from 'react';
 import { type NodeProps } from '@xyflow/react';
+import { toggleFold } from '../model/actions/nodes';
 import { type GraphFlowNode } from '../model/flow';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
@@ -19,7 +20,9 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
   const state = useNodeState(id);
   const { spec, node } = data;
   const style = { '--tint': tintOf(spec) } as CSSProperties;
-  const classes = ['node', `is-${state}`, selected ? 'selected' : '', node.muted ? 'muted' : '', far ? 'far' : ''];
+  const { muted = false, folded = false } = node;
+  const flags = Object.entries({ selected, muted, folded, far }).flatMap(([name, on]) => (on ? [name] : []));
+  const classes = ['node', `is-${state}`, ...flags];
   if (far) {
     return (
       <div className={classes.join(' ')} style={style}>
@@ -38,12 +41,8 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
         </span>
         {renaming && <RenameField id={id} />}
         <NodeBadge id={id} />
-        <NodeStatusLine
-          id={id}
-          title={spec?.title ?? node.type}
-          known={spec !== undefined}
-          muted={node.muted === true}
-        />
+        <Fold id={id} folded={folded} reachable={selected} />
+        <NodeStatusLine id={id} title={spec?.title ?? node.type} known={spec !== undefined} muted={muted} />
       </header>
       <Ports id={id} data={data} />
       <Rows id={id} data={data} selected={selected} />
@@ -51,3 +50,20 @@ export const NodeView = memo(function NodeView({ id, data, selected }: NodeProps
     </div>
   );
 });
+
+/** Folds the node to its title, or unfolds it. */
+function Fold({ id, folded, reachable }: { id: string; folded: boolean; reachable: boolean }) {
+  const label = `${folded ? 'Unfold' : 'Fold'} ${readable(id)}`;
+  return (
+    <button
+      type="button"
+      className={`fold nodrag codicon codicon-chevron-${folded ? 'right' : 'down'}`}
+      tabIndex={reachable ? 0 : -1}
+      aria-expanded={!folded}
+      aria-label={label}
+      title={`${label} (E)`}
+      data-testid={`fold-${id}`}
+      onClick={() => toggleFold([id])}
+    />
+  );
+}

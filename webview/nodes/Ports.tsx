@@ -19,6 +19,7 @@ export const Ports = memo(function Ports({ id, data }: { id: string; data: NodeD
 });
 
 function portsHeight(data: NodeData): number {
+  if (data.node.folded) return 0;
   const left = data.face.ports.filter((port) => port.side === 'left').length;
   const count = Math.max(left, data.face.ports.length - left);
   return count > 0 ? count * FACE.portRow + 2 * FACE.portPadding : FACE.portPadding;

@@ -275,6 +275,16 @@ describe('wires', () => {
   });
 });
 
+it('nodes are folded and unfolded in one line, and keep it under another name and as copies', () => {
+  const folded = edited(text, { kind: 'setFolded', ids: ['adain'], folded: true });
+  canonical(folded);
+  expect(diff(text, folded).filter((line) => line.includes('folded'))).toEqual(['+ "folded": true']);
+  expect(edited(folded, { kind: 'setFolded', ids: ['adain', 'swap'], folded: false })).toBe(text);
+  const named = edited(folded, { kind: 'renameNode', id: 'adain', to: 'look' }, { kind: 'duplicate', ids: ['look'] });
+  expect(documentOf(named).nodes).toMatchObject({ look: { folded: true }, 'look-2': { folded: true } });
+  expect(() => edited(text, { kind: 'setFolded', ids: ['nobody'], folded: true })).toThrow('There is no node nobody');
+});
+
 describe('frames', () => {
   it('are added, changed and removed, each in as few lines as can be', () => {
     const added = edited(text, { kind: 'addFrame', text: 'Look here', rect: [0.4, 1, 200, 100] });

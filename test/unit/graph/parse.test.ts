@@ -84,6 +84,15 @@ describe('a text that is no graph', () => {
     });
   });
 
+  it('takes no flag for how a node looks but true, and runs all the same', () => {
+    const text = '{ "weft": 1, "nodes": { "a": { "type": "image", "params": { "path": "a.png" }, "folded": "yes" } } }';
+    expect(parseGraph(text).document?.nodes['a']).toEqual({ type: 'image', params: { path: 'a.png' } });
+    expect(validateGraph(text).map(({ severity, message }) => [severity, message])).toEqual([
+      ['warning', 'folded must be true or left out, not "yes".'],
+    ]);
+    expect(validateGraph(text.replace('"yes"', 'true'))).toEqual([]);
+  });
+
   it.each([
     ['"beige"', 'not "beige".'],
     ['7', 'not 7.'],

@@ -110,6 +110,16 @@ export function toggleMute(ids: readonly string[] = selected().nodes): void {
   }
 }
 
+/** Folds nodes to their titles; when all of them are folded already, unfolds them. */
+export function toggleFold(ids: readonly string[] = selected().nodes): void {
+  const { graph } = studio();
+  if (ids.length === 0) return;
+  const folded = !ids.every((id) => graph?.nodes[id]?.folded === true);
+  if (edit([{ kind: 'setFolded', ids, folded }], `${folded ? 'Fold' : 'Unfold'} ${plural(ids.length, 'node')}`)) {
+    announce(`${ids.map(readable).join(', ')} ${folded ? 'folded' : 'unfolded'}.`);
+  }
+}
+
 export function startRename(id = selected().nodes[0] ?? firstFrame()): void {
   if (id === undefined || studio().readOnly) return;
   useStudio.setState({ renaming: id });

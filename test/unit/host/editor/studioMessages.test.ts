@@ -93,6 +93,7 @@ describe('edits of the studio', () => {
     { kind: 'setParam', id: 'a', param: 'columns', value: { param: 'a.b', values: [1, 2.5, 'x', null, true] } },
     { kind: 'setParam', id: 'a', param: 'seed', value: undefined, overrides: { seed: 4 }, keepDefault: true },
     { kind: 'setMuted', ids: ['a'], muted: true },
+    { kind: 'setFolded', ids: ['a'], folded: true },
     { kind: 'connect', from: { node: 'a', port: 'image' }, to: { node: 'b', port: 'image' } },
     { kind: 'disconnect', to: { node: 'b', port: 'image' }, from: { node: 'a', port: 'image' } },
     { kind: 'moveNodes', positions: { a: [1, 2] } },
