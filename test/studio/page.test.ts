@@ -236,6 +236,35 @@ test('the keyboard suffices: arrows, rename, edit, mute, delete, connect', async
   expect(host.of('edit').map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
+test('a field or a menu that is opened right behind an arrow key keeps the focus', async () => {
+  const { page } = tested.studio;
+  await page.getByTestId('canvas').focus();
+  await page.keyboard.press('Home');
+  for (const [key, opened] of [
+    ['F2', 'rename'],
+    ['ContextMenu', 'context-menu'],
+  ] as const) {
+    // Both keys reach the page before it paints again.
+    await page.evaluate(
+      (keys) => {
+        for (const name of keys)
+          document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
+      },
+      ['ArrowRight', key],
+    );
+    await page.getByTestId(opened).waitFor();
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    expect(await page.evaluate((id) => document.activeElement?.closest(`[data-testid="${id}"]`) !== null, opened)).toBe(
+      true,
+    );
+    await page.keyboard.press('Escape');
+    await page.getByTestId(opened).waitFor({ state: 'detached' });
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.closest('[data-testid="canvas"]') !== null))
+      .toBe(true);
+  }
+});
+
 test('copies, duplicates, cuts and pastes nodes with the wires among them', async () => {
   const { page } = tested.studio;
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);

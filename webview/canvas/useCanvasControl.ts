@@ -27,13 +27,19 @@ export function useCanvasControl(
       const end = flow.screenToFlowPosition({ x: right, y: bottom }, { snapToGrid: false });
       return { x: start.x, y: start.y, width: end.x - start.x, height: end.y - start.y };
     };
-    const focus = (selector: string) => {
+    let wanted: string | undefined;
+    const focusNode = (id: string) => {
+      const before = document.activeElement;
+      wanted = id;
+      const focus = () => {
+        // A field or a menu that was opened meanwhile keeps the focus, and a later wish counts alone.
+        const free = [before, document.body, container.current].includes(document.activeElement);
+        if (wanted !== id || !free) return;
+        const node = container.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(id)}"]`);
+        node?.focus({ preventScroll: true });
+      };
       // A node that was just added or scrolled to is in the page after the next paint.
-      window.requestAnimationFrame(() =>
-        window.requestAnimationFrame(() =>
-          container.current?.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true }),
-        ),
-      );
+      window.requestAnimationFrame(() => window.requestAnimationFrame(focus));
     };
     setCanvasControl({
       fit: () => {
@@ -58,8 +64,11 @@ export function useCanvasControl(
         follows.current = false;
         void flow.setCenter(x + width / 2, y + height / 2, { zoom: flow.getZoom() });
       },
-      focusNode: (id) => focus(`.react-flow__node[data-id="${CSS.escape(id)}"]`),
-      focusCanvas: () => container.current?.focus({ preventScroll: true }),
+      focusNode,
+      focusCanvas: () => {
+        wanted = undefined;
+        container.current?.focus({ preventScroll: true });
+      },
       zoom: (factor) => {
         follows.current = false;
         void flow.zoomTo(factor === 0 ? 1 : flow.getZoom() * factor);

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { NodeToolbar, Position } from '@xyflow/react';
 import { renameNode } from '../model/actions/nodes';
+import { canvasControl } from '../model/control';
 import { useStudio } from '../model/store';
 import { toId } from '../model/words';
 
@@ -26,6 +27,7 @@ export function RenameField({ id }: { id: string }) {
         onBlur={take}
         onKeyDown={(event) => {
           event.stopPropagation();
+          if (event.key === 'Enter' || event.key === 'Escape') canvasControl().focusNode(id);
           if (event.key === 'Enter') event.currentTarget.blur();
           if (event.key === 'Escape') stop();
         }}
