@@ -92,17 +92,14 @@ export function checkValue(
   switch (param.kind) {
     case 'number':
     case 'integer': {
-      const what = param.kind === 'integer' ? 'a whole number' : 'a number';
-      if (typeof value !== 'number' || !Number.isFinite(value)) return `${name} must be ${what}, not ${show(value)}.`;
-      if (param.kind === 'integer' && !Number.isInteger(value)) return `${name} must be ${what}, not ${show(value)}.`;
-      if (value < param.min || value > param.max) {
-        return `${name} must be between ${param.min} and ${param.max}, not ${show(value)}.`;
-      }
-      return undefined;
+      const right = param.kind === 'integer' ? Number.isInteger(value) : Number.isFinite(value);
+      if (right && Number(value) >= param.min && Number(value) <= param.max) return undefined;
+      const what = right ? '' : param.kind === 'integer' ? 'a whole number ' : 'a number ';
+      return `${name} must be ${what}between ${param.min} and ${param.max}, not ${show(value)}.`;
     }
     case 'range': {
       if (!Array.isArray(value) || value.length !== 2 || !value.every((end) => Number.isFinite(end))) {
-        return `${name} must be two numbers, [from, to] in per cent, not ${show(value)}.`;
+        return `${name} must be two numbers between ${param.min} and ${param.max}, [from, to] in per cent, not ${show(value)}.`;
       }
       const [from, to] = value as [number, number];
       if (from < param.min || to > param.max || from > param.max || to < param.min) {

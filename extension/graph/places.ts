@@ -13,6 +13,8 @@ export interface GraphName {
   as: string;
   /** Whether the text is that file's, so that lines can be told. */
   lines: boolean;
+  /** The text that it was made from, whose lines are told: a sweep's, for one of its cells. */
+  of?: string;
   /** Parameters that came from options of a command, by `node.param`: `--skip`. */
   options?: Readonly<Record<string, string>>;
 }
@@ -47,7 +49,7 @@ export function checkGraph(
   if (changes.length > 0) problems = [...before.problems, ...problems.filter(({ code }) => !ofTheText.has(code))];
   const own = new Set(before.problems);
   const { tree } = changes.length > 0 ? parseGraph(text) : before;
-  const lines = new LineIndex(original);
+  const lines = new LineIndex(name.of ?? original);
 
   const optionOf = (problem: Problem): string | undefined => {
     if (own.has(problem)) return undefined;
@@ -61,7 +63,12 @@ export function checkGraph(
   const tell = (problem: Problem): string => {
     const option = optionOf(problem);
     if (option !== undefined) return `${option}: ${problem.message}`;
-    const offset = own.has(problem) ? problem.offset : originalOffset(changes, problem.offset);
+    const offset =
+      name.of !== undefined
+        ? placeIn(name.of, problem)
+        : own.has(problem)
+          ? problem.offset
+          : originalOffset(changes, problem.offset);
     const line = formatProblem(name.as, { ...problem, ...lines.at(offset) });
     return name.lines ? line : `${name.as}${line.slice(name.as.length).replace(/^:\d+:\d+/, '')}`;
   };
@@ -79,6 +86,13 @@ function changesOf(original: string, overrides: readonly Override[]): TextChange
     }
   }
   return overrideChanges(original, overrides);
+}
+
+/** Where the text that another was made from speaks of a problem's subject, or at least of its node. */
+function placeIn(text: string, { node = '', port, param }: Problem): number {
+  const { tree } = parseGraph(text);
+  const part = port === undefined ? ['params', param ?? ''] : ['inputs', port];
+  return (nodeAt(tree, ['nodes', node, ...part]) ?? nodeAt(tree, ['nodes', node]))?.offset ?? 0;
 }
 
 /** Where a place of the changed text was before the changes; what is new was nowhere, and gets the place where it was put. */

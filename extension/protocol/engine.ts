@@ -24,7 +24,12 @@ export const runOptionsSchema = z.object({
   graphText: z.string(),
   /** How the user knows the graph, for messages; absent: as the file. See GraphName. */
   name: z
-    .object({ as: z.string(), lines: z.boolean(), options: z.record(z.string(), z.string()).optional() })
+    .object({
+      as: z.string(),
+      lines: z.boolean(),
+      of: z.string().optional(),
+      options: z.record(z.string(), z.string()).optional(),
+    })
     .optional(),
   /** Absolute path of the graph file; relative paths in the graph are resolved against its folder. */
   graphPath: z.string(),

@@ -68,8 +68,8 @@ export async function runCell(
       graphText,
       set: [],
       target: source.node,
-      // The text is nobody's file.
-      name: { as: options.name?.as ?? options.graphPath, lines: false },
+      // The text is nobody's file: where something is wrong, it is the file it was made from that is to be mended.
+      name: { as: options.graphPath, lines: true, ...options.name, of: options.graphText },
       reportName: undefined,
       timeline: false,
       keepAttention: false,

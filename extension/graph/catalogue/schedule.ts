@@ -1,5 +1,7 @@
 import { type Checking, type NodeSpec, type NodeView, type ParamValues } from './types';
 
+const LEAST_STEPS = 2;
+
 /** floor(0.32 T), or the checkpoint's own share of skipped steps when it names one. */
 function defaultSkip(params: ParamValues, overrides: ParamValues): number | undefined {
   const steps = params['steps'];
@@ -31,7 +33,8 @@ function check({ params, written }: NodeView, { report }: Checking): void {
   if (typeof steps !== 'number') return;
   const problem = trailingProblem(spacing, steps);
   if (problem !== undefined) report({ code: 'too-many-trailing-steps', message: () => problem, param: 'steps' });
-  if (typeof skip !== 'number' || skip < steps) return;
+  // A number of steps that can't be is told of itself.
+  if (typeof skip !== 'number' || skip < steps || steps < LEAST_STEPS) return;
   const mark = Object.hasOwn(written, 'skip') ? 'skip' : 'steps';
   const message = () => `skip must be less than steps: skipping ${skip} of ${steps} steps leaves none to run.`;
   report({ code: 'skip-exceeds-steps', message, param: 'skip', mark });
@@ -52,7 +55,7 @@ export const schedule: NodeSpec = {
       help: 'The number of steps of the whole schedule, T.',
       default: 100,
       unit: 'steps',
-      min: 2,
+      min: LEAST_STEPS,
       max: 1000,
       step: 1,
       slider: [10, 150],

@@ -99,7 +99,11 @@ export class RunQueue {
   receive(event: EngineEvent): void {
     if (!('runId' in event)) return;
     const run = this.runs.get(event.runId) ?? (this.ended?.record.state.runId === event.runId ? this.ended : undefined);
-    if (run?.record.apply(event)) this.listener.event(run, event);
+    if (!run) return;
+    const { graphPath } = run.request;
+    const told = event.event === 'cell' && event.message !== undefined;
+    const shown = told ? { ...event, message: withoutPlaces(graphPath, event.message) } : event;
+    if (run.record.apply(shown)) this.listener.event(run, shown);
   }
 
   private async execute(run: Run): Promise<RunResult | undefined> {

@@ -202,6 +202,15 @@ describe('weft sweep', () => {
     expect(await paint(0)).toMatch(/1 cell computed, 0 already there/);
   });
 
+  it('names the line of the file beside a cell that can not be made', () => {
+    const { stderr, status } = call('sweep', 'short.weft.json', '--over', 'schedule.skip=30', '--out', 'none');
+    const lines = fs.readFileSync(path.join(folder, 'short.weft.json'), 'utf8').split('\n');
+    const line = 1 + lines.findIndex((text) => text.includes('"skip"'));
+    expect(stderr).toContain(`schedule.skip 30: short.weft.json:${line}:`);
+    expect(stderr).toContain(': schedule.skip: skip must be less than steps: skipping 30 of 12 steps');
+    expect(status).toBe(2);
+  });
+
   it.each([
     [['sweep', 'short.weft.json'], /has no sweep node: say what varies with --over/],
     [['sweep', 'short.weft.json', '--over', 'a.b'], /is not an axis/],
@@ -212,7 +221,10 @@ describe('weft sweep', () => {
       /varies swap\.contrast along both axes/,
     ],
     [['sweep', 'short.weft.json', '--over', 'swap.contrast=1,,2'], /A value is missing in "1,,2"/],
-    [['sweep', 'short.weft.json', '--over', 'schedule.seed=0x10'], /seed must be a whole number, not "0x10"/],
+    [
+      ['sweep', 'short.weft.json', '--over', 'schedule.seed=0x10'],
+      /seed must be a whole number between 0 and 4294967295, not "0x10"/,
+    ],
     ...['', '1', '0/2', '1/0', '-1/2', '1/1e1', '0x1/2', ' 1/2', '1/2/3', '1.0/2'].map((shard): [string[], RegExp] => [
       ['sweep', 'short.weft.json', ...OVER, `--shard=${shard}`],
       /--shard .* is not valid. Write I\/N/,

@@ -34,6 +34,21 @@ describe('problems of a graph whose parameters are set from outside', () => {
     ]);
   });
 
+  it('are in a text that was made from the file at the line of the file that speaks of it, or of its node', () => {
+    const graph = standard();
+    graph.nodes['swap']!.params = { contrast: 1 };
+    const of = writeGraph(graph);
+    const made = writeGraph({
+      ...graph,
+      nodes: { ...graph.nodes, swap: { ...graph.nodes['swap']!, params: { contrast: 99 } } },
+    });
+    const name = { ...file, of: `\n\n${of}` };
+    const [line] = at(name.of, '"contrast"').split(':');
+    expect(told(made, [], name)[0]).toMatch(new RegExp(`^g.weft.json:${line}:\\d+: swap.contrast: contrast must be`));
+    graph.nodes['swap']!.params = { lowerRange: [0, 200] };
+    expect(told(writeGraph(graph), [], name)[0]).toMatch(/^g\.weft\.json:\d+:\d+: swap\.lowerRange: /);
+  });
+
   it("are at the line of the user's file, however many lines the options add above and below it", () => {
     const graph = standard();
     graph.nodes['denoise']!.inputs = { transfer: 'gidance.transfer' };

@@ -57,7 +57,7 @@ describe('the values of an axis', () => {
   it('of a number are numbers', () => {
     for (const written of ['0x10:0x20', '1e0:2e0', '" 1"', '1 : 2', '""'])
       expect(() => checkAxis(standard(), parseAxis(`swap.contrast=${written}`))).toThrow(
-        /swap: contrast must be a number, not "/,
+        /swap: contrast must be a number between 0 and 10, not "/,
       );
   });
 });
@@ -76,7 +76,9 @@ describe('a sweep node', () => {
   it('is told of what does not fit its axes, at the axis', () => {
     expect(problems('swap.contrast=1:3:0.5', 'guidance.scale=1,2')).toEqual([]);
     expect(problems('swap.contrast=1:99')).toEqual(['columns: swap: contrast must be between 0 and 10, not 99.']);
-    expect(problems('schedule.steps=2:3:.5')[0]).toMatch(/^columns: schedule: steps must be a whole number, not 2\.5/);
+    expect(problems('schedule.steps=2:3:.5')[0]).toMatch(
+      /^columns: schedule: steps must be a whole number between 2 and 1000, not 2\.5/,
+    );
     expect(problems('swap.contrast=1', 'swop.contrast=2')[0]).toMatch(/^rows: There is no node swop .* swap\?$/);
   });
 

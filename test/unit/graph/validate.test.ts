@@ -179,15 +179,21 @@ describe('nodes', () => {
 
 describe('parameters', () => {
   it('must be of their kind and in their range', () => {
-    expect(params('schedule', { steps: 10.5 })[0]).toBe('schedule.steps: steps must be a whole number, not 10.5.');
-    expect(params('schedule', { steps: 1 })).toContain('schedule.steps: steps must be between 2 and 1000, not 1.');
+    expect(params('schedule', { steps: 10.5 })[0]).toBe(
+      'schedule.steps: steps must be a whole number between 2 and 1000, not 10.5.',
+    );
+    expect(params('schedule', { steps: 1 })).toEqual(['schedule.steps: steps must be between 2 and 1000, not 1.']);
     expect(params('schedule', { seed: -1 })[0]).toContain('seed must be between 0 and 4294967295');
-    expect(params('swap', { contrast: '2' })[0]).toBe('swap.contrast: contrast must be a number, not "2".');
+    expect(params('swap', { contrast: '2' })[0]).toBe(
+      'swap.contrast: contrast must be a number between 0 and 10, not "2".',
+    );
     expect(params('swap', { higherRange: [90, 10] })[0]).toBe(
       'swap.higherRange: higherRange is reversed: it starts at 90 per cent and ends at 10. Swap the two numbers.',
     );
     expect(params('swap', { higherRange: [10, 110] })[0]).toContain('must be between 0 and 100 per cent');
-    expect(params('swap', { higherRange: [10] })[0]).toContain('must be two numbers');
+    expect(params('swap', { higherRange: [10] })[0]).toContain(
+      'must be two numbers between 0 and 100, [from, to] in per cent',
+    );
     expect(params('adain', { range: [30, 30] })).toEqual([]);
     expect(params('invert-structure', { method: 'magic' })[0]).toBe(
       'invert-structure.method: method must be "edit-friendly-ddpm", not "magic".',
