@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { registerCommands } from './host/commands';
+import { offerMissingCheckpoint } from './host/commands/downloadCheckpoint';
 import { GraphEditor } from './host/editor/graphEditor';
 import { GraphProblems } from './host/editor/graphProblems';
 import { OutlineView } from './host/views/outlineView';
@@ -51,7 +52,11 @@ export function activate(context: vscode.ExtensionContext): void {
   own(new ImagesWithGraph(pictures));
   const history = own(new HistoryStore(context, runs, log, checkpoints));
   const walkthrough = new Walkthrough(context.globalState);
-  const runner = own(new GraphRunner(runs, sessions, context.workspaceState, walkthrough));
+  const runner = own(
+    new GraphRunner(runs, sessions, context.workspaceState, walkthrough, (run) =>
+      offerMissingCheckpoint(checkpoints, run),
+    ),
+  );
   const services: Services = {
     context,
     log,

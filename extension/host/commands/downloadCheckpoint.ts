@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { type Services } from '../editor/services';
+import { type Checkpoints } from '../views/checkpoints';
 import { downloadChoice, downloadState, downloadTitle, licenceQuestion } from '../views/checkpointText';
 import { type CheckpointItem } from '../views/checkpointsView';
 import { type KnownCheckpoint } from '../../protocol/engine';
@@ -114,24 +115,20 @@ async function download({ checkpoints, log, walkthrough }: Services, { known, of
   }
 }
 
-/** After a run that failed because the library lacks a checkpoint that can be downloaded, offers that. */
-export function offerMissingCheckpoint(services: Services): vscode.Disposable {
-  return services.runs.onDidChange(({ run, event }) => {
-    if (event === undefined && run.record.state.state === 'failed') void offerFor(services, run);
-  });
-}
-
-async function offerFor({ checkpoints }: Services, { request }: Run): Promise<void> {
+/** After a run that failed because the library lacks a checkpoint that can be downloaded, offers that. @returns whether it did */
+export async function offerMissingCheckpoint(checkpoints: Checkpoints, { request }: Run): Promise<boolean> {
   const there = await checkpoints.list();
   const nodes = Object.values(parseGraph(request.graphText).document?.nodes ?? {});
   const lacking = nodes
     .flatMap(({ type, params }) => (type === 'checkpoint' ? [params?.['id']] : []))
     .find((id) => id !== undefined && !there.some((each) => each.id === id));
   const known = lacking === undefined ? undefined : await checkpoints.missing(lacking);
-  if (!known) return;
+  if (!known) return false;
   const button = downloadTitle(known);
-  const answer = await notify.warning(`The graph needs ${known.title}, which is not in the library.`, button);
-  if (answer === button) await vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
+  void notify.warning(`The graph needs ${known.title}, which is not in the library.`, button).then((answer) => {
+    if (answer === button) void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
+  });
+  return true;
 }
 
 /** Of the palette and the view's title: chosen from a list. Of a paused download: goes on. */

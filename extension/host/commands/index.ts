@@ -10,12 +10,7 @@ import {
 } from './checkpoints';
 import { clearCacheCommand } from './clearCache';
 import { type Command, registerCommand } from './command';
-import {
-  downloadCheckpointCommand,
-  offerMissingCheckpoint,
-  pauseDownloadCommand,
-  resumeDownloadCommand,
-} from './downloadCheckpoint';
+import { downloadCheckpointCommand, pauseDownloadCommand, resumeDownloadCommand } from './downloadCheckpoint';
 import { formatGraphCommand } from './formatGraph';
 import { historyCommands } from './history';
 import { newGraphCommand } from './newGraph';
@@ -59,7 +54,5 @@ const commands: readonly Command[] = [
   ...historyCommands,
 ];
 
-export const registerCommands = (services: Services): vscode.Disposable[] => [
-  ...commands.map((command) => registerCommand(services, command)),
-  offerMissingCheckpoint(services),
-];
+export const registerCommands = (services: Services): vscode.Disposable[] =>
+  commands.map((command) => registerCommand(services, command));

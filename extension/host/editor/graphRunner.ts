@@ -31,6 +31,8 @@ export class GraphRunner implements vscode.Disposable {
     private readonly sessions: StudioSessions,
     private readonly state: vscode.Memento,
     private readonly walkthrough: Walkthrough,
+    /** Offers to download what a failed run lacked; whether there was something. */
+    private readonly offerMissing: (run: Run) => Promise<boolean>,
   ) {
     this.subscriptions = [
       this.quiet,
@@ -69,7 +71,7 @@ export class GraphRunner implements vscode.Disposable {
         this.quiet.later(() => void offerGitignore(run.request.outDir, this.state));
       else if (run.record.unfit) {
         if (await tryAnyway(run)) void this.start(document, target, edits);
-      } else if (!result) this.sayWhy(run, document.uri);
+      } else if (!result) await this.sayWhy(run, document.uri);
     });
     return run;
   }
@@ -95,10 +97,11 @@ export class GraphRunner implements vscode.Disposable {
     for (const subscription of this.subscriptions) subscription.dispose();
   }
 
-  /** The studio shows why a run failed; where none is in sight the sentence comes as a notification. */
-  private sayWhy(run: Run, uri: vscode.Uri): void {
+  /** An offer that mends it says why a run failed, or the studio does; where none is in sight the sentence comes as a notification. */
+  private async sayWhy(run: Run, uri: vscode.Uri): Promise<void> {
     const { state, message } = run.record.state;
-    if (state !== 'failed' || this.sessions.of(uri).some(({ panel }) => panel.visible)) return;
+    if (state !== 'failed' || (await this.offerMissing(run))) return;
+    if (this.sessions.of(uri).some(({ panel }) => panel.visible)) return;
     const show = 'Show Output';
     void notify.error(message ?? 'The run failed.', show).then((answer) => {
       if (answer === show) void vscode.commands.executeCommand('weft.showOutput');

@@ -100,9 +100,10 @@ export class RunQueue {
     if (!('runId' in event)) return;
     const run = this.runs.get(event.runId) ?? (this.ended?.record.state.runId === event.runId ? this.ended : undefined);
     if (!run) return;
-    const { graphPath } = run.request;
-    const told = event.event === 'cell' && event.message !== undefined;
-    const shown = told ? { ...event, message: withoutPlaces(graphPath, event.message) } : event;
+    const shown =
+      event.event === 'cell' && event.message !== undefined
+        ? { ...event, message: withoutPlaces(run.request.graphPath, event.message) }
+        : event;
     if (run.record.apply(shown)) this.listener.event(run, shown);
   }
 

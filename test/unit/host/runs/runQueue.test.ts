@@ -40,7 +40,13 @@ function setUp(graceMs = 10_000, wrote?: RunListener['wrote']) {
         for (const { reject } of ends.values()) reject(new WeftError('internal', sentence));
       },
     },
-    { changed: (run) => log.push(`${run.title} ${run.record.state.state}`), event: () => undefined, wrote },
+    {
+      changed: (run) => log.push(`${run.title} ${run.record.state.state}`),
+      event: (_, event) => {
+        if (event.event === 'cell') log.push(event.message ?? event.state);
+      },
+      wrote,
+    },
     () => graceMs,
   );
   const add = (name: string) => queue.add(name, name, { graphText: name, graphPath: `/${name}`, outDir: '/out' });
@@ -50,6 +56,16 @@ function setUp(graceMs = 10_000, wrote?: RunListener['wrote']) {
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 describe('the queue of runs', () => {
+  it('tells why a cell failed as it reads beside the graph, without the place in its file', async () => {
+    const { add, queue, log } = setUp();
+    const { runId } = add('a').record.state;
+    await turn();
+    const cell = { event: 'cell', runId, node: 'sweep', row: 0, column: 0, graphText: '', set: [] } as const;
+    queue.receive({ event: 'sweep', runId, node: 'sweep', columns: { title: 'skip', labels: ['30'] } });
+    queue.receive({ ...cell, state: 'failed', message: '/a:12:5: schedule.skip: skip must be less than steps.' });
+    expect(log.at(-1)).toBe('skip must be less than steps.');
+  });
+
   it('does one run at a time, in order, and tells of each change', async () => {
     const { add, started, log, ends } = setUp();
     const first = add('a');
