@@ -2,14 +2,8 @@
  * Attention as a UNet has it, on a provider and on the processor: an operator of its own in onnxruntime, which was met with wrong numbers
  * where convolutions and products were right, and only beyond a few dozen tokens.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
 import { Graph } from '../onnx/graph';
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  OperatorSetIdProtoSchema,
-  TensorProto_DataType,
-} from '../onnx/proto/onnx_pb';
+import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
 import { type LocalSessions } from '../onnx/runtime';
 import { plainAttention } from '../onnx/surgery/swap';
 import { unfuseAttention } from '../onnx/surgery/unfuseAttention';
@@ -24,12 +18,7 @@ const HEAD_WIDTHS = [40, 64, 80, 160];
 
 /** One attention for each width of a head; fused, or in plain operators. */
 function attentionGraph(fused: boolean): Uint8Array {
-  const model = create(ModelProtoSchema, {
-    irVersion: 8n,
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
-    graph: create(GraphProtoSchema, { name: 'attention' }),
-  });
-  const graph = new Graph(model);
+  const graph = Graph.empty('attention');
   const float = TensorProto_DataType.FLOAT;
   for (const width of HEAD_WIDTHS) {
     const dims = [1, ATTENTION_TOKENS, HEADS * width];
@@ -39,7 +28,7 @@ function attentionGraph(fused: boolean): Uint8Array {
     graph.addOutput(`y${width}`, plainAttention(graph, q!, k!, v!, shape, `attention${width}`), float, dims);
   }
   if (!fused) unfuseAttention(graph);
-  return toBinary(ModelProtoSchema, model);
+  return graph.bytes();
 }
 
 /**

@@ -1,19 +1,6 @@
 /** A graph of a few milliseconds that has what a UNet spends its time on: convolutions, and attention over what they give. */
-import { create, toBinary } from '@bufbuild/protobuf';
-import { makeNode } from '../onnx/graph';
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  OperatorSetIdProtoSchema,
-  TensorProto_DataType,
-  TensorProtoSchema,
-  TensorShapeProto_DimensionSchema,
-  TensorShapeProtoSchema,
-  TypeProto_TensorSchema,
-  TypeProtoSchema,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
-} from '../onnx/proto/onnx_pb';
+import { Graph, makeValueInfo } from '../onnx/graph';
+import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
 
 export const PROBE_INPUT = 'x';
 export const PROBE_OUTPUT = 'y';
@@ -33,82 +20,20 @@ export function probeNumbers(length: number, seed: number): Float32Array {
 }
 
 export function probeGraph(): Uint8Array {
-  const float = TensorProto_DataType.FLOAT;
-  const value = (name: string, dims: (number | string)[]): ValueInfoProto =>
-    create(ValueInfoProtoSchema, {
-      name,
-      type: create(TypeProtoSchema, {
-        value: {
-          case: 'tensorType',
-          value: create(TypeProto_TensorSchema, {
-            elemType: float,
-            shape: create(TensorShapeProtoSchema, {
-              dim: dims.map((dim) =>
-                create(TensorShapeProto_DimensionSchema, {
-                  value:
-                    typeof dim === 'number'
-                      ? { case: 'dimValue', value: BigInt(dim) }
-                      : { case: 'dimParam', value: dim },
-                }),
-              ),
-            }),
-          }),
-        },
-      }),
-    });
-  const nodes = [];
-  const initializer = [];
-  let at = PROBE_INPUT;
+  const { FLOAT } = TensorProto_DataType;
+  const graph = Graph.empty('probe');
+  let at = graph.addInput(PROBE_INPUT, FLOAT, [1, CHANNELS, 'height', 'width']);
   for (let i = 0; i < CONVOLUTIONS; i++) {
-    const dims = [CHANNELS, CHANNELS, 3, 3];
     const gain = Math.sqrt(3 / (CHANNELS * 9));
-    const weights = probeNumbers(CHANNELS * CHANNELS * 9, i + 1).map((number) => number * gain);
-    initializer.push(
-      create(TensorProtoSchema, {
-        name: `w${i}`,
-        dataType: float,
-        dims: dims.map(BigInt),
-        rawData: new Uint8Array(weights.buffer),
-      }),
-    );
-    nodes.push(makeNode('Conv', [at, `w${i}`], [`c${i}`], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }));
-    at = `c${i}`;
+    const numbers = probeNumbers(CHANNELS * CHANNELS * 9, i + 1).map((number) => number * gain);
+    const weights = graph.tensor(`w${i}`, [CHANNELS, CHANNELS, 3, 3], numbers);
+    at = graph.add('Conv', [at, weights], `c${i}`, { kernel_shape: [3, 3], pads: [1, 1, 1, 1] });
   }
   // Attention of the channels over one another: [C, N] · [N, C].
-  initializer.push(
-    create(TensorProtoSchema, {
-      name: 'rows',
-      dataType: TensorProto_DataType.INT64,
-      dims: [2n],
-      rawData: new Uint8Array(BigInt64Array.of(BigInt(CHANNELS), -1n).buffer),
-    }),
-    create(TensorProtoSchema, {
-      name: 'scale',
-      dataType: float,
-      dims: [],
-      rawData: new Uint8Array(Float32Array.of(1 / CHANNELS).buffer),
-    }),
-  );
-  nodes.push(
-    makeNode('Reshape', [at, 'rows'], ['q']),
-    makeNode('Transpose', ['q'], ['k'], { perm: [1, 0] }),
-    makeNode('MatMul', ['q', 'k'], ['scores']),
-    makeNode('Mul', ['scores', 'scale'], ['scaled']),
-    makeNode('Softmax', ['scaled'], ['map']),
-    makeNode('MatMul', ['map', 'q'], [PROBE_OUTPUT]),
-  );
-  return toBinary(
-    ModelProtoSchema,
-    create(ModelProtoSchema, {
-      irVersion: 8n,
-      opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
-      graph: create(GraphProtoSchema, {
-        name: 'probe',
-        node: nodes,
-        initializer,
-        input: [value(PROBE_INPUT, [1, CHANNELS, 'height', 'width'])],
-        output: [value(PROBE_OUTPUT, [CHANNELS, 'tokens'])],
-      }),
-    }),
-  );
+  const q = graph.add('Reshape', [at, graph.int64([CHANNELS, -1])], 'q');
+  const scores = graph.add('MatMul', [q, graph.add('Transpose', [q], 'k', { perm: [1, 0] })], 'scores');
+  const scaled = graph.add('Mul', [scores, graph.float([1 / CHANNELS], [])], 'scaled');
+  graph.add('MatMul', [graph.add('Softmax', [scaled], 'map'), q], PROBE_OUTPUT);
+  graph.proto.output.push(makeValueInfo(PROBE_OUTPUT, FLOAT, [CHANNELS, 'tokens']));
+  return graph.bytes();
 }

@@ -2,15 +2,8 @@
  * One pass over all rows of attention maps as an ONNX graph: their sums, where each looks most, and how much at groups of keys. At 64 × 64 tokens that is billions of
  * products, which onnxruntime does in a second and JavaScript in half a minute. Maps exist for a portion of the queries at a time.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
 import { Graph, makeNode, makeSubgraph, makeValueInfo } from './graph';
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type NodeProto,
-  OperatorSetIdProtoSchema,
-  TensorProto_DataType,
-} from './proto/onnx_pb';
+import { type NodeProto, TensorProto_DataType } from './proto/onnx_pb';
 
 const { FLOAT, INT64, BOOL } = TensorProto_DataType;
 
@@ -44,12 +37,7 @@ export const summaryNames = {
 
 /** The model as bytes, to be opened as a session, for layers of these numbers of heads. */
 export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
-  const model = create(ModelProtoSchema, {
-    irVersion: 8n,
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
-    graph: create(GraphProtoSchema, { name: 'attention_summary' }),
-  });
-  const graph = new Graph(model);
+  const graph = Graph.empty('attention_summary');
   const slices = graph.addInput(summaryNames.slices, INT64, [1]);
   const contrast = graph.addInput(summaryNames.contrast, FLOAT, [1]);
   const offset = graph.addInput(summaryNames.offset, FLOAT, ['n']);
@@ -129,6 +117,5 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
   graph.addOutput(summaryNames.best, results[heads.length]!, INT64, ['slices', 'portion']);
   graph.addOutput(summaryNames.weight, results[heads.length + 1]!, FLOAT, ['slices', 'portion']);
   graph.addOutput(summaryNames.mass, results[heads.length + 2]!, FLOAT, ['slices', 'portion', 'g']);
-  graph.tidy();
-  return toBinary(ModelProtoSchema, model);
+  return graph.bytes();
 }

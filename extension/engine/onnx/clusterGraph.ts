@@ -4,15 +4,8 @@
  * All initialisations run side by side. They compete in a random projection of the rows (count sketch: Charikar, Chen & Farach-Colton
  * 2002; distances survive within a few per cent); the best of them, measured on the rows themselves, are carried on there.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
 import { Graph, makeNode, makeSubgraph, makeValueInfo } from './graph';
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type NodeProto,
-  OperatorSetIdProtoSchema,
-  TensorProto_DataType,
-} from './proto/onnx_pb';
+import { type NodeProto, TensorProto_DataType } from './proto/onnx_pb';
 
 const { FLOAT, INT64, BOOL } = TensorProto_DataType;
 
@@ -56,12 +49,7 @@ export const clusterNames = {
 
 /** The model as bytes, to be opened as a session. */
 export function clusterModel({ clusters, initialisations, heads }: ClusterGraphOptions): Uint8Array {
-  const model = create(ModelProtoSchema, {
-    irVersion: 8n,
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
-    graph: create(GraphProtoSchema, { name: 'clusters' }),
-  });
-  const graph = new Graph(model);
+  const graph = Graph.empty('clusters');
   const rows =
     heads === undefined
       ? graph.addInput(clusterNames.rows, FLOAT, ['n', 'd'])
@@ -96,8 +84,7 @@ export function clusterModel({ clusters, initialisations, heads }: ClusterGraphO
   const inertia = graph.add('ReduceSum', [perRow], 'spread', { keepdims: 0 });
   graph.addOutput(clusterNames.labels, labels, INT64, ['n']);
   graph.addOutput(clusterNames.inertia, graph.add('Reshape', [inertia, graph.int64([1])], 'spread_1'), FLOAT, [1]);
-  graph.tidy();
-  return toBinary(ModelProtoSchema, model);
+  return graph.bytes();
 }
 
 /** mean over heads of softmax(q_h k_hᵀ / √d) [N, N] (Vaswani et al. 2017, eq. 1), a portion of the queries at a time. */

@@ -1,5 +1,5 @@
 /** An ONNX graph that can be asked about and edited. */
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   type AttributeProto,
   AttributeProto_AttributeType,
@@ -7,6 +7,7 @@ import {
   type GraphProto,
   GraphProtoSchema,
   type ModelProto,
+  ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
@@ -125,6 +126,9 @@ export function makeValueInfo(name: string, elementType: number, dims?: Declared
   });
 }
 
+const makeTensor = (dataType: number, dims: number[], { buffer }: { buffer: ArrayBuffer }): TensorProto =>
+  create(TensorProtoSchema, { dataType, dims: dims.map(BigInt), rawData: new Uint8Array(buffer) });
+
 export function makeSubgraph(
   name: string,
   nodes: NodeProto[],
@@ -160,6 +164,24 @@ export class Graph {
     for (const value of this.proto.input) this.used.add(value.name);
   }
 
+  /** A model without anything in it yet. */
+  static empty(name: string, producerName?: string): Graph {
+    return new Graph(
+      create(ModelProtoSchema, {
+        irVersion: 8n,
+        producerName,
+        opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
+        graph: create(GraphProtoSchema, { name }),
+      }),
+    );
+  }
+
+  /** The model as a file, tidied: to be opened as a session. */
+  bytes(): Uint8Array {
+    this.tidy();
+    return toBinary(ModelProtoSchema, this.model);
+  }
+
   get nodes(): NodeProto[] {
     return this.proto.node;
   }
@@ -184,13 +206,15 @@ export class Graph {
   private index(): void {
     this.producers = new Map();
     this.readers = new Map();
-    for (const node of this.nodes) {
-      for (const output of node.output) if (output !== '') this.producers.set(output, node);
-      for (const name of new Set(readsOf(node))) {
-        const list = this.readers.get(name);
-        if (list === undefined) this.readers.set(name, [node]);
-        else list.push(node);
-      }
+    for (const node of this.nodes) this.enter(node);
+  }
+
+  private enter(node: NodeProto): void {
+    for (const output of node.output) if (output !== '') this.producers!.set(output, node);
+    for (const name of new Set(readsOf(node))) {
+      const list = this.readers!.get(name);
+      if (list === undefined) this.readers!.set(name, [node]);
+      else list.push(node);
     }
   }
 
@@ -238,13 +262,7 @@ export class Graph {
   /** Adds a node that was made elsewhere. */
   push(node: NodeProto): void {
     this.nodes.push(node);
-    if (this.producers === undefined || this.readers === undefined) return;
-    for (const output of node.output) this.producers.set(output, node);
-    for (const name of new Set(readsOf(node))) {
-      const list = this.readers.get(name);
-      if (list === undefined) this.readers.set(name, [node]);
-      else list.push(node);
-    }
+    if (this.producers !== undefined) this.enter(node);
   }
 
   /** A constant int64 vector (or a scalar), shared between equal ones. */
@@ -252,22 +270,14 @@ export class Graph {
     const list = typeof values === 'number' ? [values] : values;
     const scalar = typeof values === 'number';
     return this.constant(`i${scalar ? 's' : 'v'}${list.join('_')}`, () =>
-      create(TensorProtoSchema, {
-        dataType: TensorProto_DataType.INT64,
-        dims: scalar ? [] : [BigInt(list.length)],
-        rawData: new Uint8Array(BigInt64Array.from(list.map(BigInt)).buffer),
-      }),
+      makeTensor(TensorProto_DataType.INT64, scalar ? [] : [list.length], BigInt64Array.from(list, BigInt)),
     );
   }
 
   /** A constant tensor of float32 values, given another element type by a Cast where needed. */
   float(values: number[], dims: number[], type: number = TensorProto_DataType.FLOAT): string {
     const name = this.constant(`f${dims.join('x')}_${values.join('_')}`, () =>
-      create(TensorProtoSchema, {
-        dataType: TensorProto_DataType.FLOAT,
-        dims: dims.map(BigInt),
-        rawData: new Uint8Array(Float32Array.from(values).buffer),
-      }),
+      makeTensor(TensorProto_DataType.FLOAT, dims, Float32Array.from(values)),
     );
     if (type === TensorProto_DataType.FLOAT) return name;
     return this.memo(`${name}:${type}`, () => this.add('Cast', [name], `${name}_t${type}`, { to: type }));
@@ -275,21 +285,15 @@ export class Graph {
 
   /** A constant float32 tensor of a name of its own, for what is too large to be looked up by its values. */
   tensor(hint: string, dims: number[], values: ArrayLike<number>): string {
-    const name = this.fresh(hint);
-    this.proto.initializer.push(
-      create(TensorProtoSchema, {
-        name,
-        dataType: TensorProto_DataType.FLOAT,
-        dims: dims.map(BigInt),
-        rawData: new Uint8Array(Float32Array.from(values).buffer),
-      }),
-    );
-    return name;
+    const tensor = makeTensor(TensorProto_DataType.FLOAT, dims, Float32Array.from(values));
+    tensor.name = this.fresh(hint);
+    this.proto.initializer.push(tensor);
+    return tensor.name;
   }
 
   bool(value: boolean): string {
     return this.constant(`b${Number(value)}`, () =>
-      create(TensorProtoSchema, { dataType: TensorProto_DataType.BOOL, rawData: Uint8Array.of(Number(value)) }),
+      makeTensor(TensorProto_DataType.BOOL, [], Uint8Array.of(Number(value))),
     );
   }
 

@@ -1,8 +1,7 @@
 /** The preview's linear map as an ONNX graph: for latents of many channels a matrix product that JavaScript takes milliseconds for. */
-import { create, toBinary } from '@bufbuild/protobuf';
 import { type PreviewMap } from '../image/preview';
 import { Graph, makeValueInfo } from './graph';
-import { GraphProtoSchema, ModelProtoSchema, OperatorSetIdProtoSchema, TensorProto_DataType } from './proto/onnx_pb';
+import { TensorProto_DataType } from './proto/onnx_pb';
 
 const { FLOAT, UINT8 } = TensorProto_DataType;
 
@@ -15,12 +14,7 @@ export const previewNames = {
 
 /** The model as bytes, to be opened as a session. */
 export function previewModel({ patch, channels, weight, bias }: PreviewMap): Uint8Array {
-  const model = create(ModelProtoSchema, {
-    irVersion: 8n,
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
-    graph: create(GraphProtoSchema, { name: 'preview' }),
-  });
-  const graph = new Graph(model);
+  const graph = Graph.empty('preview');
   const latents = graph.addInput(previewNames.latents, FLOAT, [channels, 'h', 'w']);
   // Four rows for each pixel of the patch, in bytes instead of 0 … 1; the fourth is opaque whatever the latents.
   const pixels = patch * patch;
@@ -46,6 +40,5 @@ export function previewModel({ patch, channels, weight, bias }: PreviewMap): Uin
   const rgba = graph.add('Transpose', [parts], 'placed', { perm: [3, 0, 4, 1, 2] });
   graph.rename(rgba, previewNames.rgba);
   graph.proto.output.push(makeValueInfo(previewNames.rgba, UINT8, ['h', patch, 'w', patch, 4]));
-  graph.tidy();
-  return toBinary(ModelProtoSchema, model);
+  return graph.bytes();
 }

@@ -1,13 +1,11 @@
 /** The operators that Stable Diffusion is made of, written into a graph whose weights stay in the files that hold them. */
-import { create } from '@bufbuild/protobuf';
 import { WeftError } from '../../../protocol/errors';
 import { Graph, makeValueInfo } from '../graph';
 import { type OnnxModel, tensorOnDisk, type WeightReference } from '../modelFile';
-import { GraphProtoSchema, ModelProtoSchema, OperatorSetIdProtoSchema, TensorProto_DataType } from '../proto/onnx_pb';
+import { TensorProto_DataType } from '../proto/onnx_pb';
 import { essential, requireWeight, type WeightSource, weightType } from './weights';
 
 const { FLOAT, INT64 } = TensorProto_DataType;
-const OPSET = 17;
 
 /** Feature maps [B, C, h, w]. */
 export interface Maps {
@@ -31,14 +29,7 @@ export class Builder {
     readonly source: WeightSource,
     name: string,
   ) {
-    this.graph = new Graph(
-      create(ModelProtoSchema, {
-        irVersion: 8n,
-        producerName: 'Weft',
-        graph: create(GraphProtoSchema, { name }),
-        opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) })],
-      }),
-    );
+    this.graph = Graph.empty(name, 'Weft');
     this.graph.useDomain('com.microsoft', 1);
   }
 
