@@ -3,7 +3,7 @@
  * edits, the host applies them to the document and sends the new text to every editor of it.
  */
 import { z } from 'zod';
-import { type GraphEdit, graphEditsSchema, type Problem } from '../graph';
+import { graphEditsSchema, type Problem } from '../graph';
 import {
   type CellPlace,
   type CheckpointInfo,
@@ -161,64 +161,6 @@ export type StudioCommand =
   | 'focusTimeline'
   | 'inspect';
 
-export type StudioToHost =
-  | { type: 'ready' }
-  /**
-   * One undoable change. Several edits in one message are one step of undo. `label` names it in logs. `seq` counts this
-   * webview's edits from 1; the host returns the last one it dealt with in `document.acknowledged` (also when it refused it).
-   */
-  | { type: 'edit'; edits: GraphEdit[]; label: string; seq?: number }
-  | { type: 'run'; target?: string }
-  /**
-   * Something changed while Auto-run is on: run as far as `target`. `set`: values that are being dragged or typed, and are not in the document
-   * yet.
-   */
-  | { type: 'autoRun'; target: string; set: [node: string, param: string, value: unknown][] }
-  /** From now on, runs of this document are drafts, or no longer. */
-  | { type: 'draft'; on: boolean }
-  /**
-   * Run a sweep that the graph does not have: `sweep` is a free id for it, `image` the output that each cell shows, `columns` what varies
-   * (`schedule.seed=1,2,3,4`). It is answered like a sweep of the graph.
-   */
-  | { type: 'vary'; sweep: string; image: string; columns: string }
-  | { type: 'stop' }
-  | { type: 'openAsText'; offset?: number }
-  | { type: 'openPicture'; path: string }
-  /** Show the file that a node reads or has written where VS Code lists files. */
-  | { type: 'revealFile'; node: string }
-  /** Open a frame or picture the webview holds in VS Code's image viewer. */
-  | { type: 'openPng'; name: string; png: Uint8Array }
-  /** Open a cell of the last run's sweep as a graph of its own. */
-  | { type: 'openCell'; node: string; row: number; column: number }
-  | { type: 'requestPictures' }
-  /** What can be done about a problem; answered by `fixes`. */
-  | { type: 'requestFixes'; code: string; offset: number }
-  | { type: 'applyFix'; code: string; offset: number; title: string }
-  /** A question about a run's attention, for the engine. */
-  | { type: 'inspect'; id: number; method: InspectMethod; params: InspectRequests[InspectMethod]['params'] }
-  /** A mask's correction as it was painted, to be written beside the graph and named in the node. */
-  | { type: 'saveCorrection'; node: string; param: string; png: Uint8Array }
-  /** A picture the page has drawn, to be written where the person says. */
-  | { type: 'savePng'; name: string; png: Uint8Array }
-  /** An image of the clipboard: to be written where the person says, and added as an image node. */
-  | { type: 'pasteImage'; png: Uint8Array; position: [number, number] }
-  /** Show VS Code's file picker; the answer is an edit of the parameter. */
-  | { type: 'pickFile'; node: string; param: string }
-  /** Something was dropped from the Explorer: URIs as text. */
-  | { type: 'dropped'; uris: string[]; position: [number, number]; node?: string; param?: string }
-  /** Every edit that was held back has been sent before this. */
-  | { type: 'flushed'; id: number }
-  | { type: 'clipboardWrite'; text: string }
-  | { type: 'pasteRequest' }
-  | { type: 'selection'; nodes: string[] }
-  | { type: 'requestTrust' }
-  /** Ask for one step's picture; answered by `timelinePicture`. */
-  | { type: 'timelineFrame'; runId: string; node: string; cell?: CellPlace; index: number; kind: PreviewKind }
-  | { type: 'fix'; action: 'showOutput' | 'addCheckpoint' | 'pickFile' | 'openSettings'; node?: string }
-  /** For measurements and tests: milestones such as first paint, in ms since the webview's navigation start. */
-  | { type: 'milestone'; name: string; ms: number }
-  | { type: 'log'; level: 'info' | 'warn' | 'error'; message: string };
-
 /** Far above any picture or text of a page. */
 const MAX_BYTES = 256 * 2 ** 20;
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -231,35 +173,46 @@ const png = z.custom<Uint8Array>(
     value instanceof Uint8Array && value.length <= MAX_BYTES && PNG_SIGNATURE.every((byte, at) => value[at] === byte),
   'not a PNG',
 );
+const message = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
+  z.object({ type: z.literal(type), ...shape });
 const question = <M extends InspectMethod, S extends z.ZodType>(method: M, params: S) =>
-  z.object({ type: z.literal('inspect'), id, method: z.literal(method), params });
+  message('inspect', { id, method: z.literal(method), params });
 
 /** What each message must hold. The page is ours, but it shows strangers' files: nothing of it is taken on faith. */
 export const studioSchemas = {
-  ready: z.object({ type: z.literal('ready') }),
-  edit: z.object({
-    type: z.literal('edit'),
-    edits: graphEditsSchema,
-    label: name,
-    seq: id.optional(),
-  }),
-  run: z.object({ type: z.literal('run'), target: name.optional() }),
-  autoRun: z.object({
-    type: z.literal('autoRun'),
-    target: name,
-    set: z.array(z.tuple([name, name, z.unknown()])).max(1),
-  }),
-  draft: z.object({ type: z.literal('draft'), on: z.boolean() }),
-  vary: z.object({ type: z.literal('vary'), sweep: name, image: name, columns: name }),
-  stop: z.object({ type: z.literal('stop') }),
-  openAsText: z.object({ type: z.literal('openAsText'), offset: id.optional() }),
-  openPicture: z.object({ type: z.literal('openPicture'), path: name }),
-  revealFile: z.object({ type: z.literal('revealFile'), node: name }),
-  openPng: z.object({ type: z.literal('openPng'), name, png }),
-  openCell: z.object({ type: z.literal('openCell'), node: name, row: id, column: id }),
-  requestPictures: z.object({ type: z.literal('requestPictures') }),
-  requestFixes: z.object({ type: z.literal('requestFixes'), code: name, offset: id }),
-  applyFix: z.object({ type: z.literal('applyFix'), code: name, offset: id, title: name }),
+  ready: message('ready', {}),
+  /**
+   * One undoable change. Several edits in one message are one step of undo. `label` names it in logs. `seq` counts this
+   * webview's edits from 1; the host returns the last one it dealt with in `document.acknowledged` (also when it refused it).
+   */
+  edit: message('edit', { edits: graphEditsSchema, label: name, seq: id.optional() }),
+  run: message('run', { target: name.optional() }),
+  /**
+   * Something changed while Auto-run is on: run as far as `target`. `set`: values that are being dragged or typed, and are not in the document
+   * yet.
+   */
+  autoRun: message('autoRun', { target: name, set: z.array(z.tuple([name, name, z.unknown()])).max(1) }),
+  /** From now on, runs of this document are drafts, or no longer. */
+  draft: message('draft', { on: z.boolean() }),
+  /**
+   * Run a sweep that the graph does not have: `sweep` is a free id for it, `image` the output that each cell shows, `columns` what varies
+   * (`schedule.seed=1,2,3,4`). It is answered like a sweep of the graph.
+   */
+  vary: message('vary', { sweep: name, image: name, columns: name }),
+  stop: message('stop', {}),
+  openAsText: message('openAsText', { offset: id.optional() }),
+  openPicture: message('openPicture', { path: name }),
+  /** Show the file that a node reads or has written where VS Code lists files. */
+  revealFile: message('revealFile', { node: name }),
+  /** Open a frame or picture the webview holds in VS Code's image viewer. */
+  openPng: message('openPng', { name, png }),
+  /** Open a cell of the last run's sweep as a graph of its own. */
+  openCell: message('openCell', { node: name, row: id, column: id }),
+  requestPictures: message('requestPictures', {}),
+  /** What can be done about a problem; answered by `fixes`. */
+  requestFixes: message('requestFixes', { code: name, offset: id }),
+  applyFix: message('applyFix', { code: name, offset: id, title: name }),
+  /** A question about a run's attention, for the engine. */
   inspect: z.discriminatedUnion('method', [
     question('inspect.open', inspectOpenSchema),
     question('inspect.picture', inspectPictureSchema),
@@ -268,35 +221,43 @@ export const studioSchemas = {
     question('inspect.parts', inspectPartsSchema),
     question('inspect.draw', inspectDrawSchema),
   ]),
-  saveCorrection: z.object({ type: z.literal('saveCorrection'), node: name, param: name, png }),
-  savePng: z.object({ type: z.literal('savePng'), name, png }),
-  pasteImage: z.object({ type: z.literal('pasteImage'), png, position: z.tuple([z.number(), z.number()]) }),
-  pickFile: z.object({ type: z.literal('pickFile'), node: name, param: name }),
-  dropped: z.object({
-    type: z.literal('dropped'),
+  /** A mask's correction as it was painted, to be written beside the graph and named in the node. */
+  saveCorrection: message('saveCorrection', { node: name, param: name, png }),
+  /** A picture the page has drawn, to be written where the person says. */
+  savePng: message('savePng', { name, png }),
+  /** An image of the clipboard: to be written where the person says, and added as an image node. */
+  pasteImage: message('pasteImage', { png, position: z.tuple([z.number(), z.number()]) }),
+  /** Show VS Code's file picker; the answer is an edit of the parameter. */
+  pickFile: message('pickFile', { node: name, param: name }),
+  /** Something was dropped from the Explorer: URIs as text. */
+  dropped: message('dropped', {
     uris: z.array(name).max(1000),
     position: z.tuple([z.number(), z.number()]),
     node: name.optional(),
     param: name.optional(),
   }),
-  flushed: z.object({ type: z.literal('flushed'), id }),
-  clipboardWrite: z.object({ type: z.literal('clipboardWrite'), text }),
-  pasteRequest: z.object({ type: z.literal('pasteRequest') }),
-  selection: z.object({ type: z.literal('selection'), nodes: z.array(name).max(100_000) }),
-  requestTrust: z.object({ type: z.literal('requestTrust') }),
-  timelineFrame: z.object({
-    type: z.literal('timelineFrame'),
+  /** Every edit that was held back has been sent before this. */
+  flushed: message('flushed', { id }),
+  clipboardWrite: message('clipboardWrite', { text }),
+  pasteRequest: message('pasteRequest', {}),
+  selection: message('selection', { nodes: z.array(name).max(100_000) }),
+  requestTrust: message('requestTrust', {}),
+  /** Ask for one step's picture; answered by `timelinePicture`. */
+  timelineFrame: message('timelineFrame', {
     runId: name,
     node: name,
     cell: z.object({ sweep: name, row: id.optional(), column: id.optional() }).optional(),
     index: id,
     kind: z.enum(['x0', 'xt']),
   }),
-  fix: z.object({
-    type: z.literal('fix'),
+  fix: message('fix', {
     action: z.enum(['showOutput', 'addCheckpoint', 'pickFile', 'openSettings']),
     node: name.optional(),
   }),
-  milestone: z.object({ type: z.literal('milestone'), name, ms: z.number() }),
-  log: z.object({ type: z.literal('log'), level: z.enum(['info', 'warn', 'error']), message: text }),
-} satisfies { [K in StudioToHost['type']]: z.ZodType<Extract<StudioToHost, { type: K }>> };
+  /** For measurements and tests: milestones such as first paint, in ms since the webview's navigation start. */
+  milestone: message('milestone', { name, ms: z.number() }),
+  log: message('log', { level: z.enum(['info', 'warn', 'error']), message: text }),
+};
+export type StudioToHost =
+  | Exclude<z.output<(typeof studioSchemas)[keyof typeof studioSchemas]>, { type: 'inspect' }>
+  | { type: 'inspect'; id: number; method: InspectMethod; params: InspectRequests[InspectMethod]['params'] };

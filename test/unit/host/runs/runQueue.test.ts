@@ -60,7 +60,7 @@ describe('the queue of runs', () => {
     const { add, queue, log } = setUp();
     const { runId } = add('a').record.state;
     await turn();
-    const cell = { event: 'cell', runId, node: 'sweep', row: 0, column: 0, graphText: '', set: [] } as const;
+    const cell = { event: 'cell' as const, runId, node: 'sweep', row: 0, column: 0, graphText: '', set: [] };
     queue.receive({ event: 'sweep', runId, node: 'sweep', columns: { title: 'skip', labels: ['30'] } });
     queue.receive({ ...cell, state: 'failed', message: '/a:12:5: schedule.skip: skip must be less than steps.' });
     expect(log.at(-1)).toBe('skip must be less than steps.');
