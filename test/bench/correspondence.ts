@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { standardGraph, writeGraph } from '../../extension/graph';
 import { tokensOf } from '../../extension/protocol/inspect';
-import { benchEngine, drawnPairs, median, partsOf } from './drawnPairs';
+import { benchEngine, drawnPairs, median, partsOnGrid } from './drawnPairs';
 
 /** Parts with fewer tokens on either side say nothing. */
 const FEWEST_TOKENS = 3;
@@ -29,23 +29,6 @@ interface Hit {
 
 const mean = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 const percent = (share: number): string => (100 * share).toFixed(1).padStart(8);
-
-/** The part that most pixels of each token have. */
-function partsOnGrid(file: string, side: number): number[] {
-  const indices = partsOf(file);
-  const pixels = Math.round(Math.sqrt(indices.length));
-  const block = pixels / side;
-  return Array.from({ length: side * side }, (_, token) => {
-    const counts = new Map<number, number>();
-    for (let y = 0; y < block; y++) {
-      for (let x = 0; x < block; x++) {
-        const at = (Math.floor(token / side) * block + y) * pixels + (token % side) * block + x;
-        counts.set(indices[at]!, (counts.get(indices[at]!) ?? 0) + 1);
-      }
-    }
-    return [...counts].sort((a, b) => b[1] - a[1])[0]![0];
-  });
-}
 
 /** Mean colour of each token. */
 async function coloursOnGrid(file: string, side: number): Promise<number[][]> {

@@ -35,11 +35,11 @@ export function drawnPairs(
 }
 
 /** An engine of its own, in a folder that the caller removes. */
-export function benchEngine(name: string): { engine: Engine; work: string } {
+export function benchEngine(name: string, sessions = inProcessSessions()): { engine: Engine; work: string } {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), `weft-${name}-`));
   const engine = new Engine({
     version: name,
-    sessions: inProcessSessions(),
+    sessions,
     builtInModels: path.join(root, 'models'),
     home: path.join(work, 'home'),
     emit: () => {},
@@ -49,6 +49,23 @@ export function benchEngine(name: string): { engine: Engine; work: string } {
 
 /** Part labels are palette indices. */
 export const partsOf = (file: string): Uint8Array => readIndices(fs.readFileSync(file)).indices;
+
+/** The part that most pixels of each token have, of a square grid [side · side]. */
+export function partsOnGrid(file: string, side: number): number[] {
+  const indices = partsOf(file);
+  const pixels = Math.round(Math.sqrt(indices.length));
+  const block = pixels / side;
+  return Array.from({ length: side * side }, (_, token) => {
+    const counts = new Map<number, number>();
+    for (let y = 0; y < block; y++) {
+      for (let x = 0; x < block; x++) {
+        const at = (Math.floor(token / side) * block + y) * pixels + (token % side) * block + x;
+        counts.set(indices[at]!, (counts.get(indices[at]!) ?? 0) + 1);
+      }
+    }
+    return [...counts].sort((a, b) => b[1] - a[1])[0]![0];
+  });
+}
 
 export const rgbOf = async (source: string): Promise<Uint8Array> =>
   new Uint8Array(await sharp(source).removeAlpha().toColourspace('srgb').raw().toBuffer());
