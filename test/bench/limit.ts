@@ -84,6 +84,8 @@ interface Row {
   options: SessionOptions;
   feeds: Record<string, TensorData>;
   fetches: readonly string[];
+  /** Name of the input with the latents. */
+  sample: string;
 }
 
 /** What the engine gives onnxruntime for one plain row of a checkpoint's UNet. */
@@ -120,7 +122,7 @@ async function plainRow(id: string): Promise<Row> {
     ],
     freeu: FREEU_OFF,
   });
-  return seen as Row;
+  return { ...seen, sample: graph.sample.name } as Row;
 }
 
 interface Event {
@@ -161,6 +163,15 @@ function flops({ args }: Event): number {
   return 0;
 }
 
+/** Places of what a node computes, of all of the latent's: 1 at its own resolution, a quarter at the next. Undefined where nothing has places. */
+function resolution({ args }: Event, [height, width]: [number, number]): number | undefined {
+  const [out = []] = (args?.output_type_shape ?? []).map((each) => Object.values(each)[0] ?? []);
+  const places = out.length === 4 ? [out[2]! * out[3]!, out[2]!, out[1]!] : [out.at(-2) ?? 0];
+  for (let level = 0; level < 6; level++)
+    if (places.includes((height >> level) * (width >> level))) return 1 / 4 ** level;
+  return undefined;
+}
+
 async function measure(name: string, limit: number): Promise<void> {
   const row = await plainRow(name);
   const tensors = Object.fromEntries(
@@ -181,12 +192,16 @@ async function measure(name: string, limit: number): Promise<void> {
   fs.rmSync(path.join(work, file));
 
   const kinds = new Map<string, { ms: number; flop: number }>();
+  const levels = new Map<number | undefined, number>();
+  const [, , height, width] = row.feeds[row.sample]!.dims as [number, number, number, number];
   for (const event of events) {
     const op = event.args?.op_name;
     // What runs inside these is listed by itself.
     if (op === undefined || !event.name.endsWith('_kernel_time') || op === 'If' || op === 'Loop') continue;
     const kind = KINDS.find(([pattern]) => pattern.test(op))?.[1] ?? 'sums, products and the rest';
     const sum = kinds.get(kind) ?? { ms: 0, flop: 0 };
+    const level = resolution(event, [height, width]);
+    levels.set(level, (levels.get(level) ?? 0) + event.dur / 1000 / rounds);
     kinds.set(kind, { ms: sum.ms + event.dur / 1000 / rounds, flop: sum.flop + flops(event) / rounds });
   }
   const all = [...kinds.values()];
@@ -201,6 +216,16 @@ async function measure(name: string, limit: number): Promise<void> {
     console.log(
       `| ${kind} | ${each.ms.toFixed(2)} | ${((100 * each.ms) / ms).toFixed(0)} % | ${each.flop === 0 ? '' : (each.flop / 1e9).toFixed(2)} | ${each.flop === 0 ? '' : share(each.flop, each.ms)} |`,
     );
+  // What reusing features of the deeper levels (DeepCache) could save at most.
+  const parts = [...levels].sort(([a = 0], [b = 0]) => b - a);
+  console.log(
+    parts
+      .map(
+        ([level, each]) =>
+          `${level === undefined ? 'elsewhere' : `at ${level} of the latent's places`} ${((100 * each) / ms).toFixed(0)} %`,
+      )
+      .join(', '),
+  );
 }
 
 async function main(): Promise<void> {
