@@ -35,7 +35,14 @@ const edits = {
   }),
   setMuted: z.object({ kind: z.literal('setMuted'), ids, muted: z.boolean() }),
   setFolded: z.object({ kind: z.literal('setFolded'), ids, folded: z.boolean() }),
-  connect: z.object({ kind: z.literal('connect'), from: source, to: source, replaces: source.optional(), nth }),
+  connect: z.object({
+    kind: z.literal('connect'),
+    from: source,
+    to: source,
+    replaces: source.optional(),
+    nth,
+    at: nth,
+  }),
   disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional(), nth }),
   moveNodes: z.object({
     kind: z.literal('moveNodes'),

@@ -49,9 +49,10 @@ export type GraphEdit =
   | { kind: 'setFolded'; ids: readonly string[]; folded: boolean }
   /**
    * Replaces the wire at the input, or adds to those of a list port. `replaces` names the wire of a list port whose place is taken, `nth`
-   * (from 0) which of several from one output. A wire that is refused (see checkConnection) is an error.
+   * (from 0) which of several from one output; `at` is the place that a new wire takes among them, else it is the last. A wire that is
+   * refused (see checkConnection) is an error.
    */
-  | { kind: 'connect'; from: Source; to: Source; replaces?: Source; nth?: number }
+  | { kind: 'connect'; from: Source; to: Source; replaces?: Source; nth?: number; at?: number }
   /** One wire of an input, of several from one output the `nth` (from 0), or, without `from`, all of them. */
   | { kind: 'disconnect'; to: Source; from?: Source; nth?: number }
   /** New top left corners, and rectangles of frames; what is not named stays. */
@@ -392,7 +393,7 @@ function offsetOf(fragment: GraphDocument, at: Position | undefined): Position {
 }
 
 function connection(document: GraphDocument, edit: Extract<GraphEdit, { kind: 'connect' }>): JsonPatch {
-  const { from, to, replaces, nth } = edit;
+  const { from, to, replaces, nth, at } = edit;
   const refused = checkConnection(document, from.node, from.port, to.node, to.port);
   if (refused !== undefined) throw new GraphEditError(refused);
   const node = need(document, to.node);
@@ -401,7 +402,7 @@ function connection(document: GraphDocument, edit: Extract<GraphEdit, { kind: 'c
   const wires = input?.list === true ? wiresAt(node, to.port) : [];
   const place = replaces ? placeOf(wires, replaces, nth) : -1;
   const next = wires.map((other, index) => (index === place ? wire : other));
-  if (place < 0) next.push(wire);
+  if (place < 0) next.splice(at ?? next.length, 0, wire);
   return nodePatch(to.node, inside('inputs', to.port, wireChange(input?.repeats ? next : [...new Set(next)])));
 }
 

@@ -6,3 +6,7 @@ export function partPlace(text: unknown): readonly [x: number, y: number] | unde
   const [x, y] = [Number(match?.[1]), Number(match?.[2])];
   return match && x <= 1 && y <= 1 ? [x, y] : undefined;
 }
+
+/** A place as the file has it. Four decimals are less than a pixel of any image. */
+export const partText = (...place: readonly [x: number, y: number]): string =>
+  place.map((value) => Number(value.toFixed(4))).join(', ');

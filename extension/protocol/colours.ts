@@ -42,6 +42,12 @@ export function placeColour(x: number, y: number): Rgb {
   return fromOklab(0.72 - 0.1 * v, 0.17 * u - 0.05 * v, -0.16 * v - 0.03 * u);
 }
 
+/** Colour of one of so many clusters: hues all around, neighbours in number differ in lightness too. */
+export function clusterColour(cluster: number, clusters: number): Rgb {
+  const hue = (2 * Math.PI * cluster) / clusters;
+  return fromOklab(cluster % 2 === 0 ? 0.76 : 0.66, 0.16 * Math.cos(hue), 0.16 * Math.sin(hue));
+}
+
 /** How strongly heat covers the picture below it: nothing where there is none, so that the picture stays readable. */
 export function heatOpacity(share: number): number {
   return 0.9 * Math.min(1, Math.max(0, share)) ** 0.6;

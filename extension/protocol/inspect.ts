@@ -134,6 +134,8 @@ export interface InspectParts {
     /** For each part of the structure how much of its look came from each part of this image. */
     mass: number[][];
   }[];
+  /** The parts of the structure that the run let look at one part of an appearance only. */
+  regions: { structure: number; node: string; part: number }[];
 }
 
 /** Requests of the engine about attention, with their parameters and answers. */

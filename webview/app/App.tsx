@@ -1,6 +1,7 @@
 import { type KeyboardEvent } from 'react';
 import { Canvas } from '../canvas/Canvas';
 import { AttentionView } from '../attention/AttentionView';
+import { PartsView } from '../attention/PartsView';
 import { MaskView } from '../mask/MaskView';
 import { Inspector } from '../inspector/Inspector';
 import { canvasControl } from '../model/control';
@@ -32,8 +33,13 @@ export function App() {
   const timelineOpen = useStudio(timelineShown);
   const masking = useStudio((state) => (state.page.inspecting === undefined ? state.page.masking : undefined));
   const inspecting = useStudio((state) => state.page.inspecting);
+  const matching = useStudio(({ page }) =>
+    page.inspecting === undefined && page.masking === undefined ? page.matching : undefined,
+  );
   const viewing = useStudio(({ page }) =>
-    page.inspecting === undefined && page.masking === undefined ? page.viewing : undefined,
+    page.inspecting === undefined && page.masking === undefined && page.matching === undefined
+      ? page.viewing
+      : undefined,
   );
   const covered = useStudio((state) => canvasCovered(state.page));
   const fileName = useStudio((state) => state.fileName);
@@ -63,6 +69,12 @@ export function App() {
       {masking !== undefined && (
         <main className="panes">
           <MaskView key={masking} node={masking} />
+          <Toasts />
+        </main>
+      )}
+      {matching !== undefined && (
+        <main className="panes">
+          <PartsView key={matching} swap={matching} />
           <Toasts />
         </main>
       )}

@@ -7,19 +7,21 @@ import { useEscape } from '../ui/useEscape';
 import { useRoom } from '../ui/useRoom';
 import { usePictureOf } from '../nodes/NodePicture';
 import { StepImage } from '../ui/StepImage';
-import { openInspection, swapAbove } from '../model/inspection';
+import { openInspection } from '../model/inspection';
 import { setTimeline } from '../model/page';
-import { run } from '../model/running';
 import { resultTimeline } from '../model/cellTimelines';
 import { stepAt, standIn } from '../model/frames';
 import { useStudio } from '../model/store';
+import { swapAbove } from '../model/upstream';
 import { readable } from '../model/words';
 import { Flow } from './Flow';
 import { type Hovered, Pane } from './Pane';
 import { cancelDrag, usePins } from './pinEdits';
 import { PinHandles, type Pinning } from './PinHandles';
 import { acting, circleWords, PIN_KEYS } from './pins';
+import { Nothing } from './Nothing';
 import { begin, loadArrows, loadCorrespondence, wantMaps } from './requests';
+import { RunWithIt } from './RunWithIt';
 import { saveInspection } from './save';
 import { Select } from '../ui/Select';
 import { StepBar } from './StepBar';
@@ -57,7 +59,13 @@ export function AttentionView({ node }: { node: string }) {
       data-latency={latency === undefined ? undefined : Math.round(latency)}
     >
       <Head node={node} />
-      {info ? <Stage info={info} /> : <Nothing node={node} sentence={problem} />}
+      {info ? (
+        <Stage info={info} />
+      ) : (
+        <Nothing node={node} sentence={problem}>
+          Attention appears as soon as {readable(node)} computes its first step.
+        </Nothing>
+      )}
     </section>
   );
 }
@@ -90,32 +98,6 @@ function useSameStep(info: InspectInfo | undefined): void {
     else if (node !== undefined && !running && before.current !== undefined)
       setTimeline({ node, index: before.current });
   }, [node, running, chosen]);
-}
-
-function Nothing({ node, sentence }: { node: string; sentence: string | undefined }) {
-  const canRun = useStudio((state) => state.canRun);
-  const running = useStudio((state) => state.running);
-  return (
-    <div className="inspect-nothing" data-testid="inspect-nothing">
-      <p>
-        {running ? `Attention appears as soon as ${readable(node)} computes its first step.` : (sentence ?? 'Loading…')}
-      </p>
-      {!running && sentence !== undefined && (
-        <>
-          <button
-            type="button"
-            className="button"
-            disabled={!canRun}
-            data-testid="inspect-run"
-            onClick={() => run(node)}
-          >
-            Run to {readable(node)}
-          </button>
-          <p className="hint">Earlier results are cached, so running again takes only a moment.</p>
-        </>
-      )}
-    </div>
-  );
 }
 
 const MODES: readonly SegmentedOption<Mode>[] = [
@@ -310,7 +292,9 @@ function Stage({ info }: { info: InspectInfo }) {
       </div>
       <div className="inspect-foot">
         <Sentence {...{ info, step, grid, hovered, pinning, stale }} />
-        {(stale || (pinning?.pins.length ?? 0) > 0) && <RunWithIt node={info.node} stale={stale} />}
+        {(stale || (pinning?.pins.length ?? 0) > 0) && (
+          <RunWithIt node={info.node} stale={stale} what="pins" testId="inspect-run-pins" />
+        )}
       </div>
     </>
   );
@@ -390,23 +374,6 @@ function Sentence(props: {
 }
 
 const STALE = 'The output and its attention are from before the pins were changed. Run to see the result with them.';
-
-function RunWithIt({ node, stale }: { node: string; stale: boolean }) {
-  const canRun = useStudio((state) => state.canRun);
-  const running = useStudio((state) => state.running);
-  return (
-    <button
-      type="button"
-      className="button"
-      disabled={!canRun || !stale}
-      title={stale ? `Run to ${readable(node)} with the pins as they are now` : 'The result shows the pins as they are'}
-      data-testid="inspect-run-pins"
-      onClick={() => run(node)}
-    >
-      {running && stale ? 'Running…' : 'Run with it'}
-    </button>
-  );
-}
 
 const tokenOf = ({ x, y }: { x: number; y: number }, grid: Size): number => cellAt(x, y, grid);
 

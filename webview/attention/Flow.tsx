@@ -74,7 +74,8 @@ export function Flow(props: {
   );
 }
 
-const bend = (from: Place, to: Place): string =>
+/** A curve across both pictures. */
+export const bend = (from: Place, to: Place): string =>
   `M${from.join()} C${(from[0] + to[0]) / 2},${from[1]} ${(from[0] + to[0]) / 2},${to[1]} ${to.join()}`;
 
 function Line(props: { from: Place; to: Place | undefined; colour: string; watched?: boolean }) {

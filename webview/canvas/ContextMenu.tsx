@@ -3,6 +3,7 @@ import { Icon } from '../ui/Icon';
 import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
 import { addFrame, setFrameColour, sharedColour } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, startRename, toggleFold, toggleMute } from '../model/actions/nodes';
+import { openParts } from '../model/inspection';
 import { openStage } from '../model/stage';
 import { alignSelection, tidy } from '../model/actions/places';
 import { focusField, selectAll, selected } from '../model/actions/selection';
@@ -204,6 +205,9 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
           { label: 'Edit in the inspector', icon: 'settings', keys: 'Enter', act: () => focusField() },
           { label: 'View image', icon: 'zoom-in', keys: 'V', act: () => openStage(only) },
           { label: 'Rename', icon: 'edit', keys: 'F2', disabled: readOnly, act: () => startRename(only) },
+          ...(graph?.nodes[only]?.type === 'attention-swap'
+            ? [{ label: 'Match parts…', icon: 'extensions', keys: 'P', act: () => openParts(only) }]
+            : []),
           'line',
         ];
   return [

@@ -1,4 +1,4 @@
-import { inspectSelection } from '../model/inspection';
+import { inspectSelection, matchSelection } from '../model/inspection';
 import { type KeyboardEvent } from 'react';
 import { addFrame } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, startRename, toggleFold, toggleMute } from '../model/actions/nodes';
@@ -94,6 +94,9 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 'm':
     case 'M':
       return () => toggleMute();
+    case 'p':
+    case 'P':
+      return matchSelection;
     case 't':
     case 'T':
       return tidy;

@@ -8,7 +8,7 @@ import { run } from '../model/running';
 import { setPage } from '../model/page';
 import { studio, useStudio } from '../model/store';
 import { duration } from '../model/stepMaths';
-import { openInspection } from '../model/inspection';
+import { openInspection, openParts } from '../model/inspection';
 import { pictureKind } from '../model/face';
 import { canVary, startVariation } from '../model/vary';
 import { usePictureOf } from '../nodes/NodePicture';
@@ -122,6 +122,20 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
           >
             <Icon name="multiple-windows" />
             Vary ×4
+          </button>
+        </div>
+      )}
+      {isSwap && (
+        <div className="result-actions">
+          <button
+            type="button"
+            className="button secondary"
+            title="Show which part of the appearance each part of the structure takes its look from, and correct it (P)"
+            data-testid="parts-open"
+            onClick={() => openParts(id)}
+          >
+            <Icon name="extensions" />
+            Match parts…
           </button>
         </div>
       )}

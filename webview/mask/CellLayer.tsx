@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef } from 'react';
-import { fromOklab, heatColour } from '../../extension/protocol/colours';
+import { clusterColour, heatColour } from '../../extension/protocol/colours';
 import { maskCell } from '../../extension/protocol/mask';
 import { type Segmentation } from '../model/segmentations';
 
@@ -22,10 +22,7 @@ export function CellLayer(props: { layer: Layer; found: Segmentation; mask: Uint
     }
     context.putImageData(image, 0, 0);
     function colourOf(cell: number): [number, number, number, number] {
-      if (layer === 'clusters') {
-        const hue = (2 * Math.PI * (labels[cell] ?? 0)) / clusters;
-        return [...fromOklab(0.72, 0.15 * Math.cos(hue), 0.15 * Math.sin(hue)), 0.6];
-      }
+      if (layer === 'clusters') return [...clusterColour(labels[cell] ?? 0, clusters), 0.6];
       if (layer === 'noun') return [...heatColour((nounMap[cell] ?? 0) / 255), nounMap.length > 0 ? 0.75 : 0];
       if (correction[cell] === maskCell.inside) return [70, 220, 120, 0.45];
       if (correction[cell] === maskCell.outside) return [235, 60, 60, 0.62];

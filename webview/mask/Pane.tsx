@@ -4,7 +4,8 @@ import { type Segmentation } from '../model/segmentations';
 import { useStudio } from '../model/store';
 import { useRoom } from '../ui/useRoom';
 import { CellLayer, type Layer } from './CellLayer';
-import { borders, brushCells, clusterPath, flipCluster, outline, strokeCells, withCells } from './cells';
+import { borders, clusterPath, outline } from '../ui/cellPaths';
+import { brushCells, flipCluster, strokeCells, withCells } from './cells';
 import { type Correction } from './useCorrection';
 
 export type ToolName = 'cluster' | 'paint' | 'erase';

@@ -1,24 +1,26 @@
-import { type GraphDocument, type GraphNode, parseWire, wiresOf } from '../../extension/graph';
 import { setPage } from './page';
 import { studio, toast } from './store';
-import { nearestUpstream } from './wires';
+import { denoiseAbove, swapAbove } from './upstream';
 
-/** The denoise node that a node's picture comes from: itself, or the nearest one above it. */
-export function denoiseAbove(graph: GraphDocument | undefined, id: string): string | undefined {
-  return graph && nearestUpstream(graph, id, 'denoise');
+/** Shows the parts of a swap's two images, and how they were matched. */
+export function openParts(swap: string): void {
+  setPage({ matching: swap, inspecting: undefined, masking: undefined, viewing: undefined });
 }
 
-/** The attention swap that a denoise node's transfer comes from. */
-export function swapAbove(graph: GraphDocument | undefined, id: string): string | undefined {
-  const seen = new Set<string>();
-  for (let at: string | undefined = id; at !== undefined && !seen.has(at);) {
-    seen.add(at);
-    const node: GraphNode | undefined = graph?.nodes[at];
-    if (node?.type === 'attention-swap') return at;
-    const [wire] = wiresOf(node?.inputs?.['transfer']);
-    at = wire === undefined ? undefined : parseWire(wire)?.node;
-  }
-  return undefined;
+/** Does so for the swap that is selected or above what is, or for the graph's only one. */
+export function matchSelection(): void {
+  const { page, graph } = studio();
+  const all = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => (type === 'attention-swap' ? [id] : []));
+  const selected = page.selection.map((id) => swapAbove(graph, id)).find((id) => id !== undefined);
+  const swap = selected ?? (all.length === 1 ? all[0] : undefined);
+  if (swap !== undefined) openParts(swap);
+  else
+    toast(
+      all.length === 0
+        ? 'The graph has no attention swap to match parts of.'
+        : 'Select the attention swap to match parts of.',
+      'info',
+    );
 }
 
 /** Shows the attention of a node, or closes that view. */

@@ -12,6 +12,7 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
       ['M', 'mute or unmute'],
       ['E', 'fold to the title, or unfold'],
       ['I', 'inspect the attention'],
+      ['P', 'match parts of the two images'],
       ['G', 'add a frame around the selection'],
       ['Delete', 'delete the selection'],
       ['Ctrl+C, X, V, D', 'copy, cut, paste, duplicate'],
@@ -61,6 +62,15 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
       ['[ ]', 'smaller, larger brush'],
       ['Ctrl+Z, Ctrl+Y', 'undo, redo a stroke'],
       ['Escape', 'back to the graph'],
+    ],
+  },
+  {
+    where: 'Match parts',
+    keys: [
+      ['Tab', 'go to the next part'],
+      ['Enter, click', 'choose a part, then the part of the other image'],
+      ['Delete', 'match the part by attention again'],
+      ['Escape', 'choose no part; back to the graph'],
     ],
   },
   {

@@ -2,8 +2,8 @@ import { type PageState, storePageState } from './pageState';
 import { useStudio, studio } from './store';
 
 /** Whether something else is shown in place of the canvas. */
-export const canvasCovered = ({ inspecting, masking, viewing }: PageState): boolean =>
-  inspecting !== undefined || masking !== undefined || viewing !== undefined;
+export const canvasCovered = ({ inspecting, masking, matching, viewing }: PageState): boolean =>
+  [inspecting, masking, matching, viewing].some((node) => node !== undefined);
 
 /** Changes what a restored page comes back to, and stores it. */
 export function setPage(change: Partial<PageState>): void {

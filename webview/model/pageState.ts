@@ -23,6 +23,8 @@ export interface PageState {
   viewing?: string;
   /** The segment node whose mask is looked at, in place of the canvas. */
   masking?: string;
+  /** The attention swap whose parts are matched, in place of the canvas. */
+  matching?: string;
   /** `cell` of a sweep, null for the graph's own values; without one the timeline follows the run. */
   timeline: { node?: string; cell?: CellPlace | null; index?: number; kind: PreviewKind; compareWith?: number };
 }
@@ -62,6 +64,7 @@ export function readPageState(stored: unknown): PageState {
   if (typeof given.autoRun === 'boolean') state.autoRun = given.autoRun;
   if (typeof given.draft === 'boolean') state.draft = given.draft;
   if (typeof given.masking === 'string') state.masking = given.masking;
+  if (typeof given.matching === 'string') state.matching = given.matching;
   if (typeof given.viewing === 'string') state.viewing = given.viewing;
   if (typeof given.inspecting === 'string') state.inspecting = given.inspecting;
   if (typeof given.timelineOpen === 'boolean') state.timelineOpen = given.timelineOpen;

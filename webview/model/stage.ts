@@ -1,7 +1,7 @@
 import { type GraphDocument, parseWire, specOf, upstreamOf, wiresOf } from '../../extension/graph';
 import { canvasControl } from './control';
 import { pictureKind } from './face';
-import { denoiseAbove, swapAbove } from './inspection';
+import { denoiseAbove, swapAbove } from './upstream';
 import { setPage } from './page';
 import { studio, useStudio } from './store';
 
@@ -62,7 +62,7 @@ export function openStage(id: string): void {
   const node = graph?.nodes[id];
   const kind = node && pictureOfType(node.type);
   if (kind === undefined || kind === 'compare' || kind === 'sweep') return;
-  setPage({ viewing: id, inspecting: undefined, masking: undefined });
+  setPage({ viewing: id, inspecting: undefined, masking: undefined, matching: undefined });
 }
 
 const pictureOfType = (type: string) => {

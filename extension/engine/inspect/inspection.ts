@@ -203,6 +203,7 @@ export class Inspection {
       );
     const own = await this.clustersOf(structure, clusters);
     const images: InspectParts['appearances'] = [];
+    const regions: InspectParts['regions'] = [];
     for (const [look, appearance] of appearances.entries()) {
       let image = images.find((one) => one.node === appearance.node);
       if (!image) {
@@ -210,11 +211,15 @@ export class Inspection {
         const mass = Array.from({ length: clusters }, () => Array.from({ length: clusters }, () => 0));
         images.push((image = { node: appearance.node, look, labels, mass }));
       }
+      const wire = numbers[look]! - 1;
+      const region = partIn(own, sampler.shareOf(wire));
+      const part = partIn(image.labels, sampler.sharesOf(wire)?.[0]?.keyWeights);
+      if (region !== undefined && part !== undefined) regions.push({ structure: region, node: appearance.node, part });
       for (const { step, level } of steps) {
         const { layers } = await this.layersOf({ step, level, look, raw: false }, cache);
         const groups = onTokens(image.labels, level);
         const { mass } = await structure.checkpoint.summarise(layers, { groups });
-        const share = layers[0]!.shares ? undefined : sampler.shareOf(numbers[look]! - 1);
+        const share = layers[0]!.shares ? undefined : sampler.shareOf(wire);
         const given = this.onTokens(share, level);
         for (const [cluster, members] of onTokens(own, level).entries()) {
           const size = members.reduce((sum, part) => sum + part, 0) || 1;
@@ -225,7 +230,7 @@ export class Inspection {
         }
       }
     }
-    return { grid: { width, height }, structure: own, appearances: images };
+    return { grid: { width, height }, structure: own, appearances: images, regions };
   }
 
   /** Where parts are matched: a few steps of the highest resolution that attended to the appearance, evenly spread. */
@@ -381,6 +386,14 @@ export class Inspection {
     }
     return summary;
   }
+}
+
+/** The one part whose cells count, and no others. */
+function partIn(labels: Uint8Array, weights: Float32Array | undefined): number | undefined {
+  const part = weights && labels[weights.indexOf(1)];
+  return part !== undefined && labels.every((label, cell) => weights![cell] === Number(label === part))
+    ? part
+    : undefined;
 }
 
 /** Adds to a map that forgets its oldest entries. */

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { editText, parseGraph, type Pin, pinsOf, planGraph, validateGraph, wiresOf } from '../../../extension/graph';
 import { type CheckpointInfo } from '../../../extension/protocol/engine';
 import { type HostToStudio, type RunState, type StudioToHost } from '../../../extension/protocol/studio';
+import { type Region, regionsOf } from '../../../webview/model/regions';
 import { environment } from './environment';
 import { inspected } from './fakeInspector';
 
@@ -36,7 +37,8 @@ export class FakeHost {
   private acknowledged = 0;
   private run: RunState | undefined;
   private runs = 0;
-  private ranPins: Pin[] = [];
+  /** What the last run had of what the inspector tells. */
+  private ran: { pins: Pin[]; appearances: string[]; regions: Region[] } = { pins: [], appearances: [], regions: [] };
   private flushes = 0;
 
   constructor(
@@ -85,7 +87,7 @@ export class FakeHost {
         break;
       }
       case 'inspect': {
-        const run = { runId: `run-${this.runs}`, pins: this.ranPins, appearances: this.appearances(), png: giraffe() };
+        const run = { ...this.ran, runId: `run-${this.runs}`, png: giraffe() };
         const answer = inspected(message.method, message.params, { ...run, node: 'denoise' });
         await this.post({ type: 'inspected', id: message.id, answer } as HostToStudio);
         break;
@@ -147,7 +149,11 @@ export class FakeHost {
     const graph = parseGraph(this.text).document;
     if (!graph) return;
     const runId = `run-${++this.runs}`;
-    this.ranPins = pinsOf(graph.nodes['swap']?.params?.['pins']).filter(({ muted }) => !muted);
+    this.ran = {
+      pins: pinsOf(graph.nodes['swap']?.params?.['pins']).filter(({ muted }) => !muted),
+      appearances: wiresOf(graph.nodes['swap']?.inputs?.['appearance']).map((wire) => wire.split('.')[0] ?? ''),
+      regions: graph.nodes['swap'] ? regionsOf(graph, 'swap').regions : [],
+    };
     const plan = planGraph(graph);
     const nodes: RunState['nodes'] = Object.fromEntries(
       plan.nodes.map(({ id }) => [id, { state: 'waiting' as const }]),
@@ -185,12 +191,6 @@ export class FakeHost {
       nodes,
     };
     await this.post({ type: 'run', run: this.run });
-  }
-
-  private appearances(): string[] {
-    return wiresOf(parseGraph(this.text).document?.nodes['swap']?.inputs?.['appearance']).map(
-      (wire) => wire.split('.')[0] ?? '',
-    );
   }
 
   /** A segment node found the left half of its picture, in two clusters. */

@@ -1,14 +1,27 @@
 import { type Pin } from '../../../extension/graph';
-import { type InspectInfo, type InspectMapRequest, type InspectMethod } from '../../../extension/protocol/inspect';
+import {
+  type InspectInfo,
+  type InspectMapRequest,
+  type InspectMethod,
+  type InspectParts,
+} from '../../../extension/protocol/inspect';
 import { cellAt, middleOf } from '../../../extension/protocol/size';
+import { type Region } from '../../../webview/model/regions';
 
 const grid = { width: 16, height: 16 };
 
-/** Answers as an engine would in whose run every place attended to its mirror image, left for right, and to nothing else. */
+/** Answers as an engine would in whose run every place attended to its mirror image, left for right, and to nothing else. Parts are upright bands. */
 export function inspected(
   method: InspectMethod,
   params: unknown,
-  run: { runId: string; node: string; pins: readonly Pin[]; appearances: string[]; png: Uint8Array },
+  run: {
+    runId: string;
+    node: string;
+    pins: readonly Pin[];
+    appearances: string[];
+    regions: readonly Region[];
+    png: Uint8Array;
+  },
 ): unknown {
   const answer = { grid, source: 'appearance' as const, ms: 1 };
   const mirror = (cell: number): number => cell - (cell % grid.width) + (grid.width - 1 - (cell % grid.width));
@@ -44,6 +57,30 @@ export function inspected(
       const targets = Uint16Array.from({ length: cells }, (_, cell) => mirror(cell));
       const weights = new Float32Array(cells).fill(1);
       return { ...answer, targets: new Uint8Array(targets.buffer), weights: new Uint8Array(weights.buffer) };
+    }
+    case 'inspect.parts': {
+      const { clusters = 5 } = params as { clusters?: number };
+      const band = (x: number): number => Math.min(clusters - 1, Math.floor(x * clusters));
+      const labels = Uint8Array.from({ length: cells }, (_, cell) => band(middleOf(cell, grid)[0]));
+      const regions = run.regions.map(({ toPlace, appearance: node, fromPlace }) => ({
+        ...{ structure: band(toPlace[0]), node },
+        part: band(fromPlace[0]),
+      }));
+      const mass = (node: string) =>
+        Array.from({ length: clusters }, (_, part) => {
+          const region = regions.find(({ structure }) => structure === part);
+          const row = Array.from({ length: clusters }, (): number => (region ? 0 : 0.1));
+          if (!region) row[clusters - 1 - part] = node === run.appearances.at(-1) ? 0.9 : 0.2;
+          else if (region.node === node) row[region.part] = 1;
+          return row;
+        });
+      const images = [...new Set(run.appearances)];
+      const appearances = images.map((node) => ({
+        ...{ node, labels },
+        look: run.appearances.indexOf(node),
+        mass: mass(node),
+      }));
+      return { grid, structure: labels, appearances, regions } satisfies InspectParts;
     }
     default:
       throw new Error(`The page asks for ${method}.`);

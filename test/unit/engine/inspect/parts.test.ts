@@ -107,6 +107,8 @@ describe('a part as a mask', () => {
     expect(after.appearances).toHaveLength(1);
     const { labels, mass } = after.appearances[0]!;
     const sky = labels[cellAt(...ZEBRA.sky, after.grid)]!;
+    expect(after.regions).toEqual([{ structure: leg, node: 'invert-appearance', part: sky }]);
+    expect(parts.regions).toEqual([]);
     mass[leg]!.forEach((value, part) => (part === sky ? expect(value).toBeGreaterThan(0.9) : expect(value).toBe(0)));
     const meadow = after.structure[cellAt(...GIRAFFE.meadow, after.grid)]!;
     expect(strongest(mass[meadow]!)).toBe(labels[cellAt(...ZEBRA.meadow, after.grid)]);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { brushCells, corrected, flipCluster, outline, strokeCells, withCells } from '../../../../webview/mask/cells';
+import { brushCells, corrected, flipCluster, strokeCells, withCells } from '../../../../webview/mask/cells';
+import { outline } from '../../../../webview/ui/cellPaths';
 
 const found = Uint8Array.from([1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 const labels = Uint8Array.from([0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2]);
