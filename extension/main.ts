@@ -15,6 +15,7 @@ import { settings } from './host/settings';
 import { EngineHandle } from './host/runs/engineHandle';
 import { GraphRunner } from './host/editor/graphRunner';
 import { HistoryStore } from './host/runs/historyStore';
+import { HistoryGrid } from './host/views/historyGrid';
 import { HistoryView } from './host/views/historyView';
 import { PickedFiles } from './host/runs/pickedFiles';
 import { RunService } from './host/runs/runService';
@@ -63,6 +64,7 @@ export function activate(context: vscode.ExtensionContext): void {
     engine,
     runs,
     history,
+    historyGrid: own(new HistoryGrid(history)),
     picked,
     checkpoints,
     pictures,

@@ -124,6 +124,8 @@ export type HostToStudio =
   | ({ type: 'segmentation' } & SegmentationNews)
   /** The outline, a problem or a command points at a node. */
   | { type: 'reveal'; node: string; param?: string }
+  /** A past result, as what the node's image is compared with from now on; the node's image is opened. */
+  | { type: 'compare'; node: string; title: string; image: Uint8Array; draft?: true }
   /** A command of the host that acts on the canvas. */
   | { type: 'command'; command: StudioCommand }
   | { type: 'settings'; settings: StudioSettings }

@@ -182,3 +182,38 @@ test('scrubbing the timeline changes the image on the node and in the viewer; a 
   await part('timeline-strip').press('End');
   await part('stage-picture').locator('img').first().waitFor();
 });
+
+test('a past result becomes what the image is compared with, and stays so whatever runs', async () => {
+  await result('run-1', 'zebra.png');
+  const past = {
+    type: 'compare',
+    node: 'denoise',
+    title: 'contrast 1.67 → 5.13',
+    image: image('giraffe.png'),
+  } as const;
+  await tested.studio.host.post(past);
+  await part('stage-picture').waitFor();
+  await expect.poll(() => part('stage-foot').innerText()).toContain('Hold to see: contrast 1.67 → 5.13');
+  await expect
+    .poll(() => part('stage-mean').innerText())
+    .toMatch(/^Mean difference between contrast 1\.67 → 5\.13 and Now: [1-9]/);
+  await result('run-2', 'cow.png');
+  expect(await part('stage-against').locator('option:checked').innerText()).toBe('contrast 1.67 → 5.13');
+  // Another one takes its place; a node that shows no single image has none.
+  await tested.studio.host.post({ ...past, title: 'seed 7 → 8', image: image('tower.png') });
+  await expect.poll(() => part('stage-foot').innerText()).toContain('Hold to see: seed 7 → 8');
+  await tested.studio.host.post({ ...past, node: 'swap' });
+  await tested.studio.page.getByText('swap shows no single image to compare with.').first().waitFor();
+});
+
+test('a past result waits for the first run of a graph', async () => {
+  await tested.studio.host.post({
+    type: 'compare',
+    node: 'denoise',
+    title: 'Same settings',
+    image: image('zebra.png'),
+  });
+  await tested.studio.page.getByText('Run the graph to compare its image with: Same settings').waitFor();
+  await result('run-1', 'giraffe.png');
+  await expect.poll(() => part('stage-mean').innerText()).toMatch(/^Mean difference between Same settings and Now/);
+});

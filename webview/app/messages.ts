@@ -12,7 +12,8 @@ import { revealNode } from '../model/actions/selection';
 import { postToHost } from '../model/host';
 import { setTimeline } from '../model/page';
 import { onHostError, onStepAnswered } from '../model/stepRequests';
-import { withResult } from '../model/results';
+import { withKept, withResult } from '../model/results';
+import { openStage, resultNode } from '../model/stage';
 import { withCell, withSweep } from '../model/sweeps';
 import { readable } from '../model/words';
 import { announce, studio, toast, useStudio } from '../model/store';
@@ -78,6 +79,11 @@ const handlers: Handlers = {
     }));
   },
   reveal: ({ node, param }) => revealNode(node, param),
+  compare: ({ node, title, image, draft }) => {
+    if (!openStage(node)) return toast(`${readable(node)} shows no single image to compare with.`);
+    const earlier = { title, png: bytesOf(image), ...(draft && { draft }) };
+    useStudio.setState((state) => withKept(state, resultNode(state.graph, node), earlier));
+  },
   command: ({ command }) => onCommand(command),
   settings: ({ settings }) => useStudio.setState({ settings }),
   clipboard: ({ text }) => onClipboard(text),

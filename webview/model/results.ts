@@ -25,6 +25,19 @@ export function withResult(
   return { nodePictures: pictures, earlier: { ...earlier, [node]: { url: before.url, png, ...(draft && { draft }) } } };
 }
 
+/** A picture from elsewhere takes the earlier one's place, and keeps it. */
+export function withKept(
+  { earlier }: Pick<Pictures, 'earlier'>,
+  node: string,
+  picture: Omit<EarlierPicture, 'url' | 'kept'>,
+  urls: Pick<typeof URL, 'createObjectURL' | 'revokeObjectURL'> = URL,
+): Pick<Pictures, 'earlier'> {
+  const before = earlier[node];
+  if (before) urls.revokeObjectURL(before.url);
+  const url = urls.createObjectURL(new Blob([new Uint8Array(picture.png)]));
+  return { earlier: { ...earlier, [node]: { ...picture, url, kept: true } } };
+}
+
 /** What the earlier picture and the present one are called. */
 export function resultNames(
   earlier: Pick<EarlierPicture, 'draft' | 'title'>,

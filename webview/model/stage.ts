@@ -56,13 +56,14 @@ function fileAbove(graph: GraphDocument, id: string | undefined): string | undef
   return [...upstreamOf(graph, id)].find((each) => pictureOfType(graph.nodes[each]?.type ?? '') === 'file');
 }
 
-/** Shows a node's image in place of the canvas; a node that shows no single image stays as it is. */
-export function openStage(id: string): void {
+/** Shows a node's image in place of the canvas. @returns false for a node that shows no single image, which stays as it is */
+export function openStage(id: string): boolean {
   const { graph } = studio();
   const node = graph?.nodes[id];
   const kind = node && pictureOfType(node.type);
-  if (kind === undefined || kind === 'compare' || kind === 'sweep') return;
+  if (kind === undefined || kind === 'compare' || kind === 'sweep') return false;
   setPage({ viewing: id, inspecting: undefined, masking: undefined, matching: undefined });
+  return true;
 }
 
 const pictureOfType = (type: string) => {

@@ -121,7 +121,9 @@ export function StageView({ node }: { node: string }) {
             place={place.view}
           />
         ) : (
-          <p className="hint">Run the graph to see this image.</p>
+          <p className="hint">
+            {other ? `Run the graph to compare its image with: ${other.name}` : 'Run the graph to see this image.'}
+          </p>
         )}
       </div>
       {other && shown && (

@@ -88,12 +88,16 @@ function showGallery({ context }: Services, parent: string): void {
     title: 'Weft Examples',
     text: `Each runs at once with mini, the checkpoint that comes with Weft. Weft copies the graph and its images to ${path.join(parent, 'weft-examples')}.`,
     link: { label: 'Choose another folder…', command: ID, args: [{ elsewhere: true }] },
-    cards: examples.map(({ name, title, help }) => ({
-      label: title,
-      detail: help,
-      image: webview.asWebviewUri(vscode.Uri.joinPath(media, 'examples', `${name}.png`)).toString(),
-      command: ID,
-      args: [{ name, parent }],
-    })),
+    groups: [
+      {
+        cards: examples.map(({ name, title, help }) => ({
+          label: title,
+          detail: help,
+          image: webview.asWebviewUri(vscode.Uri.joinPath(media, 'examples', `${name}.png`)).toString(),
+          command: ID,
+          args: [{ name, parent }],
+        })),
+      },
+    ],
   });
 }

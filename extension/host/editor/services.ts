@@ -2,6 +2,7 @@ import type * as vscode from 'vscode';
 import { type Checkpoints } from '../views/checkpoints';
 import { type EngineHandle } from '../runs/engineHandle';
 import { type GraphEdit, type Override } from '../../graph';
+import { type HistoryGrid } from '../views/historyGrid';
 import { type HistoryStore } from '../runs/historyStore';
 import { type PickedFiles } from '../runs/pickedFiles';
 import { type Run } from '../runs/runQueue';
@@ -19,6 +20,7 @@ export interface Services {
   readonly engine: EngineHandle;
   readonly runs: RunService;
   readonly history: HistoryStore;
+  readonly historyGrid: HistoryGrid;
   readonly picked: PickedFiles;
   readonly checkpoints: Checkpoints;
   readonly editor: GraphEditor;

@@ -43,6 +43,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
   /** Those who wait for the page to have sent everything, by the id of their request. */
   private readonly flushes = new Map<number, () => void>();
   private flushCount = 0;
+  /** For a page that still loads. */
+  private readonly later: HostToStudio[] = [];
   private readonly outbox = new RunOutbox((message) => this.panel.webview.postMessage(message));
 
   constructor(
@@ -120,6 +122,11 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
 
   post(message: HostToStudio): void {
     if (this.ready) void this.panel.webview.postMessage(message);
+  }
+
+  postWhenReady(message: HostToStudio): void {
+    if (this.ready) this.post(message);
+    else this.later.push(message);
   }
 
   private get key(): string {
@@ -252,6 +259,7 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       for (const cell of cells.values()) this.post(cellMessage(cell));
     }
     for (const frame of record?.frames ?? []) this.outbox.frame({ type: 'frame', frame });
+    for (const message of this.later.splice(0)) this.post(message);
     await this.postCheckpoints();
   }
 

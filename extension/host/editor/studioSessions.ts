@@ -7,6 +7,8 @@ export interface OpenStudio {
   readonly panel: vscode.WebviewPanel;
   readonly selection: readonly string[];
   post(message: HostToStudio): void;
+  /** The same; a page that still loads gets it when it has everything else. */
+  postWhenReady(message: HostToStudio): void;
   /** Resolves when the document has everything that the studio shows. */
   settle(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
-import { graphChanges } from '../../graph';
+import { draftName, graphChanges, type GraphDocument, parseWire, specOf, wiresOf } from '../../graph';
 
 const copySchema = z.object({
   bytes: z.number(),
@@ -18,6 +18,8 @@ const entrySchema = z.object({
   when: z.number(),
   seconds: z.number(),
   provider: z.string(),
+  /** It ran with the draft schedule. Absent of drafts of older versions, too. */
+  draft: z.literal(true).optional(),
   /** Path of the graph file, as it was; it may be gone, or have changed since. */
   graphPath: z.string(),
   /** Paths of the images written. The next run of the graph writes the same files anew. */
@@ -141,6 +143,20 @@ export function entryLabel({ title, changes }: HistoryEntry): string {
   if (changes.length === 0) return 'Same settings';
   const more = changes.length - NAMED_CHANGES;
   return [...changes.slice(0, NAMED_CHANGES), ...(more > 0 ? [`+${more}`] : [])].join(', ');
+}
+
+/** The node whose image a run's file shows: the one that its save node is connected to. */
+export function nodeOfFile(graph: GraphDocument, { files, draft }: HistoryEntry, index: number): string | undefined {
+  const file = (files[index] ?? '').replaceAll('\\', '/');
+  const saves = Object.values(graph.nodes).flatMap(({ type, params, inputs }) => {
+    const [name, image] = [specOf(type)?.params.find(({ kind }) => kind === 'path'), wiresOf(inputs?.['image'])[0]];
+    if (name?.kind !== 'path' || name.access !== 'write' || image === undefined) return [];
+    const written = String(params?.[name.name] ?? name.default);
+    return [{ path: draft ? draftName(written) : written, node: parseWire(image)?.node }];
+  });
+  // The longest of those that fit: `out/a.png` also ends as `a.png`. A file that got a number, because another had its name, fits none.
+  const fitting = saves.filter(({ path: written }) => file.endsWith(`/${written}`));
+  return [...fitting.sort((a, b) => b.path.length - a.path.length), ...saves][0]?.node;
 }
 
 /** Marks the images of the oldest runs as forgotten until the others fit; returns those runs. */

@@ -14,7 +14,8 @@ const MAX_IMAGE_BYTES = 512 * 2 ** 20;
 
 /** The run history where VS Code keeps an extension's data; takes in each run that succeeds. */
 export class HistoryStore implements vscode.Disposable {
-  private readonly folder: vscode.Uri;
+  /** Where the copies are. */
+  readonly folder: vscode.Uri;
   private readonly history: RunHistory;
   private readonly changes = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changes.event;
@@ -58,12 +59,15 @@ export class HistoryStore implements vscode.Disposable {
     return { here: all.filter(isHere), elsewhere: all.filter((entry) => !isHere(entry)) };
   }
 
-  /** The first image of a run that is still kept, as its icon. */
-  thumbnail(entry: HistoryEntry): vscode.Uri | undefined {
-    const index = entry.files.findIndex(
-      (file, at) => path.extname(file).toLowerCase() === '.png' && entry.copies[at]?.kept === true,
-    );
+  /** The first image of a run that is still kept; as an icon VS Code takes only a PNG. */
+  thumbnail(entry: HistoryEntry, endings: RegExp = /\.png$/i): vscode.Uri | undefined {
+    const index = entry.files.findIndex((file, at) => endings.test(file) && entry.copies[at]?.kept === true);
     return index < 0 ? undefined : this.at(entry.id, copyName(entry, index));
+  }
+
+  /** The bytes of an image that a run wrote. @throws WeftError when they are neither in its file nor in the history */
+  async imageBytes(entry: HistoryEntry, index = 0): Promise<Uint8Array> {
+    return readUri(await this.image(entry, index), MAX_IMAGE_BYTES);
   }
 
   /**
@@ -135,6 +139,7 @@ export class HistoryStore implements vscode.Disposable {
         when: Date.now(),
         seconds: state.seconds ?? 0,
         provider: state.provider ?? '',
+        ...(state.draft && { draft: state.draft }),
         graphPath: run.request.graphPath,
         files: [...files],
       },

@@ -14,9 +14,21 @@ export interface CommandLink {
 }
 
 export interface Card extends CommandLink {
-  /** Address of the image as the page loads it. */
-  image: string;
+  /** Address of the image as the page loads it; absent: `instead` is shown in its place. */
+  image?: string;
+  instead?: string;
   detail?: string;
+  /** Lines. */
+  tooltip?: string;
+  /** What else can be done with it. */
+  links?: readonly CommandLink[];
+  /** What its context menu's commands get, and are chosen by. */
+  context?: Readonly<Record<string, string>>;
+}
+
+export interface CardGroup {
+  title?: string;
+  cards: readonly Card[];
 }
 
 export interface Gallery {
@@ -25,10 +37,10 @@ export interface Gallery {
   text?: string;
   /** Behind the text. */
   link?: CommandLink;
-  cards: readonly Card[];
+  groups: readonly CardGroup[];
 }
 
-export function galleryHtml(cspSource: string, { title, text, link, cards }: Gallery): string {
+export function galleryHtml(cspSource: string, { title, text, link, groups }: Gallery): string {
   const nonce = randomBytes(24).toString('base64url');
   const csp = `default-src 'none'; img-src ${cspSource}; style-src 'nonce-${nonce}'`;
   return `<!DOCTYPE html>
@@ -43,16 +55,29 @@ export function galleryHtml(cspSource: string, { title, text, link, cards }: Gal
 <body data-vscode-context='{"preventDefaultContextMenuItems":true}'>
 <main aria-label="${htmlText(title)}">
 ${text === undefined ? '' : `<p>${htmlText(text)} ${link === undefined ? '' : linkHtml(link)}</p>`}
-<ul>${cards.map(cardHtml).join('\n')}</ul>
+${groups
+  .filter(({ cards }) => cards.length > 0)
+  .map(groupHtml)
+  .join('\n')}
 </main>
 </body>
 </html>`;
 }
 
+const groupHtml = ({ title, cards }: CardGroup): string =>
+  `${title === undefined ? '' : `<h2>${htmlText(title)}</h2>`}<ul>${cards.map(cardHtml).join('\n')}</ul>`;
+
 function cardHtml(card: Card): string {
-  const { image, label, detail } = card;
+  const { image, instead = '', label, detail, tooltip, links = [], context } = card;
+  const picture =
+    image === undefined
+      ? `<span class="instead">${htmlText(instead)}</span>`
+      : `<img src="${htmlText(image)}" alt="" loading="lazy">`;
   const said = detail === undefined ? '' : `<span class="detail">${htmlText(detail)}</span>`;
-  return `<li><a class="card" href="${htmlText(commandUri(card))}"><img src="${htmlText(image)}" alt=""><span class="label">${htmlText(label)}</span>${said}</a></li>`;
+  const told = tooltip === undefined ? '' : ` title="${tooltip.split('\n').map(htmlText).join('&#10;')}"`;
+  const menu = context && ` data-vscode-context="${htmlText(JSON.stringify(context))}"`;
+  const more = links.length === 0 ? '' : `<span class="links">${links.map(linkHtml).join(' ')}</span>`;
+  return `<li${menu ?? ''}><a class="card" href="${htmlText(commandUri(card))}"${told}>${picture}<span class="label">${htmlText(label)}</span>${said}</a>${more}</li>`;
 }
 
 const linkHtml = (link: CommandLink): string =>
@@ -71,7 +96,11 @@ a { color: var(--vscode-textLink-foreground); text-decoration: none; }
 a:focus-visible { outline: 1px solid var(--vscode-focusBorder); outline-offset: -1px; }
 .card { display: block; padding: 4px; border-radius: 4px; color: inherit; border: 1px solid var(--vscode-contrastBorder, transparent); }
 .card:hover { color: inherit; background: var(--vscode-list-hoverBackground); border-color: var(--vscode-contrastActiveBorder, transparent); }
-img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 2px; }
+img, .instead { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 2px; }
+.instead { display: grid; place-items: center; color: var(--vscode-descriptionForeground); border: 1px dashed var(--vscode-descriptionForeground); box-sizing: border-box; }
+h2 { margin: 16px 0 8px; font-size: 1.1em; font-weight: 600; }
+h2:first-child { margin-top: 0; }
+.links { display: block; padding: 0 5px; }
 .label, .detail { display: block; margin-top: 4px; overflow-wrap: anywhere; }
 .detail { font-size: 0.9em; color: var(--vscode-descriptionForeground); }
 .link:hover { text-decoration: underline; }

@@ -59,6 +59,7 @@ export class HistoryView implements vscode.TreeDataProvider<HistoryItem> {
     item.id = `${entry.id}/${index}`;
     item.description = keptWords(entry, index).replace(/^ · /, '');
     item.iconPath = new vscode.ThemeIcon('file-media');
+    item.contextValue = 'image';
     item.command = { command: 'weft.history.open', title: 'Open Result', arguments: [{ id: entry.id, index }] };
     return item;
   }
@@ -72,14 +73,14 @@ function groupItem(): vscode.TreeItem {
 }
 
 /** What stands behind a run's label; the title where the label is not it. */
-function entryDetail(entry: HistoryEntry): string {
+export function entryDetail(entry: HistoryEntry): string {
   const when = new Date(entry.when).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
   const title = entry.changes === undefined ? [] : [entry.title];
   return plainLine([...title, formatSeconds(entry.seconds), providerName(entry.provider), when].join(' · '));
 }
 
 /** All that is known of a run, in lines. */
-function entryTooltip(entry: HistoryEntry): string {
+export function entryTooltip(entry: HistoryEntry): string {
   return [
     entry.title,
     ...(entry.changes ?? []),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { standardGraph, writeGraph } from '../../../../extension/graph';
-import { copyName, entryLabel, type NewEntry, RunHistory } from '../../../../extension/host/runs/history';
+import { parseGraph, standardGraph, writeGraph } from '../../../../extension/graph';
+import { copyName, entryLabel, type NewEntry, nodeOfFile, RunHistory } from '../../../../extension/host/runs/history';
 
 function setUp(stored: unknown = undefined, limits = { runs: 3, bytes: 100 }) {
   let value = stored;
@@ -126,5 +126,32 @@ describe('the run history', () => {
     // One of an older version has no copies.
     expect(history.list().map(({ id, copies }) => [id, copies])).toEqual([['ok', []]]);
     expect(setUp({}).history.list()).toEqual([]);
+  });
+});
+
+describe('the node whose image a file shows', () => {
+  const graph = standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal', output: 'out/result.png' });
+  graph.nodes['copy'] = { type: 'save', inputs: { image: 'structure.image' }, params: { path: 'result.png' } };
+  const { document } = parseGraph(writeGraph(graph));
+  const nodeOf = (file: string, draft?: true) =>
+    nodeOfFile(document!, { ...entry('a'), copies: [], files: ['/w/else.png', file], ...(draft && { draft }) }, 1);
+
+  it('is the one that its save node is connected to', () => {
+    expect(nodeOf('/w/weft-out/out/result.png')).toBe('denoise');
+    expect(nodeOf('C:\\w\\weft-out\\out\\result.png')).toBe('denoise');
+    expect(nodeOf('/w/weft-out/result.png')).toBe('structure');
+  });
+
+  it('is known of drafts, and of a file that got a number', () => {
+    expect(nodeOf('/w/weft-out/out/result-draft.png', true)).toBe('denoise');
+    expect(nodeOf('/w/weft-out/out/result-2.png')).toBeDefined();
+    expect(
+      nodeOfFile(
+        standardGraph({ structure: 'a', appearance: 'b', domain: 'animal' }),
+        { ...entry('a'), copies: [] },
+        0,
+      ),
+    ).toBe('denoise');
+    expect(nodeOfFile({ weft: 1, nodes: {} }, { ...entry('a'), copies: [] }, 0)).toBeUndefined();
   });
 });
