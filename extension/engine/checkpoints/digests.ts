@@ -60,22 +60,15 @@ function openPart(file: string): number {
  * a backup, another hard link change the stamp too: then the file is digested again, which decides. The device is left out: machines that
  * share a folder over a network number it differently, and each would digest gigabytes anew.
  */
-export interface FileStamp {
-  size: number;
-  mtimeMs: number;
-  ino: number;
-  sha256: string;
-  /** Absent in stamps of older versions of Weft: those never hold. */
-  ctimeMs?: number;
-}
-
 export const fileStampSchema = z.object({
   size: z.number(),
   mtimeMs: z.number(),
   ino: z.number(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Absent in stamps of older versions of Weft: those never hold. */
   ctimeMs: z.number().optional(),
-}) satisfies z.ZodType<FileStamp>;
+});
+export type FileStamp = z.infer<typeof fileStampSchema>;
 
 /** @throws ENOENT */
 export async function stampOf(file: string, sha256: string): Promise<FileStamp> {

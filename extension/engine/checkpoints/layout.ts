@@ -9,7 +9,7 @@ import { weightsIn } from '../safetensors/weights';
 import { partOf } from './partOf';
 import { TOKENIZER_FILES } from './tokenizer';
 import { type PartName, PARTS, type Weights } from './parts';
-import { type CheckpointManifest, type SchedulerConfig } from './types';
+import { draftSchema, type SchedulerConfig } from './types';
 
 const PART_WORDS: Record<PartName, string> = {
   unet: 'UNet',
@@ -48,14 +48,7 @@ export interface CheckpointLayout {
 
 type Json = Record<string, unknown>;
 
-/** See Draft. */
-export const draftSchema = z.object({
-  steps: z.number().int().min(2).max(1000),
-  skip: z.number().int().min(0).optional(),
-  spacing: z.enum(['leading', 'trailing']).optional(),
-  lora: z.string().max(200).optional(),
-});
-
+/** What `weft.json` in a checkpoint's folder may say. */
 const manifestSchema = z.looseObject({
   id: z.string().optional(),
   title: z.string().max(200).optional(),
@@ -73,9 +66,12 @@ const manifestSchema = z.looseObject({
   pictureSize: z.number().int().min(8).max(8192).optional(),
   promptTemplate: z.string().max(500).optional(),
   domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()).default([]) })).optional(),
+  /** Overrides of the engine's parameter defaults, as the manifest has them. */
   defaults: z.record(z.string(), z.unknown()).optional(),
+  /** The schedule of a draft; absent: as its kind of checkpoint has it. */
   draft: draftSchema.optional(),
   knows: z.object({ pictures: z.string().max(100), difference: z.number().positive() }).optional(),
+  /** SHA-256 of files by relative path: checked when the checkpoint is prepared. */
   files: z
     .record(
       // What a stranger's manifest names is read and its digest told: only files of its own folder.
@@ -84,6 +80,7 @@ const manifestSchema = z.looseObject({
     )
     .optional(),
 });
+type CheckpointManifest = z.infer<typeof manifestSchema>;
 
 const asObject = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;

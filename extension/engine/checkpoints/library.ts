@@ -23,18 +23,18 @@ import {
   requireWeights,
   type Stamps,
   STAMPS_FILE,
-  type StoredCheckpoint,
   writeStamps,
 } from './stored';
 import { withVae } from './separateVae';
 import { withLora } from './withLoras';
 import {
-  type FoundModels,
   type CheckpointLibrary,
+  type FoundModels,
   type ImportChoices,
   type LoraChoice,
   type PreparedCheckpoint,
   type PrepareProgress,
+  type StoredCheckpoint,
 } from './types';
 import { EMIT_VERSION, layoutOf } from './weightsLayout';
 

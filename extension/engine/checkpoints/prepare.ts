@@ -13,13 +13,14 @@ import { sha256Of, stampHolds, stampOf } from './digests';
 import { clipTokenizerFiles } from './clipTokenizer';
 import { type CheckpointLayout, requireStatedPrediction } from './layout';
 import { type PartName, PARTS, type Weights } from './parts';
-import { CHECKPOINT_FORMAT, commonFolder, readStored, type Stamps, type StoredCheckpoint, writeStored } from './stored';
+import { CHECKPOINT_FORMAT, commonFolder, readStored, type Stamps, writeStored } from './stored';
 import { loadTokenizer, statedContextLength } from './tokenizer';
 import {
   type CheckpointFile,
   type ImportChoices,
   type PreparedCheckpoint,
   type PrepareProgress,
+  type StoredCheckpoint,
   type WeightFile,
 } from './types';
 import { decidedBy, EMIT_VERSION, emitPart, filesOf, layoutOf } from './weightsLayout';

@@ -9,10 +9,8 @@ import { z } from 'zod';
 import { writeWhole } from '../../platform/files';
 import { readOwnJson } from '../../platform/ownFile';
 import { WeftError } from '../../protocol/errors';
-import { type UnetInterface } from '../onnx/types';
 import { type FileStamp, fileStampSchema, sha256Of, stampHolds, stampOf } from './digests';
-import { draftSchema } from './layout';
-import { type ImportChoices, type PreparedCheckpoint, type WeightFile } from './types';
+import { type PreparedCheckpoint, type StoredCheckpoint, storedSchema, type WeightFile } from './types';
 
 /** Format of checkpoint.json; with SURGERY_VERSION it decides whether a prepared folder can be used as it is. */
 export const CHECKPOINT_FORMAT = 1;
@@ -20,104 +18,23 @@ export const CHECKPOINT_FILE = 'checkpoint.json';
 /** Not part of the checkpoint's identity. */
 export const STAMPS_FILE = 'stamps.json';
 
-export interface Stamps {
-  surgery: number;
-  /** By path relative to the prepared folder. */
-  files: Record<string, FileStamp>;
-  /** By absolute path. */
-  sources: Record<string, FileStamp>;
-  /** What was imported: a folder, or the files of one checkpoint. Absent in checkpoints of older versions of Weft. */
-  from?: string[];
-  /** What was chosen when it was imported, and the version of the emitter that wrote its graphs: of checkpoints that are made from weights. */
-  choices?: ImportChoices;
-  emit?: number;
-  /** SHA-256 of checkpoint.json's meaning, see {@link meaningOf}; likewise. */
-  checkpoint?: string;
-}
-
-export type StoredCheckpoint = Omit<PreparedCheckpoint, 'folder' | 'builtIn' | 'vae' | 'loras'>;
-
 const stampsSchema = z.object({
   surgery: z.number(),
+  /** By path relative to the prepared folder. */
   files: z.record(z.string(), fileStampSchema),
+  /** By absolute path. */
   sources: z.record(z.string(), fileStampSchema),
+  /** What was imported: a folder, or the files of one checkpoint. Absent in checkpoints of older versions of Weft. */
   from: z.array(z.string()).min(1).optional(),
+  /** What was chosen when it was imported, and the version of the emitter that wrote its graphs: of checkpoints that are made from weights. */
   choices: z
     .object({ prediction: z.enum(['epsilon', 'v_prediction']).optional(), vae: z.string().optional() })
     .optional(),
   emit: z.number().optional(),
+  /** SHA-256 of checkpoint.json's meaning, see {@link meaningOf}; likewise. */
   checkpoint: z.string().optional(),
-}) satisfies z.ZodType<Stamps>;
-
-const count = z.number().int().positive();
-const finite = z.number();
-/** Below the checkpoint's folder. */
-const relativePath = z
-  .string()
-  .refine((file) => !/^$|^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)/i.test(file), 'a path outside');
-const tensor = z.object({ name: z.string(), type: z.enum(['float32', 'int64', 'int32', 'bool', 'uint8']) });
-const borders = { path: relativePath, input: tensor, output: tensor };
-const layer = { heads: count, width: count, scale: finite, halvings: z.number().int().nonnegative() };
-const interfaceSchema = z.object({
-  sample: tensor,
-  timestep: tensor,
-  encoderHiddenStates: tensor,
-  output: tensor,
-  latentChannels: count,
-  contextWidth: count,
-  contextLength: count.optional(),
-  latentSize: z.tuple([count, count]).optional(),
-  middleChannels: count,
-  upBlockChannels: z.array(count),
-  swapLayers: z.array(z.object({ index: z.number().int().nonnegative(), level: z.enum(['high', 'low']), ...layer })),
-  selfProbe: z.object(layer),
-  crossProbe: z.object(layer).optional(),
-}) satisfies z.ZodType<UnetInterface>;
-
-const storedSchema = z.object({
-  format: z.number(),
-  id: z.string(),
-  title: z.string(),
-  licence: z.string().optional(),
-  origin: z.object({ source: z.string(), revision: z.string(), commit: z.string().optional() }).optional(),
-  sha256: z.string(),
-  files: z.array(z.object({ path: relativePath, size: z.number().nonnegative(), sha256: z.string() })),
-  weights: z
-    .array(
-      z.object({
-        file: z.string().refine(path.isAbsolute, 'no absolute path'),
-        size: z.number().nonnegative(),
-        sha256: z.string(),
-        parts: z.array(z.string()),
-      }),
-    )
-    .optional(),
-  precision: z.enum(['fp32', 'fp16', 'bf16', 'mixed']),
-  parameters: z.record(z.string(), z.object({ half: finite, single: finite })).optional(),
-  pictureSize: count,
-  latentSize: count,
-  fixedSize: z.boolean().optional(),
-  latentChannels: count,
-  vaeScale: count,
-  scalingFactor: finite,
-  scheduler: z.object({
-    trainTimesteps: finite,
-    betaStart: finite,
-    betaEnd: finite,
-    betaSchedule: z.enum(['scaled_linear', 'linear']),
-    prediction: z.literal('v_prediction').optional(),
-  }),
-  unet: z.object({ path: relativePath, interface: interfaceSchema }),
-  textEncoder: z.object({ ...borders, contextLength: count, clipSkip: z.number().int().nonnegative().optional() }),
-  vaeEncoder: z.object(borders),
-  vaeDecoder: z.object(borders),
-  tokenizer: z.object({ path: relativePath }),
-  promptTemplate: z.string(),
-  domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()) })),
-  defaults: z.record(z.string(), z.unknown()),
-  draft: draftSchema.optional(),
-  knows: z.object({ pictures: z.string(), difference: finite }).optional(),
-}) satisfies z.ZodType<StoredCheckpoint>;
+});
+export type Stamps = z.infer<typeof stampsSchema>;
 
 export interface Stored {
   checkpoint: StoredCheckpoint;

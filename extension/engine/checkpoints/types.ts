@@ -1,7 +1,8 @@
-import { type Draft } from '../../graph';
-import { type CheckpointInfo, type CheckpointOrigin, type FoundModel } from '../../protocol/engine';
+import * as path from 'node:path';
+import { z } from 'zod';
+import { type CheckpointInfo, type FoundModel } from '../../protocol/engine';
 import { type FileStamp } from './digests';
-import { type GraphTensor, type UnetInterface } from '../onnx/types';
+import { graphTensorSchema, unetInterfaceSchema } from '../onnx/types';
 
 /** What lies in the model folders. */
 export interface FoundModels {
@@ -12,39 +13,12 @@ export interface FoundModels {
   others: { pickles: number; safetensors: number };
 }
 
-export interface CheckpointFile {
-  /** Relative to the checkpoint's folder, forward slashes. */
-  path: string;
-  size: number;
-  sha256: string;
-}
-
-export interface SchedulerConfig {
-  trainTimesteps: number;
-  betaStart: number;
-  betaEnd: number;
-  /** `scaled_linear`: linspace of square roots, squared; `linear`: plain linspace. */
-  betaSchedule: 'scaled_linear' | 'linear';
-  /** What the UNet predicts, where it is not the noise (epsilon). */
-  prediction?: 'v_prediction';
-}
-
 /** What a person says of a checkpoint that is added, beyond its files. */
 export interface ImportChoices {
   /** What the UNet predicts, where the file does not tell. */
   prediction?: 'epsilon' | 'v_prediction';
   /** Absolute path of a VAE to use instead of the checkpoint's own. */
   vae?: string;
-}
-
-/** A file of weights that a checkpoint reads where it is. */
-export interface WeightFile {
-  /** Absolute path, symbolic links resolved. */
-  file: string;
-  size: number;
-  sha256: string;
-  /** Which parts (unet, text_encoder, vae_encoder, vae_decoder) have weights in it. */
-  parts: string[];
 }
 
 /** A VAE from a file of its own, in the place of a checkpoint's. */
@@ -81,86 +55,106 @@ export interface FoldedLoras {
   choices: LoraChoice[];
 }
 
-/** The only kind of pictures that a checkpoint can work with. */
-export interface KnownPictures {
-  /** In words: "drawn scenes". */
-  pictures: string;
-  /** The VAE gives back such a picture with at most this difference, see LoadedCheckpoint.difference. */
-  difference: number;
-}
+/** See Draft. */
+export const draftSchema = z.object({
+  steps: z.number().int().min(2).max(1000),
+  skip: z.number().int().min(0).optional(),
+  spacing: z.enum(['leading', 'trailing']).optional(),
+  lora: z.string().max(200).optional(),
+});
 
-/** What `weft.json` in a checkpoint's folder may say; all optional. */
-export interface CheckpointManifest {
-  id?: string;
-  title?: string;
-  licence?: string;
-  origin?: CheckpointOrigin;
-  pictureSize?: number;
-  promptTemplate?: string;
-  domains?: { noun: string; kinds: string[] }[];
-  /** Overrides of the engine's parameter defaults, as the manifest has them. */
-  defaults?: Record<string, unknown>;
-  /** The schedule of a draft; absent: as its kind of checkpoint has it. */
-  draft?: Draft;
-  knows?: KnownPictures;
-  /** SHA-256 of files by relative path: checked when the checkpoint is prepared. */
-  files?: Record<string, string>;
-}
+const count = z.number().int().positive();
+/** Below the checkpoint's folder, forward slashes. */
+const relativePath = z
+  .string()
+  .refine((file) => !/^$|^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)/i.test(file), 'a path outside');
+const borders = { path: relativePath, input: graphTensorSchema, output: graphTensorSchema };
 
-/** A checkpoint ready to run; `checkpoint.json` in its folder is this, without `folder` and `builtIn`. */
-export interface PreparedCheckpoint {
-  format: number;
-  id: string;
-  title: string;
-  licence?: string;
+const checkpointFileSchema = z.object({ path: relativePath, size: z.number().nonnegative(), sha256: z.string() });
+export type CheckpointFile = z.infer<typeof checkpointFileSchema>;
+
+/** A file of weights that a checkpoint reads where it is. */
+const weightFileSchema = z.object({
+  /** Absolute path, symbolic links resolved. */
+  file: z.string().refine(path.isAbsolute, 'no absolute path'),
+  size: z.number().nonnegative(),
+  sha256: z.string(),
+  /** Which parts (unet, text_encoder, vae_encoder, vae_decoder) have weights in it. */
+  parts: z.array(z.string()),
+});
+export type WeightFile = z.infer<typeof weightFileSchema>;
+
+const schedulerSchema = z.object({
+  trainTimesteps: z.number(),
+  betaStart: z.number(),
+  betaEnd: z.number(),
+  /** `scaled_linear`: linspace of square roots, squared; `linear`: plain linspace. */
+  betaSchedule: z.enum(['scaled_linear', 'linear']),
+  /** What the UNet predicts, where it is not the noise (epsilon). */
+  prediction: z.literal('v_prediction').optional(),
+});
+export type SchedulerConfig = z.infer<typeof schedulerSchema>;
+
+/** What `checkpoint.json` in a prepared checkpoint's folder says; paths are relative to the folder. */
+export const storedSchema = z.object({
+  format: z.number(),
+  id: z.string(),
+  title: z.string(),
+  licence: z.string().optional(),
   /** Where it was downloaded from; absent of one that was imported from elsewhere. */
-  origin?: CheckpointOrigin;
-  builtIn: boolean;
-  /** Absolute folder of the prepared files; the `path`s below are relative to it. */
-  folder: string;
+  origin: z.object({ source: z.string(), revision: z.string(), commit: z.string().optional() }).optional(),
   /** Digest over the digests of the files the checkpoint was made from, and the version of the surgery. */
-  sha256: string;
-  files: CheckpointFile[];
+  sha256: z.string(),
+  files: z.array(checkpointFileSchema),
   /** Files of the person's own that the graphs read their weights from, in place; absent where all weights lie in `files`. */
-  weights?: WeightFile[];
-  precision: 'fp32' | 'fp16' | 'bf16' | 'mixed';
+  weights: z.array(weightFileSchema).optional(),
+  precision: z.enum(['fp32', 'fp16', 'bf16', 'mixed']),
   /** Floating point numbers in the weights of each part, by their size; absent in checkpoints of older versions of Weft. */
-  parameters?: Record<string, { half: number; single: number }>;
+  parameters: z.record(z.string(), z.object({ half: z.number(), single: z.number() })).optional(),
   /** Side of the square pictures it was made for, in pixels: latentSize × vaeScale. */
-  pictureSize: number;
-  latentSize: number;
+  pictureSize: count,
+  latentSize: count,
   /** A part was exported for that size alone; absent in checkpoints of older versions of Weft. */
-  fixedSize?: boolean;
-  latentChannels: number;
+  fixedSize: z.boolean().optional(),
+  latentChannels: count,
   /** Pixels per latent position along a side. */
-  vaeScale: number;
+  vaeScale: count,
   /** Latents of the UNet = latents of the VAE × scalingFactor. */
-  scalingFactor: number;
-  scheduler: SchedulerConfig;
-  unet: { path: string; interface: UnetInterface };
+  scalingFactor: z.number(),
+  scheduler: schedulerSchema,
+  unet: z.object({ path: relativePath, interface: unetInterfaceSchema }),
   /** input [B, L] of token ids → output [B, L, D]. */
-  textEncoder: {
-    path: string;
-    input: GraphTensor;
-    output: GraphTensor;
-    contextLength: number;
+  textEncoder: z.object({
+    ...borders,
+    contextLength: count,
     /** How many of its last layers can be left out; 0 where they can't be told apart, absent in checkpoints of older versions of Weft. */
-    clipSkip?: number;
-  };
+    clipSkip: z.number().int().nonnegative().optional(),
+  }),
   /** input [B, 3, H, W] in [-1, 1] → output [B, C, h, w]: the mode, or 2C channels of which the first C are the mean. */
-  vaeEncoder: { path: string; input: GraphTensor; output: GraphTensor };
+  vaeEncoder: z.object(borders),
   /** input [B, C, h, w] (divided by scalingFactor) → output [B, 3, H, W] in [-1, 1]. */
-  vaeDecoder: { path: string; input: GraphTensor; output: GraphTensor };
+  vaeDecoder: z.object(borders),
   /** Folder of the tokenizer's files. */
-  tokenizer: { path: string };
+  tokenizer: z.object({ path: relativePath }),
   /** With `{domain}` where the noun goes. */
-  promptTemplate: string;
+  promptTemplate: z.string(),
   /** Nouns it knows, empty when any noun will do. */
-  domains: { noun: string; kinds: string[] }[];
-  defaults: Record<string, unknown>;
-  draft?: Draft;
-  /** Absent: any picture will do. */
-  knows?: KnownPictures;
+  domains: z.array(z.object({ noun: z.string(), kinds: z.array(z.string()) })),
+  defaults: z.record(z.string(), z.unknown()),
+  draft: draftSchema.optional(),
+  /**
+   * The only kind of pictures that it can work with, in words ("drawn scenes"); its VAE gives back such a picture with at most this difference,
+   * see LoadedCheckpoint.difference. Absent: any picture will do.
+   */
+  knows: z.object({ pictures: z.string(), difference: z.number() }).optional(),
+});
+export type StoredCheckpoint = z.infer<typeof storedSchema>;
+
+/** A checkpoint ready to run. */
+export interface PreparedCheckpoint extends StoredCheckpoint {
+  builtIn: boolean;
+  /** Absolute folder of the prepared files. */
+  folder: string;
   /** Never stored: made for a run. `vaeEncoder`, `vaeDecoder`, `weights` and `sha256` are then those of the whole. */
   vae?: SeparateVae;
   /** LoRAs that its weights are changed by. */

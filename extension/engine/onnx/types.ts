@@ -4,6 +4,8 @@
  * N tokens of a layer (height × width), W = heads × head width, E external rows.
  */
 
+import { z } from 'zod';
+
 /** Element types of tensors that models take and give. Half precision stays inside graphs: their borders are float32. */
 export type TensorType = 'float32' | 'int64' | 'int32' | 'bool' | 'uint8';
 
@@ -78,21 +80,26 @@ export interface SessionHost {
 /** The two resolutions at which attention is swapped: the decoder's highest, and the one below it. */
 export type SwapLevel = 'high' | 'low';
 
-export interface ProbeLayer {
-  heads: number;
-  /** W = heads × head width: the last axis of q, k and v. */
-  width: number;
-  /** Factor on q·kᵀ before the softmax. */
-  scale: number;
-  /** log2 of the layer's downsample factor, as `checkpoint.json` keeps it; see {@link tokenGrid}. */
-  halvings: number;
-}
+const count = z.number().int().positive();
 
-export interface SwapLayer extends ProbeLayer {
+const probeLayerSchema = z.object({
+  heads: count,
+  /** W = heads × head width: the last axis of q, k and v. */
+  width: count,
+  /** Factor on q·kᵀ before the softmax. */
+  scale: z.number(),
+  /** log2 of the layer's downsample factor, as `checkpoint.json` keeps it; see {@link tokenGrid}. */
+  halvings: z.number().int().nonnegative(),
+});
+export type ProbeLayer = z.infer<typeof probeLayerSchema>;
+
+const swapLayerSchema = z.object({
   /** Position in decoder order: the `i` of weft_k_i, weft_v_i, weft_key_i, weft_value_i, weft_query_i. */
-  index: number;
-  level: SwapLevel;
-}
+  index: z.number().int().nonnegative(),
+  level: z.enum(['high', 'low']),
+  ...probeLayerSchema.shape,
+});
+export type SwapLayer = z.infer<typeof swapLayerSchema>;
 
 /** Height and width of a layer's N tokens on latents [h, w]: the latents' own without a layer. */
 export function tokenGrid([height, width]: readonly [number, number], layer?: { halvings: number }): [number, number] {
@@ -100,10 +107,11 @@ export function tokenGrid([height, width]: readonly [number, number], layer?: { 
   return [Math.floor(height / downsampleFactor), Math.floor(width / downsampleFactor)];
 }
 
-export interface GraphTensor {
-  name: string;
-  type: TensorType;
-}
+export const graphTensorSchema = z.object({
+  name: z.string(),
+  type: z.enum(['float32', 'int64', 'int32', 'bool', 'uint8']),
+});
+export type GraphTensor = z.infer<typeof graphTensorSchema>;
 
 /**
  * How to call a rewritten UNet. Beyond the export's own inputs (`sample` [B,C,h,w], `timestep` [B],
@@ -131,27 +139,28 @@ export interface GraphTensor {
  * weft_self_query, weft_self_key (last decoder self-attention of level high), weft_cross_query [Bd,N,W],
  * weft_cross_key [Bd,L,W] (last decoder cross-attention of level low).
  */
-export interface UnetInterface {
-  sample: GraphTensor;
-  timestep: GraphTensor;
-  encoderHiddenStates: GraphTensor;
-  output: GraphTensor;
-  latentChannels: number;
+export const unetInterfaceSchema = z.object({
+  sample: graphTensorSchema,
+  timestep: graphTensorSchema,
+  encoderHiddenStates: graphTensorSchema,
+  output: graphTensorSchema,
+  latentChannels: count,
   /** D, width of the text encoder's output. */
-  contextWidth: number;
+  contextWidth: count,
   /** L where the export fixes it. */
-  contextLength?: number;
+  contextLength: count.optional(),
   /** [h, w] where the export fixes them. */
-  latentSize?: [number, number];
+  latentSize: z.tuple([count, count]).optional(),
   /** Channels of the middle block: FreeU's W. */
-  middleChannels: number;
+  middleChannels: count,
   /** Channels at the entry of each up block, in order: which of FreeU's gains act where. */
-  upBlockChannels: number[];
-  swapLayers: SwapLayer[];
-  selfProbe: ProbeLayer;
+  upBlockChannels: z.array(count),
+  swapLayers: z.array(swapLayerSchema),
+  selfProbe: probeLayerSchema,
   /** Absent when the decoder has no cross-attention at level low. */
-  crossProbe?: ProbeLayer;
-}
+  crossProbe: probeLayerSchema.optional(),
+});
+export type UnetInterface = z.infer<typeof unetInterfaceSchema>;
 
 /** Names of the inputs and outputs that surgery adds. */
 export const unetNames = {
