@@ -15,6 +15,7 @@ import {
 import { removeLeftovers } from '../platform/leftovers';
 import { WeftError } from '../protocol/errors';
 import { type InspectMethod } from '../protocol/inspect';
+import { keepNewest } from './cache/recent';
 import { ContentStore } from './cache/store';
 import { DigestMemory } from './checkpoints/digestMemory';
 import { openLibrary } from './checkpoints/library';
@@ -206,9 +207,9 @@ export class Engine {
             runGraph(options, {
               ...this.services(store, controller, choice),
               injected,
-              onTimelines: (timelines) => remember(this.remembered, options.runId, timelines),
+              onTimelines: (timelines) => keepNewest(this.remembered, options.runId, timelines, REMEMBERED_RUNS),
               onInspections: (inspections) =>
-                remember(this.inspected, options.runId, { inspections, result: () => undefined }),
+                keepNewest(this.inspected, options.runId, { inspections, result: () => undefined }, REMEMBERED_RUNS),
             }),
           (fallen, warning) => fallen.result.warnings.unshift(warning),
           ({ result }, provider) => (result.report.providerNodes[provider] ?? 0) > 0,
@@ -218,10 +219,8 @@ export class Engine {
       const made = new Map<string, RgbPicture>();
       for (const [node, { image }] of run.values)
         if (image?.kind === 'image' && image.from === 'run') made.set(node, image);
-      remember(this.inspected, options.runId, {
-        inspections: this.inspected.get(options.runId)?.inspections ?? new Map(),
-        result: (node) => made.get(node),
-      });
+      const { inspections = new Map() } = this.inspected.get(options.runId) ?? {};
+      keepNewest(this.inspected, options.runId, { inspections, result: (node) => made.get(node) }, REMEMBERED_RUNS);
       await this.rest(run.previews);
       for (const folder of new Set([options.outDir, ...run.result.files.map((file) => path.dirname(file))]))
         removeLeftovers(folder);
@@ -422,14 +421,5 @@ export class Engine {
     } finally {
       await store.dispose();
     }
-  }
-}
-
-/** Keeps what belongs to a run, and forgets the oldest runs. */
-function remember<T>(runs: Map<string, T>, runId: string, value: T): void {
-  runs.set(runId, value);
-  for (const oldest of runs.keys()) {
-    if (runs.size <= REMEMBERED_RUNS) break;
-    runs.delete(oldest);
   }
 }

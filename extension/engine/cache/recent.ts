@@ -29,3 +29,22 @@ export class Recent<T extends { byteLength: number }> {
     return value;
   }
 }
+
+/** Adds to a map that forgets its oldest entries. */
+export function keepNewest<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(oldest);
+  }
+}
+
+/** What `make` gives, asked for once a key; a failure is not kept, and neither are more than the newest `most`. */
+export function once<K, V>(map: Map<K, Promise<V>>, key: K, make: () => Promise<V>, most = Infinity): Promise<V> {
+  const known = map.get(key);
+  if (known) return known;
+  const made = make();
+  made.catch(() => map.delete(key));
+  keepNewest(map, key, made, most);
+  return made;
+}

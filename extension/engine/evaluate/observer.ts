@@ -1,10 +1,8 @@
 import { type ContentStore, keyOf } from '../cache/store';
 import { gaussianNoise } from '../diffusion/philox';
-import { KMEANS_SEED } from '../diffusion/segmentation';
 import { FREEU_OFF, type UnetInput } from '../diffusion/unet';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { tokenMeans } from '../pipeline/tokenMeans';
-import { WeftError } from '../../protocol/errors';
 import { gramMatrix } from './gram';
 
 const MASK_VERSION = 1;
@@ -64,33 +62,12 @@ export class Observer {
     if (missing.length > 0) {
       this.computed = true;
       const unet = await checkpoint.unet();
-      const { selfProbe, crossProbe } = unet.graph;
-      const positions = (await checkpoint.tokenizer()).positionsOf(this.prompt, noun);
       const batch = await Promise.all(missing.map((index) => this.noised(pictures[index]!, timestep)));
       const { probes } = await unet.run({ batch, freeu: FREEU_OFF, keep: { probe: true } });
       const [height, width] = checkpoint.latentSize;
       for (const [place, index] of missing.entries()) {
-        const { selfQuery, selfKey, crossQuery, crossKey } = probes![place]!;
-        if (!crossProbe || !crossQuery || !crossKey) {
-          throw new WeftError(
-            'checkpoint',
-            `${checkpoint.prepared.id} has no cross-attention at half its highest resolution, so objects can't be found: wire masks to the evaluate node.`,
-          );
-        }
-        const { mask } = await checkpoint.segment({
-          selfQuery,
-          selfKey,
-          selfHeads: selfProbe.heads,
-          crossQuery,
-          crossKey,
-          crossHeads: crossProbe.heads,
-          height,
-          width,
-          nounTokens: positions.length > 0 ? [{ noun, positions }] : [],
-          objectNoun: noun,
-          clusters,
-          seed: KMEANS_SEED,
-        });
+        const instead = "objects can't be found: wire masks to the evaluate node.";
+        const { mask } = await checkpoint.segment(probes![place]!, { prompt: this.prompt, noun, clusters, instead });
         found.set(index, mask);
         store.put(keys[index]!, { mask: { dims: [height, width], data: mask } });
       }

@@ -10,6 +10,7 @@ import {
 } from '../../protocol/inspect';
 import { WeftError } from '../../protocol/errors';
 import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
+import { once } from '../cache/recent';
 import { type ContentStore } from '../cache/store';
 import { type Sampler } from '../pipeline/sampler';
 import { tokenGrid } from '../onnx/types';
@@ -179,13 +180,7 @@ export class Inspection {
    * structure gave to each cluster of each appearance: the mean over {@link partSteps}.
    */
   parts(clusters: number, cache: ContentStore): Promise<InspectParts> {
-    let parts = this.found.get(clusters);
-    if (!parts) {
-      parts = this.findParts(clusters, cache);
-      parts.catch(() => this.found.delete(clusters));
-      this.found.set(clusters, parts);
-    }
-    return parts;
+    return once(this.found, clusters, () => this.findParts(clusters, cache));
   }
 
   private async findParts(clusters: number, cache: ContentStore): Promise<InspectParts> {
@@ -265,13 +260,7 @@ export class Inspection {
       const source = { query, key: selfKey, heads, count: height * width };
       return (await checkpoint.cluster(source, { clusters, seed: KMEANS_SEED })).labels;
     };
-    let found = this.clusters.get(key);
-    if (!found) {
-      found = find();
-      found.catch(() => this.clusters.delete(key));
-      this.clusters.set(key, found);
-    }
-    return found;
+    return once(this.clusters, key, find);
   }
 
   /** Where the output's queries and the keys they met come from; errors say why there are none. */
@@ -281,13 +270,7 @@ export class Inspection {
   ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
     const { step, level, layer, head, look, raw } = attention;
     const key = JSON.stringify([step, level, layer, look, raw]);
-    let loading = this.layers.get(key);
-    if (!loading) {
-      loading = this.load(attention, cache);
-      loading.catch(() => this.layers.delete(key));
-      keep(this.layers, key, loading, KEPT_STEPS);
-    }
-    const { layers, source } = await loading;
+    const { layers, source } = await once(this.layers, key, () => this.load(attention, cache), KEPT_STEPS);
     const { heads } = layers[0]!;
     if (head !== undefined && head >= heads) {
       throw new WeftError('graph', `The layer has ${heads} heads: there is no head ${head + 1}.`, this.of.node);
@@ -378,13 +361,7 @@ export class Inspection {
     layers: AttentionLayer[],
   ): Promise<AttentionSummary> {
     const key = JSON.stringify([step, level, layer, head, look, raw]);
-    let summary = this.summaries.get(key);
-    if (!summary) {
-      summary = this.of.structure.checkpoint.summarise(layers, { head });
-      summary.catch(() => this.summaries.delete(key));
-      keep(this.summaries, key, summary, KEPT_SUMMARIES);
-    }
-    return summary;
+    return once(this.summaries, key, () => this.of.structure.checkpoint.summarise(layers, { head }), KEPT_SUMMARIES);
   }
 }
 
@@ -394,15 +371,6 @@ function partIn(labels: Uint8Array, weights: Float32Array | undefined): number |
   return part !== undefined && labels.every((label, cell) => weights![cell] === Number(label === part))
     ? part
     : undefined;
-}
-
-/** Adds to a map that forgets its oldest entries. */
-function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= most) break;
-    map.delete(oldest);
-  }
 }
 
 function peakOf(map: ArrayLike<number>, token: number, grid: Size): InspectPeak {

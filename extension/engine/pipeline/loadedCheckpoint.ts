@@ -7,13 +7,14 @@ import { sizeFacts } from '../checkpoints/pictureSizes';
 import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/types';
 import { requirePart } from '../checkpoints/stored';
 import { loadTokenizer } from '../checkpoints/tokenizer';
+import { once } from '../cache/recent';
 import { type ContentStore, keyOf } from '../cache/store';
 import { BatchSize } from './batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { cellDifference } from './cellDifference';
 import { decodeInTiles } from '../diffusion/tiles';
-import { type Cluster, segment, type Segmentation, type SegmentRequest } from '../diffusion/segmentation';
-import { type BatchCounts } from '../diffusion/unet';
+import { type Cluster, KMEANS_SEED, segment, type Segmentation } from '../diffusion/segmentation';
+import { type AttentionProbe, type BatchCounts } from '../diffusion/unet';
 import { type AttentionLayer, type AttentionSummary, summarise, type SummaryChoice } from '../inspect/attention';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
@@ -158,9 +159,26 @@ export class LoadedCheckpoint {
     return new OnnxUnet(sessions, key, unet.interface, this.latentSize, counts, this.batchSize, memory);
   }
 
-  /** A mask from attention. */
-  segment(request: SegmentRequest): Promise<Segmentation> {
-    return segment(request, this.cluster);
+  /**
+   * The mask of a noun of the prompt from attention. `instead`: what to do where the checkpoint's attention tells of none, for the error.
+   * @throws WeftError `checkpoint`
+   */
+  async segment(
+    probe: AttentionProbe,
+    { prompt, noun, clusters, instead }: { prompt: string; noun: string; clusters: number; instead: string },
+  ): Promise<Segmentation> {
+    const { selfProbe, crossProbe } = this.prepared.unet.interface;
+    const { crossQuery, crossKey } = probe;
+    if (!crossProbe || !crossQuery || !crossKey)
+      throw new WeftError(
+        'checkpoint',
+        `${this.prepared.id} has no cross-attention at half its highest resolution, so ${instead}`,
+      );
+    const positions = (await this.tokenizer()).positionsOf(prompt, noun);
+    const [height, width] = this.latentSize;
+    const attention = { ...probe, crossQuery, crossKey, selfHeads: selfProbe.heads, crossHeads: crossProbe.heads };
+    const nouns = { nounTokens: positions.length > 0 ? [{ noun, positions }] : [], objectNoun: noun };
+    return segment({ ...attention, ...nouns, height, width, clusters, seed: KMEANS_SEED }, this.cluster);
   }
 
   /** Clusters of a self-attention map's rows, found on onnxruntime's thread. */
@@ -344,12 +362,10 @@ export class LoadedCheckpoint {
   private drawer(map: PreviewMap): Promise<string> {
     if (this.own) return this.own.drawer(map);
     const key = `${this.fingerprint}/preview/${map.patch}`;
-    const opening =
-      this.drawers.get(map.patch) ??
-      this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 }).then(() => key);
-    opening.catch(() => this.drawers.delete(map.patch));
-    this.drawers.set(map.patch, opening);
-    return opening;
+    return once(this.drawers, map.patch, async () => {
+      await this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 });
+      return key;
+    });
   }
 
   private async fitPreview(store: ContentStore): Promise<PreviewMap> {

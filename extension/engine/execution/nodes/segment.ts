@@ -135,34 +135,14 @@ async function findObject(
   context: RunContext,
 ): Promise<Found> {
   const { checkpoint, trajectory, prompt } = inversion;
-  const [height, width] = checkpoint.latentSize;
-  const { selfProbe, crossProbe } = checkpoint.prepared.unet.interface;
   const demands = demandsAt(trajectory, step);
   // Nothing of this picture is known: compute what the rest of the run will read along with it, side by side.
   mergeDemand(demands, context.demands);
   await context.referencePass(demands);
   const probe = await trajectory.probeAt(step);
-  if (!crossProbe || !probe.crossQuery || !probe.crossKey) {
-    throw new WeftError(
-      'checkpoint',
-      `${checkpoint.prepared.id} has no cross-attention at half its highest resolution, so masks can't be found: wire mask-image nodes instead.`,
-    );
-  }
-  const positions = (await checkpoint.tokenizer()).positionsOf(prompt.text, noun);
-  const { mask, labels, clusterNouns, nounMaps } = await checkpoint.segment({
-    selfQuery: probe.selfQuery,
-    selfKey: probe.selfKey,
-    selfHeads: selfProbe.heads,
-    crossQuery: probe.crossQuery,
-    crossKey: probe.crossKey,
-    crossHeads: crossProbe.heads,
-    height,
-    width,
-    nounTokens: positions.length > 0 ? [{ noun, positions }] : [],
-    objectNoun: noun,
-    clusters,
-    seed: KMEANS_SEED,
-  });
+  const instead = "masks can't be found: wire mask-image nodes instead.";
+  const about = { prompt: prompt.text, noun, clusters, instead };
+  const { mask, labels, clusterNouns, nounMaps } = await checkpoint.segment(probe, about);
   const inside = clusterNouns.map((owner) => Number(owner === noun));
   return { mask, labels, inside, nounMap: nounMaps[0] ?? new Float32Array() };
 }
