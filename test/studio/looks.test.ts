@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { FRAME_COLOURS } from '../../extension/graph/schema';
 import { findings } from './support/axe';
 import { Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
@@ -58,10 +59,18 @@ describe('the views of a run', () => {
 
   beforeAll(async () => {
     const graph = JSON.parse(workspace.read('giraffe-zebra.weft.json')) as {
-      nodes: Record<string, { params?: unknown }>;
+      nodes: Record<string, { params?: unknown; folded?: boolean }>;
+      frames?: Record<string, unknown>;
     };
     const pin = (x: number, y: number) => ({ to: { x, y, radius: 0.1 }, from: { x: 1 - x, y: 0.8, radius: 0.08 } });
     graph.nodes['swap']!.params = { pins: [pin(0.2, 0.25), { ...pin(0.9, 0.9), muted: true }] };
+    graph.nodes['guidance']!.folded = true;
+    graph.frames = Object.fromEntries(
+      FRAME_COLOURS.map((colour, i) => [
+        `frame-${i}`,
+        { text: `A frame in ${colour}`, rect: [360 * (i % 3), -420 + 190 * Math.floor(i / 3), 330, 160], colour },
+      ]),
+    );
     workspace.write('pinned.weft.json', JSON.stringify(graph, undefined, 2));
     await workbench.theme('Light Modern');
     await workbench.openStudio('pinned.weft.json');
@@ -90,4 +99,37 @@ describe('the views of a run', () => {
     expect(await findings(workbench)).toEqual([]);
     await part('mask-close').click();
   });
+
+  test.each(THEMES)(
+    'numbers, frames, the large view and the keys can be read in the theme %s',
+    async (theme, bodyClass) => {
+      await workbench.theme(theme);
+      await workbench.studio.locator(`body.${bodyClass}`).waitFor();
+      await part('canvas').focus();
+      await workbench.page.keyboard.press('Escape');
+      await workbench.page.keyboard.press('f');
+      await workbench.screenshot(`graph-${fileName(theme)}`);
+      expect(await findings(workbench)).toEqual([]);
+      await workbench.studio.getByLabel(/^Zoom \d+ per cent/).click();
+      await workbench.screenshot(`numbers-${fileName(theme)}`);
+      expect(await findings(workbench)).toEqual([]);
+
+      await workbench.node('denoise').locator('.picture').first().dblclick();
+      await part('stage-picture').waitFor();
+      await part('stage-against').selectOption({ label: 'Structure' });
+      for (const mode of ['slider', 'difference']) {
+        await part(`stage-mode-${mode}`).click();
+        await workbench.screenshot(`stage-${mode}-${fileName(theme)}`);
+        expect(await findings(workbench)).toEqual([]);
+      }
+      await part('stage-close').click();
+
+      await part('canvas').focus();
+      await workbench.page.keyboard.press('?');
+      await part('keys').waitFor();
+      await workbench.screenshot(`keys-${fileName(theme)}`);
+      expect(await findings(workbench)).toEqual([]);
+      await workbench.page.keyboard.press('Escape');
+    },
+  );
 });
