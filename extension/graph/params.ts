@@ -1,6 +1,7 @@
 /** Effective parameters: what was written, over the checkpoint's defaults, over the catalogue's. */
 import { type NodeType, specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
+import { isRecord } from './json';
 import { checkPath, pickedPathFault } from './paths';
 import { pinsFault } from './pins';
 import { show } from './problems';
@@ -68,13 +69,10 @@ export function pathsRead(graph: GraphDocument | undefined): string[] {
 export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
-  if (!isObject(a) || !isObject(b)) return false;
+  if (!isRecord(a) || !isRecord(b)) return false;
   const keys = Object.keys({ ...a, ...b });
   return keys.every((key) => sameValue(own(a, key), own(b, key)));
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const own = (object: Record<string, unknown>, key: string): unknown =>
   Object.hasOwn(object, key) ? object[key] : undefined;

@@ -1,4 +1,4 @@
-import { readJson, type JsonNode, nodeAt, propertyAt } from './json';
+import { isRecord, readJson, type JsonNode, nodeAt, propertyAt } from './json';
 import { migrate } from './migrations';
 import { clip, listed, type Problem, ProblemList, show } from './problems';
 import {
@@ -86,10 +86,6 @@ export function keyAt(root: JsonNode | undefined, path: readonly (string | numbe
   const last = path.at(-1);
   const parent = nodeAt(root, path.slice(0, -1));
   return typeof last === 'string' ? propertyAt(parent, last)?.key : nodeAt(root, path);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Pins of an attention swap: places of the structure that take their look from chosen places of an appearance. */
+import { isRecord } from './json';
 import { show } from './problems';
 
 /** A place in an image: its centre in fractions of the width and the height, its radius in fractions of the shorter side. */
@@ -86,9 +87,6 @@ function endFault(name: 'to' | 'from', end: unknown): string | undefined {
   }
   return undefined;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Pins in a few words: `none`, the two centres of a single one, or how many. */
 export function pinsWords(value: unknown): string {

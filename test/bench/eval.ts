@@ -8,7 +8,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type GraphDocument, standardGraph, writeGraph } from '../../extension/graph';
 import { contactSheet } from './sheet';
-import { meanScore, score, type Score } from '../../extension/engine/evaluate/truth';
+import { score, type Score } from '../../extension/engine/evaluate/truth';
+import { meanScore } from './meanScore';
 import { benchEngine, type DrawnPair, drawnPairs, partsOf, promptFor, rgbOf } from './drawnPairs';
 
 /** The drawn pairs' side in pixels. */

@@ -16,10 +16,6 @@ export function reachedPercent(schedule: Schedule): number {
   return schedule.steps > 0 ? (100 * reachedSteps(schedule)) / schedule.steps : 0;
 }
 
-export function isInside(step: number, range: readonly [number, number], steps: number): boolean {
-  return 100 * step >= range[0] * steps && 100 * step < range[1] * steps;
-}
-
 /** First and last reached step inside the range, or undefined when the run never is. */
 export function stepsInside(range: readonly [number, number], schedule: Schedule): [number, number] | undefined {
   const first = Math.ceil((range[0] * schedule.steps) / 100);

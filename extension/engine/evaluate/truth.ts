@@ -49,23 +49,6 @@ export function score(result: Uint8Array, truth: Uint8Array, parts: Uint8Array, 
   };
 }
 
-/** The mean of scores, field by field, over those that have the field. */
-export function meanScore(scores: readonly Score[]): Score {
-  const mean = (field: keyof Score): number | undefined => {
-    const values = scores.flatMap((one) => one[field] ?? []);
-    return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
-  };
-  const always = (field: keyof Score): number => mean(field) ?? NaN;
-  return {
-    psnr: always('psnr'),
-    objectPsnr: always('objectPsnr'),
-    partColour: always('partColour'),
-    objectIou: always('objectIou'),
-    pattern: mean('pattern'),
-    edges: mean('edges'),
-  };
-}
-
 /** In dB over the pixels that count: RGB bytes against RGB bytes, 80 at most. */
 export function psnr(result: Uint8Array, truth: Uint8Array, counts: (pixel: number) => boolean): number {
   let sum = 0;

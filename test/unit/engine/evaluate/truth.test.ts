@@ -1,7 +1,8 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { maskIou } from '../../../../extension/engine/evaluate/overlap';
-import { meanScore, score } from '../../../../extension/engine/evaluate/truth';
+import { score } from '../../../../extension/engine/evaluate/truth';
+import { meanScore } from '../../../bench/meanScore';
 import { readIndices } from '../../../../extension/engine/image/pngIndices';
 
 /** Pictures and parts that numpy can draw as well: the numbers below are score.py's for them. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  isInside,
   moveRangeEnd,
   nearestIndex,
   rangeSentence,
@@ -19,6 +18,10 @@ import { timelineNode } from '../../../../webview/timeline/timelineNode';
 import { initialPageState } from '../../../../webview/model/pageState';
 
 const standard = { steps: 100, skip: 32 };
+
+/** The definition: a step k of T is in [a, b) per cent. */
+const isInside = (step: number, range: readonly [number, number], steps: number): boolean =>
+  100 * step >= range[0] * steps && 100 * step < range[1] * steps;
 
 describe('steps and per cents', () => {
   it('reaches n = T − skip steps', () => {
