@@ -379,16 +379,16 @@ export class Graph {
       if (needs.size === 0) ready.push(i);
     }
     const out: NodeProto[] = [];
-    // To prefer the earliest node keeps what is already sorted as it is.
-    ready.reverse();
-    for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+    // A stack that prefers the earliest node keeps what is already sorted as it is.
+    const heap = new MinHeap(ready);
+    for (let next = heap.pop(); next !== undefined; next = heap.pop()) {
       const node = this.nodes[next]!;
       out.push(node);
       const dependents = new Set(node.output.flatMap((output) => (output === '' ? [] : this.consumers(output))));
       for (const dependent of dependents) {
         const left = waiting.get(dependent)! - 1;
         waiting.set(dependent, left);
-        if (left === 0) enter(ready, position.get(dependent)!);
+        if (left === 0) heap.push(position.get(dependent)!);
       }
     }
     if (out.length !== this.nodes.length) throw new Error('The graph has a cycle.');
@@ -414,13 +414,37 @@ export class Graph {
   }
 }
 
-/** Puts a number into a list that falls. */
-function enter(falling: number[], value: number): void {
-  let [low, high] = [0, falling.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (falling[middle]! > value) low = middle + 1;
-    else high = middle;
+/** Not a list that is kept sorted: for a graph made for that purpose it would take minutes. */
+class MinHeap {
+  private readonly items: number[] = [];
+  constructor(items: number[]) {
+    for (const item of items) this.push(item);
   }
-  falling.splice(low, 0, value);
+  push(item: number): void {
+    const items = this.items;
+    items.push(item);
+    let i = items.length - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (items[parent]! <= items[i]!) break;
+      [items[parent], items[i]] = [items[i]!, items[parent]!];
+      i = parent;
+    }
+  }
+  pop(): number | undefined {
+    const items = this.items;
+    const top = items[0];
+    const last = items.pop();
+    if (top === undefined || items.length === 0) return top;
+    items[0] = last!;
+    let i = 0;
+    for (;;) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2])
+        if (child < items.length && items[child]! < items[least]!) least = child;
+      if (least === i) return top;
+      [items[least], items[i]] = [items[i]!, items[least]!];
+      i = least;
+    }
+  }
 }
