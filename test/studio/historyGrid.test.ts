@@ -29,7 +29,7 @@ test('the grid shows what each run made and says what changed; a click opens it'
   const rows = historyPane().locator('.monaco-list-row');
   await rows.filter({ hasText: LABEL }).waitFor();
   await historyPane().hover();
-  await historyPane().locator('.action-label[aria-label*="Show as Grid"]').click();
+  await historyPane().locator('.action-label[aria-label*="Show Run History as Grid"]').click();
   await card(LABEL).waitFor();
   const image = card(LABEL).locator('img');
   await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBeGreaterThan(0);
