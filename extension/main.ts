@@ -80,6 +80,6 @@ export function activate(context: vscode.ExtensionContext): void {
   own(new OutlineView(sessions));
   own(StudioProvider.register(services));
   own(vscode.window.registerTreeDataProvider('weft.history', own(new HistoryView(history))));
-  own(new CheckpointsView(checkpoints));
+  own(new CheckpointsView(checkpoints, history));
   registerCommands(services).forEach(own);
 }

@@ -28,6 +28,14 @@ test('the grid shows what each run made and says what changed; a click opens it'
   await workbench.command('View: Close All Editors');
   const rows = historyPane().locator('.monaco-list-row');
   await rows.filter({ hasText: LABEL }).waitFor();
+  // What the runs took is what an image takes.
+  const checkpoints = workbench.page.locator('.pane', {
+    has: workbench.page.locator('.pane-header', { hasText: 'Checkpoints' }),
+  });
+  await checkpoints
+    .locator('.monaco-list-row', { hasText: /mini · about \d.* s an image/ })
+    .first()
+    .waitFor();
   await historyPane().hover();
   await historyPane().locator('.action-label[aria-label*="Show Run History as Grid"]').click();
   await card(LABEL).waitFor();

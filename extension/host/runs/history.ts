@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
-import { draftName, graphChanges, type GraphDocument, parseWire, specOf, wiresOf } from '../../graph';
+import { draftName, graphChanges, type GraphDocument, parseGraph, parseWire, specOf, wiresOf } from '../../graph';
+import { type RunState } from '../../protocol/studio';
 
 const copySchema = z.object({
   bytes: z.number(),
@@ -20,6 +21,8 @@ const entrySchema = z.object({
   provider: z.string(),
   /** It ran with the draft schedule. Absent of drafts of older versions, too. */
   draft: z.literal(true).optional(),
+  /** The checkpoint, of a run that computed one image in full: its seconds are what an image takes. */
+  oneImageOf: z.string().optional(),
   /** Path of the graph file, as it was; it may be gone, or have changed since. */
   graphPath: z.string(),
   /** Paths of the images written. The next run of the graph writes the same files anew. */
@@ -143,6 +146,37 @@ export function entryLabel({ title, changes }: HistoryEntry): string {
   if (changes.length === 0) return 'Same settings';
   const more = changes.length - NAMED_CHANGES;
   return [...changes.slice(0, NAMED_CHANGES), ...(more > 0 ? [`+${more}`] : [])].join(', ');
+}
+
+/** Whether a run was of one image and computed it, with the steps that the graph asks for: drafts, sweeps and what came from the cache are not. */
+export function computedOneImage(graphText: string, { draft, nodes }: Pick<RunState, 'draft' | 'nodes'>): boolean {
+  const made = Object.entries(parseGraph(graphText).document?.nodes ?? {}).filter(
+    ([, { type }]) => type === 'denoise' || type === 'sweep',
+  );
+  return (
+    !draft && made.length === 1 && made.every(([id, { type }]) => type === 'denoise' && nodes[id]?.state === 'done')
+  );
+}
+
+/** Images that say how long one takes. */
+const MEASURED_IMAGES = 5;
+
+/** How long an image takes with a checkpoint on what computed its last one: the median of the newest runs, newest first in `entries`. */
+export function imageTime(
+  entries: readonly HistoryEntry[],
+  checkpoint: string,
+): { seconds: number; provider: string; images: number } | undefined {
+  const own = entries.filter(({ oneImageOf }) => oneImageOf === checkpoint);
+  const provider = own[0]?.provider;
+  const seconds = own
+    .filter((entry) => entry.provider === provider)
+    .slice(0, MEASURED_IMAGES)
+    .map((entry) => entry.seconds)
+    .sort((a, b) => a - b);
+  const median = seconds[Math.floor(seconds.length / 2)];
+  return median === undefined || provider === undefined
+    ? undefined
+    : { seconds: median, provider, images: seconds.length };
 }
 
 /** The node whose image a run's file shows: the one that its save node is connected to. */

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { graphChanges } from '../../graph';
 import { type CheckpointInfo } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
-import { copyName, digestOf, type HistoryEntry, RunHistory } from './history';
+import { computedOneImage, copyName, digestOf, type HistoryEntry, RunHistory } from './history';
 import { exists, readUri, writeUri } from '../hostFiles';
 import { type Run } from './runQueue';
 import { type RunService } from './runService';
@@ -140,6 +140,7 @@ export class HistoryStore implements vscode.Disposable {
         seconds: state.seconds ?? 0,
         provider: state.provider ?? '',
         ...(state.draft && { draft: state.draft }),
+        ...(computedOneImage(run.request.graphText, state) && { oneImageOf: run.record.checkpoint }),
         graphPath: run.request.graphPath,
         files: [...files],
       },

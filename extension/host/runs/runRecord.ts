@@ -31,6 +31,8 @@ export class RunRecord {
   readonly segmentations = new Map<string, SegmentationNews>();
   /** What evaluate nodes found out, by node. */
   readonly metrics = new Map<string, Record<string, number>>();
+  /** What a run that succeeded computed with. */
+  checkpoint: string | undefined;
   /** It ended for an image that does not look like what its checkpoint knows. */
   unfit = false;
   private begunAt: number | undefined;
@@ -112,6 +114,7 @@ export class RunRecord {
 
   succeed(result: RunResult): void {
     this.state.state = 'done';
+    this.checkpoint = result.report.checkpoint.id;
     this.state.provider = result.report.provider;
     this.state.seconds = result.report.seconds;
     this.state.unet = result.report.unet;

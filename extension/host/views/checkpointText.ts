@@ -1,6 +1,9 @@
 /** What is said of checkpoints and downloads in the view, in pickers and in dialogs. */
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../protocol/engine';
 import { plainLine } from '../../protocol/foreignText';
+import { providerName } from '../../protocol/providers';
+import { formatSeconds } from '../runs/progressText';
+import { type imageTime } from '../runs/history';
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1e6) return `${Math.round(bytes / 1e3)} KB`;
@@ -10,6 +13,19 @@ export function formatBytes(bytes: number): string {
 export function formatDuration(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.ceil(seconds))} s`;
   return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+type ImageTime = NonNullable<ReturnType<typeof imageTime>>;
+
+export const imageTimeShort = ({ seconds }: ImageTime): string => `about ${formatSeconds(seconds)} an image`;
+
+export function imageTimeLong({ seconds, provider, images }: ImageTime): string {
+  const where = `on ${providerName(provider)}, by Run History`;
+  return plainLine(
+    images === 1
+      ? `The last image took ${formatSeconds(seconds)} ${where}.`
+      : `An image takes about ${formatSeconds(seconds)} ${where} (the median of the last ${images}, whatever their steps).`,
+  );
 }
 
 /** A branch, with the commit that it stood at when it was downloaded. */

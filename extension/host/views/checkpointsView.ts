@@ -2,9 +2,19 @@ import os from 'node:os';
 import * as vscode from 'vscode';
 import { type CheckpointInfo, type FoundModel, type KnownCheckpoint } from '../../protocol/engine';
 import { plainLine } from '../../protocol/foreignText';
+import { imageTime } from '../runs/history';
+import { type HistoryStore } from '../runs/historyStore';
 import { notify } from '../window';
 import { type Checkpoints } from './checkpoints';
-import { availableDetail, checkpointFacts, downloadState, formatBytes, recommendedDownload } from './checkpointText';
+import {
+  availableDetail,
+  checkpointFacts,
+  downloadState,
+  formatBytes,
+  imageTimeLong,
+  imageTimeShort,
+  recommendedDownload,
+} from './checkpointText';
 import { uriList } from './droppedPaths';
 
 /**
@@ -33,10 +43,18 @@ export class CheckpointsView
   private readonly subscriptions: vscode.Disposable[];
   private recommended: KnownCheckpoint | undefined;
   private shown = new Map<string, CheckpointItem>();
+  private listed: readonly CheckpointItem[] = [];
   readonly onDidChangeTreeData = this.changes.event;
 
-  constructor(private readonly checkpoints: Checkpoints) {
+  constructor(
+    private readonly checkpoints: Checkpoints,
+    private readonly history: HistoryStore,
+  ) {
     this.subscriptions = [
+      // A run may have told how long an image takes.
+      history.onDidChange(() => {
+        for (const item of this.listed) if (item.kind === 'checkpoint') this.changes.fire(item);
+      }),
       checkpoints.onDidChange(() => this.changes.fire(undefined)),
       checkpoints.onDidProgress((name) => {
         const item = this.shown.get(name);
@@ -69,6 +87,7 @@ export class CheckpointsView
       ...found.filter(({ kind }) => kind !== 'checkpoint').map((model): CheckpointItem => ({ kind: 'found', model })),
       ...(available.length > 0 ? [{ kind: 'available', downloads: available } as const] : []),
     ];
+    this.listed = items;
     this.shown = new Map(
       items.flatMap((item): [string, CheckpointItem][] => (item.kind === 'download' ? [[item.known.name, item]] : [])),
     );
@@ -113,11 +132,13 @@ export class CheckpointsView
     const { id, problem, pictureSize, precision, size, memory, builtIn, found } = checkpoint;
     const tight = memory !== undefined && memory.cpu.total > memory.machine;
     item.id = id;
-    item.description = plainLine(problem ?? `${id} · ${pictureSize}² · ${precision} · ${formatBytes(size)}`);
+    const time = imageTime(this.history.list(), id);
+    const facts = [id, ...(time ? [imageTimeShort(time)] : []), `${pictureSize}²`, precision, formatBytes(size)];
+    item.description = plainLine(problem ?? facts.join(' · '));
     const plain = found === undefined ? 'package' : 'file-symlink-file';
     item.iconPath = new vscode.ThemeIcon(problem === undefined && !tight ? plain : 'warning');
     item.contextValue = builtIn ? 'checkpoint.builtIn' : found === undefined ? 'checkpoint.added' : 'checkpoint.found';
-    item.tooltip = checkpointFacts(checkpoint).join('\n');
+    item.tooltip = [...checkpointFacts(checkpoint), ...(time ? [imageTimeLong(time)] : [])].join('\n');
     item.accessibilityInformation = { label: plainLine(`${checkpoint.title}, ${item.description}`) };
     return item;
   }

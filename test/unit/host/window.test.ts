@@ -3,8 +3,9 @@ import { expect, it, vi } from 'vitest';
 import type * as vscode from 'vscode';
 import { CheckpointsView } from '../../../extension/host/views/checkpointsView';
 import { type Checkpoints } from '../../../extension/host/views/checkpoints';
-import { type KnownCheckpoint } from '../../../extension/protocol/engine';
+import { type CheckpointInfo, type KnownCheckpoint } from '../../../extension/protocol/engine';
 import { licenceQuestion } from '../../../extension/host/views/checkpointText';
+import { type HistoryStore } from '../../../extension/host/runs/historyStore';
 import { RunRecord } from '../../../extension/host/runs/runRecord';
 import { type RunService } from '../../../extension/host/runs/runService';
 import { RunStatus } from '../../../extension/host/runs/runStatus';
@@ -116,6 +117,26 @@ it('the status bar shows a run’s title as text, and trusts its two commands al
   status.dispose = () => undefined;
 });
 
+const checkpointsView = (runs: unknown[]) =>
+  new CheckpointsView(
+    {
+      onDidChange: () => undefined,
+      onDidProgress: () => undefined,
+      progressOf: () => undefined,
+    } as unknown as Checkpoints,
+    { onDidChange: () => undefined, list: () => runs } as unknown as HistoryStore,
+  );
+
+it('a checkpoint in the view says how long an image takes, if a run has told', () => {
+  const checkpoint = { id: 'sd15', title: 'SD 1.5', pictureSize: 512, precision: 'fp16', size: 2.1e9, domains: [] };
+  const item = { kind: 'checkpoint', checkpoint: checkpoint as unknown as CheckpointInfo } as const;
+  const shown = (runs: unknown[]) => checkpointsView(runs).getTreeItem(item) as vscode.TreeItem & { tooltip: string };
+  expect(shown([]).description).toBe('sd15 · 512² · fp16 · 2.10 GB');
+  const runs = [{ seconds: 14, provider: 'cpu', oneImageOf: 'sd15' }];
+  expect(shown(runs).description).toBe('sd15 · about 14 s an image · 512² · fp16 · 2.10 GB');
+  expect(shown(runs).tooltip).toMatch(/\nThe last image took 14 s on CPU, by Run History\.$/);
+});
+
 it('a download in the view and its licence are lines', () => {
   const known = {
     name: 'x',
@@ -127,11 +148,7 @@ it('a download in the view and its licence are lines', () => {
     exact: true,
     state: 'paused',
   } as unknown as KnownCheckpoint;
-  const view = new CheckpointsView({
-    onDidChange: () => undefined,
-    onDidProgress: () => undefined,
-    progressOf: () => undefined,
-  } as unknown as Checkpoints);
+  const view = checkpointsView([]);
   const item = view.getTreeItem({ kind: 'download', known }) as vscode.TreeItem & { label: string; tooltip: string };
   expect(item.label).not.toMatch(/[\n\u001b\u202e]/); // eslint-disable-line no-control-regex -- what must not be there
   expect(item.tooltip.split('\n')).toHaveLength(4);

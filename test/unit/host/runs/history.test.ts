@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parseGraph, standardGraph, writeGraph } from '../../../../extension/graph';
-import { copyName, entryLabel, type NewEntry, nodeOfFile, RunHistory } from '../../../../extension/host/runs/history';
+import {
+  computedOneImage,
+  copyName,
+  entryLabel,
+  type HistoryEntry,
+  imageTime,
+  type NewEntry,
+  nodeOfFile,
+  RunHistory,
+} from '../../../../extension/host/runs/history';
 
 function setUp(stored: unknown = undefined, limits = { runs: 3, bytes: 100 }) {
   let value = stored;
@@ -153,5 +162,47 @@ describe('the node whose image a file shows', () => {
       ),
     ).toBe('denoise');
     expect(nodeOfFile({ weft: 1, nodes: {} }, { ...entry('a'), copies: [] }, 0)).toBeUndefined();
+  });
+});
+
+describe('how long an image takes', () => {
+  const run = (seconds: number, oneImageOf?: string, provider = 'cpu'): HistoryEntry => ({
+    ...entry('a'),
+    seconds,
+    provider,
+    copies: [],
+    ...(oneImageOf && { oneImageOf }),
+  });
+
+  it('is the median of the newest runs of the checkpoint, on what the last one ran on', () => {
+    const entries = [
+      run(0.2),
+      run(12, 'sd15'),
+      run(1, 'mini'),
+      run(60, 'sd15'),
+      run(2, 'sd15', 'cuda'),
+      run(14, 'sd15'),
+    ];
+    expect(imageTime(entries, 'sd15')).toEqual({ seconds: 14, provider: 'cpu', images: 3 });
+    expect(imageTime(entries, 'mini')).toEqual({ seconds: 1, provider: 'cpu', images: 1 });
+    // Old ones no longer count, and nothing is made up.
+    expect(imageTime([...Array.from({ length: 5 }, () => run(3, 'sd15')), run(99, 'sd15')], 'sd15')?.seconds).toBe(3);
+    expect(imageTime(entries, 'dreamshaper-8')).toBeUndefined();
+  });
+
+  it('is told by runs that computed one image in full', () => {
+    const graph = standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' });
+    const text = writeGraph(graph);
+    const done = { nodes: { denoise: { state: 'done' as const } } };
+    expect(computedOneImage(text, done)).toBe(true);
+    expect(computedOneImage(text, { nodes: { denoise: { state: 'cached' } } })).toBe(false);
+    expect(computedOneImage(text, { ...done, draft: true })).toBe(false);
+    graph.nodes['sweep'] = {
+      type: 'sweep',
+      inputs: { image: 'denoise.image' },
+      params: { columns: 'swap.contrast=1,2' },
+    };
+    expect(computedOneImage(writeGraph(graph), done)).toBe(false);
+    expect(computedOneImage('{', done)).toBe(false);
   });
 });

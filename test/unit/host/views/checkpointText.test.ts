@@ -4,6 +4,8 @@ import {
   checkpointFacts,
   downloadChoice,
   downloadState,
+  imageTimeLong,
+  imageTimeShort,
   licenceQuestion,
   recommendedDownload,
   removalQuestion,
@@ -141,5 +143,16 @@ describe('what can be downloaded', () => {
     expect(recommendedDownload([absent, other], 4e9)).toBeUndefined();
     expect(recommendedDownload([{ ...absent, state: 'installed' }, other], 16e9)).toBeUndefined();
     expect(recommendedDownload([], 16e9)).toBeUndefined();
+  });
+});
+
+describe('how long an image takes', () => {
+  it('is told with where it was measured, and on how many images', () => {
+    const one = { seconds: 3.14, provider: 'cpu', images: 1 };
+    expect(imageTimeShort(one)).toBe('about 3.1 s an image');
+    expect(imageTimeLong(one)).toBe('The last image took 3.1 s on CPU, by Run History.');
+    expect(imageTimeLong({ ...one, seconds: 310, images: 5 })).toBe(
+      'An image takes about 5 min 10 s on CPU, by Run History (the median of the last 5, whatever their steps).',
+    );
   });
 });
