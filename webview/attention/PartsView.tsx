@@ -245,7 +245,7 @@ function drawn(
       const where = `Part of the structure at ${placeOfPart(middle, grid)}`;
       const colour = found?.node === shown ? found.part : undefined;
       const from = !found
-        ? 'it is not matched'
+        ? 'the next run matches it'
         : colour === undefined
           ? `it takes its look from ${readable(found.node)}`
           : `it takes its look from part ${colour + 1} of the appearance`;
@@ -329,6 +329,7 @@ function sentence(state: {
       ? 'Click the part of the appearance that it should take its look from. Escape cancels.'
       : `Click the part of the structure that should take its look from part ${chosen.part + 1}. Escape cancels.`;
   const found = pointed?.side === 'structure' ? matches[pointed.part] : undefined;
+  if (pointed?.side === 'structure' && !found) return 'Attention matches it in the next run.';
   if (found) {
     const from = found.node === shown ? `part ${found.part + 1}` : readable(found.node);
     if (found.corrected)

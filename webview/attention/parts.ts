@@ -64,6 +64,8 @@ export function matchesOf(parts: InspectParts, regions: readonly Region[]): (Mat
     const region = regionOf(parts, regions, structure);
     const chosen = region && targetOf(parts, region);
     if (chosen) return { ...chosen, share: shareOf(chosen), corrected: true };
+    // What attention finds where a region is gone, only the next run tells.
+    if (parts.regions.some((was) => was.structure === structure)) return undefined;
     const all = parts.appearances.flatMap(({ node, mass }) =>
       (mass[structure] ?? []).map((_, part): PartOfLook => ({ node, part })),
     );

@@ -50,7 +50,7 @@ export const segment: Executor = async (execution) => {
       event: 'segmentation',
       runId: context.options.runId,
       node: node.id,
-      noun,
+      noun: place ? `part at ${node.params['part'] as string}` : noun,
       grid: { width, height },
       labels: Uint8Array.from(found.labels),
       inside: Uint8Array.from(found.inside),
