@@ -150,9 +150,6 @@ export function nodeAt(root: JsonNode | undefined, path: readonly (string | numb
   return node;
 }
 
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The value of a tree as plain data. */
 export function valueOf(node: JsonNode): unknown {
   if (node.type === 'array') return (node.children ?? []).map(valueOf);

@@ -1,11 +1,10 @@
 /** Effective parameters: what was written, over the checkpoint's defaults, over the catalogue's. */
 import { type NodeType, specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
-import { isRecord } from './json';
 import { checkPath, pickedPathFault } from './paths';
 import { pinsFault } from './pins';
 import { show } from './problems';
-import { type GraphDocument } from './schema';
+import { type GraphDocument, isRecord } from './schema';
 
 /** Characters, far beyond the 77 tokens that a prompt may have and the 2000 values of a sweep. */
 const LONGEST = { axis: 50_000, text: 10_000, domain: 1000, checkpoint: 1000 } as const;

@@ -1,4 +1,4 @@
-import { isRecord, readJson, type JsonNode, nodeAt, propertyAt } from './json';
+import { readJson, type JsonNode, nodeAt, propertyAt } from './json';
 import { migrate } from './migrations';
 import { clip, listed, type Problem, ProblemList, show } from './problems';
 import {
@@ -7,6 +7,7 @@ import {
   frameSchema,
   type GraphDocument,
   graphDocumentSchema,
+  isRecord,
   positionSchema,
 } from './schema';
 

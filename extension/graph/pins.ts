@@ -1,5 +1,5 @@
 /** Pins of an attention swap: places of the structure that take their look from chosen places of an appearance. */
-import { isRecord } from './json';
+import { isRecord } from './schema';
 import { show } from './problems';
 
 /** A place in an image: its centre in fractions of the width and the height, its radius in fractions of the shorter side. */

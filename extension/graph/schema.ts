@@ -72,3 +72,6 @@ export function wiresOf(input: string | string[] | undefined): string[] {
   if (input === undefined) return [];
   return Array.isArray(input) ? input : [input];
 }
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
