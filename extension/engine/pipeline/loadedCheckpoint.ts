@@ -7,43 +7,34 @@ import { sizeFacts } from '../checkpoints/pictureSizes';
 import { type PreparedCheckpoint, type PromptTokenizer } from '../checkpoints/types';
 import { requirePart } from '../checkpoints/stored';
 import { loadTokenizer } from '../checkpoints/tokenizer';
-import { once } from '../cache/recent';
 import { type ContentStore, keyOf } from '../cache/store';
 import { BatchSize } from './batchSize';
 import { createScheduler, type Scheduler } from '../diffusion/scheduler';
 import { cellDifference } from './cellDifference';
-import { decodeInTiles } from '../diffusion/tiles';
 import { type Cluster, KMEANS_SEED, segment, type Segmentation } from '../diffusion/segmentation';
 import { type AttentionProbe, type BatchCounts } from '../diffusion/unet';
 import { type AttentionLayer, type AttentionSummary, summarise, type SummaryChoice } from '../inspect/attention';
 import { type RgbPicture } from '../image/png';
 import { fromModelOutput, toModelInput } from '../image/tensors';
-import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
-import { previewModel, previewNames } from '../onnx/previewGraph';
 import { type Placement, type SessionHost, type TensorData } from '../onnx/types';
 import { cluster } from './clusters';
 import { OnnxUnet } from './onnxUnet';
 import { CheckpointParts, type Part } from './checkpointParts';
-import { previewSamples } from './previewSamples';
+import { LatentPreviews } from './latentPreviews';
+import { Vae } from './vae';
 import { type MemoryLimit } from './workingMemory';
 
-/** What decoding takes for each pixel, an estimate for Stable Diffusion 1.5's VAE: about eight float32 maps of its 128 channels at full size. */
-const DECODER_BYTES = 4096;
 const VAE_VERSION = 1;
 const CONTEXT_VERSION = 1;
-const PREVIEW_VERSION = 1;
 const DIFFERENCE_VERSION = 1;
-/** Products of numbers from which a preview is faster inside onnxruntime, although it has to go there and back. */
-const WORTH_DRAWING_INSIDE = 1 << 18;
 
 /** A prepared checkpoint at one size of pictures. All sizes share its sessions, which are opened when first needed. */
 export class LoadedCheckpoint {
   private readonly sized = new Map<string, LoadedCheckpoint>();
   private readonly batchSize = new BatchSize();
   private tokenizerOpened?: Promise<PromptTokenizer>;
-  private previewFitted?: Promise<PreviewMap>;
-  /** Sessions that draw previews, by the patch of their map. */
-  private readonly drawers = new Map<number, Promise<string>>();
+  private readonly vae: Vae;
+  readonly previews: LatentPreviews;
 
   private constructor(
     private readonly parts: CheckpointParts,
@@ -51,7 +42,10 @@ export class LoadedCheckpoint {
     readonly size: Size,
     /** The same checkpoint at its own size. */
     private readonly own?: LoadedCheckpoint,
-  ) {}
+  ) {
+    this.vae = new Vae(parts, size);
+    this.previews = own?.previews ?? new LatentPreviews(parts, this.fingerprint, this.vae);
+  }
 
   /** A checkpoint at its own size. @param home Weft's folder, see {@link CheckpointParts} @param limit memory that the person allows */
   static open(
@@ -103,8 +97,7 @@ export class LoadedCheckpoint {
 
   /** Height and width of the latents. */
   get latentSize(): [number, number] {
-    const { vaeScale } = this.prepared;
-    return [this.size.height / vaeScale, this.size.width / vaeScale];
+    return this.vae.latentSize;
   }
 
   scheduler({
@@ -253,7 +246,7 @@ export class LoadedCheckpoint {
     const key = keyOf('encoded', VAE_VERSION, [this.fingerprint, this.size, digest]);
     const kept = (await store.get(key))?.latents;
     if (kept) return kept.data;
-    const latents = await this.encodePixels(toModelInput(rgb));
+    const latents = await this.vae.encode(toModelInput(rgb));
     store.put(key, { latents: { dims: [latents.length], data: latents } });
     return latents;
   }
@@ -268,21 +261,9 @@ export class LoadedCheckpoint {
     const key = keyOf('difference', DIFFERENCE_VERSION, [this.fingerprint, this.size, digest]);
     const kept = (await store.get(key))?.difference;
     if (kept) return kept.data[0]!;
-    const difference = cellDifference(rgb, await this.decodeLatents(latents), this.size, this.prepared.vaeScale);
+    const difference = cellDifference(rgb, await this.vae.decode(latents), this.size, this.prepared.vaeScale);
     store.put(key, { difference: { dims: [1], data: Float32Array.of(difference) } });
     return difference;
-  }
-
-  private async encodePixels(pixels: Float32Array): Promise<Float32Array> {
-    const { input, output } = this.prepared.vaeEncoder;
-    const feed: TensorData = { type: 'float32', dims: [1, 3, this.size.height, this.size.width], data: pixels };
-    const answer = await this.parts.run('vaeEncoder', { [input.name]: feed }, [output.name]);
-    const all = answer[output.name]!.data as Float32Array;
-    const [height, width] = this.latentSize;
-    // An export with 2C channels gives mean, then log-variance: the mode is the mean.
-    const latents = all.slice(0, this.prepared.latentChannels * height * width);
-    for (let i = 0; i < latents.length; i++) latents[i]! *= this.prepared.scalingFactor;
-    return latents;
   }
 
   /** The picture of latents [C, h, w], as float [3, H, W] in about [-1, 1]; `latentsKey` names the latents. */
@@ -294,39 +275,9 @@ export class LoadedCheckpoint {
     const key = keyOf('decoded', VAE_VERSION, [this.fingerprint, latentsKey]);
     const kept = (await store.get(key))?.pixels;
     if (kept) return { pixels: kept.data, cached: true };
-    const pixels = await this.decodeLatents(latents);
+    const pixels = await this.vae.decode(latents);
     store.put(key, { pixels: { dims: [pixels.length], data: pixels } });
     return { pixels, cached: false };
-  }
-
-  private async decodeLatents(scaled: Float32Array): Promise<Float32Array> {
-    const { scalingFactor, latentChannels: channels, vaeScale: scale } = this.prepared;
-    const latents = scaled.map((value) => value / scalingFactor);
-    const tile = this.decoderTile();
-    if (tile === undefined) return this.decodeTile(latents, this.latentSize);
-    const decode = (part: Float32Array, size: [number, number]): Promise<Float32Array> => this.decodeTile(part, size);
-    return decodeInTiles({ latents, channels, size: this.latentSize, scale, tile, overlap: tile / 4, decode });
-  }
-
-  /** Cells a side of the tiles in which the picture is decoded; undefined where it is decoded whole. */
-  private decoderTile(): number | undefined {
-    const { latentSize: own, vaeScale } = this.prepared;
-    if (sizeFacts(this.prepared).sizes.fixed) return undefined;
-    const room = this.parts.memory.always();
-    const bytes = (cells: number): number => DECODER_BYTES * cells * vaeScale ** 2;
-    if (bytes(this.latentSize[0] * this.latentSize[1]) <= room) return undefined;
-    // At the size it was trained on a decoder sees what it knows; below half of that it loses the picture.
-    const sides = [own, (3 * own) / 4, own / 2].map((side) => 8 * Math.max(1, Math.round(side / 8)));
-    const tile = sides.find((side) => bytes(side ** 2) <= room) ?? sides.at(-1)!;
-    return tile < Math.max(...this.latentSize) ? tile : undefined;
-  }
-
-  /** Latents of the VAE's own scale [C, h, w] → pixels [3, H, W]. */
-  private async decodeTile(data: Float32Array, size: [number, number]): Promise<Float32Array> {
-    const { input, output } = this.prepared.vaeDecoder;
-    const feed: TensorData = { type: 'float32', dims: [1, this.prepared.latentChannels, ...size], data };
-    const answer = await this.parts.run('vaeDecoder', { [input.name]: feed }, [output.name]);
-    return answer[output.name]!.data as Float32Array;
   }
 
   /** The picture of decoded pixels. */
@@ -334,71 +285,8 @@ export class LoadedCheckpoint {
     return { rgb: fromModelOutput(pixels), ...this.size };
   }
 
-  /** The linear map from latents to colours that previews are drawn with, fitted once per checkpoint. */
-  preview(store: ContentStore): Promise<PreviewMap> {
-    if (this.own) return this.own.preview(store);
-    this.previewFitted ??= this.fitPreview(store);
-    this.previewFitted.catch(() => (this.previewFitted = undefined));
-    return this.previewFitted;
-  }
-
-  /** Latents as opaque RGBA, at most `maxSize` pixels a side where the latent grid itself is no larger. */
-  async draw(
-    latents: Float32Array,
-    maxSize: number,
-    store: ContentStore,
-  ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
-    const [height, width] = this.latentSize;
-    const map = previewMapFor(await this.preview(store), height, width, maxSize);
-    const { patch, channels } = map;
-    if (latents.length * patch ** 2 * 3 < WORTH_DRAWING_INSIDE) return previewRgba(latents, height, width, map);
-    const session = await this.drawer(map);
-    const feed: TensorData = { type: 'float32', dims: [channels, height, width], data: latents };
-    const { rgba } = await this.parts.sessions.run(session, { [previewNames.latents]: feed }, [previewNames.rgba]);
-    return { width: width * patch, height: height * patch, rgba: rgba!.data as Uint8Array };
-  }
-
-  /** The session that draws with a map. */
-  private drawer(map: PreviewMap): Promise<string> {
-    if (this.own) return this.own.drawer(map);
-    const key = `${this.fingerprint}/preview/${map.patch}`;
-    return once(this.drawers, map.patch, async () => {
-      await this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 });
-      return key;
-    });
-  }
-
-  private async fitPreview(store: ContentStore): Promise<PreviewMap> {
-    const key = keyOf('preview-map', PREVIEW_VERSION, this.fingerprint);
-    const kept = await store.get(key);
-    if (kept?.weight && kept.bias && kept.patch) {
-      return {
-        patch: kept.patch.data[0]!,
-        channels: this.prepared.latentChannels,
-        weight: kept.weight.data,
-        bias: kept.bias.data,
-      };
-    }
-    const size = this.prepared.pictureSize;
-    const pictures = previewSamples(size);
-    const latents: Float32Array[] = [];
-    for (const rgb of pictures) latents.push(await this.encodePixels(toModelInput(rgb)));
-    await this.idle('vaeEncoder');
-    const map = fitPreview({
-      latents,
-      pictures,
-      channels: this.prepared.latentChannels,
-      latentSize: this.latentSize,
-      pictureSize: size,
-    });
-    if (!map.weight.every(Number.isFinite)) {
-      throw new WeftError('checkpoint', `${this.prepared.id}: its VAE encoder gives numbers that are not finite.`);
-    }
-    store.put(key, {
-      weight: { dims: [map.weight.length], data: map.weight },
-      bias: { dims: [map.bias.length], data: map.bias },
-      patch: { dims: [1], data: Float32Array.of(map.patch) },
-    });
-    return map;
+  /** See {@link LatentPreviews.draw}. */
+  draw(latents: Float32Array, maxSize: number, store: ContentStore): ReturnType<LatentPreviews['draw']> {
+    return this.previews.draw(latents, this.latentSize, maxSize, store);
   }
 }

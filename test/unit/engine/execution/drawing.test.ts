@@ -10,7 +10,7 @@ it.each([256, 64])('draws inside onnxruntime what the map says, at most %i pixel
   const [height, width] = checkpoint.latentSize;
   const latents = noise(16 * height * width, 3).map((value) => 2 * value);
   const drawn = await checkpoint.draw(latents, side, store);
-  const expected = previewRgba(latents, height, width, await checkpoint.preview(store), side);
+  const expected = previewRgba(latents, height, width, await checkpoint.previews.map(store), side);
   expect([drawn.width, drawn.height]).toEqual([expected.width, expected.height]);
   expect(drawn.rgba.length).toBe(expected.rgba.length);
   const apart = drawn.rgba.reduce((most, byte, i) => Math.max(most, Math.abs(byte - expected.rgba[i]!)), 0);

@@ -1,0 +1,97 @@
+import { WeftError } from '../../protocol/errors';
+import { once } from '../cache/recent';
+import { type ContentStore, keyOf } from '../cache/store';
+import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
+import { toModelInput } from '../image/tensors';
+import { previewModel, previewNames } from '../onnx/previewGraph';
+import { type TensorData } from '../onnx/types';
+import { type CheckpointParts } from './checkpointParts';
+import { previewSamples } from './previewSamples';
+import { type Vae } from './vae';
+
+const PREVIEW_VERSION = 1;
+/** Products of numbers from which a preview is faster inside onnxruntime, although it has to go there and back. */
+const WORTH_DRAWING_INSIDE = 1 << 18;
+
+/** Draws the latents of a checkpoint, of any size, without its VAE: by a linear map that is fitted to it once. */
+export class LatentPreviews {
+  private fitted?: Promise<PreviewMap>;
+  /** Sessions that draw, by the patch of their map. */
+  private readonly drawers = new Map<number, Promise<string>>();
+
+  /** @param vae at the checkpoint's own size */
+  constructor(
+    private readonly parts: CheckpointParts,
+    private readonly fingerprint: string,
+    private readonly vae: Vae,
+  ) {}
+
+  /** The linear map from latents to colours that previews are drawn with, fitted once per checkpoint. */
+  map(store: ContentStore): Promise<PreviewMap> {
+    this.fitted ??= this.fit(store);
+    this.fitted.catch(() => (this.fitted = undefined));
+    return this.fitted;
+  }
+
+  /** Latents as opaque RGBA, at most `maxSize` pixels a side where the latent grid itself is no larger. */
+  async draw(
+    latents: Float32Array,
+    [height, width]: readonly [number, number],
+    maxSize: number,
+    store: ContentStore,
+  ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
+    const map = previewMapFor(await this.map(store), height, width, maxSize);
+    const { patch, channels } = map;
+    if (latents.length * patch ** 2 * 3 < WORTH_DRAWING_INSIDE) return previewRgba(latents, height, width, map);
+    const session = await this.drawer(map);
+    const feed: TensorData = { type: 'float32', dims: [channels, height, width], data: latents };
+    const { rgba } = await this.parts.sessions.run(session, { [previewNames.latents]: feed }, [previewNames.rgba]);
+    return { width: width * patch, height: height * patch, rgba: rgba!.data as Uint8Array };
+  }
+
+  /** The session that draws with a map. */
+  private drawer(map: PreviewMap): Promise<string> {
+    const key = `${this.fingerprint}/preview/${map.patch}`;
+    return once(this.drawers, map.patch, async () => {
+      await this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 });
+      return key;
+    });
+  }
+
+  private async fit(store: ContentStore): Promise<PreviewMap> {
+    const key = keyOf('preview-map', PREVIEW_VERSION, this.fingerprint);
+    const kept = await store.get(key);
+    if (kept?.weight && kept.bias && kept.patch) {
+      return {
+        patch: kept.patch.data[0]!,
+        channels: this.parts.prepared.latentChannels,
+        weight: kept.weight.data,
+        bias: kept.bias.data,
+      };
+    }
+    const size = this.parts.prepared.pictureSize;
+    const pictures = previewSamples(size);
+    const latents: Float32Array[] = [];
+    for (const rgb of pictures) latents.push(await this.vae.encode(toModelInput(rgb)));
+    await this.parts.idle('vaeEncoder');
+    const map = fitPreview({
+      latents,
+      pictures,
+      channels: this.parts.prepared.latentChannels,
+      latentSize: this.vae.latentSize,
+      pictureSize: size,
+    });
+    if (!map.weight.every(Number.isFinite)) {
+      throw new WeftError(
+        'checkpoint',
+        `${this.parts.prepared.id}: its VAE encoder gives numbers that are not finite.`,
+      );
+    }
+    store.put(key, {
+      weight: { dims: [map.weight.length], data: map.weight },
+      bias: { dims: [map.bias.length], data: map.bias },
+      patch: { dims: [1], data: Float32Array.of(map.patch) },
+    });
+    return map;
+  }
+}
