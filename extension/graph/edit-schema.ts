@@ -56,10 +56,11 @@ const edits = {
     text: z.string().optional(),
     rect: rectSchema.optional(),
     colour: z.enum(FRAME_COLOURS).nullable().optional(),
+    folded: ids.nullable().optional(),
   }),
   removeFrame: z.object({ kind: z.literal('removeFrame'), id }),
   pasteFragment: z.object({ kind: z.literal('pasteFragment'), fragment: z.string(), at: positionSchema.optional() }),
-  duplicate: z.object({ kind: z.literal('duplicate'), ids, offset: positionSchema.optional() }),
+  duplicate: z.object({ kind: z.literal('duplicate'), ids, frames: ids.optional(), offset: positionSchema.optional() }),
 } satisfies { [K in PlainEdit['kind']]: z.ZodType<Omit<Extract<PlainEdit, { kind: K }>, 'value'>> };
 
 /** The edits of one change, in their order. Several of them are a batch already: a batch in a list has no use. */

@@ -58,13 +58,20 @@ export type GraphEdit =
   /** New top left corners, and rectangles of frames; what is not named stays. */
   | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
   | { kind: 'addFrame'; id?: string; text: string; rect: Rect }
-  /** What is not named stays; a colour of null takes it away. */
-  | { kind: 'updateFrame'; id: string; text?: string; rect?: Rect; colour?: FrameColour | null }
+  /** What is not named stays; null takes it away. `folded` are the nodes that the frame shows as one box. */
+  | {
+      kind: 'updateFrame';
+      id: string;
+      text?: string;
+      rect?: Rect;
+      colour?: FrameColour | null;
+      folded?: readonly string[] | null;
+    }
   | { kind: 'removeFrame'; id: string }
   /** What copyFragment made, its upper left corner at `at`, or a little beside where it was. Ids that are taken change. */
   | { kind: 'pasteFragment'; fragment: string; at?: Position }
   /** Copies beside the originals, that keep the wires into the selection. */
-  | { kind: 'duplicate'; ids: readonly string[]; offset?: Position }
+  | { kind: 'duplicate'; ids: readonly string[]; frames?: readonly string[]; offset?: Position }
   /** One after the other, as one change. */
   | { kind: 'batch'; edits: readonly GraphEdit[] };
 
@@ -230,7 +237,7 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
     }
     case 'duplicate': {
       for (const id of edit.ids) need(document, id);
-      const fragment = selection(document, edit.ids, true);
+      const fragment = selection(document, edit.ids, true, edit.frames);
       return documentPatch(renamed(fragment, pasteIds(document, fragment), document, edit.offset ?? BESIDE));
     }
   }
@@ -374,7 +381,11 @@ function renamed(
   const frames = Object.fromEntries(
     Object.entries(fragment.frames ?? {}).map(([id, frame]) => {
       const [x, y, width, height] = frame.rect;
-      return [ids.frames[id] ?? id, { ...frame, rect: whole([x + dx, y + dy, width, height]) }];
+      const copy = { ...frame, rect: whole([x + dx, y + dy, width, height]) };
+      const folded = frame.folded?.flatMap((node) => ids.nodes[node] ?? []) ?? [];
+      if (folded.length > 0) copy.folded = folded;
+      else delete copy.folded;
+      return [ids.frames[id] ?? id, copy];
     }),
   );
   return { nodes, frames, layout };
@@ -427,6 +438,8 @@ function removal(document: GraphDocument, ids: readonly string[]): JsonPatch {
     if (inputs.size > 0) nodes.set(id, { patch: new Map([['inputs', { patch: inputs, prune: true }]]) });
   }
   const patch: JsonPatch = new Map([['nodes', { patch: nodes }]]);
+  const frames = refolded(document, (id) => (gone.has(id) ? undefined : id));
+  if (frames.size > 0) patch.set('frames', { patch: frames });
   if (document.layout) patch.set('layout', { patch: new Map(ids.map((id) => [id, { remove: true }])), prune: true });
   return patch;
 }
@@ -448,6 +461,8 @@ function renaming(document: GraphDocument, tree: JsonNode, id: string, to: strin
     else if (patch.size > 0) nodes.set(other, { patch });
   }
   const patch: JsonPatch = new Map([['nodes', { patch: nodes }]]);
+  const frames = refolded(document, (other) => (other === id ? to : other));
+  if (frames.size > 0) patch.set('frames', { patch: frames });
   if (nodeAt(tree, ['layout', id])) patch.set('layout', { patch: new Map([[id, { rename: to, patch: new Map() }]]) });
   return patch;
 }
@@ -455,14 +470,33 @@ function renaming(document: GraphDocument, tree: JsonNode, id: string, to: strin
 function framePatch(
   document: GraphDocument,
   id: string,
-  { text, rect, colour }: { text?: string; rect?: Rect; colour?: FrameColour | null },
+  { text, rect, colour, folded }: Omit<Extract<GraphEdit, { kind: 'updateFrame' }>, 'kind' | 'id'>,
 ): KeyChange {
   if (!frameOf(document, id)) throw new GraphEditError(`There is no frame ${id}.`);
   const patch: JsonPatch = new Map();
   if (text !== undefined) patch.set('text', { set: text });
   if (rect) patch.set('rect', { set: whole(rect) });
   if (colour !== undefined) patch.set('colour', colour === null ? { remove: true } : { set: colour });
+  if (folded !== undefined) {
+    for (const node of folded ?? []) need(document, node);
+    patch.set('folded', foldChange(folded ?? []));
+  }
   return { patch };
+}
+
+function foldChange(ids: readonly string[]): KeyChange {
+  return ids.length === 0 ? { remove: true } : { set: ids };
+}
+
+/** Frames name what is folded in them: they follow when nodes get other names, or go (undefined). */
+function refolded(document: GraphDocument, nameOf: (id: string) => string | undefined): JsonPatch {
+  return new Map(
+    Object.entries(document.frames ?? {}).flatMap(([frame, { folded = [] }]): [string, KeyChange][] => {
+      const next = folded.flatMap((id) => nameOf(id) ?? []);
+      if (next.length === folded.length && next.every((id, index) => id === folded[index])) return [];
+      return [[frame, { patch: new Map([['folded', foldChange(next)]]) }]];
+    }),
+  );
 }
 
 /** New nodes, frames and positions. */

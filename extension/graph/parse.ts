@@ -89,6 +89,12 @@ export function keyAt(root: JsonNode | undefined, path: readonly (string | numbe
   return typeof last === 'string' ? propertyAt(parent, last)?.key : nodeAt(root, path);
 }
 
+/** What the keys of a frame must be that say how it looks. */
+const looks = {
+  colour: () => `The colour of a frame must be one of ${listed(FRAME_COLOURS)}`,
+  folded: () => "folded must be a list of nodes' ids",
+};
+
 /**
  * Takes what does not fit the schema out of the data, a whole field at a time, and says so. The file is gone through piece by piece: zod
  * would try to hold all that is wrong with it at once, and a file may be wrong throughout.
@@ -158,11 +164,13 @@ function leaveOutMisfits(
     const schema = field === 'frames' ? frameSchema : positionSchema;
     for (const [id, one] of Object.entries(value)) {
       // Only how it looks: no reason not to show or run the graph.
-      if (field === 'frames' && isRecord(one) && !frameSchema.shape.colour.safeParse(one['colour']).success) {
-        const { colour } = one;
-        const sentence = (): string => `The colour of a frame must be one of ${listed(FRAME_COLOURS)}${not(colour)}.`;
-        misfit([field, id, 'colour'], sentence, 'warning');
-        delete one['colour'];
+      if (field === 'frames' && isRecord(one)) {
+        for (const [key, must] of Object.entries(looks)) {
+          const { [key]: look } = one;
+          if (frameSchema.shape[key as keyof typeof looks].safeParse(look).success) continue;
+          misfit([field, id, key], () => `${must()}${not(look)}.`, 'warning');
+          delete one[key];
+        }
       }
       if (schema.safeParse(one).success) continue;
       misfit([field, id], () =>

@@ -39,6 +39,10 @@ export type FrameColour = (typeof FRAME_COLOURS)[number];
 export const frameSchema = z.looseObject({
   text: z.string().describe('The text of the frame.'),
   rect: rectSchema.describe('[x, y, width, height] in pixels.'),
+  folded: z
+    .array(z.string())
+    .optional()
+    .describe('Ids of nodes: the studio shows them as one box with the text of the frame.'),
   colour: z.enum(FRAME_COLOURS).optional().describe('The colour of the frame. Default: grey.'),
 });
 

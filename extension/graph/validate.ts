@@ -76,8 +76,10 @@ class Validator {
 
   run(): Problem[] {
     this.keys([], this.document, 'the file', topKeys);
-    for (const [id, frame] of Object.entries(this.document.frames ?? {}))
+    for (const [id, frame] of Object.entries(this.document.frames ?? {})) {
       this.keys(['frames', id], frame, 'a frame', frameKeys);
+      this.folded(id, frame.folded ?? []);
+    }
     for (const [id, node] of Object.entries(this.document.nodes)) this.node(id, node);
     for (const cycle of this.view.order.cycles) this.cycle(cycle);
     for (const id of this.ids) this.meaning(this.view.node(id) as NodeView);
@@ -121,6 +123,20 @@ class Validator {
       };
       const subject = path[0] === 'nodes' ? { node: path[1] } : {};
       this.report('unknown-key', sentence, subject, () => keyAt(this.tree, [...path, name]), 'warning');
+    }
+  }
+
+  /** What a frame folds that is not there. */
+  private folded(frame: string, ids: readonly string[]): void {
+    for (const [index, id] of ids.entries()) {
+      if (nodeOf(this.document, id)) continue;
+      const sentence = (): string => {
+        const like = this.suggestions.nearest(id, this.ids);
+        const hint = like === undefined ? 'Remove it from the list.' : `Did you mean ${like}?`;
+        return `The frame ${show(frame)} folds ${show(id)}, but there is no such node. ${hint}`;
+      };
+      const at = () => nodeAt(this.tree, ['frames', frame, 'folded'])?.children?.[index];
+      this.report('unknown-node', sentence, {}, at, 'warning');
     }
   }
 

@@ -261,6 +261,7 @@ function selectWire(id: string): void {
 function minimapColour(node: StudioNode): string {
   if (node.type === 'weft') return tintOf(node.data.spec);
   const { colour } = node.data;
+  if (node.data.fold) return colour === undefined ? 'var(--weft-muted)' : `var(--weft-frame-${colour})`;
   return colour === undefined ? 'transparent' : `color-mix(in srgb, var(--weft-frame-${colour}) 30%, transparent)`;
 }
 

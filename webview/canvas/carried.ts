@@ -6,8 +6,9 @@ export function carriedBy(dragged: readonly StudioNode[], all: readonly StudioNo
   const taken = new Set(dragged.map((node) => node.id));
   const carried = new Map<string, string[]>();
   for (const frame of dragged) {
-    if (frame.type !== 'frame') continue;
-    const inside = all.filter((node) => !taken.has(node.id) && contains(rectOf(frame), rectOf(node)));
+    // What is folded in a box goes with it when it is let go.
+    if (frame.type !== 'frame' || frame.data.fold) continue;
+    const inside = all.filter((node) => !node.hidden && !taken.has(node.id) && contains(rectOf(frame), rectOf(node)));
     for (const node of inside) taken.add(node.id);
     carried.set(
       frame.id,

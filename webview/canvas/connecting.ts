@@ -1,6 +1,14 @@
 import { type Handle } from '@xyflow/react';
-import { checkConnection, type GraphDocument, specOf, type PortType } from '../../extension/graph';
+import {
+  checkConnection,
+  type GraphDocument,
+  parseWire,
+  type PortType,
+  type Source,
+  specOf,
+} from '../../extension/graph';
 import { faceOf } from '../model/face';
+import { FRAME_PREFIX } from '../model/flow';
 import { refusal } from '../model/actions/wires';
 import { between, type PortRef } from '../model/wires';
 
@@ -23,7 +31,12 @@ export function fittingPorts(graph: GraphDocument, from: PortRef): Map<string, b
 
 /** A handle of React Flow as the port it stands for. */
 export function portOf({ nodeId, id, type }: Pick<Handle, 'nodeId' | 'id' | 'type'>): PortRef {
-  return { node: nodeId, port: id ?? '', side: type === 'source' ? 'right' : 'left' };
+  return { ...endOf(nodeId, id), side: type === 'source' ? 'right' : 'left' };
+}
+
+/** Whose port it is: at the box of a folded frame that of a node inside. */
+export function endOf(node: string, handle: string | null | undefined): Source {
+  return (node.startsWith(FRAME_PREFIX) && parseWire(handle ?? '')) || { node, port: handle ?? '' };
 }
 
 export function portKey({ node, port, side }: PortRef): string {

@@ -4,7 +4,7 @@ import { connect, disconnect, reconnect, refusal } from '../model/actions/wires'
 import { type StudioEdge, type StudioNode } from '../model/flow';
 import { studio, toast, useStudio } from '../model/store';
 import { between, type Ends, type PortRef } from '../model/wires';
-import { fittingPorts, portKey, portOf, typeOfPort, whyNot } from './connecting';
+import { endOf, fittingPorts, portKey, portOf, typeOfPort, whyNot } from './connecting';
 
 type Handlers = ReactFlowProps<StudioNode, StudioEdge>;
 
@@ -44,7 +44,7 @@ export function endWire(
   const from = portOf(fromHandle);
   if (toHandle?.id) return explainRefusal(from, portOf(toHandle));
   const { point, element } = under(event);
-  const node = element?.closest('.react-flow__node-weft')?.getAttribute('data-id');
+  const node = element?.closest('.react-flow__node-weft, .react-flow__node-frame.folded')?.getAttribute('data-id');
   if (node) dropOnNode(from, node, fits);
   else if (point && element?.closest('.react-flow__pane, .react-flow__node-frame, .react-flow__edge'))
     openAdd(point, from);
@@ -52,8 +52,8 @@ export function endWire(
 
 function ends(connection: Connection | Edge): Ends {
   return {
-    from: { node: connection.source, port: connection.sourceHandle ?? '' },
-    to: { node: connection.target, port: connection.targetHandle ?? '' },
+    from: endOf(connection.source, connection.sourceHandle),
+    to: endOf(connection.target, connection.targetHandle),
   };
 }
 
@@ -84,14 +84,14 @@ function explainRefusal(from: PortRef, to: PortRef): void {
 /** A wire let go over a node's body goes to the first of its ports that fits and is free. */
 function dropOnNode(from: PortRef, id: string, fits: ReadonlyMap<string, boolean> | undefined): void {
   if (id === from.node) return;
-  const node = studio().nodes.find((other) => other.id === id);
-  if (node?.type !== 'weft') return;
+  const { graph, nodes } = studio();
+  const target = nodes.find((other) => other.id === id);
+  if (!target) return;
   const side = from.side === 'right' ? 'left' : 'right';
-  const ports = node.data.face.ports.flatMap((place): PortRef[] =>
-    place.side === side ? [{ node: id, port: place.name, side }] : [],
-  );
+  const places = target.type === 'weft' ? target.data.face.ports : (target.data.fold?.ports ?? []);
+  const ports = places.flatMap((place): PortRef[] => (place.side === side ? [{ ...endOf(id, place.name), side }] : []));
   const able = ports.filter((port) => fits?.get(portKey(port)));
-  const chosen = able.find(({ port }) => !node.data.wired.includes(port)) ?? able[0];
+  const chosen = able.find(({ node, port }) => graph?.nodes[node]?.inputs?.[port] === undefined) ?? able[0];
   const [first] = ports;
   if (chosen) connect(between(from, chosen));
   else if (first) explainRefusal(from, first);

@@ -79,7 +79,7 @@ function pointsOf(wire: Wire, nodes: readonly StudioNode[]): Point[] {
 
 function portPlace(nodes: readonly StudioNode[], id: string, side: 'left' | 'right', name: string): Point | undefined {
   const node = nodes.find((other) => other.id === id);
-  if (node?.type !== 'weft') return undefined;
+  if (node?.type !== 'weft' || node.hidden) return undefined;
   const port = node.data.face.ports.find((place) => place.side === side && place.name === name);
   return port && { x: node.position.x + (side === 'right' ? node.data.face.width : 0), y: node.position.y + port.y };
 }

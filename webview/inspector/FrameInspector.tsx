@@ -1,9 +1,11 @@
 import { useId } from 'react';
 import { Tool } from '../ui/Icon';
 import { setFrameColour, setFrameText } from '../model/actions/frames';
-import { deleteSelection } from '../model/actions/nodes';
+import { deleteSelection, toggleFold } from '../model/actions/nodes';
+import { revealNode } from '../model/actions/selection';
 import { type FrameData } from '../model/flow';
 import { useStudio } from '../model/store';
+import { readable } from '../model/words';
 import { ColourRow } from '../ui/ColourRow';
 import { useDraft } from '../ui/useDraft';
 
@@ -15,10 +17,20 @@ export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
     <>
       <div className="inspector-head">
         <h2 data-testid="inspector-title">Comment frame</h2>
+        <Tool
+          icon={data.folded ? 'unfold' : 'fold'}
+          label={data.folded ? 'Unfold' : 'Fold into one box'}
+          keys="E"
+          disabled={readOnly}
+          onClick={() => toggleFold({ nodes: [], frames: [id] })}
+          data-testid="fold-frame"
+        />
         <Tool icon="trash" label="Delete" keys="Delete" disabled={readOnly} onClick={deleteSelection} />
       </div>
       <p className="subtitle">
-        Drag its title to move it together with the nodes inside. Deleting the frame keeps the nodes.
+        {data.folded
+          ? 'It is folded into one box, which moves, copies and deletes the nodes inside. They run as before.'
+          : 'Drag its title to move it together with the nodes inside. Deleting the frame keeps the nodes.'}
       </p>
       <div className="param" data-param="text">
         <div className="param-head">
@@ -49,6 +61,18 @@ export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
           onChoose={(colour) => setFrameColour([id], colour)}
         />
       </div>
+      {data.fold && (
+        <>
+          <h3>Inside</h3>
+          <div className="action-list" data-testid="folded-nodes">
+            {data.fold.nodes.map((node) => (
+              <button key={node} type="button" className="link" onClick={() => revealNode(node)}>
+                {readable(node)}
+              </button>
+            ))}
+          </div>
+        </>
+      )}
     </>
   );
 }

@@ -31,7 +31,9 @@ export function onDocument(message: Extract<HostToStudio, { type: 'document' }>)
 function beginFarAway(): void {
   const { nodes, page } = studio();
   const bounds = boundsOf(
-    nodes.map((node) => ({ ...node.position, width: node.width ?? 0, height: node.height ?? 0 })),
+    nodes
+      .filter(({ hidden }) => !hidden)
+      .map((node) => ({ ...node.position, width: node.width ?? 0, height: node.height ?? 0 })),
   );
   if (!bounds) return;
   const zoom = page.viewport?.zoom ?? Math.min(window.innerWidth / bounds.width, window.innerHeight / bounds.height);
@@ -101,4 +103,7 @@ export function keepSelection(): void {
   if (selection.length === page.selection.length && selection.every((id, i) => id === page.selection[i])) return;
   setPage({ selection });
   postToHost({ type: 'selection', nodes: selection });
+  // A folded frame opens for what is selected inside, and closes behind it.
+  const { graph } = studio();
+  if (Object.values(graph?.frames ?? {}).some(({ folded }) => folded)) show();
 }

@@ -9,10 +9,11 @@ import {
   specOf,
 } from '../../extension/graph';
 import { type CheckpointInfo } from '../../extension/protocol/engine';
-import { type Face, faceOf } from './face';
+import { type Face, faceOf, type PortPlace } from './face';
+import { type Fold, type Folds, foldsOf } from './folds';
 import { type Schedule } from './stepMaths';
 import { checkpointOf, scheduleOf } from './defaults';
-import { readable } from './words';
+import { plural, readable } from './words';
 import { type Wire, wireId, wiresOfGraph } from './wires';
 
 /** What a node on the canvas is drawn from. The same object as long as nothing of it changed, so that only changed nodes redraw. */
@@ -32,6 +33,10 @@ export interface NodeData extends Record<string, unknown> {
 export interface FrameData extends Record<string, unknown> {
   text: string;
   colour: FrameColour | undefined;
+  /** The file says that it is folded. */
+  folded: boolean;
+  /** The box it is folded into, absent while something inside is selected. */
+  fold: Fold | undefined;
 }
 
 export type GraphFlowNode = Node<NodeData, 'weft'>;
@@ -64,17 +69,20 @@ export function flowOf(
   }
   const old = new Map(before.nodes.map((node) => [node.id, node]));
   const places = placesOf(graph);
+  const isSelected = (id: string): boolean => (selected ? selected.has(id) : old.get(id)?.selected === true);
+  const folds = foldsOf(graph, wires, places, { node: isSelected, frame: (id) => isSelected(FRAME_PREFIX + id) });
   const nodes: StudioNode[] = [];
   for (const [id, frame] of Object.entries(graph.frames ?? {})) {
-    nodes.push(frameNode(id, frame, old.get(FRAME_PREFIX + id), selected));
+    nodes.push(frameNode(id, frame, old.get(FRAME_PREFIX + id), isSelected(FRAME_PREFIX + id), folds));
   }
   const shared = { checkpoints, checkpointsByNode: new Map<string, CheckpointInfo | undefined>() };
   for (const [id, node] of Object.entries(graph.nodes)) {
     const used = [...(outputsUsed.get(id) ?? [])];
     const data = nodeData(graph, id, node, used, shared.checkpoints);
-    nodes.push(graphNode(id, data, places[id] ?? { x: 0, y: 0 }, old.get(id), selected));
+    const place = places[id] ?? { x: 0, y: 0 };
+    nodes.push(graphNode(id, data, place, old.get(id), isSelected(id), folds.frameOf.has(id)));
   }
-  return { nodes: sameList(before.nodes, nodes), edges: edgesOf(graph, wires, before.edges) };
+  return { nodes: sameList(before.nodes, nodes), edges: edgesOf(graph, wires, before.edges, folds) };
 }
 
 function sameList<T>(before: readonly T[], after: T[]): T[] {
@@ -122,16 +130,17 @@ function graphNode(
   data: NodeData,
   position: { x: number; y: number },
   old: StudioNode | undefined,
-  selected: ReadonlySet<string> | undefined,
+  isSelected: boolean,
+  hidden: boolean,
 ): GraphFlowNode {
   const before = old?.type === 'weft' ? old : undefined;
   // What is in the hand stays in the hand, whatever arrives meanwhile.
   if (before?.dragging) position = before.position;
   const sameData = before && equalData(before.data, data);
-  const isSelected = selected ? selected.has(id) : (before?.selected ?? false);
   if (
     before &&
     sameData &&
+    (before.hidden ?? false) === hidden &&
     before.position.x === position.x &&
     before.position.y === position.y &&
     (before.selected ?? false) === isSelected
@@ -146,38 +155,48 @@ function graphNode(
     type: 'weft',
     position,
     selected: isSelected,
+    hidden,
     data: sameData ? before.data : data,
     width,
     height,
     // Known beforehand, so that the first view fits nodes that are not drawn yet.
     measured: { width, height },
     // Wires are drawn from these places at once, without waiting for the page to measure three hundred nodes.
-    handles: ports.map((port) => ({
-      id: port.name,
-      type: port.side === 'left' ? 'target' : 'source',
-      position: port.side === 'left' ? Position.Left : Position.Right,
-      x: (port.side === 'left' ? 0 : width) - HANDLE / 2,
-      y: port.y - HANDLE / 2,
-      width: HANDLE,
-      height: HANDLE,
-    })),
+    handles: handlesOf(ports, width),
     // One tab stop for the whole canvas; arrow keys go from node to node.
     domAttributes: { tabIndex: -1 },
     ariaLabel: `${readable(id)}, ${title}${data.node.muted ? ', muted' : ''}${data.node.folded ? ', folded' : ''}`,
   };
 }
 
+function handlesOf(ports: readonly PortPlace[], width: number): NonNullable<StudioNode['handles']> {
+  return ports.map((port) => ({
+    id: port.name,
+    type: port.side === 'left' ? 'target' : 'source',
+    position: port.side === 'left' ? Position.Left : Position.Right,
+    x: (port.side === 'left' ? 0 : width) - HANDLE / 2,
+    y: port.y - HANDLE / 2,
+    width: HANDLE,
+    height: HANDLE,
+  }));
+}
+
 function frameNode(
   id: string,
-  { text, colour, rect: [x, y, width, height] }: Frame,
+  { text, colour, folded = [], rect: [x, y, frameWidth, frameHeight] }: Frame,
   old: StudioNode | undefined,
-  selected: ReadonlySet<string> | undefined,
+  isSelected: boolean,
+  { byFrame, hiddenFrames }: Folds,
 ): FrameFlowNode {
   const before = old?.type === 'frame' ? old : undefined;
-  const isSelected = selected ? selected.has(FRAME_PREFIX + id) : (before?.selected ?? false);
-  const sameData = before?.data.text === text && before.data.colour === colour;
+  const fold = byFrame.get(id);
+  const { width, height } = fold ?? { width: frameWidth, height: frameHeight };
+  const hidden = hiddenFrames.has(id);
+  const data = { text, colour, folded: folded.length > 0, fold };
+  const sameData = before && JSON.stringify(before.data) === JSON.stringify(data);
   if (
     sameData &&
+    (before.hidden ?? false) === hidden &&
     before.position.x === x &&
     before.position.y === y &&
     before.width === width &&
@@ -186,6 +205,7 @@ function frameNode(
   ) {
     return before;
   }
+  const count = fold ? plural(fold.nodes.length, 'node') : '';
   return {
     ...(before ?? {}),
     id: FRAME_PREFIX + id,
@@ -194,17 +214,30 @@ function frameNode(
     width,
     height,
     measured: { width, height },
+    handles: handlesOf(fold?.ports ?? [], width),
+    hidden,
     selected: isSelected,
-    data: sameData ? before.data : { text, colour },
+    data: sameData ? before.data : data,
+    className: fold ? 'folded' : '',
     // Below nodes also when it is selected, which lifts it by a thousand.
-    zIndex: -2000,
-    dragHandle: '.frame-title',
+    zIndex: fold ? 0 : -2000,
+    dragHandle: fold ? undefined : '.frame-title',
     domAttributes: { tabIndex: -1 },
-    ariaLabel: `Frame: ${text}`,
+    ariaLabel: fold ? `Folded frame: ${text}, ${count}` : `Frame: ${text}`,
   };
 }
 
-function edgesOf(graph: GraphDocument, wires: readonly Wire[], before: readonly StudioEdge[]): StudioEdge[] {
+/** Wires that cross the border of a folded frame end at its box; those inside it are hidden. */
+function edgesOf(
+  graph: GraphDocument,
+  wires: readonly Wire[],
+  before: readonly StudioEdge[],
+  { frameOf }: Folds,
+): StudioEdge[] {
+  const end = (node: string, port: string): [node: string, handle: string] => {
+    const frame = frameOf.get(node);
+    return frame === undefined ? [node, port] : [FRAME_PREFIX + frame, `${node}.${port}`];
+  };
   const old = new Map(before.map((edge) => [edge.id, edge]));
   const edges = wires.map((wire): StudioEdge => {
     const id = wireId(wire);
@@ -212,14 +245,28 @@ function edgesOf(graph: GraphDocument, wires: readonly Wire[], before: readonly 
     const portType = source && specOf(source.type)?.outputs.find((output) => output.name === wire.sourcePort)?.type;
     const muted = Boolean(source?.muted ?? graph.nodes[wire.target]?.muted);
     const same = old.get(id);
-    if (same?.data && same.data.portType === portType && same.data.muted === muted) return same;
+    const within = frameOf.get(wire.source);
+    const hidden = within !== undefined && within === frameOf.get(wire.target);
+    // Of a wire that is hidden the ends do not matter; those of the file have no box to go to.
+    const [from, sourceHandle] = hidden ? [wire.source, wire.sourcePort] : end(wire.source, wire.sourcePort);
+    const [to, targetHandle] = hidden ? [wire.target, wire.targetPort] : end(wire.target, wire.targetPort);
+    if (
+      same?.data &&
+      same.data.portType === portType &&
+      same.data.muted === muted &&
+      (same.hidden ?? false) === hidden &&
+      same.source === from &&
+      same.target === to
+    )
+      return same;
     return {
       id,
       type: 'weft',
-      source: wire.source,
-      sourceHandle: wire.sourcePort,
-      target: wire.target,
-      targetHandle: wire.targetPort,
+      source: from,
+      sourceHandle,
+      target: to,
+      targetHandle,
+      hidden,
       selected: same?.selected ?? false,
       data: { wire, portType, muted },
       ariaLabel: `Wire from ${wire.source}, ${wire.sourcePort}, to ${wire.target}, ${wire.targetPort}`,

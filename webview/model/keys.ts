@@ -10,7 +10,7 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
       ['V', 'view its image (or double-click it)'],
       ['F2', 'rename'],
       ['M', 'mute or unmute'],
-      ['E', 'fold to the title, or unfold'],
+      ['E', 'fold a node to its title, a frame into one box; unfold (or double-click the box)'],
       ['I', 'inspect the attention'],
       ['P', 'match parts of the two images'],
       ['G', 'add a frame around the selection'],

@@ -63,7 +63,7 @@ function Fold({ id, folded, reachable }: { id: string; folded: boolean; reachabl
       aria-label={label}
       title={`${label} (E)`}
       data-testid={`fold-${id}`}
-      onClick={() => toggleFold([id])}
+      onClick={() => toggleFold({ nodes: [id], frames: [] })}
     />
   );
 }

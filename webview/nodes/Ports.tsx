@@ -30,7 +30,7 @@ function Port({ node, data, place }: { node: string; data: NodeData; place: Port
   const spec: InputSpec | OutputSpec | undefined = isInput
     ? data.spec?.inputs.find((input) => input.name === place.name)
     : data.spec?.outputs.find((output) => output.name === place.name);
-  const fits = useStudio((state) => state.fittingPorts?.has(`${node}.${place.side}.${place.name}`));
+  const fits = useStudio((state) => state.fittingPorts?.get(`${node}.${place.side}.${place.name}`));
   const type = spec === undefined ? undefined : 'types' in spec ? spec.types[0] : spec.type;
   const wired = isInput && data.wired.includes(place.name);
   const required = isInput && spec !== undefined && 'optional' in spec && !spec.optional && !wired;

@@ -310,6 +310,32 @@ describe('frames', () => {
     expect(edited(blue, { kind: 'updateFrame', id: 'frame', colour: null })).toBe(added);
   });
 
+  it('name what is folded in them, through new names, copies and removals', () => {
+    const added = edited(text, { kind: 'addFrame', text: 'Look here', rect: [0, 1, 200, 100] });
+    const folded = edited(added, { kind: 'updateFrame', id: 'frame', folded: ['adain', 'swap'] });
+    canonical(folded);
+    expect(diff(added, folded)).toEqual(['+ "folded": ["adain", "swap"],']);
+    const named = edited(folded, { kind: 'renameNode', id: 'swap', to: 'mix' });
+    expect(documentOf(named).frames?.['frame']?.folded).toEqual(['adain', 'mix']);
+    const left = edited(folded, { kind: 'removeNodes', ids: ['adain', 'save'] });
+    expect(documentOf(left).frames?.['frame']?.folded).toEqual(['swap']);
+    expect(documentOf(edited(left, { kind: 'removeNodes', ids: ['swap'] })).frames?.['frame']).not.toHaveProperty(
+      'folded',
+    );
+    const twice = edited(folded, { kind: 'duplicate', ids: ['adain', 'swap'], frames: ['frame'] });
+    canonical(twice);
+    expect(documentOf(twice).frames?.['frame-2']).toEqual({
+      text: 'Look here',
+      rect: [40, 41, 200, 100],
+      folded: ['adain-2', 'swap-2'],
+    });
+    const fragment = copyFragment(documentOf(folded), ['swap'], ['frame']);
+    const pasted = edited(folded, { kind: 'pasteFragment', fragment });
+    expect(documentOf(pasted).frames?.['frame-2']?.folded).toEqual(['swap-2']);
+    expect(edited(folded, { kind: 'updateFrame', id: 'frame', folded: null })).toBe(added);
+    expect(() => edited(added, { kind: 'updateFrame', id: 'frame', folded: ['x'] })).toThrow('There is no node x');
+  });
+
   it('move with an automatic layout', () => {
     const result = edited(strangeText, {
       kind: 'moveNodes',

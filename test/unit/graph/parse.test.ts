@@ -107,6 +107,20 @@ describe('a text that is no graph', () => {
     expect(validateGraph(text.replace(colour, '"blue"'))).toEqual([]);
   });
 
+  it('drops a list of folded nodes that is none, and warns of a node in it that is not there', () => {
+    const text = `{ "weft": 1, "nodes": { "a": { "type": "image", "params": { "path": "a.png" } } },
+      "frames": { "f": { "text": "x", "rect": [1, 2, 3, 4], "folded": ["a", "aa"] } } }`;
+    expect(validateGraph(text).map(({ severity, message, line }) => [severity, line, message])).toEqual([
+      ['warning', 2, 'The frame "f" folds "aa", but there is no such node. Did you mean a?'],
+    ]);
+    expect(validateGraph(text.replace('"aa"', '"qqqqqq"'))[0]?.message).toContain('Remove it from the list.');
+    const wrong = text.replace('["a", "aa"]', 'true');
+    expect(parseGraph(wrong).document?.frames?.['f']).toEqual({ text: 'x', rect: [1, 2, 3, 4] });
+    expect(validateGraph(wrong).map(({ severity, message }) => [severity, message])).toEqual([
+      ['warning', "folded must be a list of nodes' ids, not true."],
+    ]);
+  });
+
   it('names both places of a duplicated key, wherever it is', () => {
     expect(first('{"weft":1,"nodes":{\n"a":{"type":"x"},\n"a":{"type":"y"}}}')).toBe(
       'f:3:1: a: "a" appears twice in nodes, first on line 2; only the last counts.',

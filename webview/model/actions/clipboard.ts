@@ -9,11 +9,11 @@ import { announce, studio, toast } from '../store';
 import { plural } from '../words';
 import { deleteSelection } from './nodes';
 import { snapped } from './places';
-import { select, selected } from './selection';
+import { select, selectedWithFolded } from './selection';
 
 export function copyText(): string | undefined {
   const { graph } = studio();
-  const { nodes, frames } = selected();
+  const { nodes, frames } = selectedWithFolded();
   if (!graph || nodes.length + frames.length === 0) return undefined;
   announce(`Copied ${plural(nodes.length + frames.length, 'item')}.`);
   return copyFragment(graph, nodes, frames);
@@ -51,7 +51,10 @@ export function paste(text: string, at?: Point): void {
   const ids = pasteIds(graph, fragment);
   const place = snapped(at ?? pastePlace(fragment.layout));
   if (!edit([{ kind: 'pasteFragment', fragment: text, at: [place.x, place.y] }], 'Paste')) return;
-  select([...Object.values(ids.nodes), ...Object.values(ids.frames).map((id) => FRAME_PREFIX + id)]);
+  // What is folded into a box is selected with it.
+  const within = new Set(Object.values(fragment.frames ?? {}).flatMap(({ folded }) => folded ?? []));
+  const shown = Object.entries(ids.nodes).flatMap(([id, name]) => (within.has(id) ? [] : [name]));
+  select([...shown, ...Object.values(ids.frames).map((id) => FRAME_PREFIX + id)]);
   announce(`Pasted ${plural(Object.keys(ids.nodes).length, 'node')}.`);
 }
 

@@ -6,12 +6,12 @@ import { frameAround } from '../geometry';
 import { studio, useStudio } from '../store';
 import { plural } from '../words';
 import { boxes } from './places';
-import { select, selected } from './selection';
+import { select } from './selection';
 
 export function addFrame(): void {
   const { graph } = studio();
   if (!graph) return;
-  const ids = new Set(selected().nodes);
+  const ids = new Set(studio().page.selection);
   const view = canvasControl().visibleRect();
   const around = frameAround(boxes().filter((box) => ids.has(box.id)));
   const rect = around ?? [

@@ -1,15 +1,24 @@
-import { checkRename, duplicateIds, freshId, type GraphEdit, isNodeType, specOf } from '../../../extension/graph';
+import {
+  checkRename,
+  duplicateIds,
+  freshId,
+  type GraphEdit,
+  isNodeType,
+  pasteIds,
+  specOf,
+} from '../../../extension/graph';
 import { canvasControl } from '../control';
 import { edit } from '../document';
 import { faceOf } from '../face';
 import { FRAME_PREFIX } from '../flow';
-import { freePlace, type Point } from '../geometry';
+import { boxOf } from '../folds';
+import { contains, freePlace, type Point } from '../geometry';
 import { announce, studio, toast, useStudio } from '../store';
 import { insertion, insertionEdits } from '../insertion';
 import { between, type PortRef, type Wire } from '../wires';
 import { plural, readable } from '../words';
 import { boxes, snapped } from './places';
-import { select, selected } from './selection';
+import { select, selected, selectedWithFolded } from './selection';
 import { disconnections } from './wires';
 
 /** Adds a node at a place of the canvas; `from` is the port a wire was dragged from, which is wired to the given port. */
@@ -66,13 +75,13 @@ function portOffset(type: string, port: string): Point {
   return { x: place?.side === 'right' ? face.width : 0, y: place?.y ?? 0 };
 }
 
-/** Deletes what is selected: nodes with their wires, wires, frames (what is inside a frame stays). */
+/** Deletes what is selected: nodes with their wires, wires, frames. What is inside a frame stays, unless it is folded into a box. */
 export function deleteSelection(): void {
-  const { nodes, frames } = selected();
+  const { nodes, frames } = selectedWithFolded();
   const gone = new Set(nodes);
   const wires = studio()
-    .edges.filter((edge) => edge.selected && edge.data && !gone.has(edge.source) && !gone.has(edge.target))
-    .flatMap((edge) => edge.data?.wire ?? []);
+    .edges.flatMap((edge) => (edge.selected && edge.data ? [edge.data.wire] : []))
+    .filter(({ source, target }) => !gone.has(source) && !gone.has(target));
   const edits: GraphEdit[] = disconnections(wires);
   if (nodes.length > 0) edits.push({ kind: 'removeNodes', ids: nodes });
   for (const id of frames) edits.push({ kind: 'removeFrame', id });
@@ -86,15 +95,23 @@ export function deleteSelection(): void {
 
 export function duplicateSelection(): void {
   const { graph } = studio();
-  const { nodes } = selected();
+  const { nodes, frames } = selectedWithFolded();
   if (!graph || nodes.length === 0) return;
-  const ids = Object.values(duplicateIds(graph, nodes));
-  if (!edit([{ kind: 'duplicate', ids: nodes }], `Duplicate ${plural(nodes.length, 'node')}`)) return;
-  select(ids);
+  const chosen = selected().frames.filter((id) => graph.frames?.[id]?.folded);
+  const copied = frames.filter((id) => chosen.includes(id) || !selected().frames.includes(id));
+  const framesOf = (ids: readonly string[]) =>
+    Object.fromEntries(ids.flatMap((id) => (graph.frames?.[id] ? [[id, graph.frames[id]]] : [])));
+  const names = pasteIds(graph, { weft: graph.weft, nodes: {}, frames: framesOf(copied) }).frames;
+  const copies = duplicateIds(graph, nodes);
+  const edits: GraphEdit[] = [{ kind: 'duplicate', ids: nodes, frames: copied }];
+  if (!edit(edits, `Duplicate ${plural(nodes.length, 'node')}`)) return;
+  // What is folded into a box is selected with it.
+  const shown = selected().nodes.flatMap((id) => copies[id] ?? []);
+  select([...shown, ...chosen.map((id) => FRAME_PREFIX + (names[id] ?? id))]);
   announce(`Duplicated ${plural(nodes.length, 'node')}.`);
 }
 
-export function toggleMute(ids: readonly string[] = selected().nodes): void {
+export function toggleMute(ids: readonly string[] = selectedWithFolded().nodes): void {
   const { graph } = studio();
   const able = ids.filter((id) => {
     const spec = specOf(graph?.nodes[id]?.type ?? '');
@@ -110,14 +127,37 @@ export function toggleMute(ids: readonly string[] = selected().nodes): void {
   }
 }
 
-/** Folds nodes to their titles; when all of them are folded already, unfolds them. */
-export function toggleFold(ids: readonly string[] = selected().nodes): void {
+/**
+ * Folds nodes to their titles, and frames with the nodes on them into one box; when all of them are folded already, unfolds them.
+ * @param frames without their prefix
+ */
+export function toggleFold({ nodes, frames }: ReturnType<typeof selected> = selected()): void {
   const { graph } = studio();
-  if (ids.length === 0) return;
-  const folded = !ids.every((id) => graph?.nodes[id]?.folded === true);
-  if (edit([{ kind: 'setFolded', ids, folded }], `${folded ? 'Fold' : 'Unfold'} ${plural(ids.length, 'node')}`)) {
-    announce(`${ids.map(readable).join(', ')} ${folded ? 'folded' : 'unfolded'}.`);
+  if (!graph || nodes.length + frames.length === 0) return;
+  const isFolded = (id: string): boolean => graph.frames?.[id]?.folded !== undefined;
+  const folded = !(nodes.every((id) => graph.nodes[id]?.folded === true) && frames.every(isFolded));
+  const edits: GraphEdit[] = nodes.length > 0 ? [{ kind: 'setFolded', ids: nodes, folded }] : [];
+  for (const id of frames) {
+    if (folded && isFolded(id)) continue;
+    const inside = folded ? nodesOn(id) : null;
+    if (inside?.length === 0) toast('There are no nodes on this frame to fold.', 'info');
+    else edits.push({ kind: 'updateFrame', id, folded: inside });
   }
+  const names = [...nodes.map(readable), ...frames.map((id) => graph.frames?.[id]?.text ?? id)];
+  if (edit(edits, `${folded ? 'Fold' : 'Unfold'} ${plural(names.length, 'item')}`))
+    announce(`${names.join(', ')} ${folded ? 'folded' : 'unfolded'}.`);
+}
+
+/** Nodes that lie wholly on a frame, also those in boxes, in the order of their names. */
+function nodesOn(frame: string): string[] {
+  const rect = studio().graph?.frames?.[frame]?.rect;
+  if (!rect) return [];
+  const inside = studio().nodes.flatMap((node) => {
+    const box = { ...node.position, width: node.width ?? 0, height: node.height ?? 0 };
+    if (node.hidden || !contains(boxOf(rect), box)) return [];
+    return node.type === 'weft' ? [node.id] : (node.data.fold?.nodes ?? []);
+  });
+  return inside.sort();
 }
 
 export function startRename(id = selected().nodes[0] ?? firstFrame()): void {

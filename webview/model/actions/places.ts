@@ -2,29 +2,51 @@ import { type GraphEdit } from '../../../extension/graph';
 import { align, type Alignment } from '../align';
 import { canvasControl } from '../control';
 import { edit } from '../document';
+import { type PortPlace } from '../face';
 import { FRAME_PREFIX, type StudioNode } from '../flow';
 import { frameAround, type Point, type Rect } from '../geometry';
 import { type LayoutBox, layered } from '../layout';
 import { announce, studio } from '../store';
-import { wiresOfGraph } from '../wires';
+import { type PortWire } from '../untangle';
 import { plural } from '../words';
 import { selected } from './selection';
 
 /** One edit at the end of a drag: new places of nodes and frames, and `then` what else came of it, with its own name. */
 export function commitMoves(moved: readonly StudioNode[], then?: { edits: GraphEdit[]; label: string }): boolean {
-  const edits: GraphEdit[] = [];
-  const positions: Record<string, [number, number]> = {};
-  for (const node of moved) {
-    const { x, y } = node.position;
-    if (node.type === 'frame') {
-      const id = node.id.slice(FRAME_PREFIX.length);
-      edits.push({ kind: 'updateFrame', id, rect: [x, y, node.width ?? 0, node.height ?? 0] });
-    } else positions[node.id] = [x, y];
-  }
-  if (Object.keys(positions).length > 0) edits.unshift({ kind: 'moveNodes', positions });
-  edits.push(...(then?.edits ?? []));
+  const edits = [moveTo(Object.fromEntries(moved.map(({ id, position }) => [id, position]))), ...(then?.edits ?? [])];
   return edit(edits, then?.label ?? `Move ${plural(moved.length, 'item')}`);
 }
+
+/** Moves what is on the canvas, by its ids there, to these places. What is folded in a box goes with it. */
+function moveTo(
+  places: Readonly<Record<string, Point>>,
+  resized: Readonly<Record<string, Frame>> = {},
+): GraphEdit & { kind: 'moveNodes' } {
+  const { graph, nodes } = studio();
+  const positions: Record<string, [number, number]> = {};
+  const frames: Record<string, Frame> = { ...resized };
+  const shift = (id: string, dx: number, dy: number): void => {
+    const rect = graph?.frames?.[id]?.rect;
+    if (rect) frames[id] = [rect[0] + dx, rect[1] + dy, rect[2], rect[3]];
+  };
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  for (const [canvasId, { x, y }] of Object.entries(places)) {
+    const node = byId.get(canvasId);
+    if (node?.type === 'weft') positions[canvasId] = [x, y];
+    if (node?.type !== 'frame') continue;
+    const id = canvasId.slice(FRAME_PREFIX.length);
+    const [left = x, top = y] = graph?.frames?.[id]?.rect ?? [];
+    const { fold } = node.data;
+    for (const frame of [id, ...(fold?.frames ?? [])]) shift(frame, x - left, y - top);
+    for (const inside of fold?.nodes ?? []) {
+      const at = byId.get(inside)?.position;
+      if (at) positions[inside] = [at.x + x - left, at.y + y - top];
+    }
+  }
+  return { kind: 'moveNodes', positions, ...(Object.keys(frames).length > 0 ? { frames } : {}) };
+}
+
+type Frame = [number, number, number, number];
 
 export function nudge(direction: Point): void {
   const ids = new Set(studio().page.selection);
@@ -46,33 +68,38 @@ export function alignSelection(how: Alignment): void {
 
 /** Lays out the selected nodes, or all, along their wires. */
 export function tidy(): void {
-  const { graph } = studio();
-  if (!graph) return;
-  const chosen = selected().nodes;
-  const ids = new Set(chosen.length > 1 ? chosen : Object.keys(graph.nodes));
-  const all = boxes().filter((box) => ids.has(box.id));
+  if (!studio().graph) return;
+  const selection = new Set(studio().page.selection);
+  const chosen = boxes().filter((box) => selection.has(box.id));
+  const all = chosen.length > 1 ? chosen : boxes();
   if (all.length === 0) return;
   const anchor =
     chosen.length > 1
       ? { x: Math.min(...all.map((box) => box.x)), y: Math.min(...all.map((box) => box.y)) }
       : { x: 0, y: 0 };
-  const places = layered(all.map(withPorts), wiresOfGraph(graph), anchor);
-  const frames = chosen.length > 1 ? {} : refitFrames(all, places);
-  if (
-    edit(
-      [{ kind: 'moveNodes', positions: positionsOf(places), ...(Object.keys(frames).length > 0 ? { frames } : {}) }],
-      'Tidy',
-    )
-  ) {
+  const places = layered(all.map(withPorts), drawnWires(), anchor);
+  if (edit([moveTo(places, chosen.length > 1 ? {} : refitFrames(all, places))], 'Tidy')) {
     announce(`Laid out ${plural(all.length, 'node')}.`);
     if (chosen.length <= 1) canvasControl().fit();
   }
 }
 
+/** Wires between what is on the canvas, where a box stands for what is folded in it. */
+function drawnWires(): PortWire[] {
+  return studio()
+    .edges.filter(({ hidden }) => !hidden)
+    .map(({ source, sourceHandle, target, targetHandle }) => ({
+      source,
+      sourcePort: sourceHandle ?? '',
+      target,
+      targetPort: targetHandle ?? '',
+    }));
+}
+
 /** A box with the heights of its ports, so that wires are told apart. */
 function withPorts(box: Rect & { id: string }): LayoutBox {
   const node = studio().nodes.find(({ id }) => id === box.id);
-  const ports = node?.type === 'weft' ? node.data.face.ports : [];
+  const ports: readonly PortPlace[] = node?.type === 'weft' ? node.data.face.ports : (node?.data.fold?.ports ?? []);
   const of = (side: 'left' | 'right') =>
     Object.fromEntries(ports.filter((port) => port.side === side).map(({ name, y }) => [name, y]));
   return { id: box.id, width: box.width, height: box.height, ports: { left: of('left'), right: of('right') } };
@@ -81,9 +108,11 @@ function withPorts(box: Rect & { id: string }): LayoutBox {
 /** Frames go with the nodes that were inside them. */
 function refitFrames(before: readonly (Rect & { id: string })[], places: Record<string, Point>) {
   const frames: Record<string, [number, number, number, number]> = {};
-  for (const [id, frame] of Object.entries(studio().graph?.frames ?? {})) {
-    const [x, y, width, height] = frame.rect;
-    const inside = before.filter((box) => isInside(box, { x, y, width, height }));
+  for (const node of studio().nodes) {
+    if (node.type !== 'frame' || node.hidden || node.data.fold) continue;
+    const id = node.id.slice(FRAME_PREFIX.length);
+    const { width = 0, height = 0, position } = node;
+    const inside = before.filter((box) => isInside(box, { ...position, width, height }));
     const rect = frameAround(inside.map((box) => ({ ...box, ...places[box.id] })));
     if (rect) frames[id] = rect;
   }
@@ -100,10 +129,10 @@ function positionsOf(places: Record<string, Point>): Record<string, [number, num
   return Object.fromEntries(Object.entries(places).map(([id, { x, y }]) => [id, [x, y]]));
 }
 
-/** Every node of the graph as a box on the canvas. */
+/** Every node of the graph as a box on the canvas, and the box of each folded frame for the nodes inside it. */
 export function boxes(): (Rect & { id: string })[] {
   return studio()
-    .nodes.filter((node) => node.type === 'weft')
+    .nodes.filter((node) => !node.hidden && (node.type === 'weft' || node.data.fold))
     .map((node) => ({ id: node.id, ...node.position, width: node.width ?? 0, height: node.height ?? 0 }));
 }
 

@@ -14,6 +14,18 @@ export function selected(): { nodes: string[]; frames: string[] } {
   };
 }
 
+/** The same, and of frames that are folded into boxes all that is inside. */
+export function selectedWithFolded(): ReturnType<typeof selected> {
+  const { nodes, frames } = selected();
+  const folds = studio().nodes.flatMap((node) =>
+    node.type === 'frame' && node.selected && node.data.fold ? [node.data.fold] : [],
+  );
+  return {
+    nodes: [...new Set([...nodes, ...folds.flatMap((fold) => fold.nodes)])],
+    frames: [...new Set([...frames, ...folds.flatMap((fold) => fold.frames)])],
+  };
+}
+
 /** Selects by canvas ids. */
 export function select(ids: readonly string[]): void {
   const edges = studio().edges;
@@ -24,8 +36,9 @@ export function select(ids: readonly string[]): void {
 }
 
 export function selectAll(): void {
-  select(studio().nodes.map((node) => node.id));
-  announce(`${plural(studio().nodes.length, 'item')} selected.`);
+  const shown = studio().nodes.filter(({ hidden }) => !hidden);
+  select(shown.map((node) => node.id));
+  announce(`${plural(shown.length, 'item')} selected.`);
 }
 
 /** Selects a node, brings it into view and, where one is named, goes to its field. */

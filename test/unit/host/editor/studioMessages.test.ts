@@ -102,6 +102,8 @@ describe('edits of the studio', () => {
     { kind: 'updateFrame', id: 'f', text: 'Other' },
     { kind: 'updateFrame', id: 'f', colour: 'purple' },
     { kind: 'updateFrame', id: 'f', colour: null },
+    { kind: 'updateFrame', id: 'f', folded: ['a'] },
+    { kind: 'duplicate', ids: ['a'], frames: ['f'] },
     { kind: 'removeFrame', id: 'f' },
     { kind: 'pasteFragment', fragment: '{}', at: [0, 0] },
     { kind: 'duplicate', ids: ['a'], offset: [1, 1] },
