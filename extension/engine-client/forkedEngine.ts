@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { forgetNote, rememberCrash, rememberSilence } from '../platform/crashNote';
-import { type EngineEvent, type EngineMethod, type EngineRequests, PROTOCOL_VERSION } from '../protocol/engine';
+import { type EngineEvent, type EngineRequests, PROTOCOL_VERSION } from '../protocol/engine';
 import { WeftError } from '../protocol/errors';
 import { EngineChannel } from './engineChannel';
 import { engineEnvironment } from './engineEnvironment';
@@ -70,13 +70,7 @@ export class ForkedEngine {
   }
 
   /** @param timeoutMs 0 waits as long as the engine lives (a run). */
-  request<M extends EngineMethod>(
-    method: M,
-    params: EngineRequests[M]['params'],
-    timeoutMs: number,
-  ): Promise<EngineRequests[M]['result']> {
-    return this.channel.request(method, params, timeoutMs);
-  }
+  readonly request: EngineChannel['request'] = (...asked) => this.channel.request(...asked);
 
   /** Ends every open request, and each later one, with this error; the process lives on. */
   fail(error: WeftError): void {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { formatGraph } from '../../graph';
 import { WeftError } from '../../protocol/errors';
+import { asEdit } from '../editor/graphEditor';
 import { graphDocument } from './arguments';
 import { type Command } from './command';
 
@@ -16,14 +17,7 @@ export const formatGraphCommand: Command = {
         'graph',
         'This graph has errors, and formatting could lose data. Fix the errors in the Problems panel first.',
       );
-    const edit = new vscode.WorkspaceEdit();
-    for (const { offset, length, content } of changes) {
-      edit.replace(
-        document.uri,
-        new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)),
-        content,
-      );
-    }
+    const edit = asEdit(document, changes);
     if (edit.size > 0) await vscode.workspace.applyEdit(edit);
   },
 };

@@ -36,14 +36,7 @@ export class GraphEditor {
         const text = document.getText();
         const reason = refusal(text);
         if (reason !== undefined) throw new WeftError('graph', reason);
-        const edit = new vscode.WorkspaceEdit();
-        for (const { offset, length, content } of applyEdit(text, { kind: 'batch', edits })) {
-          edit.replace(
-            document.uri,
-            new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)),
-            content,
-          );
-        }
+        const edit = asEdit(document, applyEdit(text, { kind: 'batch', edits }));
         // VS Code refuses an edit whose document changed meanwhile.
         if (edit.size === 0 || (await vscode.workspace.applyEdit(edit))) return undefined;
       }
@@ -52,6 +45,16 @@ export class GraphEditor {
       return reportError(error).message;
     }
   }
+}
+
+/** Changes of a document's text, for VS Code to make. */
+export function asEdit(document: vscode.TextDocument, changes: ReturnType<typeof applyEdit>): vscode.WorkspaceEdit {
+  const edit = new vscode.WorkspaceEdit();
+  for (const { offset, length, content } of changes) {
+    const range = new vscode.Range(document.positionAt(offset), document.positionAt(offset + length));
+    edit.replace(document.uri, range, content);
+  }
+  return edit;
 }
 
 /** Why this text can't be edited in the studio, undefined if it can. */

@@ -4,6 +4,7 @@ import { fixesOf, type GraphFacts, isPictureName, parseGraph, type Problem } fro
 import { plainLine } from '../../protocol/foreignText';
 import { type Checkpoints } from '../views/checkpoints';
 import { downloadTitle } from '../views/checkpointText';
+import { asEdit } from './graphEditor';
 import { isGraphUri, pathInGraph } from './graphFiles';
 import { IGNORED, type WorkspacePictures } from './workspacePictures';
 
@@ -83,13 +84,7 @@ export class GraphFixes implements vscode.CodeActionProvider {
     const files = await this.filesFor(document, problem);
     const edits = fixesOf(text, problem, { ...facts, files }).map(({ title, changes }) => {
       const fix = new vscode.CodeAction(plainLine(title), vscode.CodeActionKind.QuickFix);
-      fix.edit = new vscode.WorkspaceEdit();
-      for (const { offset, length, content } of changes)
-        fix.edit.replace(
-          document.uri,
-          new vscode.Range(document.positionAt(offset), document.positionAt(offset + length)),
-          content,
-        );
+      fix.edit = asEdit(document, changes);
       return fix;
     });
     return download ? [download, ...edits] : edits;
