@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { Graph } from '../onnx/graph';
 import { matchLora, mergeLoras, type MergeOptions } from '../onnx/mergeLoras';
+import { modelBytes, readModel } from '../onnx/modelFile';
 import { ModelProtoSchema } from '../onnx/proto/onnx_pb';
 import { type LoraFile, type LoraPart, readLora } from '../safetensors/lora';
 import { type DigestMemory } from './digestMemory';
@@ -35,18 +36,12 @@ export async function withLora(
 ): Promise<PreparedCheckpoint> {
   const plain = checkpoint.loras?.of ?? checkpoint;
   const lora = readLora(choice.file);
-  if (plain.weights === undefined || weightsOf(plain, 'unet') === undefined)
-    throw new WeftError(
-      'checkpoint',
-      `${lora.name} can't be used with the checkpoint ${plain.id}: it consists of ONNX graphs, and an export turns weights round, fuses them and drops their names, so that ` +
-        'a LoRA finds none of them. Use the same model as a .safetensors file or a diffusers folder.',
-    );
   const matched = new Set<string>();
   const counts: string[] = [];
   for (const [part, key, title] of PARTS) {
     await requirePart(plain, part);
-    const file = path.join(plain.folder, plain[key].path);
-    const graph = new Graph(fromBinary(ModelProtoSchema, await fs.promises.readFile(file)));
+    const bytes = await graphBytes(plain, part, path.join(plain.folder, plain[key].path));
+    const graph = new Graph(fromBinary(ModelProtoSchema, bytes));
     const found = matchLora(graph, part, lora, plain.id);
     for (const [, layer] of found) matched.add(layer.name);
     counts.push(`${found.length} of the ${title}`);
@@ -54,7 +49,10 @@ export async function withLora(
   if (matched.size === 0)
     throw new WeftError(
       'checkpoint',
-      `${lora.name} does not fit the checkpoint ${plain.id}: none of its ${lora.layers.size} layers is there. Use a LoRA of Stable Diffusion 1.x or 2.x.`,
+      weightsOf(plain, 'unet') === undefined
+        ? `${lora.name} can't be used with the checkpoint ${plain.id}: its ONNX graphs tell none of the file's ${lora.layers.size} layers, as an export drops or shortens their names unless optimum makes it. ` +
+            'Use the same model as a .safetensors file or a diffusers folder.'
+        : `${lora.name} does not fit the checkpoint ${plain.id}: none of its ${lora.layers.size} layers is there. Use a LoRA of Stable Diffusion 1.x or 2.x.`,
     );
   choice.onMatched?.({
     message: `${lora.name}: ${matched.size} of ${lora.layers.size} layers fit the checkpoint ${plain.id} (${counts.join(', ')}).`,
@@ -78,6 +76,12 @@ export async function withLora(
     },
   };
 }
+
+/** A part's graph without its large weights, which then lie in the part's folder. */
+export const graphBytes = async (checkpoint: PreparedCheckpoint, part: LoraPart, file: string): Promise<Uint8Array> =>
+  weightsOf(checkpoint, part) === undefined
+    ? modelBytes(readModel(file), path.dirname(file))
+    : fs.promises.readFile(file);
 
 function leftOut({ name, layers, strange }: LoraFile, matched: Set<string>, id: string): string | undefined {
   const missing = [...layers.values()].filter((layer) => !matched.has(layer.name)).map((layer) => layer.name);

@@ -28,23 +28,46 @@ const { FLOAT, FLOAT16, BFLOAT16, DOUBLE } = TensorProto_DataType;
 interface Target {
   module: string;
   pieces: TensorProto[];
+  /** [in, out], as exports store the weights of linear layers. */
+  turned?: boolean;
 }
 
 const entryOf = (tensor: TensorProto, key: string): string =>
   tensor.externalData.find((entry) => entry.key === key)?.value ?? '';
 const isOutside = (tensor: TensorProto): boolean => tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
+const isWeight = (tensor: TensorProto): boolean =>
+  tensor.dims.length >= 2 && DTYPES[tensor.dataType] !== undefined && (isOutside(tensor) || tensor.rawData.length > 0);
 
-/** The emitter calls each tensor by diffusers' or transformers' name. */
+/**
+ * The weights whose module the graph tells: by their own names, which are diffusers' or transformers', or by the names that torch.onnx gives to the
+ * products of linear layers (`/mid_block/attentions.0/proj_in/MatMul`).
+ */
 function targetsOf(graph: Graph): Target[] {
-  const targets = new Map<string, TensorProto[]>();
-  for (const tensor of graph.proto.initializer) {
-    const module = /^(.*)\.weight(?:_\d+)?$/.exec(tensor.name)?.[1];
-    if (module === undefined || !isOutside(tensor) || tensor.dims.length < 2) continue;
-    targets.set(module, [...(targets.get(module) ?? []), tensor]);
+  const targets = new Map<string, Target>();
+  const plain = (module: string): string => module.replace(/^(unet|text_encoder)\./, '').replace(/^text_model\./, '');
+  const weights = new Map(graph.proto.initializer.filter(isWeight).map((tensor) => [tensor.name, tensor]));
+  for (const tensor of weights.values()) {
+    const name = /^(.*)\.weight(?:_\d+)?$/.exec(tensor.name)?.[1];
+    if (name === undefined) continue;
+    const module = plain(name);
+    targets.set(module, { module, pieces: [...(targets.get(module)?.pieces ?? []), tensor] });
   }
-  return [...targets].map(([module, pieces]) => ({
-    module,
-    pieces: pieces.sort((a, b) => Number(entryOf(a, 'offset')) - Number(entryOf(b, 'offset'))),
+  for (const node of graph.nodes) {
+    const place = /^\/(.*)\/MatMul$/.exec(node.name)?.[1];
+    if (place === undefined || node.opType !== 'MatMul') continue;
+    const module = plain(place.replaceAll('/', '.'));
+    const read = node.input[1]!;
+    const cast = graph.producer(read);
+    const weight = weights.get(cast?.opType === 'Cast' ? cast.input[0]! : read);
+    // One that two layers share can't be changed for one of them.
+    if (weight === undefined || targets.has(module)) continue;
+    if ([read, weight.name].some((name) => graph.consumers(name).length > 1)) continue;
+    targets.set(module, { module, pieces: [weight], turned: true });
+  }
+  const offset = (tensor: TensorProto): number => Number(entryOf(tensor, 'offset'));
+  return [...targets.values()].map((target) => ({
+    ...target,
+    pieces: target.pieces.sort((a, b) => offset(a) - offset(b)),
   }));
 }
 
@@ -68,8 +91,11 @@ export function matchLora(
       .map((key) => layers.get(key))
       .find((each) => each !== undefined);
     if (layer === undefined) return [];
-    const rows = target.pieces.reduce((sum, { dims }) => sum + Number(dims[0]), 0);
-    const row = product(target.pieces[0]!.dims.slice(1).map(Number));
+    const sides = [
+      target.pieces.reduce((sum, { dims }) => sum + Number(dims[0]), 0),
+      product(target.pieces[0]!.dims.slice(1).map(Number)),
+    ];
+    const [rows, row] = target.turned ? sides.reverse() : sides;
     const [out, within] = [layer.up.shape[0]!, product(layer.down.shape.slice(1))];
     if (out !== rows || within !== row)
       throw new WeftError(
@@ -89,11 +115,12 @@ export interface Acting {
   strength: number;
 }
 
-/** What a weight is changed by: rows of `up` from `row` on. */
+/** What a weight is changed by: rows of `up` from `row` on, or all of it where the weight is turned. */
 interface Change {
   layer: LoraLayer;
   factor: number;
   row: number;
+  turned?: boolean;
 }
 
 /** Bytes of a weight that are changed at a time: little memory is touched anew, which takes longer than the sums. */
@@ -125,10 +152,10 @@ export async function mergeLoras(
 ): Promise<void> {
   const changes = new Map<TensorProto, Change[]>();
   for (const { lora, strength } of loras)
-    for (const [{ pieces }, layer] of matchLora(graph, part, lora, checkpoint)) {
+    for (const [{ pieces, turned }, layer] of matchLora(graph, part, lora, checkpoint)) {
       let row = 0;
       for (const piece of pieces) {
-        const change = { layer, factor: strength * layer.scale, row };
+        const change = { layer, factor: strength * layer.scale, row, turned };
         changes.set(piece, [...(changes.get(piece) ?? []), change]);
         row += Number(piece.dims[0]);
       }
@@ -142,7 +169,8 @@ export async function mergeLoras(
     let end = 0;
     // While one chunk is written, the next is computed.
     let last: Promise<unknown> = Promise.resolve();
-    for (const tensor of graph.proto.initializer.filter(isOutside)) {
+    for (const tensor of graph.proto.initializer) {
+      if (!isOutside(tensor) && !changes.has(tensor)) continue;
       const begin = (end = Math.ceil(end / ALIGNMENT) * ALIGNMENT);
       for await (const { length, bytes } of chunks(tensor, changes.get(tensor) ?? [], folder, sources, sums)) {
         const [at, before] = [end, last];
@@ -152,6 +180,7 @@ export async function mergeLoras(
         await before;
       }
       placeOutside(tensor, path.basename(target), { offset: begin, length: end - begin });
+      tensor.rawData = new Uint8Array();
     }
     await last;
   } catch (error) {
@@ -175,31 +204,70 @@ async function* chunks(
   sources: Sources,
   sums: Sums,
 ): AsyncGenerator<{ length: number; bytes: Promise<Uint8Array> }> {
-  const { dataType: stored } = tensor;
+  const { dataType: stored, rawData } = tensor;
   const file = path.resolve(folder, entryOf(tensor, 'location'));
   const offset = Number(entryOf(tensor, 'offset'));
+  const read = async (begin: number, length: number): Promise<Buffer> =>
+    isOutside(tensor)
+      ? sources.read(file, offset + begin, length)
+      : Buffer.from(rawData.slice(begin, begin + length).buffer);
   const rows = Number(tensor.dims[0] ?? 1);
   const width = product(tensor.dims.slice(1).map(Number));
   const rowBytes = width * elementBytes(stored);
   if (changes.length > 0) tensor.dataType = stored === FLOAT || stored === DOUBLE ? FLOAT : FLOAT16;
-  const downs: TensorData[] = [];
-  for (const { layer } of changes) downs.push(await sources.matrix(layer.down, 0, [layer.rank, width]));
+  const factors: Factors[] = [];
+  for (const change of changes) factors.push(await factorsOf(change, [rows, width], sources));
   const atOnce = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
   for (let row = 0; row < rows; row += atOnce) {
     const count = Math.min(atOnce, rows - row);
-    const bytes = await sources.read(file, offset + row * rowBytes, count * rowBytes);
+    const bytes = await read(row * rowBytes, count * rowBytes);
     if (changes.length === 0) yield { length: bytes.length, bytes: Promise.resolve(bytes) };
     else {
       let sum = Promise.resolve(numbers(bytes, DTYPES[stored]!, [count, width]));
-      for (const [i, { layer, factor, row: first }] of changes.entries()) {
-        const up = await sources.matrix(layer.up, first + row, [count, layer.rank]);
+      for (const [i, { factor }] of changes.entries()) {
+        const { left, right } = factors[i]!;
         const to = i === changes.length - 1 ? tensor.dataType : FLOAT;
-        sum = sums.add(await sum, up, downs[i]!, factor, to);
+        sum = sums.add(await sum, await left(row, count), right, factor, to);
       }
       const length = count * width * elementBytes(tensor.dataType);
       yield { length, bytes: sum.then(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) };
     }
   }
+}
+
+/** The two matrices whose product is added to a weight: some rows of the left one, and the right one. */
+interface Factors {
+  left(row: number, count: number): Promise<TensorData>;
+  right: TensorData;
+}
+
+async function factorsOf(
+  { layer: { up, down, rank }, row: first, turned }: Change,
+  [rows, width]: [number, number],
+  sources: Sources,
+): Promise<Factors> {
+  if (!turned)
+    return {
+      left: (row, count) => sources.matrix(up, first + row, [count, rank]),
+      right: await sources.matrix(down, 0, [rank, width]),
+    };
+  const left = transposed(await sources.matrix(down, 0, [rank, rows]));
+  const rowsOf = (row: number, count: number): TensorData => {
+    const data = left.data.slice(row * rank, (row + count) * rank);
+    return { ...left, dims: [count, rank], data } as TensorData;
+  };
+  return {
+    left: (row, count) => Promise.resolve(rowsOf(row, count)),
+    right: transposed(await sources.matrix(up, 0, [width, rank])),
+  };
+}
+
+function transposed(matrix: TensorData): TensorData {
+  const [rows, columns] = matrix.dims as [number, number];
+  const data = matrix.data.slice();
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) data[column * rows + row] = matrix.data[row * columns + column]!;
+  return { ...matrix, dims: [columns, rows], data } as TensorData;
 }
 
 /** Files that weights and LoRAs are read from, open as long as they are needed. */

@@ -7,7 +7,7 @@ import { WeftError } from '../../protocol/errors';
 import { weightForm } from '../checkpoints/memoryNeed';
 import { requirePart, weightsOf } from '../checkpoints/stored';
 import { type PreparedCheckpoint } from '../checkpoints/types';
-import { mergedGraph } from '../checkpoints/withLoras';
+import { graphBytes, mergedGraph } from '../checkpoints/withLoras';
 import { leaveOutLayers, mostClipSkip } from '../onnx/clipSkip';
 import { edited } from '../onnx/derivedGraph';
 import { Graph } from '../onnx/graph';
@@ -65,7 +65,7 @@ export class CheckpointParts {
     limit?: MemoryLimit,
   ) {
     this.memory = new WorkingMemory(provider, limit);
-    this.form = weightForm(prepared, provider);
+    this.form = weightForm(prepared.loras?.of ?? prepared, provider);
   }
 
   /** Opens and closes every part, unoptimised: proof that onnxruntime takes the files. */
@@ -88,28 +88,29 @@ export class CheckpointParts {
     const part = partOf(opened);
     await requirePart(this.prepared, WEIGHTS[part]);
     const file = path.join(this.prepared.folder, this.prepared[part].path);
-    let weights = weightsOf(this.prepared, WEIGHTS[part]);
-    // Fused operators are surgery's, in the UNet, or the emitter's.
-    const fused = needsParts(this.provider) && (part === 'unet' || weights !== undefined);
     const { form } = this;
     const clipSkip = clipSkipOf(opened);
     const isVae = part === 'vaeEncoder' || part === 'vaeDecoder';
     const own = isVae ? this.prepared.vae?.graphs[part] : undefined;
-    const { loras } = this.prepared;
-    // The weights that the LoRAs are added to.
-    const plain = isVae || loras === undefined ? undefined : weightsOf(loras.of, WEIGHTS[part]);
-    if (own === undefined && clipSkip === 0 && plain === undefined) {
+    const loras = isVae ? undefined : this.prepared.loras;
+    let weights = weightsOf(loras?.of ?? this.prepared, WEIGHTS[part]);
+    // Fused operators are surgery's, in the UNet, or the emitter's.
+    const fused = needsParts(this.provider) && (part === 'unet' || weights !== undefined);
+    if (own === undefined && clipSkip === 0 && loras === undefined) {
       const low = form === 'low-memory';
       return { model: await (fused ? unfusedGraph(file) : low ? lowMemoryGraph(file) : file), weights, form };
     }
-    const before = plain ?? weights;
-    let bytes = own ?? (await (clipSkip > 0 ? this.shortened(file, clipSkip, before) : fs.promises.readFile(file)));
-    if (plain !== undefined) {
+    const loraPart = part === 'unet' ? 'unet' : 'text_encoder';
+    let bytes: Uint8Array;
+    if (own !== undefined) bytes = own;
+    else if (clipSkip > 0) bytes = await this.shortened(file, clipSkip, weights);
+    else bytes = await graphBytes(loras?.of ?? this.prepared, loraPart, file);
+    if (loras !== undefined) {
       const { sessions, threads } = this;
       const target = this.mergedFile(opened);
+      const options = { folder: weights ?? path.dirname(file), target, sessions, threads };
+      bytes = await mergedGraph(bytes, loraPart, this.prepared, options);
       weights = path.dirname(target);
-      const options = { folder: plain, target, sessions, threads };
-      bytes = await mergedGraph(bytes, part === 'unet' ? 'unet' : 'text_encoder', this.prepared, options);
     }
     const edit = fused ? unfuse : form === 'low-memory' ? weightsAsInputs : undefined;
     return {

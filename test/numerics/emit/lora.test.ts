@@ -8,15 +8,21 @@ import { emitTextEncoder } from '../../../extension/engine/onnx/emit/textEncoder
 import { emitUnet } from '../../../extension/engine/onnx/emit/unet';
 import { matchLora, mergeLoras } from '../../../extension/engine/onnx/mergeLoras';
 import { Graph } from '../../../extension/engine/onnx/graph';
-import { modelBytes, type OnnxModel } from '../../../extension/engine/onnx/modelFile';
-import { ModelProtoSchema } from '../../../extension/engine/onnx/proto/onnx_pb';
+import { modelBytes, type OnnxModel, readModel } from '../../../extension/engine/onnx/modelFile';
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+} from '../../../extension/engine/onnx/proto/onnx_pb';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
 import { type TensorData } from '../../../extension/engine/onnx/types';
 import { type LoraPart, readLora } from '../../../extension/engine/safetensors/lora';
 import { textEncoderOf, unetOf } from '../../../extension/engine/safetensors/parts';
 import { readWeights } from '../../../extension/engine/safetensors/weights';
 import { difference, float32 } from '../../fixtures/onnx/feeds';
-import { SafetensorsFile } from '../../support/safetensors';
+import { modelPath } from '../../fixtures/onnx/open';
+import { SafetensorsFile, writeSafetensors } from '../../support/safetensors';
 import { loraFormats, loraModules, writeLora } from '../../support/smallLoras';
 import { references, uniform, writeSingleFile } from '../../support/smallModels';
 
@@ -97,4 +103,88 @@ it('at strength 0 nothing changes, and two in a row are their sum', async () => 
     ]);
     expect(difference(sum, wanted(4, 0.7, part))).toBeLessThan(1e-4);
   }
+});
+
+describe('an export of a UNet to ONNX', () => {
+  /** The export's graph, and the numbers of each weight that a layer of the LoRA changes, which may lie in the graph or beside it. */
+  const open = (name: string): { proto: ModelProto; values: (tensor: TensorProto) => Float32Array } => {
+    const source = modelPath(name);
+    const beside = path.dirname(source);
+    const proto = fromBinary(ModelProtoSchema, modelBytes(readModel(source), beside));
+    const values = (tensor: TensorProto): Float32Array => {
+      const { rawData } = tensor;
+      if (rawData.length > 0) return new Float32Array(rawData.slice().buffer);
+      const at = (key: string): string => tensor.externalData.find((entry) => entry.key === key)!.value;
+      const bytes = fs.readFileSync(path.join(beside, at('location'))).subarray(Number(at('offset')));
+      return new Float32Array(Uint8Array.from(bytes.subarray(0, Number(at('length')))).buffer);
+    };
+    return { proto, values };
+  };
+  const small = {
+    sample: float32([2, 4, 16, 16], numbers('sample', 2048, 2)),
+    timestep: { type: 'float32' as const, dims: [], data: Float32Array.of(401) },
+    encoder_hidden_states: float32([2, 7, 12], numbers('context', 2 * 7 * 12)),
+  };
+  const answer = async (bytes: Uint8Array, weights: string): Promise<Float32Array> => {
+    const key = `export ${count++}`;
+    await sessions.load(key, bytes, { provider: 'cpu', threads: 2, weights });
+    const { out_sample: out } = await sessions.run(key, small, ['out_sample']);
+    await sessions.release(key);
+    return out!.data as Float32Array;
+  };
+
+  it('takes a LoRA where its graph names the layers, and gives what changed weights give', async () => {
+    const RANK = 4;
+    const { proto, values } = open('small_optimum');
+    const initializers = new Map(proto.graph!.initializer.map((tensor) => [tensor.name, tensor]));
+    const stored: Record<string, { shape: number[]; data: Float32Array }> = {};
+    for (const node of proto.graph!.node) {
+      const module = /^\/(.*)\/(?:MatMul|Conv|Gemm)$/.exec(node.name)?.[1]?.replaceAll('/', '.');
+      const weight = initializers.get(node.input[1] ?? '');
+      if (module === undefined || weight === undefined || !/attn|ff\.|proj_in|conv1|time_emb_proj/.test(module))
+        continue;
+      const sides = weight.dims.map(Number);
+      // A linear layer's weight is stored as [in, out], a convolution's as [out, in, …].
+      const turned = node.opType === 'MatMul';
+      const [outputs, inputs] = turned
+        ? [sides[1]!, sides[0]!]
+        : [sides[0]!, sides.slice(1).reduce((a, b) => a * b, 1)];
+      const up = numbers(`${module} up`, outputs * RANK);
+      const down = numbers(`${module} down`, RANK * inputs, 0.3);
+      const name = `lora_unet_${module.replaceAll('.', '_')}`;
+      stored[`${name}.lora_up.weight`] = { shape: [outputs, RANK, ...sides.slice(2).map(() => 1)], data: up };
+      stored[`${name}.lora_down.weight`] = { shape: turned ? [RANK, inputs] : [RANK, ...sides.slice(1)], data: down };
+      const changed = values(weight);
+      for (let o = 0; o < outputs; o++)
+        for (let i = 0; i < inputs; i++) {
+          let sum = 0;
+          for (let r = 0; r < RANK; r++) sum += up[o * RANK + r]! * down[r * inputs + i]!;
+          changed[turned ? i * outputs + o : o * inputs + i]! += 0.7 * sum;
+        }
+      weight.rawData = new Uint8Array(changed.buffer);
+      weight.externalData = [];
+      weight.dataLocation = TensorProto_DataLocation.DEFAULT;
+    }
+    const beside = path.dirname(modelPath('small_optimum'));
+    const merged = await answer(toBinary(ModelProtoSchema, proto), beside);
+
+    const file = path.join(folder, 'export.safetensors');
+    writeSafetensors(file, stored);
+    const lora = readLora(file);
+    const { proto: plain } = open('small_optimum');
+    const graph = new Graph(plain);
+    expect(matchLora(graph, 'unet', lora, 'export')).toHaveLength(lora.layers.size);
+    expect(lora.layers.size).toBeGreaterThan(150);
+    const without = await answer(toBinary(ModelProtoSchema, plain), beside);
+    const target = path.join(folder, 'export.weights');
+    await mergeLoras(graph, 'unet', [{ lora, strength: 0.7 }], {
+      folder: beside,
+      target,
+      sessions,
+      checkpoint: 'export',
+    });
+    const with_ = await answer(toBinary(ModelProtoSchema, plain), folder);
+    expect(difference(with_, merged)).toBeLessThan(1e-4);
+    expect(difference(without, merged)).toBeGreaterThan(0.01);
+  });
 });

@@ -3,10 +3,10 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { difference } from '../../../fixtures/onnx/feeds';
+import { difference, noise } from '../../../fixtures/onnx/feeds';
 import { fixtures, modelPath } from '../../../fixtures/onnx/open';
 import { exportedWeights } from '../../../support/exportedWeights';
-import { type Bench, makeEngine, resultOf, shortGraph, withParam } from '../../../support/mini';
+import { type Bench, makeEngine, pictures, resultOf, shortGraph, withParam } from '../../../support/mini';
 import { SafetensorsFile, writeSafetensors } from '../../../support/safetensors';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-optimum-'));
@@ -20,6 +20,23 @@ beforeAll(async () => {
   await bench.engine.handlers['models.add']({ paths: [folder], id: 'optimum' });
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** A LoRA of rank 2, in kohya's names, for every linear layer and convolution among a part's weights. */
+function loraFor(prefix: string, weights: ReturnType<typeof exportedWeights>): Parameters<typeof writeSafetensors>[1] {
+  const tensors: Parameters<typeof writeSafetensors>[1] = {};
+  for (const [name, { shape }] of Object.entries(weights)) {
+    const module = /^(?!.*(?:embedding|norm))(.*)\.weight$/.exec(name)?.[1];
+    if (module === undefined || shape.length < 2) continue;
+    const [out, ...rest] = shape as [number, ...number[]];
+    const within = rest.reduce((a, b) => a * b, 1);
+    const key = `${prefix}${module.replaceAll('.', '_')}`;
+    const up = [out, 2, ...rest.slice(1).map(() => 1)];
+    tensors[`${key}.lora_up.weight`] = { shape: up, data: noise(out * 2, out) };
+    const down = noise(2 * within, within).map((x) => (0.3 * x) / Math.sqrt(within));
+    tensors[`${key}.lora_down.weight`] = { shape: [2, ...rest], data: down };
+  }
+  return tensors;
+}
 
 describe("optimum's export", () => {
   it('is imported with what its configurations say, and verified', async () => {
@@ -79,6 +96,30 @@ describe("optimum's export", () => {
     const [exportedShorter, ownShorter] = [await shorter('optimum'), await shorter('same-weights')];
     expect(difference(resultOf(ownShorter), resultOf(exportedShorter))).toBeLessThanOrEqual(1);
     expect(difference(resultOf(exportedShorter), resultOf(exported))).toBeGreaterThan(1);
+    // A LoRA finds its layers in the export, whose linear weights are stored turned, as it does in the folder.
+    writeSafetensors(path.join(diffusers, 'lora.safetensors'), {
+      ...loraFor('lora_unet_', weights('unet')),
+      ...loraFor('lora_te_', weights('text_encoder')),
+    });
+    const withLora = (checkpoint: string) => {
+      const graph = shortGraph({ checkpoint });
+      graph.nodes['style'] = {
+        type: 'lora',
+        params: { path: 'lora.safetensors' },
+        inputs: { checkpoint: 'model.checkpoint' },
+      };
+      for (const { inputs } of Object.values(graph.nodes))
+        if (inputs?.['checkpoint'] === 'model.checkpoint') inputs['checkpoint'] = 'style.checkpoint';
+      graph.nodes['style'].inputs = { checkpoint: 'model.checkpoint' };
+      return bench.run(graph, { graphPath: path.join(diffusers, 'test.weft.json') });
+    };
+    for (const name of ['giraffe.png', 'zebra.png'])
+      fs.copyFileSync(path.join(pictures, name), path.join(diffusers, name));
+    const [exportedStyled, ownStyled] = [await withLora('optimum'), await withLora('same-weights')];
+    for (const { result } of [exportedStyled, ownStyled])
+      expect(result.warnings.filter(({ node }) => node === 'style')).toEqual([]);
+    expect(difference(resultOf(ownStyled), resultOf(exportedStyled))).toBeLessThanOrEqual(1);
+    expect(difference(resultOf(exportedStyled), resultOf(exported))).toBeGreaterThan(3);
     fs.rmSync(diffusers, { recursive: true, force: true });
   });
 });
