@@ -1,6 +1,6 @@
 /**
  * `npm run capture`: runs an example in the real workbench and keeps the pictures of README and docs in docs/images: studio.png after the
- * run, run.webp, the run itself and Auto-run at a slider, before-after.png, inspector.png and mask.png; and the walkthrough's of the graph and of the run in media.
+ * run, run.webp, the run itself and Auto-run at a slider, before-after.png, inspector.png, parts.png and mask.png; and the walkthrough's of the graph and of the run in media.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -122,4 +122,11 @@ test('the README shows a run', { timeout: 300_000 }, async () => {
   await studio.getByTestId('mask-clusters').click();
   await workbench.page.mouse.move(0, 0);
   await page('mask');
+  await studio.getByTestId('mask-close').click();
+  await workbench.node('swap').locator('header').click();
+  await studio.getByTestId('parts-open').click();
+  await studio.getByTestId('parts-structure').waitFor();
+  await studio.getByTestId('parts-structure').hover({ position: await place('parts-structure', 0.45, 0.6) });
+  await expect.poll(() => studio.getByTestId('parts-sentence').innerText()).toMatch(/takes its look from part/);
+  await page('parts');
 });

@@ -1,6 +1,6 @@
 /** Matching parts, in the page alone: the colours, a corrected match as nodes and wires of the graph, and the way back. */
 import { expect, test } from 'vitest';
-import { wiresOf } from '../../extension/graph';
+import { editText, type GraphEdit, wiresOf } from '../../extension/graph';
 import { example, pageTest } from './support/pageTest';
 
 const tested = pageTest('parts');
@@ -137,6 +137,49 @@ test('several matches, one taken back by key and all by a button; pins stay with
   expect([wires('swap', 'masks'), wires('adain', 'appearanceMask')]).toEqual([[], ['mask-appearance.mask']]);
   expect(graph().nodes['swap']?.params?.['pins']).toEqual([pin()]);
   expect(await page.getByText('invalid').count()).toBe(0);
+});
+
+test('with several appearances a part may take its look from any of them, and one that takes it from another has no number', async () => {
+  const { host } = tested.studio;
+  const edits: GraphEdit[] = [
+    { kind: 'duplicate', ids: ['invert-appearance'] },
+    {
+      ...{ kind: 'connect', from: { node: 'invert-appearance-2', port: 'inversion' } },
+      to: { node: 'swap', port: 'appearance' },
+    },
+  ];
+  await host.setText(editText(example, { kind: 'batch', edits }));
+  const before = host.text;
+  await host.play();
+  await open();
+  await part('parts-count').waitFor();
+  // In this run the second appearance gives more to every part.
+  expect(await numbers()).toEqual(['none', 'none', 'none', 'none', 'none']);
+  await part('parts-structure-1').hover();
+  await expect.poll(sentence).toContain('It takes its look from invert appearance 2');
+  await part('parts-look').selectOption({ label: 'invert appearance 2' });
+  await expect.poll(() => numbers()).toEqual(['5', '4', '3', '2', '1']);
+  await part('parts-look').selectOption({ label: 'invert appearance' });
+  await part('parts-structure-1').click();
+  await part('parts-appearance-2').click();
+  await host.settled();
+  expect(await numbers()).toEqual(['2', 'none', 'none', 'none', 'none']);
+  expect(wires('swap', 'appearance').map((wire) => wire.split('.')[0])).toEqual([
+    'invert-appearance',
+    'invert-appearance',
+    'invert-appearance-2',
+  ]);
+  // The same part from the other image: the old region goes, a new one comes, in one step.
+  await part('parts-look').selectOption({ label: 'invert appearance 2' });
+  await part('parts-structure-1').click();
+  await part('parts-appearance-3').click();
+  await host.settled();
+  expect(await numbers()).toEqual(['3', '4', '3', '2', '1']);
+  expect(wires('swap', 'masks')).toHaveLength(1);
+  expect(wires('swap', 'appearance')[0]).toBe('invert-appearance-2.inversion');
+  await part('parts-reset').click();
+  await host.settled();
+  expect(host.text).toBe(before);
 });
 
 test('masks that are wired by hand are left alone, with a sentence', async () => {
