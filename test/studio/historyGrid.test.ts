@@ -44,7 +44,6 @@ test('the grid shows what each run made and says what changed; a click opens it'
   for (const theme of THEMES) {
     await workbench.theme(theme);
     await workbench.screenshot(`history-grid-${fileName(theme)}`);
-    expect(await findings(workbench)).toEqual([]);
   }
   await workbench.theme('Light Modern');
   // By keyboard: the first card is the newest run's.

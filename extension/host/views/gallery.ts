@@ -76,12 +76,16 @@ function cardHtml(card: Card): string {
   const said = detail === undefined ? '' : `<span class="detail">${htmlText(detail)}</span>`;
   const told = tooltip === undefined ? '' : ` title="${tooltip.split('\n').map(htmlText).join('&#10;')}"`;
   const menu = context && ` data-vscode-context="${htmlText(JSON.stringify(context))}"`;
-  const more = links.length === 0 ? '' : `<span class="links">${links.map(linkHtml).join(' ')}</span>`;
+  const more =
+    links.length === 0 ? '' : `<span class="links">${links.map((link) => linkHtml(link, label)).join(' ')}</span>`;
   return `<li${menu ?? ''}><a class="card" href="${htmlText(commandUri(card))}"${told}>${picture}<span class="label">${htmlText(label)}</span>${said}</a>${more}</li>`;
 }
 
-const linkHtml = (link: CommandLink): string =>
-  `<a class="link" href="${htmlText(commandUri(link))}">${htmlText(link.label)}</a>`;
+/** @param of what it acts on, where several links have one label */
+const linkHtml = (link: CommandLink, of?: string): string => {
+  const name = of === undefined ? '' : ` aria-label="${htmlText(`${link.label}: ${of}`)}"`;
+  return `<a class="link" href="${htmlText(commandUri(link))}"${name}>${htmlText(link.label)}</a>`;
+};
 
 const commandUri = ({ command, args = [] }: CommandLink): string =>
   `command:${command}?${encodeURIComponent(JSON.stringify(args))}`;

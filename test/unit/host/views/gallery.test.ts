@@ -60,7 +60,7 @@ it('a card has other commands behind it, and tells its context menu what it is',
       },
     ],
   });
-  const [, href, label] = /<a class="link" href="([^"]+)">([^<]+)</.exec(html)!;
+  const [, href, label] = /<a class="link" href="([^"]+)" aria-label="Compare in Studio: One">([^<]+)</.exec(html)!;
   expect(label).toBe('Compare in Studio');
   expect(JSON.parse(decodeURIComponent(href!.split('?')[1]!))).toEqual([{ id: 'run-1' }]);
   const [, context] = /<li data-vscode-context="([^"]+)"/.exec(html)!;
