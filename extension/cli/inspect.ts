@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
-import { type GraphDocument } from '../graph';
+import { type GraphDocument, partText } from '../graph';
 import { besideName, withFreeNames } from '../platform/freeNames';
 import { WeftError } from '../protocol/errors';
-import { type Size, sizeText } from '../protocol/size';
+import { middles, strongestParts } from '../protocol/parts';
+import { middleOf, type Size, sizeText } from '../protocol/size';
 import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';
+import { type EngineProcess } from './engineProcess';
 import { withEngine } from './execute';
 import { outFile, writeNamed } from './files';
 import { oddFilesOf, readRun } from './inspectedRun';
@@ -16,7 +18,9 @@ export interface InspectFlags {
   resolution?: number;
   head?: number;
   from: 'output' | 'appearance';
-  map: 'heat' | 'correspondence';
+  map: 'heat' | 'correspondence' | 'parts';
+  /** How many each image has. */
+  parts: number;
   appearance?: number;
   raw?: boolean;
   out?: string;
@@ -69,55 +73,94 @@ export async function inspect(source: string, flags: InspectFlags): Promise<void
         writes: [{ file: out, by: '--out' }],
       });
       const info = await engine.request('inspect.open', { runId, node });
-      const { step, level } = choose(info, flags);
-      const attention: AttentionRequest = {
-        runId,
-        node,
-        step,
-        level,
-        look: (flags.appearance ?? 1) - 1,
-        raw: flags.raw ?? false,
-        ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
-      };
-      const point = place && inPicture(place, info.size);
-      const {
-        png,
-        peak,
-        source: looked,
-      } = await engine.request(
-        'inspect.draw',
-        {
-          ...attention,
-          what: flags.map,
-          from: flags.from === 'appearance' ? 'source' : 'output',
-          size: flags.size,
-          ...(point ? { point } : {}),
-        },
-        0,
-      );
+      const { png, words } = await (flags.map === 'parts'
+        ? drawParts(engine, info, flags)
+        : drawAttention(engine, info, flags, flags.map, place));
       const written = named
         ? await writeNamed(out, png).then(() => out)
         : await withFreeNames([{ path: out, bytes: png }], path.basename(out, '.png'), async (free) => {
             await writeNamed(free(out), png);
             return free(out);
           });
-      const { grid } = info.levels.find((one) => one.level === level)!;
-      const several = looked === 'appearance' && info.appearances.length > 1;
-      const seen = several ? `appearance (${info.appearances[(flags.appearance ?? 1) - 1]})` : looked;
-      const where = `step ${step + 1} of ${info.steps.length}, ${sizeText(grid)}`;
-      if (peak && place) {
-        const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
-        tell(
-          flags.from === 'appearance'
-            ? `(${place.join(', ')}) of the ${seen}, ${where}: it is used most at ${strongest} of the output.\n`
-            : `(${place.join(', ')}) of the output, ${where}: it attends most to ${strongest} of the ${seen}, with ${percent(peak.weight)} of its attention.\n`,
-        );
-      } else tell(`${where}: each location of the output in the colour of its source in the ${seen}.\n`);
-      if (looked === 'structure') tell(`Step ${step + 1} used the structure's own keys, to keep its shapes.\n`);
+      tell(words.map((line) => `${line}\n`).join(''));
       printPath(path.relative(process.cwd(), written) || written);
     },
     { quietMs: QUIET_MS },
   );
+}
+
+interface Drawn {
+  png: Uint8Array;
+  /** What it shows. */
+  words: string[];
+}
+
+async function drawAttention(
+  engine: EngineProcess,
+  info: InspectInfo,
+  flags: InspectFlags,
+  what: 'heat' | 'correspondence',
+  place: [number, number] | undefined,
+): Promise<Drawn> {
+  const { runId, node } = info;
+  const { step, level } = choose(info, flags);
+  const attention: AttentionRequest = {
+    ...{ runId, node, step, level },
+    look: (flags.appearance ?? 1) - 1,
+    raw: flags.raw ?? false,
+    ...(flags.head === undefined ? {} : { head: flags.head - 1 }),
+  };
+  const point = place && inPicture(place, info.size);
+  const { png, peak, source } = await engine.request(
+    'inspect.draw',
+    {
+      ...attention,
+      what,
+      from: flags.from === 'appearance' ? 'source' : 'output',
+      size: flags.size,
+      ...(point ? { point } : {}),
+    },
+    0,
+  );
+  const { grid } = info.levels.find((one) => one.level === level)!;
+  const several = source === 'appearance' && info.appearances.length > 1;
+  const seen = several ? `appearance (${info.appearances[(flags.appearance ?? 1) - 1]})` : source;
+  const where = `step ${step + 1} of ${info.steps.length}, ${sizeText(grid)}`;
+  const words: string[] = [];
+  if (peak && place) {
+    const strongest = `(${Math.round(peak.x * info.size.width)}, ${Math.round(peak.y * info.size.height)})`;
+    words.push(
+      flags.from === 'appearance'
+        ? `(${place.join(', ')}) of the ${seen}, ${where}: it is used most at ${strongest} of the output.`
+        : `(${place.join(', ')}) of the output, ${where}: it attends most to ${strongest} of the ${seen}, with ${percent(peak.weight)} of its attention.`,
+    );
+  } else words.push(`${where}: each location of the output in the colour of its source in the ${seen}.`);
+  if (source === 'structure') words.push(`Step ${step + 1} used the structure's own keys, to keep its shapes.`);
+  return { png, words };
+}
+
+async function drawParts(engine: EngineProcess, info: InspectInfo, flags: InspectFlags): Promise<Drawn> {
+  const { runId, node } = info;
+  const asked = { runId, node, clusters: flags.parts };
+  const { grid, structure, appearances } = await engine.request('inspect.parts', asked, 0);
+  const wanted = info.appearances[(flags.appearance ?? 1) - 1];
+  const image = appearances.findIndex((one) => one.node === wanted);
+  if (image < 0)
+    throw new WeftError(
+      'graph',
+      `${node} has ${info.appearances.length} appearances: there is no number ${flags.appearance}.`,
+    );
+  const { png } = await engine.request('inspect.drawParts', { ...asked, image, size: flags.size }, 0);
+  const at = (cell: number): string => partText(...middleOf(cell, grid));
+  const places = appearances.map(({ labels }) => middles(labels, grid));
+  const matched = strongestParts(appearances);
+  const words = middles(structure, grid).map((cell, part) => {
+    const best = matched[part];
+    if (!best) return `part at ${at(cell)} of the structure: not matched.`;
+    const of = appearances.length > 1 ? `of ${appearances[best.image]!.node}` : 'of the appearance';
+    return `part at ${at(cell)} of the structure: ${percent(best.share)} of its attention on part ${best.part + 1} ${of}, at ${at(places[best.image]![best.part]!)}.`;
+  });
+  return { png, words };
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

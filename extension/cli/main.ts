@@ -133,10 +133,11 @@ program
   .addOption(
     new Option('--from <side>', 'image that --at refers to').choices(['output', 'appearance']).default('output'),
   )
-  .addOption(new Option('--map <kind>', 'what to draw').choices(['heat', 'correspondence']).default('heat'))
+  .addOption(new Option('--map <kind>', 'what to draw').choices(['heat', 'correspondence', 'parts']).default('heat'))
   .option('--appearance <n>', 'which appearance, if there are several, counted from 1', positive, 1)
+  .option('--parts <n>', 'with --map parts: how many parts each image has', positive, 5)
   .option('--raw', 'show attention without the contrast of the run')
-  .option('--out <file>', 'image to write (default: RUN.heat.png or RUN.correspondence.png)')
+  .option('--out <file>', 'image to write (default: RUN.heat.png, RUN.correspondence.png or RUN.parts.png)')
   .option('--size <pixels>', 'minimum side of that image', positive, 512)
   .option('--node <id>', 'denoise node, if the graph has several')
   .option('--folder <dir>', "folder that the graph's paths are relative to, if Weft can't find it")

@@ -58,6 +58,12 @@ export const inspectPartsSchema = z.object({
   clusters: z.number().int().min(2).max(20).default(5),
 });
 
+/** Which image of {@link InspectParts.appearances}, and the longer side of each picture in pixels, at least. */
+export const inspectDrawPartsSchema = inspectPartsSchema.extend({
+  image: z.number().int().min(0).default(0),
+  size: z.number().int().min(16).max(4096).default(512),
+});
+
 export type AttentionRequest = z.input<typeof attentionSchema>;
 export type InspectMapRequest = z.input<typeof inspectMapSchema>;
 export type InspectDrawRequest = z.input<typeof inspectDrawSchema>;
@@ -147,6 +153,8 @@ export interface InspectRequests {
   'inspect.map': { params: InspectMapRequest; result: InspectMap };
   'inspect.correspondence': { params: AttentionRequest; result: InspectCorrespondence };
   'inspect.parts': { params: z.input<typeof inspectPartsSchema>; result: InspectParts };
+  /** The structure and an appearance side by side, with their parts. */
+  'inspect.drawParts': { params: z.input<typeof inspectDrawPartsSchema>; result: { png: Uint8Array } };
   /** A map or the correspondence as a picture, with the circles of the pins that acted. */
   'inspect.draw': {
     params: InspectDrawRequest;

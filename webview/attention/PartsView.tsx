@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
+import { countOf, middles } from '../../extension/protocol/parts';
 import { fitting, middleOf, type Size } from '../../extension/protocol/size';
 import { canvasControl } from '../model/control';
 import { setPage } from '../model/page';
@@ -14,7 +15,7 @@ import { useRoom } from '../ui/useRoom';
 import { bend } from './Flow';
 import { Nothing } from './Nothing';
 import { match, unmatch } from './partEdits';
-import { countOf, isStale, type Match, matchesOf, middles, placeOfPart, regionOf } from './parts';
+import { isStale, type Match, matchesOf, placeOfPart, regionOf } from './parts';
 import { PartsPane, type PartsSide, type ShownPart } from './PartsPane';
 import { RunWithIt } from './RunWithIt';
 import { type FoundParts, useParts } from './useParts';

@@ -1,5 +1,6 @@
 import { type PinEnd } from '../../graph';
-import { heatColour, heatOpacity, placeColour, type Rgb } from '../../protocol/colours';
+import { clusterColour, heatColour, heatOpacity, placeColour, type Rgb } from '../../protocol/colours';
+import { middles } from '../../protocol/parts';
 import { cellAt, longerSide, middleOf, type Size } from '../../protocol/size';
 import { type RgbPicture } from '../image/png';
 import { resizeBicubic } from '../image/resize';
@@ -56,6 +57,40 @@ export function drawCorrespondence(picture: RgbPicture, targets: Uint16Array, gr
     mix(rgb, p, () => grey, colour, 0.75);
   });
   return drawing;
+}
+
+/** A picture's parts in their colours, with their numbers. `colours`: for each part which of so many colours, undefined for none. */
+export function drawParts(
+  picture: RgbPicture,
+  { labels, colours, count }: { labels: Uint8Array; colours: readonly (number | undefined)[]; count: number },
+  grid: Size,
+  size: number,
+): RgbPicture {
+  const drawing = enlarged(picture, size);
+  const { rgb } = drawing;
+  eachPixel(drawing, (p, x, y) => {
+    const colour = colours[labels[cellAt(x, y, grid)]!];
+    if (colour !== undefined) mix(rgb, p, (c) => rgb[3 * p + c]!, clusterColour(colour, count), 0.55);
+  });
+  const numbers = middles(labels, grid).flatMap((cell, part) => {
+    const [x, y] = middleOf(cell, grid);
+    const colour = colours[part];
+    return colour === undefined ? [] : [{ number: colour + 1, at: { x, y, radius: 0 } }];
+  });
+  drawCircles(drawing, numbers);
+  return drawing;
+}
+
+/** Two pictures of one height in a row. */
+export function besideEachOther(left: RgbPicture, right: RgbPicture): RgbPicture {
+  const { height } = left;
+  const width = left.width + right.width;
+  const rgb = new Uint8Array(3 * width * height);
+  for (let y = 0; y < height; y++) {
+    rgb.set(left.rgb.subarray(3 * y * left.width, 3 * (y + 1) * left.width), 3 * y * width);
+    rgb.set(right.rgb.subarray(3 * y * right.width, 3 * (y + 1) * right.width), 3 * (y * width + left.width));
+  }
+  return { width, height, rgb };
 }
 
 function mix(rgb: Uint8Array, pixel: number, under: (channel: number) => number, over: Rgb, opacity: number): void {

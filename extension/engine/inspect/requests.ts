@@ -3,6 +3,7 @@ import { WeftError } from '../../protocol/errors';
 import {
   attentionSchema,
   floatsOf,
+  inspectDrawPartsSchema,
   inspectDrawSchema,
   inspectMapSchema,
   type InspectMethod,
@@ -12,9 +13,10 @@ import {
   type InspectRequests,
   tokensOf,
 } from '../../protocol/inspect';
+import { countOf, strongestParts } from '../../protocol/parts';
 import { type ContentStore } from '../cache/store';
 import { encodePng, type RgbPicture } from '../image/png';
-import { drawCircles, drawCorrespondence, drawHeat } from './draw';
+import { besideEachOther, drawCircles, drawCorrespondence, drawHeat, drawParts } from './draw';
 import { type Inspection } from './inspection';
 
 type Handlers = {
@@ -63,6 +65,23 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
     'inspect.parts': async (params) => {
       const { clusters, ...where } = parsed(inspectPartsSchema, params);
       return find(where).parts(clusters, cache);
+    },
+    'inspect.drawParts': async (params) => {
+      const { clusters, image, size, ...where } = parsed(inspectDrawPartsSchema, params);
+      const inspection = find(where);
+      const { grid, structure, appearances } = await inspection.parts(clusters, cache);
+      const shown = appearances[image];
+      if (!shown) throw new WeftError('graph', `${where.node} has ${appearances.length} appearances.`, where.node);
+      const matched = strongestParts(appearances).map((best) => (best?.image === image ? best.part : undefined));
+      const count = countOf(shown.labels);
+      const own = Array.from({ length: count }, (_, part) => part);
+      const left = { labels: structure, colours: matched, count };
+      const right = { labels: shown.labels, colours: own, count };
+      const both = besideEachOther(
+        drawParts(inspection.picture('structure', 0), left, grid, size),
+        drawParts(inspection.picture('appearance', shown.look), right, grid, size),
+      );
+      return { png: await encodePng(both) };
     },
     'inspect.draw': async (params) => {
       const { what, from, point, size, ...where } = parsed(inspectDrawSchema, params);

@@ -50,6 +50,34 @@ it('draws where a place took its look from, out of run.json and out of the pictu
   expect(await sharp(path.join(folder, 'heat.png')).metadata()).toMatchObject({ width: 512, height: 512 });
 });
 
+it('draws the matched parts side by side, and says where they are', async () => {
+  const parts = call('inspect', 'short.weft.json', '--map', 'parts', '--parts', '4', '--out', 'parts.png');
+  expect(parts).toMatchObject({ status: 0, stdout: 'parts.png\n' });
+  const lines = parts.stderr.match(/^part at .*$/gm)!;
+  expect(lines).toHaveLength(4);
+  for (const line of lines)
+    expect(line).toMatch(
+      /^part at 0\.\d+, 0\.\d+ of the structure: \d+(\.\d)? % of its attention on part \d of the appearance, at 0\.\d+, 0\.\d+\.$/,
+    );
+  const { data, info } = await sharp(path.join(folder, 'parts.png')).raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height]).toEqual([1024, 512]);
+  // Sky and sky in one hue: both are tinted by the same colour.
+  const plain = async (name: string, x: number) =>
+    sharp(path.join(folder, name))
+      .resize(512)
+      .extract({ left: x, top: 40, width: 1, height: 1 })
+      .removeAlpha()
+      .raw()
+      .toBuffer();
+  const tint = async (name: string, left: number, x: number) => {
+    const below = await plain(name, x);
+    const start = (40 * info.width + left + x) * info.channels;
+    return [0, 1, 2].map((c) => Math.round((data[start + c]! - 0.45 * below[c]!) / 0.55));
+  };
+  const [one, other] = [await tint('giraffe.png', 0, 60), await tint('zebra.png', 512, 60)];
+  for (const c of [0, 1, 2]) expect(Math.abs(one[c]! - other[c]!)).toBeLessThan(8);
+});
+
 it('draws the way back and the correspondences, and computes what the cache has lost', () => {
   const back = call('inspect', 'short.weft.json', '--at', '60,60', '--from', 'appearance', '--out', 'back.png');
   expect(back.stderr).toMatch(/\(60, 60\) of the appearance.*it is used most at/);

@@ -12,7 +12,7 @@ import {
   writeGraph,
 } from '../../../../extension/graph';
 import { matchEdits, regionsOf, unmatchEdits } from '../../../../webview/model/regions';
-import { middles } from '../../../../webview/attention/parts';
+import { middles } from '../../../../extension/protocol/parts';
 
 const standard = writeGraph(standardGraph({ structure: 'a.png', appearance: 'b.png', domain: 'animal' }));
 const read = (text: string): GraphDocument => parseGraph(text).document!;
