@@ -1,9 +1,9 @@
 /** The wire that a dragged node would be put into. */
-import { getBezierPath, Position } from '@xyflow/react';
 import { type GraphFlowNode, type StudioNode } from '../model/flow';
 import { centre, type Point, type Rect } from '../model/geometry';
 import { type Insertion, insertions } from '../model/insertion';
 import { studio, type StudioState, useStudio } from '../model/store';
+import { along, boxesOf, trackOf, wireCurves } from '../model/wirePath';
 import { type Wire } from '../model/wires';
 
 /** Points along a wire that are looked at: close enough together for the middle half of the smallest node. */
@@ -59,22 +59,7 @@ function pointsOf(wire: Wire, nodes: readonly StudioNode[]): Point[] {
   const source = portPlace(nodes, wire.source, 'right', wire.sourcePort);
   const target = portPlace(nodes, wire.target, 'left', wire.targetPort);
   if (!source || !target) return [];
-  const [path] = getBezierPath({
-    sourceX: source.x,
-    sourceY: source.y,
-    sourcePosition: Position.Right,
-    targetX: target.x,
-    targetY: target.y,
-    targetPosition: Position.Left,
-  });
-  const [x0 = 0, y0 = 0, x1 = 0, y1 = 0, x2 = 0, y2 = 0, x3 = 0, y3 = 0] = (path.match(/-?[\d.]+(e-?\d+)?/g) ?? []).map(
-    Number,
-  );
-  return Array.from({ length: SAMPLES + 1 }, (_, i) => {
-    const t = i / SAMPLES;
-    const [a, b, c, d] = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t ** 2 * (1 - t), t ** 3];
-    return { x: a * x0 + b * x1 + c * x2 + d * x3, y: a * y0 + b * y1 + c * y2 + d * y3 };
-  });
+  return along(wireCurves({ source, target }, boxesOf(nodes), trackOf(nodes, wire.target, wire.targetPort)), SAMPLES);
 }
 
 function portPlace(nodes: readonly StudioNode[], id: string, side: 'left' | 'right', name: string): Point | undefined {
