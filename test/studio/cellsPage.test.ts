@@ -121,3 +121,18 @@ test('a click on a cell of the table shows its steps, and its last one on the no
     .waitFor();
   await tested.studio.page.screenshot({ path: path.join(environment.artifacts(), 'timeline-cells.png') });
 });
+
+test('beside a second editor the choice of a cell takes no button’s place', async () => {
+  await runCells();
+  await tested.studio.page.setViewportSize({ width: 600, height: 700 });
+  await expect.poll(chosen).toBe('contrast 2.5');
+  const hide = part('timeline').getByRole('button', { name: 'Hide the timeline' });
+  await expect
+    .poll(async () => {
+      const box = await hide.boundingBox();
+      return box && box.x + box.width;
+    })
+    .toBeLessThanOrEqual(600);
+  expect(await part('timeline-where').isVisible()).toBe(true);
+  await tested.studio.page.screenshot({ path: path.join(environment.artifacts(), 'timeline-cells-narrow.png') });
+});

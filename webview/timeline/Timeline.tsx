@@ -212,7 +212,7 @@ function CellChoice({ node, timeline }: { node: string; timeline: NodeTimeline }
   places.sort(({ cell: a }, { cell: b }) => (a?.row ?? -1) - (b?.row ?? -1) || (a?.column ?? -1) - (b?.column ?? -1));
   return (
     <select
-      className="field"
+      className="field cell-choice"
       aria-label="Cell of the sweep"
       value={placeKey(timeline.cell)}
       data-testid="timeline-cell"
