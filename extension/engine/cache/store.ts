@@ -251,15 +251,19 @@ export class ContentStore {
     if (!this.madeFolders.has(folder)) await fs.mkdir(folder, { recursive: true });
     this.madeFolders.add(folder);
     this.writtenBytes += bytes;
-    try {
-      await writeNew(temporary, pieces, bytes).catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-        // Another process has cleared the cache.
-        await fs.mkdir(folder, { recursive: true });
-        await writeNew(temporary, pieces, bytes);
-      });
+    const place = async (): Promise<void> => {
+      await writeNew(temporary, pieces, bytes);
       if (bytes <= SMALL_BYTES) renameSync(temporary, file);
       else await fs.rename(temporary, file);
+    };
+    try {
+      await place().catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        // The cache was cleared, here or by another process.
+        await fs.rm(temporary, { force: true });
+        await fs.mkdir(folder, { recursive: true });
+        await place();
+      });
     } catch (error) {
       await fs.rm(temporary, { force: true });
       throw error;

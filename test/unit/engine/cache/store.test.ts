@@ -60,6 +60,24 @@ describe('a store with a folder', () => {
     expect(filesIn(folder)).toHaveLength(2);
   });
 
+  it.each(['itself', 'another process'])('writes everything again after %s has cleared it', async (who) => {
+    const warnings: string[] = [];
+    const store = new ContentStore(folder, { diskBytes: 1e9, memoryBytes: 1e9 }, (message) => warnings.push(message));
+    // As many as fill several of its subfolders more than once.
+    const fill = async (): Promise<void> => {
+      for (let index = 0; index < 60; index++) {
+        store.put(key(index), product(index));
+        await store.flush();
+      }
+    };
+    await fill();
+    if (who === 'itself') await store.clear();
+    else fs.rmSync(folder, { recursive: true });
+    await fill();
+    expect(filesIn(folder)).toHaveLength(60);
+    expect(warnings).toEqual([]);
+  });
+
   it('is trimmed to its limit at first, and then when a twentieth of it was written', async () => {
     const diskBytes = 20 * BYTES;
     const fill = async (store: ContentStore, from: number, to: number): Promise<void> => {
