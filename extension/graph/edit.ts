@@ -393,14 +393,19 @@ function renamed(
 
 function offsetOf(fragment: GraphDocument, at: Position | undefined): Position {
   if (!at) return BESIDE;
+  const corner = cornerOf(fragment);
+  return corner ? [at[0] - corner[0], at[1] - corner[1]] : [0, 0];
+}
+
+/** The upper left corner of a fragment's nodes and frames; undefined where nothing has a place. */
+export function cornerOf({ layout, frames }: GraphDocument): Position | undefined {
   const corners = [
-    ...Object.values(fragment.layout ?? {}),
-    ...Object.values(fragment.frames ?? {}).map(({ rect: [x, y] }): Position => [x, y]),
+    ...Object.values(layout ?? {}),
+    ...Object.values(frames ?? {}).map(({ rect: [x, y] }): Position => [x, y]),
   ];
-  if (corners.length === 0) return [0, 0];
-  const left = corners.reduce((least, [x]) => Math.min(least, x), Number.POSITIVE_INFINITY);
-  const top = corners.reduce((least, [, y]) => Math.min(least, y), Number.POSITIVE_INFINITY);
-  return [at[0] - left, at[1] - top];
+  const least = (axis: 0 | 1): number =>
+    corners.reduce((lowest, corner) => Math.min(lowest, corner[axis]), Number.POSITIVE_INFINITY);
+  return corners.length === 0 ? undefined : [least(0), least(1)];
 }
 
 function connection(document: GraphDocument, edit: Extract<GraphEdit, { kind: 'connect' }>): JsonPatch {

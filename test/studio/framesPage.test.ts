@@ -68,3 +68,25 @@ test('several frames are coloured at once, by keys alone, in one undo', async ()
   await host.undo();
   expect(host.text).toBe(before);
 });
+
+test('a frame is pasted with the nodes on it as far from the originals as they are', async () => {
+  const { page } = tested.studio;
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await change({ kind: 'addFrame', id: 'around', text: 'around', rect: [-60, -80, 300, 300] });
+  await part('frame-around').waitFor();
+  await part('canvas').focus();
+  await page.keyboard.press('f');
+  await tested.studio.host.settled();
+  const before = graph();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Control+c');
+  await page.keyboard.press('Control+v');
+  await expect.poll(() => Object.keys(graph().frames ?? {}).length).toBe(2);
+  const [[, copy] = [], [, original] = []] = Object.entries(graph().frames ?? {}).sort(([a]) =>
+    a === 'around' ? 1 : -1,
+  );
+  expect(copy?.rect.slice(0, 2)).toEqual(original?.rect.slice(0, 2).map((side) => side + 40));
+  const [node] = Object.keys(graph().nodes).filter((id) => !(id in before.nodes) && id.startsWith('structure'));
+  const [x = 0, y = 0] = before.layout?.['structure'] ?? [];
+  expect(graph().layout?.[node ?? '']).toEqual([x + 40, y + 40]);
+});

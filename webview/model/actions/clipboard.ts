@@ -1,4 +1,4 @@
-import { copyFragment, parseFragment, pasteIds } from '../../../extension/graph';
+import { copyFragment, cornerOf, type GraphDocument, parseFragment, pasteIds } from '../../../extension/graph';
 import { pngOf } from '../bytes';
 import { canvasControl } from '../control';
 import { edit } from '../document';
@@ -49,7 +49,7 @@ export function paste(text: string, at?: Point): void {
   if (!graph) return;
   if (!fragment) return toast('The clipboard contains no Weft nodes.', 'info');
   const ids = pasteIds(graph, fragment);
-  const place = snapped(at ?? pastePlace(fragment.layout));
+  const place = snapped(at ?? pastePlace(fragment));
   if (!edit([{ kind: 'pasteFragment', fragment: text, at: [place.x, place.y] }], 'Paste')) return;
   // What is folded into a box is selected with it.
   const within = new Set(Object.values(fragment.frames ?? {}).flatMap(({ folded }) => folded ?? []));
@@ -80,11 +80,9 @@ async function asPng(image: File): Promise<Uint8Array | undefined> {
 }
 
 /** Beside the originals when those are in view; else in the middle of it. Never exactly on another node. */
-function pastePlace(layout: Readonly<Record<string, readonly [number, number]>> | undefined): Point {
-  const corners = Object.values(layout ?? {});
+function pastePlace(fragment: GraphDocument): Point {
+  const [x, y] = cornerOf(fragment) ?? [NaN, NaN];
   const view = canvasControl().visibleRect();
-  const x = Math.min(...corners.map((corner) => corner[0]));
-  const y = Math.min(...corners.map((corner) => corner[1]));
   const inView = x >= view.x && x <= view.x + view.width && y >= view.y && y <= view.y + view.height;
   const start = inView ? { x: x + 40, y: y + 40 } : { x: view.x + view.width * 0.3, y: view.y + view.height * 0.3 };
   const taken = new Set(studio().nodes.map((node) => `${node.position.x},${node.position.y}`));
