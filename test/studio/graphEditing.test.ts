@@ -69,6 +69,21 @@ describe('a node into a wire', () => {
     expect(host.text).toBe(before);
   });
 
+  test('a long wire does not run around the node that is held over it', async () => {
+    const { page, host } = tested.studio;
+    await change(
+      { kind: 'addNode', type: 'freeu', id: 'gains', position: [0, -260] },
+      { kind: 'moveNodes', positions: { 'invert-structure': [1000, -900] } },
+    );
+    await page.getByTestId('rf__node-gains').waitFor();
+    await page.getByLabel('Fit').first().click();
+    await host.settled();
+    await dragOnto('gains', 'model.checkpoint>invert-structure.checkpoint');
+    await expect.poll(lit).toBe(1);
+    await page.mouse.up();
+    await expect.poll(() => graph().nodes['invert-structure']?.inputs?.['checkpoint']).toBe('gains.checkpoint');
+  });
+
   test('a wire of another type stays unlit, and so does every wire under a node that has wires', async () => {
     const { page, host } = tested.studio;
     await change({ kind: 'addNode', type: 'freeu', id: 'gains', position: [0, -260] });

@@ -3,7 +3,7 @@ import { type GraphFlowNode, type StudioNode } from '../model/flow';
 import { centre, type Point, type Rect } from '../model/geometry';
 import { type Insertion, insertions } from '../model/insertion';
 import { studio, type StudioState, useStudio } from '../model/store';
-import { along, boxesOf, trackOf, wireCurves } from '../model/wirePath';
+import { along, curvesAmong } from '../model/wirePath';
 import { type Wire } from '../model/wires';
 
 /** Points along a wire that are looked at: close enough together for the middle half of the smallest node. */
@@ -59,7 +59,8 @@ function pointsOf(wire: Wire, nodes: readonly StudioNode[]): Point[] {
   const source = portPlace(nodes, wire.source, 'right', wire.sourcePort);
   const target = portPlace(nodes, wire.target, 'left', wire.targetPort);
   if (!source || !target) return [];
-  return along(wireCurves({ source, target }, boxesOf(nodes), trackOf(nodes, wire.target, wire.targetPort)), SAMPLES);
+  const end = { node: wire.target, port: wire.targetPort };
+  return along(curvesAmong(nodes, end, { source, target }), SAMPLES);
 }
 
 function portPlace(nodes: readonly StudioNode[], id: string, side: 'left' | 'right', name: string): Point | undefined {

@@ -17,16 +17,16 @@ const CLEARANCE = 16;
 const SPACING = 7;
 const SAMPLES = 24;
 
-/** The boxes that wires run around. */
-export const boxesOf = (nodes: readonly StudioNode[]): Rect[] =>
+/** The boxes that wires run around. One in the hand may be about to go into a wire. */
+const boxesOf = (nodes: readonly StudioNode[]): Rect[] =>
   nodes.flatMap((node) =>
-    node.type === 'weft' && !node.hidden
+    node.type === 'weft' && !node.hidden && !node.dragging
       ? [{ x: node.position.x, y: node.position.y, width: node.width ?? 0, height: node.height ?? 0 }]
       : [],
   );
 
 /** Which of a node's inputs a wire ends at: wires that run beside each other keep their order. */
-export function trackOf(nodes: readonly StudioNode[], target: string, port: string | null | undefined): number {
+function trackOf(nodes: readonly StudioNode[], target: string, port: string | null | undefined): number {
   const node = nodes.find(({ id }) => id === target);
   if (node?.type !== 'weft') return 0;
   return Math.max(
@@ -87,22 +87,30 @@ export const pathOf = (curves: readonly Curve[]): string =>
   `M${curves[0]![0].x},${curves[0]![0].y}` +
   curves.map(([, ...points]) => ` C${points.map(({ x, y }) => `${x},${y}`).join(' ')}`).join('');
 
+/** Where a wire ends. */
+interface WireEnd {
+  node: string;
+  port: string | null | undefined;
+}
+
 const kept = new WeakMap<readonly StudioNode[], { boxes: Rect[]; paths: Map<string, string> }>();
 
-/** The path of a wire between these nodes, which is computed once for each state of them. */
-export function wirePath(
-  nodes: readonly StudioNode[],
-  id: string,
-  target: { node: string; port: string | null | undefined },
-  ends: WireEnds,
-): string {
+/** What wires between these nodes have in common, found out once for each state of them. */
+function among(nodes: readonly StudioNode[]): { boxes: Rect[]; paths: Map<string, string> } {
   let known = kept.get(nodes);
   if (!known) kept.set(nodes, (known = { boxes: boxesOf(nodes), paths: new Map() }));
+  return known;
+}
+
+/** The curves of a wire between these nodes. */
+export const curvesAmong = (nodes: readonly StudioNode[], target: WireEnd, ends: WireEnds): Curve[] =>
+  wireCurves(ends, among(nodes).boxes, trackOf(nodes, target.node, target.port));
+
+/** Its path, computed once for each state of the nodes. */
+export function wirePath(nodes: readonly StudioNode[], id: string, target: WireEnd, ends: WireEnds): string {
+  const { paths } = among(nodes);
   const key = [id, ends.source.x, ends.source.y, ends.target.x, ends.target.y].join(' ');
-  let path = known.paths.get(key);
-  if (path === undefined) {
-    path = pathOf(wireCurves(ends, known.boxes, trackOf(nodes, target.node, target.port)));
-    known.paths.set(key, path);
-  }
+  let path = paths.get(key);
+  if (path === undefined) paths.set(key, (path = pathOf(curvesAmong(nodes, target, ends))));
   return path;
 }
