@@ -1,5 +1,5 @@
 /** A checkpoint whose weights are changed by LoRA files. */
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -115,7 +115,7 @@ export async function mergedGraph(
       );
     return [{ lora, strength }];
   });
-  const model = fromBinary(ModelProtoSchema, bytes);
-  await mergeLoras(new Graph(model), part, acting, { ...options, checkpoint: id });
-  return toBinary(ModelProtoSchema, model);
+  const graph = new Graph(fromBinary(ModelProtoSchema, bytes));
+  await mergeLoras(graph, part, acting, { ...options, checkpoint: id });
+  return graph.bytes();
 }

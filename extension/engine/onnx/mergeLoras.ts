@@ -3,26 +3,19 @@
  * the checkpoint, so that the graph opens and runs as it does without: left to onnxruntime, the sums would be made on one thread and kept three
  * times over.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
 import { type StoredTensor } from '../safetensors/header';
 import { type LoraFile, type LoraLayer, layerKey, type LoraPart } from '../safetensors/lora';
 import { originalUnet } from '../safetensors/names';
+import { dtypeOf } from './emit/weights';
 import { Graph, makeValueInfo } from './graph';
 import { elementBytes, placeOutside } from './modelFile';
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  OperatorSetIdProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProto_DataType,
-} from './proto/onnx_pb';
+import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType } from './proto/onnx_pb';
 import { type SessionHost, type TensorData } from './types';
 
-const { FLOAT, FLOAT16, BFLOAT16, DOUBLE } = TensorProto_DataType;
+const { FLOAT, FLOAT16, DOUBLE } = TensorProto_DataType;
 
 /** A weight of the graph, which may read it in several pieces of its rows. */
 interface Target {
@@ -36,7 +29,7 @@ const entryOf = (tensor: TensorProto, key: string): string =>
   tensor.externalData.find((entry) => entry.key === key)?.value ?? '';
 const isOutside = (tensor: TensorProto): boolean => tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
 const isWeight = (tensor: TensorProto): boolean =>
-  tensor.dims.length >= 2 && DTYPES[tensor.dataType] !== undefined && (isOutside(tensor) || tensor.rawData.length > 0);
+  tensor.dims.length >= 2 && dtypeOf(tensor.dataType) !== undefined && (isOutside(tensor) || tensor.rawData.length > 0);
 
 /**
  * The weights whose module the graph tells: by their own names, which are diffusers' or transformers', or by the names that torch.onnx gives to the
@@ -223,7 +216,7 @@ async function* chunks(
     const bytes = await read(row * rowBytes, count * rowBytes);
     if (changes.length === 0) yield { length: bytes.length, bytes: Promise.resolve(bytes) };
     else {
-      let sum = Promise.resolve(numbers(bytes, DTYPES[stored]!, [count, width]));
+      let sum = Promise.resolve(numbers(bytes, dtypeOf(stored)!, [count, width]));
       for (const [i, { factor }] of changes.entries()) {
         const { left, right } = factors[i]!;
         const to = i === changes.length - 1 ? tensor.dataType : FLOAT;
@@ -303,9 +296,6 @@ class Sources {
   }
 }
 
-/** Types of weights as .safetensors files call them. */
-const DTYPES: Record<number, string> = { [FLOAT]: 'F32', [FLOAT16]: 'F16', [BFLOAT16]: 'BF16', [DOUBLE]: 'F64' };
-
 /** Half-precision numbers as they are, others in float32. `bytes` begin where their memory does. */
 function numbers(bytes: Buffer, dtype: string, dims: number[]): TensorData {
   const { buffer } = bytes;
@@ -350,12 +340,7 @@ class Sums {
 
 /** The model as bytes, to be opened as a session. @param types of weight, up and down @param to of their sum */
 function sumModel(types: number[], to: number): Uint8Array {
-  const model = create(ModelProtoSchema, {
-    irVersion: 8n,
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 17n })],
-    graph: create(GraphProtoSchema, { name: 'sum' }),
-  });
-  const graph = new Graph(model);
+  const graph = Graph.empty('sum');
   const sides = [
     ['rows', 'width'],
     ['rows', 'rank'],
@@ -370,6 +355,5 @@ function sumModel(types: number[], to: number): Uint8Array {
   const sum = graph.add('Add', [weight!, change], 'sum_f32');
   graph.rename(to === FLOAT ? sum : graph.add('Cast', [sum], 'rounded', { to }), 'sum');
   graph.proto.output.push(makeValueInfo('sum', to, sides[0]!));
-  graph.tidy();
-  return toBinary(ModelProtoSchema, model);
+  return graph.bytes();
 }

@@ -30,6 +30,9 @@ const TYPES: Record<string, number> = {
   BF16: TensorProto_DataType.BFLOAT16,
 };
 
+/** What .safetensors files call a type; undefined for one that is no plain floating point. */
+export const dtypeOf = (type: number): string | undefined => Object.keys(TYPES).find((dtype) => TYPES[dtype] === type);
+
 const refuse = (message: string): WeftError => new WeftError('checkpoint', message);
 
 /** @throws WeftError `checkpoint` naming the tensor and its part. */
