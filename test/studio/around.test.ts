@@ -140,8 +140,8 @@ describe('saving', () => {
     const clock = await holdClock(workbench.studio);
     await domain.pressSequentially('quadrupedal');
     await workbench.page.keyboard.press('Control+S');
+    await expect.poll(() => paramsOf('long.weft.json', 'prompt')?.domain).toBe('quadrupedal');
     await workbench.dirtyTab.waitFor({ state: 'detached' });
-    expect(paramsOf('long.weft.json', 'prompt')?.domain).toBe('quadrupedal');
     await clock.release();
   });
 

@@ -180,7 +180,7 @@ test('the files of a checkpoint are added by the command', { timeout: WORK_MS * 
   await expect.poll(() => workbench.palette.inputValue()).toContain(workspace.folder);
   await workbench.palette.fill(workspace.path('loose/unet.onnx'));
   await workbench.screenshot('add-files');
-  await workbench.page.keyboard.press('Enter');
+  await workbench.take();
   await workbench.notification(/loose is ready|choose "loose"/).waitFor({ timeout: WORK_MS });
   await row(/^loose/).waitFor();
   await workbench.screenshot('files-added');

@@ -192,7 +192,7 @@ describe('several editors of one file', () => {
     await right.locator('.react-flow__node[data-id="prompt"]').getByText('quadruped').waitFor({ state: 'attached' });
     await workbench.page.keyboard.press('Control+S');
     await expect.poll(() => workspace.read('pair.weft.json')).toContain('quadruped');
-    await workbench.command('View: Close All Editors');
+    await workbench.closeEditors();
     await expect.poll(() => workbench.studios().count()).toBe(0);
   });
 
@@ -266,10 +266,10 @@ describe('files that are not whole', () => {
     await workbench.screenshot('invalid-json');
     await workbench.studio.getByTestId('open-as-text').click();
     await workbench.page.locator('.editor-group-container.active .monaco-editor .view-lines').waitFor();
-    expect(
-      await workbench.page.locator('.editor-group-container.active .monaco-editor .view-lines').innerText(),
-    ).toContain('denoise');
-    await workbench.command('View: Close All Editors');
+    await expect
+      .poll(() => workbench.page.locator('.editor-group-container.active .monaco-editor .view-lines').innerText())
+      .toContain('denoise');
+    await workbench.closeEditors();
   });
 
   test('a file of a later version opens read-only and says so', async () => {
@@ -296,7 +296,7 @@ describe('files that are not whole', () => {
     await focusCanvas();
     await workbench.page.keyboard.press('Control+Z');
     await workbench.dirtyTab.waitFor({ state: 'detached' });
-    await workbench.command('View: Close All Editors');
+    await workbench.closeEditors();
   });
 });
 

@@ -52,13 +52,11 @@ test('the walkthrough ticks what was done, and nothing that was cancelled', { ti
   const begin = walkthrough().getByRole('button', { name: 'Transfer Appearance' });
   await begin.click();
   await workbench.page.locator('.quick-input-titlebar', { hasText: 'Weft: Structure' }).waitFor();
-  await workbench.page.keyboard.press('Escape');
-  await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+  await workbench.dismiss();
   await step('Add a checkpoint').click();
   await walkthrough().getByRole('button', { name: 'Download Checkpoint' }).click();
   await workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Stable Diffusion' }).first().waitFor();
-  await workbench.page.keyboard.press('Escape');
-  await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+  await workbench.dismiss();
   for (const title of ['Choose two images', 'See how it works', 'Add a checkpoint'])
     expect(await ticked(title).count()).toBe(0);
   await workbench.screenshot('walkthrough');

@@ -24,9 +24,9 @@ async function run(seed: number): Promise<void> {
 test('the grid shows what each run made and says what changed; a click opens it', { timeout: RUN_MS * 3 }, async () => {
   await workbench.command('View: Show Weft');
   await run(7107);
-  await workbench.command('View: Close All Editors');
+  await workbench.closeEditors();
   await run(7108);
-  await workbench.command('View: Close All Editors');
+  await workbench.closeEditors();
   const rows = historyPane().locator('.monaco-list-row');
   await rows.filter({ hasText: LABEL }).waitFor();
   // What the runs took is what an image takes.
@@ -51,12 +51,12 @@ test('the grid shows what each run made and says what changed; a click opens it'
   await card(LABEL).focus();
   await workbench.page.keyboard.press('Enter');
   await workbench.tab('quick.png').waitFor();
-  await workbench.command('View: Close All Editors');
+  await workbench.closeEditors();
 });
 
 test('a past result is compared with the present one in the studio', { timeout: RUN_MS * 2 }, async () => {
   await run(7109);
-  await workbench.command('View: Close All Editors');
+  await workbench.closeEditors();
   await workbench.command('Weft: Show Run History as Grid');
   await workbench.studio.locator('li', { hasText: LABEL }).getByText('Compare in Studio').click();
   await part('stage-picture').waitFor();
@@ -65,7 +65,7 @@ test('a past result is compared with the present one in the studio', { timeout: 
     .toMatch(/^Mean difference between seed 7107 → 7108 and Now: (?!0\.0 )/);
   await workbench.screenshot('history-compared');
   expect(await findings(workbench)).toEqual([]);
-  await workbench.command('View: Close All Editors');
+  await workbench.closeEditors();
   // From the list, by its menu; the graph's file is gone: another studio takes the result.
   fs.renameSync(workspace.path('quick.weft.json'), workspace.path('renamed.weft.json'));
   await workbench.openStudio('renamed.weft.json');

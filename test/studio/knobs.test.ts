@@ -118,7 +118,7 @@ describe('images', () => {
     await workbench.page.locator('.quick-input-titlebar', { hasText: 'Save image' }).waitFor();
     await workbench.screenshot('paste-image');
     await expect.poll(() => workbench.palette.inputValue()).toMatch(/pasted\.png$/);
-    await workbench.page.keyboard.press('Enter');
+    await workbench.take();
     await workbench.node('image').waitFor();
     await workbench.save();
     expect([pathOf('image'), workspace.exists('pasted.png')]).toEqual(['pasted.png', true]);

@@ -235,7 +235,7 @@ describe('a run that does not reach its end', () => {
 
 describe('without a graph', () => {
   test('two pictures and the palette give a result, which opens', { timeout: RUN_MS * 2 }, async () => {
-    await workbench.command('View: Close All Editors');
+    await workbench.closeEditors();
     await workbench.command('Transfer Appearance with Weft');
     await workbench.pick('Weft: Structure', 'giraffe.png');
     await workbench.pick('Weft: Appearance', 'cow.png');
@@ -297,7 +297,7 @@ describe('the run history', () => {
   };
 
   test('lists the runs with their results; one opens, one is forgotten, one gives back its graph', async () => {
-    await workbench.command('View: Close All Editors');
+    await workbench.closeEditors();
     await workbench.command('View: Show Weft');
     const history = workbench.page.locator('.pane', {
       has: workbench.page.locator('.pane-header', { hasText: 'Run History' }),
@@ -332,7 +332,7 @@ describe('the run history', () => {
         await run();
         await expect.poll(() => historyRows().count(), { timeout: RUN_MS }).toBe(count + 1);
         images.push(fs.readFileSync(file));
-        await workbench.command('View: Close All Editors');
+        await workbench.closeEditors();
       }
       expect(images[0]!.equals(images[1]!)).toBe(false);
       // The later run says what was changed for it, before everything else.
@@ -347,7 +347,7 @@ describe('the run history', () => {
       ] as const) {
         await historyRows().nth(row).click();
         await workbench.tab('quick.png').waitFor();
-        expect((await shown()).equals(image)).toBe(true);
+        await expect.poll(async () => (await shown()).equals(image)).toBe(true);
         if (row === 1) {
           await workbench.screenshot('history-older');
           // The copy lies elsewhere; its graph opens where its paths hold.
@@ -356,14 +356,14 @@ describe('the run history', () => {
           await expect.poll(() => picture.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(128);
           await workbench.command('View: Revert and Close Editor');
         }
-        await workbench.command('View: Close All Editors');
+        await workbench.closeEditors();
       }
       // Also when the file is gone.
       fs.rmSync(file);
       await historyRows().nth(0).click();
       await workbench.tab('quick.png').waitFor();
-      expect((await shown()).equals(images[1]!)).toBe(true);
-      await workbench.command('View: Close All Editors');
+      await expect.poll(async () => (await shown()).equals(images[1]!)).toBe(true);
+      await workbench.closeEditors();
     },
   );
 

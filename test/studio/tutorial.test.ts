@@ -105,7 +105,7 @@ test('two photographs, up to the download', { timeout: RUN_MS }, async () => {
   await first.waitFor({ timeout: 60_000 });
   expect(await first.innerText()).toContain(named('*Stable Diffusion 1.5*'));
   expect(await first.innerText()).toMatch(/2\.1\d* GB/);
-  await workbench.page.keyboard.press('Enter');
+  await workbench.take();
   const dialog = workbench.page.locator('.monaco-dialog-box');
   await dialog.waitFor();
   await dialog.getByRole('button', { name: named('*Accept and Download*'), exact: true }).waitFor();
@@ -152,7 +152,7 @@ test('an image that mini does not know is told before the run', { timeout: RUN_M
     .locator('.quick-input-list .monaco-list-row', { hasText: 'Stable Diffusion 1.5' })
     .first()
     .waitFor();
-  await workbench.page.keyboard.press('Escape');
+  await workbench.dismiss();
   expect(hub.asked).toEqual([]);
   await part('run').click();
   await choose('Try Anyway');

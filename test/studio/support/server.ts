@@ -23,6 +23,8 @@ const settings = {
   'chat.disableAIFeatures': true,
   'git.enabled': false,
   'files.autoSave': 'off',
+  // A page that takes the focus when it has loaded would close the palette under the test’s hands.
+  'workbench.quickOpen.closeOnFocusLost': false,
   'files.simpleDialog.enable': true,
   'extensions.autoUpdate': false,
   'extensions.ignoreRecommendations': true,

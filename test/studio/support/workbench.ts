@@ -72,8 +72,7 @@ export class Workbench {
       await this.openFile(name);
       await text.or(studio).first().waitFor();
       const there = (await studio.count()) > 0;
-      await this.command('View: Close All Editors');
-      await this.tab(name).waitFor({ state: 'detached' });
+      await this.closeEditors();
       workspace.remove(name);
       if (there) return;
     }
@@ -95,12 +94,12 @@ export class Workbench {
   /** Runs a command by its title in the palette. */
   async command(title: string): Promise<void> {
     await this.find('F1', `>${title}`, title);
-    await this.page.keyboard.press('Enter');
+    await this.take();
   }
 
   /**
-   * Opens the palette by a key and goes to the row wanted. A key pressed while a page in the editor is only loading reaches nobody,
-   * and a page that takes the focus when it has loaded closes the palette: so it may take more than one try.
+   * Opens the palette by a key and goes to the row wanted. A key pressed while a page in the editor is only loading reaches nobody: so
+   * it may take more than one try.
    */
   private async find(key: string, filter: string, text: string): Promise<void> {
     const late = { timeout: 4_000 };
@@ -114,7 +113,7 @@ export class Workbench {
         return;
       } catch (error) {
         last = error;
-        await this.page.keyboard.press('Escape');
+        if (await this.palette.isVisible()) await this.dismiss();
       }
     }
     throw last;
@@ -124,13 +123,39 @@ export class Workbench {
   private async goTo(text: string, options: { timeout?: number } = {}): Promise<void> {
     await this.row(text).waitFor(options);
     const focused = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: text });
-    for (let step = 0; step < 20 && (await focused.count()) === 0; step++) await this.page.keyboard.press('ArrowDown');
+    for (let step = 0; step < 20 && (await focused.count()) === 0; step++) await this.palette.press('ArrowDown');
     await focused.waitFor(options);
   }
 
   private async accept(text: string): Promise<void> {
     await this.goTo(text);
-    await this.page.keyboard.press('Enter');
+    await this.take();
+  }
+
+  /**
+   * Accepts what the palette, list or box asks. A page that has just loaded may take the focus, and the key with it. The settings of
+   * the tests keep the palette open then: while it still asks the same, the key was lost.
+   */
+  async take(): Promise<void> {
+    const asked = await this.palette.inputValue();
+    await this.pressUntil('Enter', async () => (await this.palette.inputValue()) !== asked);
+  }
+
+  /** Leaves what is asked unanswered. */
+  async dismiss(): Promise<void> {
+    await this.pressUntil('Escape', () => Promise.resolve(false));
+  }
+
+  private async pressUntil(key: string, or: () => Promise<boolean>): Promise<void> {
+    const asking = this.page.locator('.quick-input-widget');
+    for (let attempt = 0; attempt < 8; attempt++) {
+      await this.palette.press(key);
+      for (const until = Date.now() + 4_000; Date.now() < until;) {
+        if (!(await asking.isVisible()) || (await or())) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    throw new Error(`The palette does not take ${key}.`);
   }
 
   /** Chooses from the quick pick of this title. */
@@ -144,13 +169,13 @@ export class Workbench {
   async answer(prompt: string, text: string): Promise<void> {
     await this.page.locator('.quick-input-message', { hasText: prompt }).waitFor();
     await this.palette.fill(text);
-    await this.page.keyboard.press('Enter');
+    await this.take();
   }
 
   /** Opens a file of the workspace by name. */
   async openFile(name: string): Promise<void> {
     await this.find('Control+P', name, path.basename(name));
-    await this.page.keyboard.press('Enter');
+    await this.take();
     await this.tab(path.basename(name)).waitFor();
   }
 
@@ -279,9 +304,18 @@ export class Workbench {
     await this.dirtyTab.waitFor({ state: 'detached' });
   }
 
-  async closeAll(): Promise<void> {
-    if ((await this.dirtyTab.count()) > 0) await this.command('View: Revert and Close Editor');
+  /** Closes editors, of which none has changes, and waits until the last is gone: what is looked for next is not one of them. */
+  async closeEditors(): Promise<void> {
     await this.command('View: Close All Editors');
+    await this.page.locator('.tabs-container .tab').first().waitFor({ state: 'detached' });
+  }
+
+  async closeAll(): Promise<void> {
+    if ((await this.dirtyTab.count()) > 0) {
+      await this.command('View: Revert and Close Editor');
+      await this.dirtyTab.waitFor({ state: 'detached' });
+    }
+    await this.closeEditors();
   }
 
   /** After a failed test: a picture of it, and no dialog left in the way of the tests behind it. */
