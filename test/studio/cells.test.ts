@@ -2,13 +2,11 @@
 import { expect, test } from 'vitest';
 import { editText } from '../../extension/graph';
 import { findings } from './support/axe';
+import { fileName, THEMES } from './support/themes';
 import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
 
 const workspace = inWorkbench('cells');
 const press = (key: string) => workbench.page.keyboard.press(key);
-
-const THEMES = ['Light Modern', 'Dark Modern', 'Dark High Contrast', 'Light High Contrast'];
-const fileName = (theme: string) => theme.replaceAll(' ', '-').toLowerCase();
 
 /** The end of the steps that show, as bytes of their image: it tells cells apart. */
 const lastStep = () =>
@@ -64,7 +62,7 @@ test(
       await expect.poll(lastStep).not.toBe(last);
       await expect.poll(() => part('timeline-strip').locator('.thumb:not(.stand-in)').count()).toBeGreaterThan(8);
     }
-    for (const theme of THEMES) {
+    for (const [theme] of THEMES) {
       await workbench.theme(theme);
       await workbench.screenshot(`timeline-cells-${fileName(theme)}`);
       expect(await findings(workbench)).toEqual([]);

@@ -9,6 +9,7 @@ import { writeReference } from '../support/referenceFolder';
 import { writeSingleFile } from '../support/smallModels';
 import { environment } from './support/environment';
 import { type Server, startServer } from './support/server';
+import { fileName } from './support/themes';
 import { eventually, Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
 
@@ -62,7 +63,7 @@ test('the view lists what there is, and nothing is downloaded before the licence
   await row(/DreamShaper 8.*2\.13 GB/).waitFor();
   for (const theme of ['Light Modern', 'Dark High Contrast', 'Dark Modern']) {
     await workbench.theme(theme);
-    await workbench.screenshot(`downloads-${theme.replaceAll(' ', '-').toLowerCase()}`);
+    await workbench.screenshot(`downloads-${fileName(theme)}`);
   }
   await act('DreamShaper 8', 'Download Checkpoint');
   await dialog().waitFor();

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type FrameLocator, type Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Server, startServer } from './support/server';
+import { fileName, THEMES } from './support/themes';
 import { Workbench } from './support/workbench';
 
 const RUN_MS = 180_000;
@@ -74,9 +75,9 @@ test('all examples are there to choose from, with their results', { timeout: RUN
   await expect
     .poll(() => images.evaluateAll((all) => all.every((image) => (image as HTMLImageElement).naturalWidth > 0)))
     .toBe(true);
-  for (const theme of ['Light Modern', 'Dark High Contrast', 'Light High Contrast', 'Dark Modern']) {
+  for (const [theme] of THEMES) {
     await workbench.theme(theme);
-    await workbench.screenshot(`examples-${theme.replaceAll(' ', '-').toLowerCase()}`);
+    await workbench.screenshot(`examples-${fileName(theme)}`);
   }
   // By the keyboard, too.
   await card('Cake → berry cake').focus();

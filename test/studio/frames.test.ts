@@ -1,6 +1,7 @@
 /** Frames, folding and numbers on the nodes, in the workbench: what is in the file afterwards. */
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { findings } from './support/axe';
+import { fileName, THEMES } from './support/themes';
 import { Workbench } from './support/workbench';
 import { changedLines, Workspace } from './support/workspace';
 
@@ -91,15 +92,12 @@ test('the folded graph runs as before, and the file is left alone', async () => 
   expect(workspace.read(FILE)).toBe(before);
 });
 
-test.each(['Light Modern', 'Dark Modern', 'Dark High Contrast', 'Light High Contrast'])(
-  'what is folded and coloured can be read in the theme %s',
-  async (theme) => {
-    await workbench.theme(theme);
-    await part('frame-frame').click({ position: { x: 60, y: 10 } });
-    await workbench.screenshot(`folded-${theme.replaceAll(' ', '-').toLowerCase()}`);
-    expect(await findings(workbench)).toEqual([]);
-  },
-);
+test.each(THEMES)('what is folded and coloured can be read in the theme %s', async (theme) => {
+  await workbench.theme(theme);
+  await part('frame-frame').click({ position: { x: 60, y: 10 } });
+  await workbench.screenshot(`folded-${fileName(theme)}`);
+  expect(await findings(workbench)).toEqual([]);
+});
 
 test('Ctrl+F opens the box for a node inside, and a double click for good', async () => {
   await canvas();

@@ -2,11 +2,10 @@
 import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { findings } from './support/axe';
+import { fileName, THEMES } from './support/themes';
 import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
 
 const workspace = inWorkbench('history-grid');
-const THEMES = ['Light Modern', 'Dark Modern', 'Dark High Contrast', 'Light High Contrast'];
-const fileName = (theme: string) => theme.replaceAll(' ', '-').toLowerCase();
 // Seeds that no other file runs: an image from the cache does not say how long one takes.
 const LABEL = 'seed 7107 → 7108';
 
@@ -42,7 +41,7 @@ test('the grid shows what each run made and says what changed; a click opens it'
   await card(LABEL).waitFor();
   const image = card(LABEL).locator('img');
   await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBeGreaterThan(0);
-  for (const theme of THEMES) {
+  for (const [theme] of THEMES) {
     await workbench.theme(theme);
     await workbench.screenshot(`history-grid-${fileName(theme)}`);
   }

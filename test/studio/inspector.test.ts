@@ -1,42 +1,26 @@
 /** Pins in the attention inspector, on the page alone: set, moved, resized, muted and deleted by pointer and by keys. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { parseGraph, type Pin, pinsOf } from '../../extension/graph';
+import { beforeEach, expect, test } from 'vitest';
+import { type Pin, pinsOf } from '../../extension/graph';
 import { environment } from './support/environment';
-import { openPage, type StudioPage } from './support/studioPage';
-import { FLAGS } from './support/workbench';
+import { example, pageTest } from './support/pageTest';
 
-const example = readFileSync(path.join(environment.root(), 'examples/giraffe-zebra.weft.json'), 'utf8');
-let browser: Browser;
-let studio: StudioPage;
+const tested = pageTest('inspector');
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: environment.chromium(), args: FLAGS });
-});
-afterAll(() => browser?.close());
 beforeEach(async () => {
-  studio = await openPage(browser, example);
-  await studio.page.getByTestId('rf__node-swap').waitFor();
-  await studio.host.play();
-  await studio.page.getByTestId('rf__node-denoise').click({ position: { x: 50, y: 12 } });
-  await studio.page.getByTestId('inspect-open').click();
+  await tested.studio.host.play();
+  await tested.studio.page.getByTestId('rf__node-denoise').click({ position: { x: 50, y: 12 } });
+  await tested.studio.page.getByTestId('inspect-open').click();
   await part('inspect-source').locator('img').waitFor();
 });
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await shot(task.name.replaceAll(/\W+/g, '-'));
-  expect(studio.complaints).toEqual([]);
-  await studio.close();
-});
 
-const part = (id: string) => studio.page.getByTestId(id);
+const part = (id: string) => tested.studio.page.getByTestId(id);
 const shot = (name: string) =>
-  studio.page.screenshot({ path: path.join(environment.artifacts(), `inspector ${name}.png`) });
+  tested.studio.page.screenshot({ path: path.join(environment.artifacts(), `inspector ${name}.png`) });
 const sentence = () => part('inspect-sentence').innerText();
-const edits = () => studio.host.of('edit').length;
-const pins = (): readonly Pin[] => pinsOf(parseGraph(studio.host.text).document?.nodes['swap']?.params?.['pins']);
-const pinLines = () => studio.host.text.split('\n').filter((line) => line.includes('"radius"')).length;
+const edits = () => tested.studio.host.of('edit').length;
+const pins = (): readonly Pin[] => pinsOf(tested.graph().nodes['swap']?.params?.['pins']);
+const pinLines = () => tested.studio.host.text.split('\n').filter((line) => line.includes('"radius"')).length;
 
 /** A place of a picture on the page, 0 … 1 of its width and height. */
 async function place(side: 'output' | 'source', x: number, y: number): Promise<{ x: number; y: number }> {
@@ -46,7 +30,7 @@ async function place(side: 'output' | 'source', x: number, y: number): Promise<{
 }
 
 async function drag(from: { x: number; y: number }, to: { x: number; y: number }): Promise<void> {
-  const { mouse } = studio.page;
+  const { mouse } = tested.studio.page;
   await mouse.move(from.x, from.y);
   await mouse.down();
   await mouse.move((from.x + to.x) / 2, (from.y + to.y) / 2, { steps: 4 });
@@ -56,8 +40,8 @@ async function drag(from: { x: number; y: number }, to: { x: number; y: number }
 /** Watches a place of the output, and waits for the end of its line. */
 async function watch(x: number, y: number): Promise<void> {
   const at = await place('output', x, y);
-  await studio.page.mouse.click(at.x, at.y);
-  await studio.page.locator('.pin-far-end').waitFor();
+  await tested.studio.page.mouse.click(at.x, at.y);
+  await tested.studio.page.locator('.pin-far-end').waitFor();
 }
 
 /** Sets a pin with the mouse: 0.28, 0.4 of the output takes its look from `from`. */
@@ -66,12 +50,12 @@ async function setPin(from: { x: number; y: number } = { x: 0.3, y: 0.7 }): Prom
   await watch(0.28, 0.4);
   // It attends to its mirror image.
   await drag(await place('source', 0.72, 0.4), await place('source', from.x, from.y));
-  await studio.page.mouse.up();
+  await tested.studio.page.mouse.up();
   await expect.poll(() => pins().length).toBe(before + 1);
 }
 
 test('the far end of a watched location is dragged elsewhere: one line of the file, and undo removes it', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await watch(0.28, 0.4);
   expect(await sentence()).toMatch(/Drag the ring to where its look should come from\./);
   await drag(await place('source', 0.72, 0.4), await place('source', 0.3, 0.7));
@@ -98,7 +82,7 @@ test('the far end of a watched location is dragged elsewhere: one line of the fi
 });
 
 test('either circle is moved by the mouse and resized by the wheel, each in one step of undo', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await setPin();
   await drag(await place('output', 0.28, 0.4), await place('output', 0.6, 0.2));
   await page.mouse.up();
@@ -122,7 +106,7 @@ test('either circle is moved by the mouse and resized by the wheel, each in one 
 });
 
 test('all of it works by keyboard, and a screen reader reads what it is', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await part('inspect-output').focus();
   await page.keyboard.press('ArrowLeft');
   await page.keyboard.press('Enter');
@@ -158,7 +142,7 @@ test('all of it works by keyboard, and a screen reader reads what it is', async 
   await expect.poll(focused).toBe('pin-1-to');
   await page.keyboard.press('Delete');
   await expect.poll(pins).toEqual([]);
-  expect(studio.host.text).toBe(example);
+  expect(tested.studio.host.text).toBe(example);
   // The focus is not lost with it.
   await expect.poll(focused).toBe('inspect-output');
 });
@@ -167,7 +151,7 @@ test('keys that follow each other at once are one step of undo', async () => {
   await setPin();
   const from = pins()[0]!.from;
   const before = edits();
-  await studio.page.evaluate(() => {
+  await tested.studio.page.evaluate(() => {
     const circle = document.querySelector('[data-testid="pin-1-from"]')!;
     for (let press = 0; press < 10; press++)
       circle.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
@@ -177,7 +161,7 @@ test('keys that follow each other at once are one step of undo', async () => {
 });
 
 test('Escape takes back what is dragged, then leaves the pin, then the inspector', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await setPin();
   const text = host.text;
   await drag(await place('output', 0.28, 0.4), await place('output', 0.6, 0.2));
@@ -195,7 +179,7 @@ test('Escape takes back what is dragged, then leaves the pin, then the inspector
 });
 
 test('Escape closes a dialog over the inspector first', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   await page.keyboard.press('Escape');
   await part('inspect').waitFor({ state: 'detached' });
   await part('canvas').press('?');
@@ -209,20 +193,20 @@ test('Escape closes a dialog over the inspector first', async () => {
 });
 
 test('what is shown says that it is from before a change until the graph has run', async () => {
-  const { host } = studio;
+  const { host } = tested.studio;
   await setPin();
-  await studio.page.keyboard.press('Escape');
-  await studio.page.mouse.move(4, 4);
+  await tested.studio.page.keyboard.press('Escape');
+  await tested.studio.page.mouse.move(4, 4);
   await part('inspect-output').evaluate((pane) => (pane as HTMLElement).blur());
   await expect.poll(sentence).toMatch(/from before the pins were changed/);
-  await studio.page.getByText('Output, before the pins were changed').waitFor();
+  await tested.studio.page.getByText('Output, before the pins were changed').waitFor();
   const ran = host.of('run').length;
   expect(await part('inspect-where').innerText()).toMatch(/step 14 of 26/);
   await part('inspect-run-pins').click();
   await expect.poll(() => host.of('run').at(-1)).toMatchObject({ target: 'denoise' });
   expect(host.of('run')).toHaveLength(ran + 1);
   await host.play();
-  await studio.page.getByText('Output, before the pins were changed').waitFor({ state: 'detached' });
+  await tested.studio.page.getByText('Output, before the pins were changed').waitFor({ state: 'detached' });
   expect(await part('inspect-run-pins').isDisabled()).toBe(true);
   // A run shows its newest step; now it is the one that was looked at.
   await expect.poll(() => part('inspect-where').innerText()).toMatch(/step 14 of 26/);
@@ -232,7 +216,7 @@ test('what is shown says that it is from before a change until the graph has run
 });
 
 test('with Auto-run the result follows while a pin is dragged', async () => {
-  const { host, page } = studio;
+  const { host, page } = tested.studio;
   await part('auto-run').click();
   await watch(0.28, 0.4);
   await drag(await place('source', 0.72, 0.4), await place('source', 0.3, 0.7));
@@ -244,7 +228,7 @@ test('with Auto-run the result follows while a pin is dragged', async () => {
 });
 
 test('of several appearances a pin belongs to the one that shows', async () => {
-  const { page, host } = studio;
+  const { page, host } = tested.studio;
   const graph = JSON.parse(example) as { nodes: Record<string, { inputs: Record<string, unknown> }> };
   graph.nodes['swap']!.inputs['appearance'] = ['invert-appearance.inversion', 'invert-structure.inversion'];
   await host.setText(JSON.stringify(graph, undefined, 2));
@@ -259,7 +243,7 @@ test('of several appearances a pin belongs to the one that shows', async () => {
 });
 
 test('every watched location gets its map, also at another step and where the pointer rests elsewhere', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   for (const x of [0.1, 0.35, 0.6]) {
     const at = await place('output', x, 0.3);
     await page.mouse.click(at.x, at.y);
@@ -271,7 +255,7 @@ test('every watched location gets its map, also at another step and where the po
 });
 
 test('images keep their place whatever the sentence says, and the toolbar has one row at every width', async () => {
-  const { page } = studio;
+  const { page } = tested.studio;
   await page.setViewportSize({ width: 1024, height: 700 });
   const frame = async () => JSON.stringify(await part('inspect-output').boundingBox());
   await page.mouse.move(4, 4);

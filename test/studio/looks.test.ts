@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { FRAME_COLOURS } from '../../extension/graph/schema';
 import { findings } from './support/axe';
+import { fileName, THEMES } from './support/themes';
 import { Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
 
@@ -18,15 +19,6 @@ afterAll(async () => {
 afterEach(async ({ task }) => {
   if (task.result?.state === 'fail') await workbench.failed(task.name);
 });
-
-const THEMES = [
-  ['Light Modern', 'vscode-light'],
-  ['Dark Modern', 'vscode-dark'],
-  ['Dark High Contrast', 'vscode-high-contrast'],
-  ['Light High Contrast', 'vscode-high-contrast-light'],
-] as const;
-
-const fileName = (theme: string) => theme.replaceAll(' ', '-').toLowerCase();
 
 describe.each(THEMES)('in the theme %s', (theme, bodyClass) => {
   test('the studio follows, and nothing serious stands in the way of access', async () => {

@@ -1,6 +1,8 @@
 /** Match parts, in a real workbench: the matched parts of a run, a corrected match, the run with it, and undo. */
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { findings } from './support/axe';
+import { colourAt } from './support/colourAt';
+import { fileName, THEMES } from './support/themes';
 import { Workbench } from './support/workbench';
 import { changedLines, Workspace } from './support/workspace';
 
@@ -46,19 +48,7 @@ const badges = (side: 'structure' | 'appearance') =>
     );
 
 /** The result under the parts, at a place. */
-const colourAt = (place: Place) =>
-  part('parts-structure')
-    .locator('.inspect-picture img')
-    .evaluate((element, [left, top]) => {
-      const image = element as HTMLImageElement;
-      const canvas = document.createElement('canvas');
-      canvas.width = image.naturalWidth;
-      canvas.height = image.naturalHeight;
-      const context = canvas.getContext('2d')!;
-      context.drawImage(image, 0, 0);
-      const { data } = context.getImageData(left * canvas.width, top * canvas.height, 1, 1);
-      return { red: data[0]!, green: data[1]! };
-    }, place);
+const resultAt = (place: Place) => colourAt(part('parts-structure').locator('.inspect-picture img'), ...place);
 
 test(
   'a match is corrected, the run takes the colour from there, and undo gives the file back',
@@ -83,7 +73,7 @@ test(
     // The sky of the zebra is orange.
     await part('parts-on-result').click();
     await part('parts-structure').locator('.inspect-picture img').waitFor();
-    const sky = await colourAt(SKY);
+    const sky = await resultAt(SKY);
     expect(sky.red).toBeGreaterThan(sky.green);
 
     await click('structure', SKY);
@@ -100,7 +90,7 @@ test(
     await expect
       .poll(
         async () => {
-          const { red, green } = await colourAt(SKY);
+          const { red, green } = await resultAt(SKY);
           return green - red;
         },
         { timeout: RUN_MS },
@@ -118,15 +108,10 @@ test(
   },
 );
 
-test.each([
-  ['Light Modern', 'vscode-light'],
-  ['Dark Modern', 'vscode-dark'],
-  ['Dark High Contrast', 'vscode-high-contrast'],
-  ['Light High Contrast', 'vscode-high-contrast-light'],
-])('parts can be read in the theme %s', async (theme, bodyClass) => {
+test.each(THEMES)('parts can be read in the theme %s', async (theme, bodyClass) => {
   await workbench.theme(theme);
   await workbench.studio.locator(`body.${bodyClass}`).waitFor();
   await part('parts-structure-1').focus();
-  await workbench.screenshot(`parts-${theme.replaceAll(' ', '-').toLowerCase()}`);
+  await workbench.screenshot(`parts-${fileName(theme)}`);
   expect(await findings(workbench)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** From a wrong look to the right one, in a real workbench: a pin is dragged, the graph runs with it, and the result has the pinned colour. */
 import { expect, test } from 'vitest';
+import { colourAt } from './support/colourAt';
 import { inWorkbench, part, RUN_MS, workbench } from './support/workbenchTest';
 import { changedLines } from './support/workspace';
 
@@ -22,23 +23,7 @@ const place = async (side: 'output' | 'source', x: number, y: number) => {
 };
 
 /** The colour of the output where the pin is set. */
-const colourAt = (x: number, y: number) =>
-  part('inspect-output')
-    .locator('img')
-    .first()
-    .evaluate(
-      (element, [left, top]) => {
-        const image = element as HTMLImageElement;
-        const canvas = document.createElement('canvas');
-        canvas.width = image.naturalWidth;
-        canvas.height = image.naturalHeight;
-        const context = canvas.getContext('2d')!;
-        context.drawImage(image, 0, 0);
-        const { data } = context.getImageData(left! * canvas.width, top! * canvas.height, 1, 1);
-        return { red: data[0]!, green: data[1]! };
-      },
-      [x, y],
-    );
+const outputAt = (x: number, y: number) => colourAt(part('inspect-output').locator('img').first(), x, y);
 
 test(
   'a pin is dragged, the run takes its colour from there, and undo removes it',
@@ -52,7 +37,7 @@ test(
     await part('inspect-open').click();
     await part('inspect-source').locator('img').waitFor();
     // The sky is orange.
-    const sky = await colourAt(0.2, 0.3);
+    const sky = await outputAt(0.2, 0.3);
     expect(sky.red).toBeGreaterThan(sky.green);
 
     const { mouse, keyboard } = workbench.page;
@@ -77,12 +62,12 @@ test(
     await workbench.studio.getByText('Output, before the pins were changed').waitFor({ state: 'detached' });
     await expect
       .poll(async () => {
-        const { red, green } = await colourAt(0.2, 0.3);
+        const { red, green } = await outputAt(0.2, 0.3);
         return green - red;
       })
       .toBeGreaterThan(10);
     // The rest of the sky is as it was.
-    expect((await colourAt(0.85, 0.3)).red).toBeGreaterThan((await colourAt(0.85, 0.3)).green);
+    expect((await outputAt(0.85, 0.3)).red).toBeGreaterThan((await outputAt(0.85, 0.3)).green);
     await workbench.screenshot('pin-ran');
     // What the location attends to now is what it was told to.
     await mouse.move(to.x + 1, to.y + 1);

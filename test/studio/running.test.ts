@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { readPngTexts } from '../../extension/platform/pngText';
 import { engines, holdEngine, letEngineGo } from './support/engines';
 import { environment } from './support/environment';
+import { fileName } from './support/themes';
 import { eventually, Workbench } from './support/workbench';
 import { Workspace } from './support/workspace';
 
@@ -339,7 +340,7 @@ describe('the run history', () => {
       expect(await historyRows().nth(0).locator('.label-name').innerText()).toBe('seed 7 → 8');
       for (const theme of ['Light Modern', 'Dark High Contrast', 'Dark Modern']) {
         await workbench.theme(theme);
-        await workbench.screenshot(`history-labels-${theme.replaceAll(' ', '-').toLowerCase()}`);
+        await workbench.screenshot(`history-labels-${fileName(theme)}`);
       }
       for (const [row, image] of [
         [0, images[1]!],
