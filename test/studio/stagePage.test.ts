@@ -217,3 +217,28 @@ test('a past result waits for the first run of a graph', async () => {
   await result('run-1', 'giraffe.png');
   await expect.poll(() => part('stage-mean').innerText()).toMatch(/^Mean difference between Same settings and Now/);
 });
+
+test('without an image it says why, and runs what would give one', async () => {
+  const { host } = tested.studio;
+  await part('rf__node-denoise').click({ position: { x: 50, y: 12 } });
+  await press('v');
+  await part('stage-nothing').filter({ hasText: 'Run the graph to see this image.' }).waitFor();
+  await part('stage-run').click();
+  await expect.poll(() => host.of('run').at(-1)?.target).toBe('denoise');
+  await host.post({ type: 'run', run: { runId: 'run-1', state: 'running', nodes: {} } });
+  await part('stage-nothing').filter({ hasText: 'appears as soon as' }).waitFor();
+  await press('Escape');
+  await host.setText(host.text.replace('images/giraffe.png', 'images/none.png'));
+  const place = { offset: 0, length: 0, line: 1, column: 1, node: 'structure', param: 'path' };
+  const missing = {
+    code: 'missing-file',
+    severity: 'error',
+    message: 'images/none.png is missing.',
+    ...place,
+  } as const;
+  await host.post({ type: 'problems', problems: [missing] });
+  await part('rf__node-structure').click({ position: { x: 50, y: 12 } });
+  await press('v');
+  await part('stage-nothing').filter({ hasText: 'images/none.png is missing.' }).waitFor();
+  expect(await part('stage-run').count()).toBe(0);
+});

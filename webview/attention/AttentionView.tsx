@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef } from 'react';
 import { type InspectInfo, type InspectSource } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
 import { Tool } from '../ui/Icon';
+import { Nothing } from '../ui/Nothing';
 import { Segmented, type SegmentedOption } from '../ui/Segmented';
 import { useEscape } from '../ui/useEscape';
 import { useRoom } from '../ui/useRoom';
@@ -19,7 +20,6 @@ import { type Hovered, Pane } from './Pane';
 import { cancelDrag, usePins } from './pinEdits';
 import { PinHandles, type Pinning } from './PinHandles';
 import { acting, circleWords, PIN_KEYS } from './pins';
-import { Nothing } from './Nothing';
 import { begin, loadArrows, loadCorrespondence, wantMaps } from './requests';
 import { RunWithIt } from './RunWithIt';
 import { saveInspection } from './save';
@@ -62,7 +62,7 @@ export function AttentionView({ node }: { node: string }) {
       {info ? (
         <Stage info={info} />
       ) : (
-        <Nothing node={node} sentence={problem}>
+        <Nothing view="inspect" node={node} why={problem}>
           Attention appears as soon as {readable(node)} computes its first step.
         </Nothing>
       )}

@@ -9,11 +9,11 @@ import { denoiseOf } from '../model/upstream';
 import { readable } from '../model/words';
 import { usePictureOf } from '../nodes/NodePicture';
 import { Tool } from '../ui/Icon';
+import { Nothing } from '../ui/Nothing';
 import { Select } from '../ui/Select';
 import { useEscape } from '../ui/useEscape';
 import { useRoom } from '../ui/useRoom';
 import { bend } from './Flow';
-import { Nothing } from './Nothing';
 import { match, unmatch } from './partEdits';
 import { isStale, type Match, matchesOf, placeOfPart, regionOf } from './parts';
 import { PartsPane, type PartsSide, type ShownPart } from './PartsPane';
@@ -117,11 +117,12 @@ export function PartsView({ swap }: { swap: string }) {
           shown={look.node}
         />
       ) : node === undefined ? (
-        <div className="inspect-nothing">
-          <p>{readable(swap)} leads to no denoise node, so there is no attention to match parts by. Connect one.</p>
-        </div>
+        <Nothing
+          view="inspect"
+          why={`${readable(swap)} leads to no denoise node, so there is no attention to match parts by. Connect one.`}
+        />
       ) : (
-        <Nothing node={node} sentence={problem}>
+        <Nothing view="inspect" node={node} why={problem}>
           The parts appear as soon as {readable(node)} is done.
         </Nothing>
       )}

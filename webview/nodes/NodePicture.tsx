@@ -4,7 +4,7 @@ import { resultTimeline, scrubbedStep } from '../model/cellTimelines';
 import { newest, type StepPicture } from '../model/frames';
 import { postToHost } from '../model/host';
 import { setPage } from '../model/page';
-import { useStudio } from '../model/store';
+import { type StudioState, useStudio } from '../model/store';
 import { baseName, readable } from '../model/words';
 import { openInspection } from '../model/inspection';
 import { openStage, resultNode } from '../model/stage';
@@ -31,11 +31,7 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
   const param = data.spec?.params.find((candidate) => candidate.kind === 'path');
   const path = param ? data.params[param.name] : undefined;
   const uri = useStudio((state) => (typeof path === 'string' ? state.resolved[path] : undefined));
-  const known = useStudio(
-    (state) =>
-      (typeof path === 'string' && path in state.resolved) ||
-      state.problemsByNode[id]?.some((problem) => problem.param === param?.name) === true,
-  );
+  const known = useStudio((state) => typeof path === 'string' && wasLookedFor(state, id, path));
   const pick = () => param && postToHost({ type: 'pickFile', node: id, param: param.name });
   if (typeof path !== 'string' || path === '') {
     return (
@@ -64,6 +60,11 @@ function FilePicture({ id, data, selected }: { id: string; data: NodeData; selec
       <img src={uri} alt={baseName(path)} draggable={false} decoding="async" />
     </Opener>
   );
+}
+
+/** Whether the host has looked for the file of a node: without an address it is missing then. */
+export function wasLookedFor({ resolved, problemsByNode }: StudioState, id: string, path: string): boolean {
+  return path in resolved || problemsByNode[id]?.some(({ param }) => param === 'path') === true;
 }
 
 type RunKind = 'inversion' | 'mask' | 'result' | 'saved';

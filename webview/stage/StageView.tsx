@@ -6,8 +6,9 @@ import { resultNames } from '../model/results';
 import { closeStage, fileNode, pathOf, resultNode, sourceImages, toggleKept } from '../model/stage';
 import { useStudio } from '../model/store';
 import { baseName, readable } from '../model/words';
-import { useShown } from '../nodes/NodePicture';
+import { useShown, wasLookedFor } from '../nodes/NodePicture';
 import { Icon, Tool } from '../ui/Icon';
+import { Nothing } from '../ui/Nothing';
 import { Segmented } from '../ui/Segmented';
 import { Select } from '../ui/Select';
 import { useEscape } from '../ui/useEscape';
@@ -111,7 +112,7 @@ export function StageView({ node }: { node: string }) {
         role="group"
         aria-label={`${hidden ? other.name : other ? `${now}, compared with ${other.name}` : readable(node)}. Zoom with + and -, move with the arrow keys.`}
         data-testid="stage-room"
-        {...place.handlers}
+        {...(shown && place.handlers)}
       >
         {shown ? (
           <Picture
@@ -121,9 +122,7 @@ export function StageView({ node }: { node: string }) {
             place={place.view}
           />
         ) : (
-          <p className="hint">
-            {other ? `Run the graph to compare its image with: ${other.name}` : 'Run the graph to see this image.'}
-          </p>
+          <NoImage node={node} compared={other?.name} />
         )}
       </div>
       {other && shown && (
@@ -167,6 +166,25 @@ export function StageView({ node }: { node: string }) {
         </div>
       )}
     </section>
+  );
+}
+
+function NoImage({ node, compared }: { node: string; compared: string | undefined }) {
+  const file = pathOf(
+    useStudio((state) => state.graph),
+    node,
+  );
+  const looked = useStudio((state) => file !== undefined && wasLookedFor(state, node, file.path));
+  if (file?.access === 'read')
+    return <Nothing view="stage" why={looked ? `${file.path} is missing. Choose another image.` : undefined} />;
+  const why =
+    compared === undefined
+      ? 'Run the graph to see this image.'
+      : `Run the graph to compare its image with: ${compared}`;
+  return (
+    <Nothing view="stage" node={node} why={why}>
+      The image appears as soon as {readable(node)} computes its first step.
+    </Nothing>
   );
 }
 
