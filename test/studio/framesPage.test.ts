@@ -90,3 +90,49 @@ test('a frame is pasted with the nodes on it as far from the originals as they a
   const [x = 0, y = 0] = before.layout?.['structure'] ?? [];
   expect(graph().layout?.[node ?? '']).toEqual([x + 40, y + 40]);
 });
+
+test('the menu of a frame offers what does something for it; of a folded one, what does it for the nodes inside', async () => {
+  const { page } = tested.studio;
+  await withFrames('note', 'around');
+  await change({ kind: 'updateFrame', id: 'around', rect: [-60, -80, 300, 400] });
+  await part('canvas').focus();
+  await page.keyboard.press('f');
+  await tested.studio.host.settled();
+  const offered = async (testId: string) => {
+    await part(testId).click({ button: 'right', position: { x: 60, y: 8 } });
+    const labels = await part('context-menu')
+      .getByRole('menuitem')
+      .evaluateAll((items) =>
+        items.map(({ childNodes }) => [...childNodes].find(({ nodeType }) => nodeType === 3)?.textContent),
+      );
+    await page.keyboard.press('Escape');
+    await part('context-menu').waitFor({ state: 'detached' });
+    return labels;
+  };
+  expect(await offered('frame-note')).toEqual(['Rename', 'Copy', 'Cut', 'Zoom to selection', 'Delete']);
+  expect(await offered('frame-around')).toEqual([
+    'Rename',
+    'Fold or unfold',
+    'Copy',
+    'Cut',
+    'Zoom to selection',
+    'Delete',
+  ]);
+  await change({ kind: 'updateFrame', id: 'note', folded: ['adain'] });
+  await part('rf__node-adain').waitFor({ state: 'detached' });
+  expect(await offered('frame-note')).toEqual([
+    'Rename',
+    'Mute or unmute',
+    'Fold or unfold',
+    'Duplicate',
+    'Copy',
+    'Cut',
+    'Add frame around selection',
+    'Zoom to selection',
+    'Delete',
+  ]);
+  // A node that can't be muted, and one without an image.
+  expect(await offered('rf__node-structure')).not.toContain('Mute or unmute');
+  expect(await offered('rf__node-structure')).toContain('View image');
+  expect(await offered('rf__node-schedule')).not.toContain('View image');
+});

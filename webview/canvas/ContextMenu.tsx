@@ -2,11 +2,19 @@ import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { Icon } from '../ui/Icon';
 import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
 import { addFrame, setFrameColour, sharedColour } from '../model/actions/frames';
-import { deleteSelection, duplicateSelection, startRename, toggleFold, toggleMute } from '../model/actions/nodes';
+import {
+  canFold,
+  deleteSelection,
+  duplicateSelection,
+  mutable,
+  startRename,
+  toggleFold,
+  toggleMute,
+} from '../model/actions/nodes';
 import { openParts } from '../model/inspection';
-import { openStage } from '../model/stage';
+import { openStage, showsImage } from '../model/stage';
 import { alignSelection, tidy } from '../model/actions/places';
-import { focusField, selectAll, selected } from '../model/actions/selection';
+import { focusField, selectAll, selected, selectedWithFolded } from '../model/actions/selection';
 import { run } from '../model/running';
 import { type Popup, studio, useStudio } from '../model/store';
 import { ALIGNMENTS } from '../model/align';
@@ -185,10 +193,14 @@ function wireEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
   ];
 }
 
+/** What does something for what is selected: a frame has no nodes of its own unless it is folded. */
 function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entry[] {
   const { nodes, frames } = selected();
   const { graph } = studio();
   const only = nodes.length === 1 ? nodes[0] : undefined;
+  const acted = selectedWithFolded().nodes;
+  const when = (holds: boolean, entry: Item): Entry[] => (holds ? [entry] : []);
+  const rename: Item = { label: 'Rename', icon: 'edit', keys: 'F2', disabled: readOnly, act: () => startRename() };
   const many: Entry[] =
     nodes.length > 1
       ? ['line', 'align', { label: 'Tidy selection', icon: 'type-hierarchy', keys: 'T', disabled: readOnly, act: tidy }]
@@ -198,26 +210,62 @@ function nodeEntries(popup: MenuPopup, readOnly: boolean, canRun: boolean): Entr
       ? []
       : [
           { label: 'Run to here', icon: 'run-above', disabled: !canRun, act: () => run(only) },
-          ...(graph && canVary(graph, only)
-            ? [{ label: 'Vary ×4', icon: 'multiple-windows', disabled: !canRun, act: () => startVariation(only) }]
-            : []),
+          ...when(graph !== undefined && canVary(graph, only), {
+            label: 'Vary ×4',
+            icon: 'multiple-windows',
+            disabled: !canRun,
+            act: () => startVariation(only),
+          }),
           { label: 'Connect to…', icon: 'plug', keys: 'C', disabled: readOnly, act: () => openConnect(only, popup.at) },
           { label: 'Edit in the inspector', icon: 'settings', keys: 'Enter', act: () => focusField() },
-          { label: 'View image', icon: 'zoom-in', keys: 'V', act: () => openStage(only) },
-          { label: 'Rename', icon: 'edit', keys: 'F2', disabled: readOnly, act: () => startRename(only) },
-          ...(graph?.nodes[only]?.type === 'attention-swap'
-            ? [{ label: 'Match parts…', icon: 'extensions', keys: 'P', act: () => openParts(only) }]
-            : []),
+          ...when(showsImage(graph, only), {
+            label: 'View image',
+            icon: 'zoom-in',
+            keys: 'V',
+            act: () => openStage(only),
+          }),
+          rename,
+          ...when(graph?.nodes[only]?.type === 'attention-swap', {
+            label: 'Match parts…',
+            icon: 'extensions',
+            keys: 'P',
+            act: () => openParts(only),
+          }),
           'line',
         ];
   return [
     ...one,
-    { label: 'Mute or unmute', icon: 'eye', keys: 'M', disabled: readOnly, act: () => toggleMute() },
-    { label: 'Fold or unfold', icon: 'fold', keys: 'E', disabled: readOnly, act: () => toggleFold() },
-    { label: 'Duplicate', icon: 'files', keys: 'Ctrl+D', disabled: readOnly, act: duplicateSelection },
+    ...when(nodes.length === 0 && frames.length === 1, rename),
+    ...when(mutable(acted).length > 0, {
+      label: 'Mute or unmute',
+      icon: 'eye',
+      keys: 'M',
+      disabled: readOnly,
+      act: () => toggleMute(),
+    }),
+    ...when(canFold({ nodes, frames }), {
+      label: 'Fold or unfold',
+      icon: 'fold',
+      keys: 'E',
+      disabled: readOnly,
+      act: () => toggleFold(),
+    }),
+    ...when(acted.length > 0, {
+      label: 'Duplicate',
+      icon: 'files',
+      keys: 'Ctrl+D',
+      disabled: readOnly,
+      act: duplicateSelection,
+    }),
     { label: 'Copy', icon: 'copy', keys: 'Ctrl+C', act: copySelection },
     { label: 'Cut', icon: 'remove', keys: 'Ctrl+X', disabled: readOnly, act: cutSelection },
-    { label: 'Add frame around selection', icon: 'comment', keys: 'G', disabled: readOnly, act: addFrame },
+    ...when(acted.length > 0, {
+      label: 'Add frame around selection',
+      icon: 'comment',
+      keys: 'G',
+      disabled: readOnly,
+      act: addFrame,
+    }),
     { label: 'Zoom to selection', icon: 'search', keys: 'Z', act: () => canvasControl().zoomToSelection() },
     ...many,
     ...(frames.length > 0 ? (['line', 'colours'] as const) : []),

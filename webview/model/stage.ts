@@ -56,12 +56,15 @@ function fileAbove(graph: GraphDocument, id: string | undefined): string | undef
   return [...upstreamOf(graph, id)].find((each) => pictureOfType(graph.nodes[each]?.type ?? '') === 'file');
 }
 
+/** Whether a node has a single image to show. */
+export function showsImage(graph: GraphDocument | undefined, id: string): boolean {
+  const kind = pictureOfType(graph?.nodes[id]?.type ?? '');
+  return kind !== undefined && kind !== 'compare' && kind !== 'sweep';
+}
+
 /** Shows a node's image in place of the canvas. @returns false for a node that shows no single image, which stays as it is */
 export function openStage(id: string): boolean {
-  const { graph } = studio();
-  const node = graph?.nodes[id];
-  const kind = node && pictureOfType(node.type);
-  if (kind === undefined || kind === 'compare' || kind === 'sweep') return false;
+  if (!showsImage(studio().graph, id)) return false;
   setPage({ viewing: id, inspecting: undefined, masking: undefined, matching: undefined });
   return true;
 }

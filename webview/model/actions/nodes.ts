@@ -111,12 +111,18 @@ export function duplicateSelection(): void {
   announce(`Duplicated ${plural(nodes.length, 'node')}.`);
 }
 
-export function toggleMute(ids: readonly string[] = selectedWithFolded().nodes): void {
+/** Those of these nodes that can be muted. */
+export function mutable(ids: readonly string[]): string[] {
   const { graph } = studio();
-  const able = ids.filter((id) => {
+  return ids.filter((id) => {
     const spec = specOf(graph?.nodes[id]?.type ?? '');
     return spec !== undefined && spec.mute !== 'never';
   });
+}
+
+export function toggleMute(ids: readonly string[] = selectedWithFolded().nodes): void {
+  const { graph } = studio();
+  const able = mutable(ids);
   if (able.length === 0) {
     if (ids.length > 0) toast('Sources and the nodes that make the result can’t be muted.', 'info');
     return;
@@ -146,6 +152,12 @@ export function toggleFold({ nodes, frames }: ReturnType<typeof selected> = sele
   const names = [...nodes.map(readable), ...frames.map((id) => graph.frames?.[id]?.text ?? id)];
   if (edit(edits, `${folded ? 'Fold' : 'Unfold'} ${plural(names.length, 'item')}`))
     announce(`${names.join(', ')} ${folded ? 'folded' : 'unfolded'}.`);
+}
+
+/** Whether {@link toggleFold} would change any of these. */
+export function canFold({ nodes, frames }: ReturnType<typeof selected>): boolean {
+  const { graph } = studio();
+  return nodes.length > 0 || frames.some((id) => graph?.frames?.[id]?.folded !== undefined || nodesOn(id).length > 0);
 }
 
 /** Nodes that lie wholly on a frame, also those in boxes, in the order of their names. */
