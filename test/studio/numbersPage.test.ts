@@ -134,7 +134,8 @@ test('what is typed is in the file when it is saved, and a file that is read-onl
     acknowledged: 0,
   });
   await expect.poll(() => part('number-swap-contrast').count()).toBe(0);
-  expect(await part('node-swap').locator('.number').first().innerText()).toBe('3');
+  expect(await part('number-swap-higherRange-from').count()).toBe(0);
+  expect(await part('node-swap').locator('.number').allInnerTexts()).toEqual(['10', '90', '10', '70', '3']);
 });
 
 test('both ends of a curve are numbers of their own', async () => {
@@ -146,4 +147,60 @@ test('both ends of a curve are numbers of their own', async () => {
   await page.keyboard.type('2');
   await press('Enter');
   await expect.poll(() => graph().nodes['guidance']?.params?.['endScale']).toBe(2);
+});
+
+test('both ends of a range are numbers of their own: dragged and typed as in the inspector, one undo each', async () => {
+  const { host, page } = tested.studio;
+  const before = host.text;
+  const range = () => graph().nodes['swap']?.params?.['higherRange'];
+  const shown = (end: 'from' | 'to') => part(`number-swap-higherRange-${end}`).innerText();
+  const inInspector = () =>
+    fieldOf('higherRange').evaluateAll((all) => all.map((field) => (field as HTMLInputElement).value));
+  await hold('number-swap-higherRange-to', -40);
+  await expect.poll(() => shown('to')).toBe('70');
+  expect(await inInspector()).toEqual(['10', '70']);
+  expect(edits()).toBe(0);
+  await page.mouse.up();
+  await expect.poll(range).toEqual([10, 70]);
+  expect(edits()).toBe(1);
+  await host.undo();
+  expect(host.text).toBe(before);
+  await expect.poll(() => shown('to')).toBe('90');
+
+  // It goes as far as the other end.
+  await hold('number-swap-higherRange-from', 400);
+  await expect.poll(() => shown('from')).toBe('90');
+  await press('Escape');
+  await page.mouse.up();
+  await expect.poll(() => shown('from')).toBe('10');
+
+  await part('number-swap-higherRange-from').focus();
+  await press('Enter');
+  await expect.poll(focused).toBe('number-field-swap-higherRange-from');
+  await page.keyboard.type('30');
+  await expect.poll(inInspector).toEqual(['30', '90']);
+  await press('Enter');
+  await expect.poll(range).toEqual([30, 90]);
+  await expect.poll(focused).toBe('number-swap-higherRange-from');
+  expect(edits()).toBe(2);
+});
+
+test('an end beyond the other is refused with the reason, on the node and in the inspector', async () => {
+  const { host, page } = tested.studio;
+  const before = host.text;
+  await part('number-swap-higherRange-to').dblclick();
+  await page.keyboard.type('5');
+  await part('rf__node-swap').getByTestId('error-higherRange-to').filter({ hasText: 'it starts at 10' }).waitFor();
+  await press('Enter');
+  await host.settled();
+  expect(await part('number-swap-higherRange-to').innerText()).toBe('90');
+
+  await part('canvas').focus();
+  await part('rf__node-adain').click({ position: { x: 40, y: 8 }, force: true });
+  await fieldOf('range').last().fill('5');
+  await part('inspector').getByTestId('error-range-to').filter({ hasText: 'it starts at 20' }).waitFor();
+  await fieldOf('range').last().press('Tab');
+  await host.settled();
+  expect(await fieldOf('range').last().inputValue()).toBe('100');
+  expect(host.text).toBe(before);
 });

@@ -8,7 +8,7 @@ import { type NodeData } from '../model/flow';
 import { useStudio } from '../model/store';
 import { canSweep } from '../model/sweepAxis';
 import { rangeSentence } from '../model/stepMaths';
-import { asRange } from '../nodes/Rows';
+import { asRange } from '../model/rangeEnds';
 import { AxisControl } from './AxisControl';
 import { CheckControl, CheckpointControl, ChoiceControl } from './ChoiceControls';
 import { Fixes } from './Fixes';

@@ -1,12 +1,12 @@
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { type RangeParam } from '../../extension/graph';
-import { asRange, RangeBar } from '../nodes/Rows';
+import { RangeBar } from '../nodes/Rows';
 import { flushParams } from '../model/actions/params';
+import { asRange, rangeEnd } from '../model/rangeEnds';
 import { useStudio } from '../model/store';
 import { moveRangeEnd, reachedPercent, shiftRange } from '../model/stepMaths';
 import { type ControlProps } from '../ui/controlProps';
-import { useDraft } from '../ui/useDraft';
-import { SCRUB_HINT, useScrub } from '../ui/useScrub';
+import { NumberField } from '../ui/NumberControl';
 
 type Range = [number, number];
 type Grip = { part: 0 | 1 | 'both'; startX: number; start: Range };
@@ -86,21 +86,9 @@ export function RangeControl(props: ControlProps<RangeParam>) {
         ))}
       </div>
       <div className="range-numbers">
-        <End
-          label={`${param.label}, from`}
-          value={shown[0]}
-          disabled={disabled}
-          onChange={(from) => onChange(moveRangeEnd(value, 0, from))}
-          onScrub={(from) => setDragged(from === undefined ? undefined : moveRangeEnd(value, 0, from))}
-        />
+        <NumberField {...props} {...rangeEnd(param, shown, 0)} inputId={`${inputId}-from`} />
         <span>per cent of all steps</span>
-        <End
-          label={`${param.label}, to`}
-          value={shown[1]}
-          disabled={disabled}
-          onChange={(to) => onChange(moveRangeEnd(value, 1, to))}
-          onScrub={(to) => setDragged(to === undefined ? undefined : moveRangeEnd(value, 1, to))}
-        />
+        <NumberField {...props} {...rangeEnd(param, shown, 1)} inputId={`${inputId}-to`} />
       </div>
     </div>
   );
@@ -125,49 +113,4 @@ function stepOf({ key }: { key: string }): { by: number; absolute?: number } | u
     default:
       return undefined;
   }
-}
-
-function End(props: {
-  label: string;
-  value: number;
-  disabled: boolean;
-  onChange: (value: number) => void;
-  /** The number of a drag that goes on; undefined when it is over. */
-  onScrub: (value: number | undefined) => void;
-}) {
-  const draft = useDraft(String(props.value));
-  const scrub = useScrub(
-    !props.disabled,
-    () => ({ value: props.value, min: 0, max: 100, step: 1, span: [0, 100] }),
-    props.onScrub,
-    (last) => {
-      props.onScrub(undefined);
-      if (last === undefined) return;
-      props.onChange(last);
-      flushParams();
-    },
-  );
-  return (
-    <input
-      className={`field ${scrub.className}`}
-      title={props.disabled ? undefined : SCRUB_HINT}
-      onPointerDown={scrub.onPointerDown}
-      type="number"
-      min={0}
-      max={100}
-      aria-label={props.label}
-      value={draft.text}
-      disabled={props.disabled}
-      onFocus={draft.focus}
-      onChange={(event) => {
-        draft.setText(event.target.value);
-        const number = Number(event.target.value);
-        if (event.target.value !== '' && Number.isFinite(number)) props.onChange(number);
-      }}
-      onBlur={() => {
-        draft.blur();
-        flushParams();
-      }}
-    />
-  );
 }

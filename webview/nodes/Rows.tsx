@@ -1,19 +1,21 @@
-import { memo, type ReactNode, useId } from 'react';
+import { memo, useId } from 'react';
 import {
   checkValue,
-  type IntegerParam,
   type MeasureSpec,
   measureWords,
   type NumberParam,
   type ParamSpec,
+  type RangeParam,
 } from '../../extension/graph';
 import { inputParam } from '../model/actions/params';
 import { type NodeData } from '../model/flow';
+import { asRange, rangeEnd } from '../model/rangeEnds';
 import { useStudio } from '../model/store';
 import { valueWords } from '../model/valueWords';
 import { rangeSentence, reachedPercent, reachedSteps, scheduleValue, stepPercent } from '../model/stepMaths';
 import { type FaceRow } from '../model/face';
-import { NumberInPlace } from '../ui/NumberControl';
+import { shortNumber } from '../model/words';
+import { NumberInPlace, type NumberProps } from '../ui/NumberControl';
 import { NodePicture } from './NodePicture';
 
 /** What a node shows below its ports. */
@@ -37,20 +39,9 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
     case 'picture':
       return <NodePicture id={id} data={data} kind={row.picture} selected={selected} />;
     case 'range':
-      return <RangeRow data={data} label={row.param.label} value={data.params[row.param.name]} />;
+      return <RangeRow id={id} data={data} param={row.param} selected={selected} />;
     case 'curve':
-      return (
-        <CurveRow
-          data={data}
-          start={data.params[row.start.name]}
-          end={data.params[row.end.name]}
-          label={row.start.label}
-        >
-          <NumberOnNode id={id} data={data} param={row.start} selected={selected} />
-          {' → '}
-          <NumberOnNode id={id} data={data} param={row.end} selected={selected} />
-        </CurveRow>
-      );
+      return <CurveRow id={id} data={data} start={row.start} end={row.end} selected={selected} />;
     case 'measure':
       return <MeasureRow id={id} measure={row.measure} />;
     case 'value': {
@@ -62,7 +53,7 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
           <span className="label">{param.label}</span>
           <span className={written ? 'value' : 'value default'} title={titleOf(param, value)}>
             {param.kind === 'number' || param.kind === 'integer' ? (
-              <NumberOnNode id={id} data={data} param={param} selected={selected} />
+              <NumberOnNode {...{ id, data, param, value, selected }} words={valueWords(param, value)} />
             ) : (
               valueWords(param, value)
             )}
@@ -74,24 +65,21 @@ function Row({ id, data, row, selected }: { id: string; data: NodeData; row: Fac
 }
 
 /** A number of the face, edited where it stands. */
-function NumberOnNode(props: { id: string; data: NodeData; param: NumberParam | IntegerParam; selected: boolean }) {
-  const { id, data, param, selected } = props;
+function NumberOnNode(
+  props: Pick<NumberProps, 'data' | 'param' | 'value' | 'endOf'> & { id: string; words: string; selected: boolean },
+) {
+  const { id, data, param, value, endOf, words, selected } = props;
   const readOnly = useStudio((state) => state.readOnly);
   const inputId = useId();
-  const value = data.params[param.name];
+  const whole = endOf?.param ?? param;
   return (
     <NumberInPlace
-      node={id}
-      param={param}
-      value={value}
-      data={data}
-      inputId={inputId}
+      {...{ node: id, data, param, value, inputId, words, ...(endOf && { endOf }) }}
       describedBy=""
-      invalid={data.node.params?.[param.name] !== undefined && checkValue(param, value) !== undefined}
+      invalid={data.node.params?.[whole.name] !== undefined && checkValue(whole, data.params[whole.name]) !== undefined}
       disabled={readOnly}
-      words={valueWords(param, value)}
       reachable={selected}
-      onChange={(next) => inputParam(id, param.name, next)}
+      onChange={(next) => inputParam(id, whole.name, next)}
     />
   );
 }
@@ -132,15 +120,22 @@ function useStep(): number | undefined {
   return useStudio((state) => state.loopStep);
 }
 
-function RangeRow({ data, label, value }: { data: NodeData; label: string; value: unknown }) {
+function RangeRow(props: { id: string; data: NodeData; param: RangeParam; selected: boolean }) {
+  const { id, data, param, selected } = props;
   const step = useStep();
-  const range = asRange(value);
-  if (!range) return <span className="label">{label}</span>;
+  const range = asRange(data.params[param.name]);
+  if (!range) return <span className="label">{param.label}</span>;
+  const acts = `${param.label}: ${rangeSentence(range, data.schedule)}`;
+  const end = (which: 0 | 1) => (
+    <NumberOnNode {...rangeEnd(param, range, which)} {...{ id, data, selected }} words={shortNumber(range[which])} />
+  );
   return (
     <>
-      <span className="label">{label}</span>
-      <span className="value" title={rangeSentence(range, data.schedule)}>
-        {range[0]} – {range[1]} %
+      <span className="label" title={acts}>
+        {param.label}
+      </span>
+      <span className="value" title={acts}>
+        {end(0)} – {end(1)} %
       </span>
       <RangeBar
         range={range}
@@ -163,18 +158,29 @@ export function RangeBar({ range, reached, at }: { range: readonly [number, numb
 
 const CURVE = { width: 100, height: 30 };
 
-function CurveRow(props: { data: NodeData; start: unknown; end: unknown; label: string; children: ReactNode }) {
-  const { data, start, end, label, children } = props;
+function CurveRow(props: { id: string; data: NodeData; start: NumberParam; end: NumberParam; selected: boolean }) {
+  const { id, data, selected } = props;
   const step = useStep();
-  if (typeof start !== 'number' || typeof end !== 'number') return <span className="label">{label}</span>;
+  const { [props.start.name]: start, [props.end.name]: end } = data.params;
+  const label = <span className="label">{props.start.label}</span>;
+  if (typeof start !== 'number' || typeof end !== 'number') return label;
   const top = Math.max(start, end, 1);
   const n = reachedSteps(data.schedule);
   const y = (value: number) => CURVE.height - (Math.max(0, value) / top) * CURVE.height;
   const present = step === undefined || n < 1 ? undefined : scheduleValue(start, end, step, n);
   return (
     <>
-      <span className="label">{label}</span>
-      <span className="value">{children}</span>
+      {label}
+      <span className="value">
+        <NumberOnNode
+          {...{ id, data, selected }}
+          param={props.start}
+          value={start}
+          words={valueWords(props.start, start)}
+        />
+        {' → '}
+        <NumberOnNode {...{ id, data, selected }} param={props.end} value={end} words={valueWords(props.end, end)} />
+      </span>
       <svg
         className="curve"
         viewBox={`-4 -4 ${CURVE.width + 8} ${CURVE.height + 8}`}
@@ -195,10 +201,4 @@ function CurveRow(props: { data: NodeData; start: unknown; end: unknown; label: 
       </svg>
     </>
   );
-}
-
-export function asRange(value: unknown): [number, number] | undefined {
-  if (!Array.isArray(value) || value.length !== 2) return undefined;
-  const [from, to] = value as unknown[];
-  return typeof from === 'number' && typeof to === 'number' ? [from, to] : undefined;
 }

@@ -3,6 +3,7 @@ import { checkValue, type IntegerParam, type NumberParam } from '../../extension
 import { Icon, Tool } from './Icon';
 import { dropParams, flushParams, keepParam } from '../model/actions/params';
 import { useStudio } from '../model/store';
+import { type RangeEnd } from '../model/rangeEnds';
 import { sliderSpan } from '../model/sliderSpan';
 import { shortNumber } from '../model/words';
 import { type ControlProps } from './controlProps';
@@ -11,6 +12,16 @@ import { SCRUB_HINT, useScrub } from './useScrub';
 
 /** More positions than this and a slider says nothing: a seed is typed. */
 const SLIDER_POSITIONS = 2000;
+
+/** A number as the whole value of its parameter, or as one end of a range; `onChange` gets the whole value. */
+export interface NumberProps extends ControlProps<NumberParam | IntegerParam> {
+  endOf?: RangeEnd['endOf'];
+}
+
+/** The parameter that a number is written to, and its value with this number. */
+const written = ({ param, endOf }: NumberProps) => endOf?.param ?? param;
+const valueWith = ({ endOf }: NumberProps, number: number) => endOf?.with(number) ?? number;
+const faultOf = (props: NumberProps, number: number) => checkValue(written(props), valueWith(props, number));
 
 /** A number's name, which can be dragged like the number. */
 export function NumberLabel({ props }: { props: ControlProps<NumberParam | IntegerParam> }) {
@@ -22,9 +33,13 @@ export function NumberLabel({ props }: { props: ControlProps<NumberParam | Integ
   );
 }
 
-function useNumberScrub({ node, param, value, data, disabled, onChange }: ControlProps<NumberParam | IntegerParam>) {
+function useNumberScrub(props: NumberProps) {
+  const { node, param, value, data, disabled, onChange } = props;
   const show = (shown: number | undefined) =>
-    useStudio.setState({ sliding: shown === undefined ? undefined : { id: node, param: param.name, value: shown } });
+    useStudio.setState({
+      sliding:
+        shown === undefined ? undefined : { id: node, param: written(props).name, value: valueWith(props, shown) },
+    });
   return useScrub(
     !disabled,
     () => {
@@ -39,12 +54,12 @@ function useNumberScrub({ node, param, value, data, disabled, onChange }: Contro
       };
     },
     (shown) => {
-      if (checkValue(param, shown) === undefined) show(shown);
+      if (faultOf(props, shown) === undefined) show(shown);
     },
     (last) => {
       show(undefined);
-      if (last === undefined || checkValue(param, last) !== undefined) return;
-      onChange(last);
+      if (last === undefined || faultOf(props, last) !== undefined) return;
+      onChange(valueWith(props, last));
       flushParams();
     },
   );
@@ -55,7 +70,7 @@ function slides({ step }: NumberParam | IntegerParam, [least, most]: readonly [n
 }
 
 /** The field of a number, and why it does not take what is typed. `set` puts another number into it. */
-function useNumberField(props: ControlProps<NumberParam | IntegerParam>) {
+function useNumberField(props: NumberProps) {
   const { param, value, inputId, describedBy, invalid, disabled, onChange } = props;
   const present = typeof value === 'number' ? value : undefined;
   const draft = useDraft(present === undefined ? '' : shortNumber(present));
@@ -65,9 +80,9 @@ function useNumberField(props: ControlProps<NumberParam | IntegerParam>) {
     draft.setText(text);
     const number = Number(text);
     if (text.trim() === '' || Number.isNaN(number)) return setRefused(undefined);
-    const reason = checkValue(param, number);
+    const reason = faultOf(props, number);
     setRefused(reason);
-    if (reason === undefined) onChange(number);
+    if (reason === undefined) onChange(valueWith(props, number));
   };
   const field = {
     id: inputId,
@@ -136,6 +151,17 @@ export function NumberControl(props: ControlProps<NumberParam | IntegerParam>) {
   );
 }
 
+/** The field of a number alone, under a name that only screen readers need. */
+export function NumberField(props: NumberProps) {
+  const { field, refused, scrubs } = useNumberField(props);
+  return (
+    <>
+      <input {...field} className={`field ${scrubs}`} aria-label={props.param.label} />
+      <Refusal param={props.param.name} reason={refused} />
+    </>
+  );
+}
+
 function Refusal({ param, reason }: { param: string; reason: string | undefined }) {
   if (reason === undefined) return null;
   return (
@@ -150,7 +176,7 @@ function Refusal({ param, reason }: { param: string; reason: string | undefined 
  * A number in little room: its words, which can be dragged like the inspector's number, and the inspector's field in their place after a
  * double click or Enter. What is typed counts when the field is left; Escape leaves it as it was.
  */
-export function NumberInPlace(props: ControlProps<NumberParam | IntegerParam> & { words: string; reachable: boolean }) {
+export function NumberInPlace(props: NumberProps & { words: string; reachable: boolean }) {
   const { node, param, words, reachable, disabled, invalid } = props;
   const scrub = useNumberScrub(props);
   const [editing, setEditing] = useState(false);
@@ -189,9 +215,12 @@ export function NumberInPlace(props: ControlProps<NumberParam | IntegerParam> & 
   );
 }
 
-function NumberEditor(props: ControlProps<NumberParam | IntegerParam> & { onLeave: (toWords: boolean) => void }) {
+function NumberEditor(props: NumberProps & { onLeave: (toWords: boolean) => void }) {
   const { node, param, onLeave } = props;
-  const { field, refused } = useNumberField({ ...props, onChange: (next) => keepParam(node, param.name, next) });
+  const { field, refused } = useNumberField({
+    ...props,
+    onChange: (next) => keepParam(node, written(props).name, next),
+  });
   const input = useRef<HTMLInputElement>(null);
   const toWords = useRef(false);
   useEffect(() => {

@@ -95,10 +95,11 @@ body { padding: 8px 12px 16px; color: var(--vscode-foreground); font: var(--vsco
 main { max-width: 1100px; margin: 0 auto; }
 p { margin: 0 0 12px; line-height: 1.4; }
 ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 16px; margin: 0; padding: 0; list-style: none; }
-li { min-width: 0; }
+li { display: flex; flex-direction: column; min-width: 0; }
 a { color: var(--vscode-textLink-foreground); text-decoration: none; }
 a:focus-visible { outline: 1px solid var(--vscode-focusBorder); outline-offset: -1px; }
-.card { display: block; padding: 4px; border-radius: 4px; color: inherit; border: 1px solid var(--vscode-contrastBorder, transparent); }
+/* As high as its neighbours. */
+.card { flex: 1; padding: 4px; border-radius: 4px; color: inherit; border: 1px solid var(--vscode-contrastBorder, transparent); }
 .card:hover { color: inherit; background: var(--vscode-list-hoverBackground); border-color: var(--vscode-contrastActiveBorder, transparent); }
 img, .instead { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 2px; }
 .instead { display: grid; place-items: center; color: var(--vscode-descriptionForeground); border: 1px dashed var(--vscode-descriptionForeground); box-sizing: border-box; }
