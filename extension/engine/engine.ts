@@ -85,6 +85,8 @@ export class Engine {
   private readonly inspected = new Map<string, InspectedRun>();
   /** What the last run left to be done when its result is there: the cache back within its limit, the rest of its previews. */
   private afterwards: Promise<unknown> = Promise.resolve();
+  /** onnxruntime's library is being loaded. */
+  private starting?: Promise<void>;
   /** What killed processes left in the home is gone. */
   private tidied = false;
   /** Ends what is done between runs. */
@@ -181,6 +183,8 @@ export class Engine {
         for (const controller of this.running.values())
           controller.abort(new WeftError('interrupted', 'The engine was asked to end.'));
         await this.queue.catch(() => {});
+        // A thread that is loading a library must not be ended.
+        await this.starting;
         await this.afterwards.catch(() => {});
         for (const store of [this.store, this.attention]) {
           await store.flush();
@@ -381,6 +385,8 @@ export class Engine {
 
   /** A checkpoint with its sessions, kept open between runs. @param vae absolute path of a VAE to use instead of its own @param loras to add to its weights */
   async checkpoint(id: string, provider: string, vae?: string, loras: LoraChoice[] = []): Promise<LoadedCheckpoint> {
+    // onnxruntime's library loads while the graph is planned and its images are read.
+    this.starting = this.options.sessions.start?.();
     const own = await this.library.open(id, ({ message, added }) => {
       this.options.emit({ event: 'log', level: 'info', message });
       if (added) this.options.emit({ event: 'checkpoint', id, message });

@@ -72,6 +72,11 @@ export class LocalSessions {
   private readonly sessions = new Map<string, Opened>();
   private counted: SessionTimes = { runMs: 0, loadMs: 0, runs: 0 };
 
+  /** Loads onnxruntime ahead of the first session. */
+  start(): void {
+    onnxruntime();
+  }
+
   async load(key: string, model: string | Uint8Array, options: SessionOptions): Promise<void> {
     const threads = options.threads ?? defaultThreads();
     const modelPath = typeof model === 'string' ? model : key;

@@ -25,6 +25,7 @@ export function inProcessSessions(): SessionHost {
 /** onnxruntime on a worker thread of its own, started when first needed and never terminated: that would crash native code. */
 export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.js')): SessionHost {
   let worker: Worker | undefined;
+  let starting: Promise<void> | undefined;
   let failed: WeftError | undefined;
   let next = 0;
   let latest: SessionTimes = { runMs: 0, loadMs: 0, runs: 0 };
@@ -67,6 +68,8 @@ export function workerSessions(workerPath = path.join(__dirname, 'engine-worker.
   };
 
   return {
+    // What goes wrong is told to whoever asks for a session.
+    start: () => (starting ??= ask<void>({ method: 'start' }).catch(() => {})),
     load: (key, model, options) => ask({ method: 'load', key, model, options }),
     run: (key, feeds, fetches, options) =>
       ask({ method: 'run', key, feeds, fetches }, buffersOf(options?.transfer ?? [])),

@@ -51,6 +51,8 @@ export interface SessionTimes {
 
 /** Owner of onnxruntime sessions: the worker thread in production, the calling thread in tests. */
 export interface SessionHost {
+  /** Says that sessions will be asked for: a host that takes time to start does so meanwhile. Never rejects. */
+  start?(): Promise<void>;
   /**
    * Opens the model under a key of the caller's choice; a key that is already open with the same path and options is
    * kept, one with others is replaced. A model given as bytes is one of Weft's own small graphs, named by its key.

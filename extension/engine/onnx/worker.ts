@@ -12,6 +12,9 @@ let last: Promise<void> = Promise.resolve();
 
 async function perform(message: ToWorker): Promise<Record<string, TensorData> | undefined> {
   switch (message.method) {
+    case 'start':
+      sessions.start();
+      return undefined;
     case 'load':
       await sessions.load(message.key, message.model, message.options);
       return undefined;
@@ -23,6 +26,16 @@ async function perform(message: ToWorker): Promise<Record<string, TensorData> | 
   }
 }
 
+/** Where the nodes of a session ran, after its first run. */
+function newPlacement(message: ToWorker): FromWorker['placement'] {
+  if (message.method === 'load') told.delete(message.key);
+  if (message.method !== 'run' || told.has(message.key)) return undefined;
+  const { key } = message;
+  const nodes = sessions.placement(key);
+  if (nodes) told.add(key);
+  return nodes && { key, nodes };
+}
+
 async function answer(message: ToWorker & { id: number }): Promise<void> {
   const reply = (part: Omit<FromWorker, 'id' | 'times'>, transfer: ArrayBuffer[] = []): void =>
     parentPort!.postMessage({ id: message.id, times: sessions.times(), ...part }, transfer);
@@ -31,10 +44,7 @@ async function answer(message: ToWorker & { id: number }): Promise<void> {
     const buffers = new Set<ArrayBuffer>();
     for (const { data } of Object.values(result ?? {}))
       if (data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
-    const nodes = message.method === 'run' && !told.has(message.key) ? sessions.placement(message.key) : undefined;
-    if (nodes) told.add(message.key);
-    else if (message.method === 'load') told.delete(message.key);
-    const placement = nodes && { key: message.key, nodes };
+    const placement = newPlacement(message);
     try {
       reply({ result, placement }, [...buffers]);
     } catch {

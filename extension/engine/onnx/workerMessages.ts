@@ -2,6 +2,7 @@ import { type ErrorReport } from '../../protocol/errors';
 import { type Placement, type SessionOptions, type SessionTimes, type TensorData } from './types';
 
 export type ToWorker =
+  | { method: 'start' }
   | { method: 'load'; key: string; model: string | Uint8Array; options: SessionOptions }
   | { method: 'run'; key: string; feeds: Record<string, TensorData>; fetches: string[] }
   | { method: 'release'; key: string };

@@ -17,6 +17,8 @@ export class BatchSize {
 
   /** Entries of the next call, at most `limit` (which memory decides) and at least 1. */
   next(limit: number): number {
+    // The call that warms a session up tells nothing of larger ones, and the first preview waits for it.
+    if (!this.warmed) return Math.max(1, Math.min(limit, START / 2));
     const best = this.best();
     const wanted = this.failures < TRIES ? best * 2 : best;
     return Math.max(1, Math.min(limit, wanted));

@@ -206,10 +206,15 @@ export class CheckpointParts {
     }
   }
 
+  /** Whether a part is worth closing when its work is done. */
+  isLarge(part: Part): boolean {
+    const { half = 0, single = 0 } = this.prepared.parameters?.[WEIGHTS[part]] ?? {};
+    return 2 * half + 4 * single >= WORTH_CLOSING;
+  }
+
   /** Says that a part is not needed for now: a large one gives its memory back, and is opened again when asked for. */
   async idle(part: Part): Promise<void> {
-    const { half = 0, single = 0 } = this.prepared.parameters?.[WEIGHTS[part]] ?? {};
-    if (2 * half + 4 * single < WORTH_CLOSING) return;
+    if (!this.isLarge(part)) return;
     for (const opened of [...this.opened.keys()].filter((each) => partOf(each) === part)) {
       this.closing.add(opened);
       await this.close(opened);

@@ -1,5 +1,4 @@
 import { WeftError } from '../../protocol/errors';
-import { once } from '../cache/recent';
 import { type ContentStore, keyOf } from '../cache/store';
 import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
 import { toModelInput } from '../image/tensors';
@@ -16,8 +15,8 @@ const WORTH_DRAWING_INSIDE = 1 << 18;
 /** Draws the latents of a checkpoint, of any size, without its VAE: by a linear map that is fitted to it once. */
 export class LatentPreviews {
   private fitted?: Promise<PreviewMap>;
-  /** Sessions that draw, by the patch of their map. */
-  private readonly drawers = new Map<number, Promise<string>>();
+  /** Whether the session that draws is open, by the patch of its map. */
+  private readonly drawers = new Map<number, boolean>();
 
   /** @param vae at the checkpoint's own size */
   constructor(
@@ -43,19 +42,32 @@ export class LatentPreviews {
     const map = previewMapFor(await this.map(store), height, width, maxSize);
     const { patch, channels } = map;
     if (latents.length * patch ** 2 * 3 < WORTH_DRAWING_INSIDE) return previewRgba(latents, height, width, map);
-    const session = await this.drawer(map);
+    if (!this.drawers.get(patch)) {
+      // The session would open behind the step that is under way, and draw behind the next one.
+      this.openDrawer(map);
+      return previewRgba(latents, height, width, map);
+    }
     const feed: TensorData = { type: 'float32', dims: [channels, height, width], data: latents };
-    const { rgba } = await this.parts.sessions.run(session, { [previewNames.latents]: feed }, [previewNames.rgba]);
+    const { rgba } = await this.parts.sessions.run(this.drawerOf(patch), { [previewNames.latents]: feed }, [
+      previewNames.rgba,
+    ]);
     return { width: width * patch, height: height * patch, rgba: rgba!.data as Uint8Array };
   }
 
-  /** The session that draws with a map. */
-  private drawer(map: PreviewMap): Promise<string> {
-    const key = `${this.fingerprint}/preview/${map.patch}`;
-    return once(this.drawers, map.patch, async () => {
-      await this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 });
-      return key;
-    });
+  /** The key of the session that draws patches of a size. */
+  private drawerOf(patch: number): string {
+    return `${this.fingerprint}/preview/${patch}`;
+  }
+
+  private openDrawer(map: PreviewMap): void {
+    const { drawers } = this;
+    const { patch } = map;
+    if (drawers.has(patch)) return;
+    drawers.set(patch, false);
+    this.parts.sessions.load(this.drawerOf(patch), previewModel(map), { provider: 'cpu', threads: 1 }).then(
+      () => drawers.set(patch, true),
+      () => drawers.delete(patch),
+    );
   }
 
   private async fit(store: ContentStore): Promise<PreviewMap> {

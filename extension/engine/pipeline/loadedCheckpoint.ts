@@ -129,6 +129,11 @@ export class LoadedCheckpoint {
     this.parts.open(part).catch(() => {});
   }
 
+  /** The same, but for a part whose weights other parts make room for. */
+  warmIfSmall(part: Part): void {
+    if (!this.parts.isLarge(part)) this.warm(part);
+  }
+
   /** Opens and closes every session: proof that onnxruntime takes the files. */
   tryAll(): Promise<void> {
     return this.parts.tryAll();
@@ -240,12 +245,16 @@ export class LoadedCheckpoint {
     return context;
   }
 
-  /** x0 [C, h, w]: the mode of the VAE's posterior times the scaling factor. `rgb` has the checkpoint's size. */
-  async encode(rgb: Uint8Array, store: ContentStore): Promise<Float32Array> {
+  /**
+   * x0 [C, h, w]: the mode of the VAE's posterior times the scaling factor. `rgb` has the checkpoint's size.
+   * @param onNew told before work begins, of a picture that was not kept
+   */
+  async encode(rgb: Uint8Array, store: ContentStore, onNew?: () => void): Promise<Float32Array> {
     const digest = createHash('sha256').update(rgb).digest('hex');
     const key = keyOf('encoded', VAE_VERSION, [this.fingerprint, this.size, digest]);
     const kept = (await store.get(key))?.latents;
     if (kept) return kept.data;
+    onNew?.();
     const latents = await this.vae.encode(toModelInput(rgb));
     store.put(key, { latents: { dims: [latents.length], data: latents } });
     return latents;

@@ -43,8 +43,12 @@ export const invert: Executor = async ({ node, context }) => {
 invert.prepare = async (executions) => {
   const { context } = executions[0]!;
   for (const execution of executions) context.addInversion(await createInversion(execution));
-  // Before the UNet opens: its weights can take their place.
+  const previews = context.options.previewEvery > 0;
   for (const { checkpoint } of context.inversions.values()) {
+    // The encoder is open, and between the steps each of its calls would wait for one. Drawing tells of what goes wrong.
+    if (previews) await checkpoint.previews.map(context.store).catch(() => {});
+    context.signal.throwIfAborted();
+    // Before a large UNet opens: its weights can take their place.
     await checkpoint.idle('textEncoder');
     await checkpoint.idle('vaeEncoder');
   }
@@ -76,7 +80,9 @@ async function createInversion(execution: Execution): Promise<InversionValue> {
     throw error instanceof WeftError ? error.at(imageNode) : error;
   });
   const digest = createHash('sha256').update(rgb).digest();
-  const x0 = injected.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store));
+  // What was never encoded was never inverted either.
+  const needsUnet = (): void => checkpoint.warmIfSmall('unet');
+  const x0 = injected.x0?.(imageNode) ?? (await checkpoint.encode(rgb, store, needsUnet));
   const { knows, title } = checkpoint.prepared;
   const name = image.from === 'file' ? path.basename(image.file) : `The image of ${imageNode}`;
   if (knows && !injected.x0 && (await checkpoint.difference(rgb, x0, store)) > knows.difference)

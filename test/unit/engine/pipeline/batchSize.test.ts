@@ -16,19 +16,19 @@ function sizesOf(cost: (size: number) => number, limit = 16): number[] {
 
 describe('the size of batches', () => {
   it('grows as long as rows get cheaper', () => {
-    expect(sizesOf((size) => 1 + 8 / size).slice(0, 5)).toEqual([4, 4, 8, 16, 16]);
+    expect(sizesOf((size) => 1 + 8 / size).slice(0, 5)).toEqual([2, 4, 8, 16, 16]);
   });
 
   it('stays where larger ones no longer pay', () => {
     const sizes = sizesOf((size) => (size > 4 ? 1.2 : 1));
-    expect(sizes.slice(0, 5)).toEqual([4, 4, 8, 8, 4]);
+    expect(sizes.slice(0, 5)).toEqual([2, 4, 8, 8, 4]);
     expect(sizes.filter((size) => size === 8).length).toBe(2);
   });
 
   it('is not given up for one slow call', () => {
     let calls = 0;
     const sizes = sizesOf((size) => (1 + 8 / size) * (++calls === 3 ? 5 : 1));
-    expect(sizes.slice(0, 6)).toEqual([4, 4, 8, 8, 16, 16]);
+    expect(sizes.slice(0, 6)).toEqual([2, 4, 8, 8, 16, 16]);
   });
 
   it('keeps to the limit that memory sets', () => {

@@ -7,6 +7,7 @@ import { openLibrary } from '../../../../extension/engine/checkpoints/library';
 import { type PreparedCheckpoint } from '../../../../extension/engine/checkpoints/types';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 import { CheckpointParts } from '../../../../extension/engine/pipeline/checkpointParts';
+import { LoadedCheckpoint } from '../../../../extension/engine/pipeline/loadedCheckpoint';
 import { root } from '../../../support/mini';
 import { writeReference } from '../../../support/referenceFolder';
 
@@ -74,6 +75,26 @@ it('keeps a small part, and one that was asked for again, open', async () => {
   await large.parts.open('vaeDecoder');
   await Promise.all(both);
   expect(large.log).toEqual(['open vaeDecoder']);
+});
+
+it('opens a small part ahead of its use, and not a large one, which others make room for', async () => {
+  const openedAhead = async (single: number): Promise<string[]> => {
+    const opened: string[] = [];
+    const inner = inProcessSessions();
+    const load: typeof inner.load = (key, ...rest) => {
+      opened.push(key.split('/').at(-1)!);
+      return inner.load(key, ...rest);
+    };
+    const prepared = { ...mini, parameters: { ...mini.parameters, unet: { half: 0, single } } };
+    const checkpoint = LoadedCheckpoint.open(prepared, { ...inner, load }, 'cpu');
+    checkpoint.warmIfSmall('unet');
+    // Another part, asked for later, opens behind it.
+    checkpoint.warm('vaeDecoder');
+    await checkpoint.close();
+    return opened.sort();
+  };
+  expect(await openedAhead(1e6)).toEqual(['unet', 'vaeDecoder']);
+  expect(await openedAhead(50e6)).toEqual(['vaeDecoder']);
 });
 
 describe('a checkpoint that changes while a run uses it', () => {
