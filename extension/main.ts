@@ -21,7 +21,7 @@ import { PickedFiles } from './host/runs/pickedFiles';
 import { RunService } from './host/runs/runService';
 import { RunStatus } from './host/runs/runStatus';
 import { Walkthrough } from './host/walkthrough';
-import { notify } from './host/window';
+import { notify, offer } from './host/window';
 
 /** Makes the parts and joins them; everything made is disposed with the extension. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -39,12 +39,7 @@ export function activate(context: vscode.ExtensionContext): void {
       settings.modelFolders,
     ),
   );
-  engine.onTrouble((sentence) => {
-    const show = 'Show Output';
-    void notify.error(sentence, show).then((answer) => {
-      if (answer === show) log.show();
-    });
-  });
+  engine.onTrouble((sentence) => offer(notify.error, sentence, 'Show Output', () => log.show()));
   const picked = new PickedFiles(context.workspaceState);
   const runs = own(new RunService(engine, picked, log));
   const sessions = own(new StudioSessions());
@@ -53,11 +48,6 @@ export function activate(context: vscode.ExtensionContext): void {
   own(new ImagesWithGraph(pictures));
   const history = own(new HistoryStore(context, runs, log, checkpoints));
   const walkthrough = new Walkthrough(context.globalState);
-  const runner = own(
-    new GraphRunner(runs, sessions, context.workspaceState, walkthrough, (run) =>
-      offerMissingCheckpoint(checkpoints, run),
-    ),
-  );
   const services: Services = {
     context,
     log,
@@ -72,9 +62,11 @@ export function activate(context: vscode.ExtensionContext): void {
     walkthrough,
     editor: new GraphEditor(),
     problems: own(new GraphProblems(checkpoints, picked, pictures)),
-    startRun: (document, target, edits) => runner.start(document, target, edits),
-    autoRun: (document, target, set) => runner.autoRun(document, target, set),
-    setDraft: (document, on) => runner.setDraft(document, on),
+    runner: own(
+      new GraphRunner(runs, sessions, context.workspaceState, walkthrough, (run) =>
+        offerMissingCheckpoint(checkpoints, run),
+      ),
+    ),
   };
   own(new RunStatus(runs));
   own(new OutlineView(sessions));

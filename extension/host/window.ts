@@ -16,6 +16,13 @@ export const notify = {
     vscode.window.showErrorMessage(noticeText(message), ...buttons),
 };
 
+/** Shows a notification with a button, and does what that says when it is pressed. */
+export function offer(show: typeof notify.error, message: string, button: string, act: () => unknown): void {
+  void show(message, button).then((answer) => {
+    if (answer === button) act();
+  });
+}
+
 export interface Question {
   message: string;
   /** Lines below it. */
@@ -37,25 +44,36 @@ const modal = (detail: string | undefined): vscode.MessageOptions => ({
 });
 
 export interface Progress {
-  report(step: { message?: string; increment?: number }): void;
+  /** `percent` of the whole; the bar never goes back. */
+  report(step: { message?: string; percent?: number }): void;
 }
 
-/** A notification that shows how far something is. */
+/** A notification that shows how far something is; `onCancel`: it can be cancelled, which does this. */
 export function withNotification<T>(
   title: string,
-  task: (progress: Progress, token: vscode.CancellationToken) => Promise<T>,
-  { cancellable = false }: { cancellable?: boolean } = {},
+  task: (progress: Progress) => Promise<T>,
+  onCancel?: () => unknown,
 ): Thenable<T> {
   return vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: noticeText(title), cancellable },
-    (progress, token) =>
-      task(
-        {
-          report: ({ message, increment }) =>
-            progress.report({ increment, ...(message === undefined ? {} : { message: noticeText(message) }) }),
-        },
-        token,
-      ),
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: noticeText(title),
+      cancellable: onCancel !== undefined,
+    },
+    async (progress, token) => {
+      let shown = 0;
+      const report: Progress['report'] = ({ message, percent }) => {
+        const increment = percent === undefined ? undefined : Math.max(0, percent - shown);
+        shown += increment ?? 0;
+        progress.report({ increment, ...(message === undefined ? {} : { message: noticeText(message) }) });
+      };
+      const cancel = onCancel && token.onCancellationRequested(() => void onCancel());
+      try {
+        return await task({ report });
+      } finally {
+        cancel?.dispose();
+      }
+    },
   );
 }
 

@@ -10,3 +10,10 @@ export function wholeNumber(text: string): number | undefined {
 export function plainNumber(text: string): number | undefined {
   return /^(\d+(\.\d*)?|\.\d+)$/.test(text) && Number.isFinite(Number(text)) ? Number(text) : undefined;
 }
+
+/** A time as people say it: "0.4 s", "12 s", "3 min 5 s". */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}

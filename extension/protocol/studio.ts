@@ -4,15 +4,7 @@
  */
 import { z } from 'zod';
 import { graphEditsSchema, type Problem } from '../graph';
-import {
-  type CellPlace,
-  type CheckpointInfo,
-  type EngineEvent,
-  type NodeState,
-  type PreviewKind,
-  type SweepSide,
-} from './engine';
-import { type SegmentationNews } from './mask';
+import { type CheckpointInfo, type EngineEvent, type EngineRequests } from './engine';
 import {
   attentionSchema,
   inspectDrawSchema,
@@ -31,14 +23,14 @@ export interface WorkspacePicture {
   uri: string;
 }
 
+/** What an event of the engine says. */
+export type EventOf<E extends EngineEvent['event']> = Omit<Extract<EngineEvent, { event: E }>, 'event'>;
+
+/** An event of a run that goes on to the webview under its own name. */
+type PassedOn<E extends EngineEvent['event']> = { [K in E]: { type: K } & EventOf<K> }[E];
+
 /** What a run says of one node. */
-export interface NodeStatus {
-  state: NodeState;
-  step?: number;
-  total?: number;
-  secondsLeft?: number;
-  message?: string;
-}
+export type NodeStatus = Omit<EventOf<'node'>, 'runId' | 'node'>;
 
 export interface RunState {
   runId: string;
@@ -55,7 +47,7 @@ export interface RunState {
 }
 
 /** One step of a node's timeline. The pixels travel once; the webview keeps them. */
-export type TimelineFrame = Omit<Extract<EngineEvent, { event: 'preview' }>, 'event'>;
+export type TimelineFrame = EventOf<'preview'>;
 
 export interface StudioSettings {
   snapToGrid: boolean;
@@ -93,35 +85,10 @@ export type HostToStudio =
   | { type: 'node'; runId: string; node: string; status: NodeStatus }
   | { type: 'frame'; frame: TimelineFrame }
   /** Answer to `timelineFrame`: one step's picture as a PNG, none of a step that the run did not make. Nothing is sent when the run is forgotten. */
-  | {
-      type: 'timelinePicture';
-      runId: string;
-      node: string;
-      cell?: CellPlace;
-      index: number;
-      kind: PreviewKind;
-      png?: Uint8Array;
-    }
-  /** A node's own picture, as a PNG. */
-  | { type: 'picture'; runId: string; node: string; port: string; png: Uint8Array; caption?: string }
-  /** A sweep of a run begins: how its cells lie. */
-  | { type: 'sweep'; runId: string; node: string; columns: SweepSide; rows?: SweepSide }
-  | {
-      type: 'cell';
-      runId: string;
-      node: string;
-      row: number;
-      column: number;
-      state: 'running' | 'done' | 'failed';
-      set: { node: string; param: string; value: unknown }[];
-      png?: Uint8Array;
-      metrics?: Record<string, number>;
-      message?: string;
-    }
-  /** What an evaluate node found out. */
-  | { type: 'metrics'; runId: string; node: string; metrics: Record<string, number> }
-  /** What a segment node found: for the mask editor. */
-  | ({ type: 'segmentation' } & SegmentationNews)
+  | ({ type: 'timelinePicture' } & Omit<EngineRequests['timeline.frame']['params'], 'size'> &
+      EngineRequests['timeline.frame']['result'])
+  | PassedOn<'picture' | 'sweep' | 'metrics' | 'segmentation'>
+  | Omit<PassedOn<'cell'>, 'graphText'>
   /** The outline, a problem or a command points at a node. */
   | { type: 'reveal'; node: string; param?: string }
   /** A past result, as what the node's image is compared with from now on; the node's image is opened. */
@@ -137,31 +104,31 @@ export type HostToStudio =
   | { type: 'flush'; id: number }
   | { type: 'error'; message: string };
 
-export type StudioCommand =
-  | 'fit'
-  | 'zoomToSelection'
-  | 'autoLayout'
-  | 'addNode'
-  | 'selectAll'
-  | 'duplicate'
-  | 'copy'
-  | 'cut'
-  | 'paste'
-  | 'delete'
-  | 'mute'
-  | 'rename'
-  | 'frame'
-  | 'alignLeft'
-  | 'alignCentre'
-  | 'alignRight'
-  | 'alignTop'
-  | 'alignMiddle'
-  | 'alignBottom'
-  | 'distributeAcross'
-  | 'distributeDown'
-  | 'focusInspector'
-  | 'focusTimeline'
-  | 'inspect';
+/** Commands of VS Code that the webview carries out; package.json names each as `weft.canvas.COMMAND`. */
+export const studioCommands = [
+  'fit',
+  'zoomToSelection',
+  'autoLayout',
+  'addNode',
+  'selectAll',
+  'duplicate',
+  'delete',
+  'mute',
+  'rename',
+  'frame',
+  'alignLeft',
+  'alignCentre',
+  'alignRight',
+  'alignTop',
+  'alignMiddle',
+  'alignBottom',
+  'distributeAcross',
+  'distributeDown',
+  'focusInspector',
+  'focusTimeline',
+  'inspect',
+] as const;
+export type StudioCommand = (typeof studioCommands)[number];
 
 /** Far above any picture or text of a page. */
 const MAX_BYTES = 256 * 2 ** 20;

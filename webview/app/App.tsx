@@ -1,4 +1,5 @@
 import { type KeyboardEvent } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { Canvas } from '../canvas/Canvas';
 import { AttentionView } from '../attention/AttentionView';
 import { PartsView } from '../attention/PartsView';
@@ -31,16 +32,6 @@ export function App() {
   const inspectorWidth = useStudio((state) => state.page.inspectorWidth);
   const shelfOpen = useStudio((state) => state.page.shelfOpen);
   const timelineOpen = useStudio(timelineShown);
-  const masking = useStudio((state) => (state.page.inspecting === undefined ? state.page.masking : undefined));
-  const inspecting = useStudio((state) => state.page.inspecting);
-  const matching = useStudio(({ page }) =>
-    page.inspecting === undefined && page.masking === undefined ? page.matching : undefined,
-  );
-  const viewing = useStudio(({ page }) =>
-    page.inspecting === undefined && page.masking === undefined && page.matching === undefined
-      ? page.viewing
-      : undefined,
-  );
   const covered = useStudio((state) => canvasCovered(state.page));
   const fileName = useStudio((state) => state.fileName);
   useClipboardEvents();
@@ -60,27 +51,9 @@ export function App() {
         <Toolbar />
       </header>
       <Banners />
-      {inspecting !== undefined && (
+      {covered && (
         <main className="panes">
-          <AttentionView node={inspecting} />
-          <Toasts />
-        </main>
-      )}
-      {masking !== undefined && (
-        <main className="panes">
-          <MaskView key={masking} node={masking} />
-          <Toasts />
-        </main>
-      )}
-      {matching !== undefined && (
-        <main className="panes">
-          <PartsView key={matching} swap={matching} />
-          <Toasts />
-        </main>
-      )}
-      {viewing !== undefined && (
-        <main className="panes">
-          <StageView key={viewing} node={viewing} />
+          <Cover />
           <Toasts />
         </main>
       )}
@@ -114,6 +87,17 @@ export function App() {
       <Announcer />
     </div>
   );
+}
+
+/** What is shown in place of the canvas. */
+function Cover() {
+  const [inspecting, masking, matching, viewing] = useStudio(
+    useShallow(({ page }) => [page.inspecting, page.masking, page.matching, page.viewing]),
+  );
+  if (inspecting !== undefined) return <AttentionView node={inspecting} />;
+  if (masking !== undefined) return <MaskView key={masking} node={masking} />;
+  if (matching !== undefined) return <PartsView key={matching} swap={matching} />;
+  return viewing !== undefined && <StageView key={viewing} node={viewing} />;
 }
 
 /** Undo and redo in a text field are the field's own; anywhere else they go on to VS Code, which undoes in the document. */

@@ -1,6 +1,6 @@
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
-import { Icon } from '../ui/Icon';
+import { Button, Icon } from '../ui/Icon';
 
 /** Sentences about the whole file: that it is not trusted, or can't be changed. */
 export function Banners() {
@@ -13,18 +13,16 @@ export function Banners() {
         <div className="banner" role="note" data-testid="untrusted">
           <Icon name="shield" />
           <span>This folder is not trusted. You can view and edit graphs; to run them, trust the folder.</span>
-          <button type="button" className="button" onClick={() => postToHost({ type: 'requestTrust' })}>
-            Trust this folder…
-          </button>
+          <Button onClick={() => postToHost({ type: 'requestTrust' })}>Trust this folder…</Button>
         </div>
       )}
       {readOnly && (
         <div className="banner" role="note" data-testid="read-only">
           <Icon name="lock" />
           <span>{reason ?? 'This file is read-only.'}</span>
-          <button type="button" className="button secondary" onClick={() => postToHost({ type: 'openAsText' })}>
+          <Button secondary onClick={() => postToHost({ type: 'openAsText' })}>
             Open as text
-          </button>
+          </Button>
         </div>
       )}
     </>

@@ -5,15 +5,10 @@ import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
 import { bestCells, cellWords } from '../model/sweeps';
 import { readable } from '../model/words';
+import { ARROWS } from '../ui/arrows';
 import { Dialog } from '../ui/Dialog';
-import { Icon, Tool } from '../ui/Icon';
-
-const STEPS: Record<string, [row: number, column: number]> = {
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-};
+import { type Fact, Facts } from '../ui/Facts';
+import { Button, Tool } from '../ui/Icon';
 
 /** One cell of a sweep, large: what it was made with, its numbers, and what to do with it. Arrow keys go to its neighbours. */
 export function CellDialog() {
@@ -24,13 +19,22 @@ export function CellDialog() {
   const { node, row, column } = at;
   const cell = sweep.cells[`${row}/${column}`];
   const best = bestCells(sweep)[`${row}/${column}`] ?? [];
-  const go = ([down, right]: [number, number]) => {
+  const values = (cell?.set ?? []).map(({ node: id, param, value }): Fact => [
+    `${id}.${param}`,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
+  const measures = Object.entries(cell?.metrics ?? {}).map(([name, value]): Fact => {
+    const words = measureWords(name, value);
+    const shown = best.includes(name) ? <span className="best">{words} · best of the sweep</span> : words;
+    return [measureOf(name)?.label ?? name, shown, measureOf(name)?.help];
+  });
+  const go = ([right, down]: readonly [number, number]) => {
     const [rows, columns] = [sweep.rows?.labels.length ?? 1, sweep.columns.labels.length];
     const to = { row: row + down, column: column + right };
     if (to.row >= 0 && to.row < rows && to.column >= 0 && to.column < columns) openCell(node, to.row, to.column);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = STEPS[event.key];
+    const step = ARROWS[event.key];
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();
@@ -50,39 +54,19 @@ export function CellDialog() {
           <span className="variation-place">{cell?.message ?? (cell ? 'Running' : 'Not run yet')}</span>
         )}
         <div>
-          <dl className="facts">
-            {(cell?.set ?? []).map(({ node: id, param, value }) => (
-              <div key={`${id}.${param}`} style={{ display: 'contents' }}>
-                <dt>
-                  {id}.{param}
-                </dt>
-                <dd>{typeof value === 'string' ? value : JSON.stringify(value)}</dd>
-              </div>
-            ))}
-            {Object.entries(cell?.metrics ?? {}).map(([name, value]) => (
-              <div key={name} style={{ display: 'contents' }}>
-                <dt title={measureOf(name)?.help}>{measureOf(name)?.label ?? name}</dt>
-                <dd className={best.includes(name) ? 'best' : ''}>
-                  {measureWords(name, value)}
-                  {best.includes(name) && ' · best of the sweep'}
-                </dd>
-              </div>
-            ))}
-          </dl>
+          <Facts rows={[...values, ...measures]} />
           <div className="cell-actions">
-            <button
-              type="button"
-              className="button"
+            <Button
+              icon="check"
               disabled={readOnly || !cell}
               data-testid="take-cell"
               onClick={() => cell && takeCell(cell)}
             >
-              <Icon name="check" />
               Use these values
-            </button>
-            <button
-              type="button"
-              className="button secondary"
+            </Button>
+            <Button
+              secondary
+              icon="go-to-file"
               disabled={cell?.state !== 'done'}
               data-testid="cell-as-graph"
               onClick={() => {
@@ -90,15 +74,14 @@ export function CellDialog() {
                 postToHost({ type: 'openCell', node, row, column });
               }}
             >
-              <Icon name="go-to-file" />
               Open as a graph
-            </button>
+            </Button>
           </div>
           <div className="cell-actions" role="group" aria-label="Neighbours">
-            <Tool icon="arrow-left" label="Cell to the left" onClick={() => go([0, -1])} />
-            <Tool icon="arrow-right" label="Cell to the right" onClick={() => go([0, 1])} />
-            {sweep.rows && <Tool icon="arrow-up" label="Cell above" onClick={() => go([-1, 0])} />}
-            {sweep.rows && <Tool icon="arrow-down" label="Cell below" onClick={() => go([1, 0])} />}
+            <Tool icon="arrow-left" label="Cell to the left" onClick={() => go([-1, 0])} />
+            <Tool icon="arrow-right" label="Cell to the right" onClick={() => go([1, 0])} />
+            {sweep.rows && <Tool icon="arrow-up" label="Cell above" onClick={() => go([0, -1])} />}
+            {sweep.rows && <Tool icon="arrow-down" label="Cell below" onClick={() => go([0, 1])} />}
           </div>
         </div>
       </div>

@@ -1,7 +1,7 @@
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
 import { excerpt } from './excerpt';
-import { Icon } from '../ui/Icon';
+import { Button } from '../ui/Icon';
 
 /** The file can't be shown as a graph: where it breaks, and the way to mend it. */
 export function InvalidDocument() {
@@ -27,15 +27,13 @@ export function InvalidDocument() {
         </pre>
       )}
       <div className="actions">
-        <button
-          type="button"
-          className="button"
+        <Button
+          icon="go-to-file"
           data-testid="open-as-text"
           onClick={() => postToHost({ type: 'openAsText', offset: problem?.offset ?? 0 })}
         >
-          <Icon name="go-to-file" />
           Open as text
-        </button>
+        </Button>
       </div>
       <p className="muted-text">The graph appears again as soon as the text is valid. Undo works here, too.</p>
     </main>

@@ -1,6 +1,7 @@
 import { KEYS } from '../model/keys';
 import { useStudio } from '../model/store';
 import { Dialog } from '../ui/Dialog';
+import { Facts } from '../ui/Facts';
 
 /** All keys at a glance. */
 export function KeysDialog() {
@@ -12,16 +13,7 @@ export function KeysDialog() {
         {KEYS.map(({ where, keys }) => (
           <section key={where}>
             <h3>{where}</h3>
-            <dl className="facts">
-              {keys.map(([key, what]) => (
-                <div key={key} style={{ display: 'contents' }}>
-                  <dt>
-                    <kbd>{key}</kbd>
-                  </dt>
-                  <dd>{what}</dd>
-                </div>
-              ))}
-            </dl>
+            <Facts rows={keys.map(([key, what]) => [<kbd>{key}</kbd>, what])} />
           </section>
         ))}
       </div>

@@ -1,3 +1,4 @@
+import { formatSeconds } from '../../extension/protocol/numbers';
 import { addFrame } from '../model/actions/frames';
 import { tidy } from '../model/actions/places';
 import { toggleAutoRun } from '../model/autoRun';
@@ -8,7 +9,7 @@ import { run, stopRun } from '../model/running';
 import { canvasControl } from '../model/control';
 import { studio, useStudio } from '../model/store';
 import { readable } from '../model/words';
-import { duration, timeLeft } from '../model/stepMaths';
+import { timeLeft } from '../model/stepMaths';
 import { Tool } from '../ui/Icon';
 
 /** Above the canvas: what one does most, and what the run is doing. */
@@ -128,7 +129,7 @@ function RunState() {
     if (last.state === 'queued') return 'Waiting for another run';
     if (last.state === 'done') {
       const what = last.draft ? 'Draft done' : 'Done';
-      return last.seconds === undefined ? what : `${what} in ${duration(last.seconds)}`;
+      return last.seconds === undefined ? what : `${what} in ${formatSeconds(last.seconds)}`;
     }
     if (last.state === 'failed') return last.message ?? 'Failed';
     if (last.state === 'cancelled') return 'Stopped';

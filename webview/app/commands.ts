@@ -1,6 +1,5 @@
 import { type StudioCommand } from '../../extension/protocol/studio';
 import { canvasControl } from '../model/control';
-import { copySelection, cutSelection, requestPaste } from '../model/actions/clipboard';
 import { addFrame } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, startRename, toggleMute } from '../model/actions/nodes';
 import { alignSelection, tidy } from '../model/actions/places';
@@ -16,9 +15,6 @@ const commands: Record<StudioCommand, () => void> = {
   addNode: () => canvasControl().openAddMenu(),
   selectAll,
   duplicate: duplicateSelection,
-  copy: copySelection,
-  cut: cutSelection,
-  paste: () => requestPaste(),
   delete: deleteSelection,
   mute: () => toggleMute(),
   rename: () => startRename(),

@@ -1,7 +1,7 @@
 import { type HostToStudio, type NodeStatus } from '../../extension/protocol/studio';
 import { onInspected } from '../model/inspectRequests';
 import { onSegmentation } from '../model/segmentations';
-import { bytesOf } from '../model/bytes';
+import { bytesOf, pngUrl } from '../model/bytes';
 import { onCommand } from './commands';
 import { onDocument, show } from '../model/document';
 import { placeKey, withCellFrame, withoutCells } from '../model/cellTimelines';
@@ -55,14 +55,8 @@ const handlers: Handlers = {
   },
   picture: ({ runId, node, port, png, caption }) => {
     const { run } = studio();
-    const draft = run?.runId === runId && run.draft;
-    const picture = {
-      runId,
-      port,
-      png: bytesOf(png),
-      ...(caption !== undefined && { caption }),
-      ...(draft && { draft }),
-    };
+    const draft = run?.runId === runId ? run.draft : undefined;
+    const picture = { runId, port, png: bytesOf(png), caption, draft };
     useStudio.setState((state) => withResult(state, node, picture));
   },
   sweep: (message) =>
@@ -108,10 +102,6 @@ export function onMessage(message: HostToStudio): void {
 /** `{path: undefined}` does not survive JSON; null does, and means the same. */
 function keepHoles(uris: Record<string, string | undefined | null>): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(uris).map(([path, uri]) => [path, uri ?? undefined]));
-}
-
-function pngUrl(png: Uint8Array): string {
-  return URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
 }
 
 function onRun({ run }: Extract<HostToStudio, { type: 'run' }>): void {

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useMemo, useRef, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import { cellAt, middleOf, type Size } from '../../extension/protocol/size';
+import { ARROWS } from '../ui/arrows';
 import { correspondencePixels, DRAWN, heatPixels, WATCH_COLOURS, watchPixels, placePixels } from './heat';
 import {
   type Correspondence,
@@ -54,18 +55,12 @@ export function Pane(props: {
   const onKeyDown = (event: KeyboardEvent) => {
     if (disabled) return;
     const by = (event.shiftKey ? 4 : 1) * (event.ctrlKey || event.metaKey || event.altKey ? 0 : 1);
-    const moves: Record<string, [number, number]> = {
-      ArrowLeft: [-by, 0],
-      ArrowRight: [by, 0],
-      ArrowUp: [0, -by],
-      ArrowDown: [0, by],
-    };
-    const move = moves[event.key];
+    const arrow = ARROWS[event.key];
     const at = own ?? cellAt(0.5, 0.5, grid);
-    if (move && by > 0) {
+    if (arrow && by > 0) {
       const inside = (value: number, cells: number) => Math.min(cells - 1, Math.max(0, value));
-      const x = inside((at % grid.width) + move[0], grid.width);
-      const y = inside(Math.floor(at / grid.width) + move[1], grid.height);
+      const x = inside((at % grid.width) + by * arrow[0], grid.width);
+      const y = inside(Math.floor(at / grid.width) + by * arrow[1], grid.height);
       point(own === undefined ? at : y * grid.width + x);
     } else if (event.key === 'Enter' || event.key === ' ') toggleWatch(which, ...middleOf(at, grid));
     else return;

@@ -1,6 +1,7 @@
 import { useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { type Pin } from '../../extension/graph';
 import { cellAt, shorterSide, type Size } from '../../extension/protocol/size';
+import { ARROWS } from '../ui/arrows';
 import { type Watched } from './Pane';
 import {
   cancelDrag,
@@ -107,14 +108,9 @@ function CircleHandle(props: Stage & { pinning: Pinning; shown: ShownPin; end: E
       return;
     }
     const by = event.shiftKey ? 0.05 : 0.01;
-    const moves: Record<string, [number, number]> = {
-      ArrowLeft: [-by, 0],
-      ArrowRight: [by, 0],
-      ArrowUp: [0, -by],
-      ArrowDown: [0, by],
-    };
+    const arrow = ARROWS[event.key];
     const sizes: Record<string, number> = { '+': 1, '=': 1, '-': -1, _: -1 };
-    const move = moves[event.key];
+    const move: [number, number] | undefined = arrow && [by * arrow[0], by * arrow[1]];
     const notches = sizes[event.key];
     const acts =
       move ?? notches ?? (['m', 'delete', 'backspace'].includes(event.key.toLowerCase()) ? event.key : undefined);

@@ -1,6 +1,7 @@
 import { run } from '../model/running';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
+import { Button } from '../ui/Icon';
 
 /** Runs a node with what was changed since its last run. */
 export function RunWithIt(props: { node: string; stale: boolean; what: 'pins' | 'matches'; testId: string }) {
@@ -8,9 +9,7 @@ export function RunWithIt(props: { node: string; stale: boolean; what: 'pins' | 
   const canRun = useStudio((state) => state.canRun);
   const running = useStudio((state) => state.running);
   return (
-    <button
-      type="button"
-      className="button"
+    <Button
       disabled={!canRun || !stale}
       title={
         stale ? `Run to ${readable(node)} with the ${what} as they are now` : `The result shows the ${what} as they are`
@@ -19,6 +18,6 @@ export function RunWithIt(props: { node: string; stale: boolean; what: 'pins' | 
       onClick={() => run(node)}
     >
       {running && stale ? 'Running…' : 'Run with it'}
-    </button>
+    </Button>
   );
 }

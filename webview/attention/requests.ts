@@ -1,6 +1,6 @@
 import { floatsOf, type AttentionRequest, type InspectInfo, tokensOf } from '../../extension/protocol/inspect';
 import { middleOf } from '../../extension/protocol/size';
-import { bytesOf } from '../model/bytes';
+import { bytesOf, pngUrl } from '../model/bytes';
 import { ask } from '../model/inspectRequests';
 import { setTimeline } from '../model/page';
 import { studio } from '../model/store';
@@ -28,7 +28,7 @@ export async function begin(node: string): Promise<void> {
     for (const picture of [...info.appearances.keys(), 'structure' as const]) {
       const { png } = await ask('inspect.picture', { runId: info.runId, node, picture });
       if (attention().info !== info) return;
-      const url = URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
+      const url = pngUrl(png);
       const before = attention().pictures[picture];
       useAttention.setState(({ pictures }) => ({ pictures: { ...pictures, [picture]: url } }));
       if (before !== undefined) URL.revokeObjectURL(before);

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { type InspectParts } from '../../extension/protocol/inspect';
-import { bytesOf } from '../model/bytes';
+import { bytesOf, pngUrl } from '../model/bytes';
 import { ask } from '../model/inspectRequests';
 import { useStudio } from '../model/store';
 
@@ -50,7 +50,7 @@ async function load(runId: string, node: string, clusters: number): Promise<Foun
   const { structure, appearances, ...rest } = await ask('inspect.parts', { runId, node, clusters });
   const picture = async (which: number | 'structure'): Promise<string> => {
     const { png } = await ask('inspect.picture', { runId, node, picture: which });
-    return URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
+    return pngUrl(png);
   };
   const looks = await Promise.all(appearances.map(async (one) => [one.node, await picture(one.look)] as const));
   return {

@@ -3,7 +3,7 @@ import { flushParams, resetParam } from '../model/actions/params';
 import { useStudio } from '../model/store';
 import { Combobox, type ComboOption } from '../ui/Combobox';
 import { type ControlProps } from '../ui/controlProps';
-import { useDraft } from '../ui/useDraft';
+import { useField } from '../ui/useDraft';
 
 /** What a sweep varies: a parameter chosen from the graph's, and its values as text. */
 export function AxisControl(props: ControlProps<AxisParam>) {
@@ -13,7 +13,7 @@ export function AxisControl(props: ControlProps<AxisParam>) {
   const equals = text.indexOf('=');
   const target = equals < 0 ? text : text.slice(0, equals);
   const values = equals < 0 ? '' : text.slice(equals + 1);
-  const draft = useDraft(values);
+  const { field, text: listed, setText } = useField(props, values);
   const options: ComboOption[] = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => {
     const spec = specOf(type);
     if (!spec || id === node || type === 'sweep' || type === 'save') return [];
@@ -22,9 +22,9 @@ export function AxisControl(props: ControlProps<AxisParam>) {
       ? params
       : [...params, { value: `${id}.muted`, detail: 'with and without the node: true,false' }];
   });
-  const write = (chosen: string, listed: string) => {
-    if (chosen === '' && listed === '' && !param.required) resetParam(node, param.name);
-    else onChange(`${chosen}=${listed}`);
+  const write = (chosen: string, written: string) => {
+    if (chosen === '' && written === '' && !param.required) resetParam(node, param.name);
+    else onChange(`${chosen}=${written}`);
   };
   return (
     <div className="axis-control">
@@ -36,27 +36,18 @@ export function AxisControl(props: ControlProps<AxisParam>) {
         describedBy={describedBy}
         invalid={invalid}
         disabled={disabled}
-        onChange={(chosen) => write(chosen.trim(), draft.text)}
+        onChange={(chosen) => write(chosen.trim(), listed)}
         onDone={flushParams}
       />
       <input
-        className="field"
+        {...field}
+        id={undefined}
         type="text"
         aria-label={`${param.label}: values`}
-        aria-describedby={describedBy}
-        aria-invalid={invalid}
         data-testid={`axis-values-${param.name}`}
         placeholder="1,1.67,2.5 or 1:3:0.5 or images/*.png"
-        value={draft.text}
-        disabled={disabled}
-        spellCheck={false}
-        onFocus={draft.focus}
-        onBlur={() => {
-          draft.blur();
-          flushParams();
-        }}
         onChange={(event) => {
-          draft.setText(event.target.value);
+          setText(event.target.value);
           write(target, event.target.value);
         }}
       />

@@ -20,60 +20,45 @@ export function CheckControl({ param, value, inputId, describedBy, disabled, onC
   );
 }
 
-export function ChoiceControl({
-  param,
-  value,
-  inputId,
-  describedBy,
-  invalid,
-  disabled,
-  onChange,
-}: ControlProps<ChoiceParam>) {
-  const known = param.options.some((option) => option.value === value);
+/** A list to choose from. A value that is not in it stays there, called `unknown`, so that opening a graph changes nothing. */
+function Choices(
+  props: ControlProps & { options: readonly { value: string; label: string; help?: string }[]; unknown: string },
+) {
+  const { inputId, describedBy, invalid, disabled, onChange, options, unknown } = props;
+  const present = String(props.value ?? '');
   return (
     <select
       id={inputId}
       className="field"
-      value={String(value ?? '')}
+      value={present}
       disabled={disabled}
       aria-invalid={invalid}
       aria-describedby={describedBy}
       onChange={(event) => onChange(event.target.value)}
     >
-      {!known && <option value={String(value ?? '')}>{String(value ?? '')}</option>}
-      {param.options.map((option) => (
-        <option key={option.value} value={option.value} title={option.help}>
-          {option.label}
+      {!options.some(({ value }) => value === props.value) && <option value={present}>{unknown}</option>}
+      {options.map(({ value, label, help }) => (
+        <option key={value} value={value} title={help}>
+          {label}
         </option>
       ))}
     </select>
   );
 }
 
-/** A checkpoint of the library; one that is not there stays in the list, so that opening a graph changes nothing. */
+export function ChoiceControl(props: ControlProps<ChoiceParam>) {
+  return <Choices {...props} options={props.param.options} unknown={String(props.value ?? '')} />;
+}
+
+/** A checkpoint of the library. */
 export function CheckpointControl(props: ControlProps<CheckpointParam>) {
-  const { value, inputId, describedBy, invalid, disabled, onChange } = props;
   const checkpoints = useStudio((state) => state.checkpoints);
-  const present = typeof value === 'string' ? value : '';
-  const chosen = checkpoints.find((checkpoint) => checkpoint.id === present);
+  const present = typeof props.value === 'string' ? props.value : '';
+  const chosen = checkpoints.find(({ id }) => id === present);
+  const options = checkpoints.map(({ id, title }) => ({ value: id, label: id === title ? id : `${title} (${id})` }));
   return (
     <>
-      <select
-        id={inputId}
-        className="field"
-        value={present}
-        disabled={disabled}
-        aria-invalid={invalid}
-        aria-describedby={describedBy}
-        onChange={(event) => onChange(event.target.value)}
-      >
-        {!chosen && <option value={present}>{present || '–'} (not in the library)</option>}
-        {checkpoints.map((checkpoint) => (
-          <option key={checkpoint.id} value={checkpoint.id}>
-            {checkpoint.id === checkpoint.title ? checkpoint.id : `${checkpoint.title} (${checkpoint.id})`}
-          </option>
-        ))}
-      </select>
+      <Choices {...props} value={present} options={options} unknown={`${present || '–'} (not in the library)`} />
       {chosen && (
         <p className="param-help">
           {chosen.problem ??

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { Tool } from '../ui/Icon';
+import { Link, Tool } from '../ui/Icon';
 import { setFrameColour, setFrameText } from '../model/actions/frames';
 import { deleteSelection, toggleFold } from '../model/actions/nodes';
 import { revealNode } from '../model/actions/selection';
@@ -66,9 +66,9 @@ export function FrameInspector({ id, data }: { id: string; data: FrameData }) {
           <h3>Inside</h3>
           <div className="action-list" data-testid="folded-nodes">
             {data.fold.nodes.map((node) => (
-              <button key={node} type="button" className="link" onClick={() => revealNode(node)}>
+              <Link key={node} onClick={() => revealNode(node)}>
                 {readable(node)}
-              </button>
+              </Link>
             ))}
           </div>
         </>

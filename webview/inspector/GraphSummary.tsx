@@ -1,14 +1,15 @@
-import { type ReactNode } from 'react';
-import { Icon } from '../ui/Icon';
+import { useShallow } from 'zustand/react/shallow';
+import { type Fact, Facts } from '../ui/Facts';
+import { Button, Icon, Link } from '../ui/Icon';
 import { type PortType } from '../../extension/graph';
+import { formatSeconds } from '../../extension/protocol/numbers';
 import { providerName } from '../../extension/protocol/providers';
 import { TypeMark } from '../ui/TypeMark';
 import { revealNode } from '../model/actions/selection';
 import { postToHost } from '../model/host';
-import { type StudioState, useStudio } from '../model/store';
+import { useStudio } from '../model/store';
 import { baseName, plural, readable } from '../model/words';
 import { Fixes } from './Fixes';
-import { duration } from '../model/stepMaths';
 import { nextStep } from './nextStep';
 
 /** Nothing is selected: the graph as a whole, its last run, what is wrong with it, what to do next. */
@@ -32,10 +33,7 @@ export function GraphSummary() {
       <Legend />
       <h3>Keys</h3>
       <p>
-        <button type="button" className="link" onClick={() => useStudio.setState({ keysOpen: true })}>
-          All keys
-        </button>{' '}
-        (<kbd>?</kbd>)
+        <Link onClick={() => useStudio.setState({ keysOpen: true })}>All keys</Link> (<kbd>?</kbd>)
       </p>
     </>
   );
@@ -63,26 +61,17 @@ function Legend() {
 }
 
 function Next() {
-  const next = useStudio(nextStepOf);
-  const node = useStudio((state) => {
-    const step = nextStep(state);
-    return step.node;
-  });
+  const { sentence, node } = useStudio(useShallow(nextStep));
   return (
     <div className="next" data-testid="next-step">
-      <p>{next}</p>
+      <p>{sentence}</p>
       {node !== undefined && (
-        <button type="button" className="button secondary" onClick={() => revealNode(node)}>
-          <Icon name="target" />
+        <Button secondary icon="target" onClick={() => revealNode(node)}>
           Go to {readable(node)}
-        </button>
+        </Button>
       )}
     </div>
   );
-}
-
-function nextStepOf(state: StudioState): string {
-  return nextStep(state).sentence;
 }
 
 function LastRun() {
@@ -90,8 +79,8 @@ function LastRun() {
   const pictures = useStudio((state) => state.nodePictures);
   if (!last) return null;
   const cached = Object.values(last.nodes).filter((node) => node.state === 'cached').length;
-  const facts: [string, ReactNode][] = [['State', last.state === 'cancelled' ? 'stopped' : last.state]];
-  if (last.seconds !== undefined) facts.push(['Time', duration(last.seconds)]);
+  const facts: Fact[] = [['State', last.state === 'cancelled' ? 'stopped' : last.state]];
+  if (last.seconds !== undefined) facts.push(['Time', formatSeconds(last.seconds)]);
   if (last.provider) facts.push(['Device', providerName(last.provider)]);
   if (last.unet) {
     facts.push([
@@ -109,9 +98,7 @@ function LastRun() {
       outputs.map(([id], index) => (
         <span key={id}>
           {index > 0 && ', '}
-          <button type="button" className="link" onClick={() => revealNode(id)}>
-            {readable(id)}
-          </button>
+          <Link onClick={() => revealNode(id)}>{readable(id)}</Link>
         </span>
       )),
     ]);
@@ -119,19 +106,10 @@ function LastRun() {
   return (
     <>
       <h3>{last.state === 'running' || last.state === 'queued' ? 'This run' : 'Last run'}</h3>
-      <dl className="facts" data-testid="last-run">
-        {facts.map(([name, value]) => (
-          <div key={name} style={{ display: 'contents' }}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts rows={facts} data-testid="last-run" />
       {last.message && <p className={last.state === 'failed' ? 'param-error' : 'param-help'}>{last.message}</p>}
       {last.state === 'failed' && (
-        <button type="button" className="link" onClick={() => postToHost({ type: 'fix', action: 'showOutput' })}>
-          Show output
-        </button>
+        <Link onClick={() => postToHost({ type: 'fix', action: 'showOutput' })}>Show output</Link>
       )}
     </>
   );
@@ -151,17 +129,9 @@ function GraphProblems() {
             <span>
               {problem.message} <Fixes problem={problem} />{' '}
               {node !== undefined ? (
-                <button type="button" className="link" onClick={() => revealNode(node, param)}>
-                  Go to {readable(node)}
-                </button>
+                <Link onClick={() => revealNode(node, param)}>Go to {readable(node)}</Link>
               ) : (
-                <button
-                  type="button"
-                  className="link"
-                  onClick={() => postToHost({ type: 'openAsText', offset: problem.offset })}
-                >
-                  Open as text
-                </button>
+                <Link onClick={() => postToHost({ type: 'openAsText', offset: problem.offset })}>Open as text</Link>
               )}
             </span>
           </p>

@@ -1,4 +1,4 @@
-import { Icon } from '../ui/Icon';
+import { Button } from '../ui/Icon';
 import { ALIGNMENTS } from '../model/align';
 import { AlignIcon } from '../ui/AlignIcon';
 import { ColourRow } from '../ui/ColourRow';
@@ -59,10 +59,9 @@ export function ManyInspector({ ids }: { ids: readonly string[] }) {
       <h3>Actions</h3>
       <div className="action-list">
         {actions.map(([label, icon, act]) => (
-          <button key={label} type="button" className="button secondary" disabled={readOnly} onClick={act}>
-            <Icon name={icon} />
+          <Button key={label} secondary icon={icon} disabled={readOnly} onClick={act}>
             {label}
-          </button>
+          </Button>
         ))}
       </div>
     </>

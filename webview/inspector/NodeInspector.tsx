@@ -1,13 +1,14 @@
 import { useId } from 'react';
 import { type MeasureSpec, type ParamSpec } from '../../extension/graph';
+import { formatSeconds } from '../../extension/protocol/numbers';
+import { type Fact, Facts } from '../ui/Facts';
 import { Help } from '../ui/Help';
-import { Icon, Tool } from '../ui/Icon';
+import { Button, Tool } from '../ui/Icon';
 import { deleteSelection, startRename, toggleMute } from '../model/actions/nodes';
 import { type NodeData } from '../model/flow';
 import { run } from '../model/running';
 import { setPage } from '../model/page';
 import { studio, useStudio } from '../model/store';
-import { duration } from '../model/stepMaths';
 import { openInspection, openParts } from '../model/inspection';
 import { pictureKind } from '../model/face';
 import { canVary, startVariation } from '../model/vary';
@@ -106,37 +107,35 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
             ? `Failed: ${status.message ?? ''}`
             : `${status?.state === 'running' || status?.state === 'waiting' ? 'Now' : 'Last run'}: ${words}`}
           {status?.state === 'done' && status.message ? ` · ${status.message}` : ''}
-          {seconds !== undefined && status?.state === 'done' ? ` · whole run ${duration(seconds)}` : ''}
+          {seconds !== undefined && status?.state === 'done' ? ` · whole run ${formatSeconds(seconds)}` : ''}
         </p>
       )}
       {kind !== undefined && kind !== 'file' && kind !== 'compare' && <Picture id={id} />}
       {varies && (
         <div className="result-actions">
-          <button
-            type="button"
-            className="button secondary"
+          <Button
+            secondary
+            icon="multiple-windows"
             disabled={!canRun}
             title="Run the next four seeds and show the results side by side"
             data-testid="vary"
             onClick={() => startVariation(id)}
           >
-            <Icon name="multiple-windows" />
             Vary ×4
-          </button>
+          </Button>
         </div>
       )}
       {isSwap && (
         <div className="result-actions">
-          <button
-            type="button"
-            className="button secondary"
+          <Button
+            secondary
+            icon="extensions"
             title="Show which part of the appearance each part of the structure takes its look from, and correct it (P)"
             data-testid="parts-open"
             onClick={() => openParts(id)}
           >
-            <Icon name="extensions" />
             Match parts…
-          </button>
+          </Button>
         </div>
       )}
       {spec?.measures && <Measures id={id} measures={spec.measures} />}
@@ -148,14 +147,7 @@ export function NodeInspector({ id, data }: { id: string; data: NodeData }) {
       {others.length > 0 && (
         <>
           <h3>Unknown parameters, kept unchanged</h3>
-          <dl className="facts">
-            {others.map(([name, value]) => (
-              <div key={name} style={{ display: 'contents' }}>
-                <dt>{name}</dt>
-                <dd>{JSON.stringify(value)}</dd>
-              </div>
-            ))}
-          </dl>
+          <Facts rows={others.map(([name, value]) => [name, JSON.stringify(value)])} />
         </>
       )}
       <WireList id={id} data={data} />
@@ -191,18 +183,11 @@ function Advanced({ id, data, params }: { id: string; data: NodeData; params: re
 function Measures({ id, measures }: { id: string; measures: readonly MeasureSpec[] }) {
   const values = useStudio((state) => state.metrics[id]);
   const shown = measures.filter(({ name, optional }) => !optional || values?.[name] !== undefined);
-  return (
-    <dl className="facts measures" data-testid="measures">
-      {shown.map((measure) => (
-        <div key={measure.name} style={{ display: 'contents' }}>
-          <dt title={measure.help}>{measure.label}</dt>
-          <dd>
-            <MeasureValue measure={measure} value={values?.[measure.name]} />
-          </dd>
-        </div>
-      ))}
-    </dl>
-  );
+  const rows = shown.map((measure): Fact => {
+    const { name, label, help } = measure;
+    return [label, <MeasureValue measure={measure} value={values?.[name]} />, help];
+  });
+  return <Facts rows={rows} className="facts measures" data-testid="measures" />;
 }
 
 /** What the node has made so far, larger than its face has room for. */

@@ -6,13 +6,13 @@ import { droppedUris, hasUris, IMAGE_TYPE } from '../model/drops';
 import { postToHost } from '../model/host';
 import { useStudio } from '../model/store';
 import { type ControlProps } from '../ui/controlProps';
-import { useDraft } from '../ui/useDraft';
+import { useField } from '../ui/useDraft';
 import { useDropTarget } from './useDropTarget';
 
 /** A file: its path, VS Code's picker, the pictures of the workspace, and a place to drop one from the Explorer. */
 export function PathControl(props: ControlProps<PathParam>) {
-  const { node, param, value, inputId, describedBy, invalid, disabled, onChange } = props;
-  const draft = useDraft(typeof value === 'string' ? value : '');
+  const { node, param, value, disabled, onChange } = props;
+  const { field, setText } = useField(props, typeof value === 'string' ? value : '');
   const drop = useDropTarget(!disabled && param.access === 'read', hasUris, (data) => {
     const image = data.getData(IMAGE_TYPE);
     if (image !== '') {
@@ -25,10 +25,8 @@ export function PathControl(props: ControlProps<PathParam>) {
     <div className={`drop-target ${drop.over ? 'over' : ''}`} {...drop.handlers}>
       <div className="path-control">
         <input
-          id={inputId}
-          className="field"
+          {...field}
           type="text"
-          value={draft.text}
           placeholder={
             param.access === 'write'
               ? 'result.png'
@@ -36,18 +34,9 @@ export function PathControl(props: ControlProps<PathParam>) {
                 ? 'images/zebra.png'
                 : `models/file.${param.filter.extensions[0]}`
           }
-          spellCheck={false}
-          disabled={disabled}
-          aria-invalid={invalid}
-          aria-describedby={describedBy}
-          onFocus={draft.focus}
           onChange={(event) => {
-            draft.setText(event.target.value);
+            setText(event.target.value);
             if (event.target.value.trim() !== '') onChange(event.target.value);
-          }}
-          onBlur={() => {
-            draft.blur();
-            flushParams();
           }}
         />
         {param.access === 'read' && (

@@ -1,6 +1,7 @@
 import { pinsOf, type PinsParam, pinsWords } from '../../extension/graph';
 import { resetParam } from '../model/actions/params';
 import { type ControlProps } from '../ui/controlProps';
+import { Button } from '../ui/Icon';
 
 /** The pins of a swap as text, and a way to remove them all. */
 export function PinsControl({ node, param, value, inputId, describedBy, disabled }: ControlProps<PinsParam>) {
@@ -13,15 +14,14 @@ export function PinsControl({ node, param, value, inputId, describedBy, disabled
           <li key={index}>{pinsWords([pin])}</li>
         ))}
       </ol>
-      <button
-        type="button"
-        className="button secondary"
+      <Button
+        secondary
         disabled={disabled}
         data-testid={`clear-${param.name}`}
         onClick={() => resetParam(node, param.name)}
       >
         Remove all pins
-      </button>
+      </Button>
     </>
   );
 }

@@ -1,31 +1,17 @@
 import { type TextParam } from '../../extension/graph';
-import { flushParams, resetParam } from '../model/actions/params';
+import { resetParam } from '../model/actions/params';
 import { type ControlProps } from '../ui/controlProps';
-import { useDraft } from '../ui/useDraft';
+import { useField } from '../ui/useDraft';
 
 /** Text. An emptied field goes back to the default. */
 export function TextControl(props: ControlProps<TextParam>) {
-  const { node, param, value, data, inputId, describedBy, invalid, disabled, onChange } = props;
+  const { node, param, value, data, onChange } = props;
   const written = data.node.params !== undefined && param.name in data.node.params;
   const fallback = typeof value === 'string' && !written ? value : undefined;
-  const draft = useDraft(written && typeof value === 'string' ? value : '');
-  const shared = {
-    id: inputId,
-    className: 'field',
-    value: draft.text,
-    placeholder: fallback ?? param.defaultNote ?? '',
-    disabled,
-    spellCheck: false,
-    'aria-invalid': invalid,
-    'aria-describedby': describedBy,
-    onFocus: draft.focus,
-    onBlur: () => {
-      draft.blur();
-      flushParams();
-    },
-  };
+  const { field, setText } = useField(props, written && typeof value === 'string' ? value : '');
+  const shared = { ...field, placeholder: fallback ?? param.defaultNote ?? '' };
   const type = (text: string) => {
-    draft.setText(text);
+    setText(text);
     if (text.trim() === '') resetParam(node, param.name);
     else onChange(text);
   };

@@ -1,4 +1,4 @@
-import { Tool } from '../ui/Icon';
+import { Link, Tool } from '../ui/Icon';
 import { revealNode } from '../model/actions/selection';
 import { canvasControl } from '../model/control';
 import { disconnect } from '../model/actions/wires';
@@ -43,17 +43,11 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
         </dd>
         <dt>From</dt>
         <dd>
-          <button type="button" className="link" onClick={() => revealNode(source)}>
-            {readable(source)}
-          </button>
-          , {sourcePort}
+          <Link onClick={() => revealNode(source)}>{readable(source)}</Link>, {sourcePort}
         </dd>
         <dt>To</dt>
         <dd>
-          <button type="button" className="link" onClick={() => revealNode(target)}>
-            {readable(target)}
-          </button>
-          , {targetPort}
+          <Link onClick={() => revealNode(target)}>{readable(target)}</Link>, {targetPort}
         </dd>
       </dl>
     </>

@@ -1,5 +1,5 @@
 import { parseWire, type PortType, wiresOf } from '../../extension/graph';
-import { Tool } from '../ui/Icon';
+import { Link, Tool } from '../ui/Icon';
 import { TypeMark } from '../ui/TypeMark';
 import { canvasControl } from '../model/control';
 import { revealNode } from '../model/actions/selection';
@@ -78,11 +78,7 @@ function Row(props: {
       <span className="grow">
         {props.label}
         {other !== undefined && ' from '}
-        {other !== undefined && (
-          <button type="button" className="link" onClick={() => revealNode(other)}>
-            {readable(other)}
-          </button>
-        )}
+        {other !== undefined && <Link onClick={() => revealNode(other)}>{readable(other)}</Link>}
         {props.note !== undefined && <span className="muted-text"> · {props.note}</span>}
       </span>
       {wire && (

@@ -2,6 +2,7 @@ import { useState, type KeyboardEvent, type PointerEvent } from 'react';
 import { fitting, longerSide } from '../../extension/protocol/size';
 import { type Segmentation } from '../model/segmentations';
 import { useStudio } from '../model/store';
+import { ARROWS } from '../ui/arrows';
 import { useRoom } from '../ui/useRoom';
 import { CellLayer, type Layer } from './CellLayer';
 import { borders, clusterPath, outline } from '../ui/cellPaths';
@@ -52,21 +53,15 @@ export function Pane(props: {
   const onKeyDown = (event: KeyboardEvent) => {
     const middle: Place = at ?? [grid.width / 2, grid.height / 2];
     const by = event.shiftKey ? 4 : 1;
-    const moves: Record<string, Place> = {
-      ArrowLeft: [-by, 0],
-      ArrowRight: [by, 0],
-      ArrowUp: [0, -by],
-      ArrowDown: [0, by],
-    };
-    const move = moves[event.key];
+    const arrow = ARROWS[event.key];
     const key = event.key.toLowerCase();
     const chosen = KEYS[key];
     if ((event.ctrlKey || event.metaKey) && key === 'z') go(event.shiftKey ? 1 : -1);
     else if ((event.ctrlKey || event.metaKey) && key === 'y') go(1);
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
-    else if (move) {
+    else if (arrow) {
       const inside = (value: number, cells: number) => Math.min(cells - 0.5, Math.max(0.5, Math.floor(value) + 0.5));
-      setAt([inside(middle[0] + move[0], grid.width), inside(middle[1] + move[1], grid.height)]);
+      setAt([inside(middle[0] + by * arrow[0], grid.width), inside(middle[1] + by * arrow[1], grid.height)]);
     } else if (key === 'enter' || key === ' ') dab(middle);
     else if (key === '[') onBrush({ tool, size: Math.max(1, size - 1) });
     else if (key === ']') onBrush({ tool, size: Math.min(longerSide(grid), size + 1) });

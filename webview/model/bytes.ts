@@ -16,3 +16,8 @@ export async function pngOf(canvas: HTMLCanvasElement): Promise<Uint8Array | und
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
   return blob ? new Uint8Array(await blob.arrayBuffer()) : undefined;
 }
+
+/** A PNG of a message, as an address of the page; to be given back with `URL.revokeObjectURL`. */
+export function pngUrl(png: unknown): string {
+  return URL.createObjectURL(new Blob([new Uint8Array(bytesOf(png))], { type: 'image/png' }));
+}

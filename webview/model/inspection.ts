@@ -9,18 +9,18 @@ export function openParts(swap: string): void {
 
 /** Does so for the swap that is selected or above what is, or for the graph's only one. */
 export function matchSelection(): void {
-  const { page, graph } = studio();
-  const all = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => (type === 'attention-swap' ? [id] : []));
-  const selected = page.selection.map((id) => swapAbove(graph, id)).find((id) => id !== undefined);
-  const swap = selected ?? (all.length === 1 ? all[0] : undefined);
+  const swap = selectedOrOnly('attention-swap', swapAbove, 'attention swap to match parts of');
   if (swap !== undefined) openParts(swap);
-  else
-    toast(
-      all.length === 0
-        ? 'The graph has no attention swap to match parts of.'
-        : 'Select the attention swap to match parts of.',
-      'info',
-    );
+}
+
+/** The node of a type that is selected or above what is, or the graph's only one; where there is none, says so. */
+function selectedOrOnly(type: string, above: typeof swapAbove, words: string): string | undefined {
+  const { page, graph } = studio();
+  const all = Object.entries(graph?.nodes ?? {}).flatMap(([id, node]) => (node.type === type ? [id] : []));
+  const selected = page.selection.map((id) => above(graph, id)).find((id) => id !== undefined);
+  const found = selected ?? (all.length === 1 ? all[0] : undefined);
+  if (found === undefined) toast(all.length === 0 ? `The graph has no ${words}.` : `Select the ${words}.`, 'info');
+  return found;
 }
 
 /** Shows the attention of a node, or closes that view. */
@@ -30,18 +30,7 @@ export function openInspection(id: string | undefined): void {
 
 /** Opens the inspector for the selected node, or for the graph's only denoise node; once more closes it. */
 export function inspectSelection(): void {
-  const { page, graph } = studio();
-  if (page.inspecting !== undefined) {
-    openInspection(undefined);
-    return;
-  }
-  const all = Object.entries(graph?.nodes ?? {}).flatMap(([id, { type }]) => (type === 'denoise' ? [id] : []));
-  const selected = page.selection.map((id) => denoiseAbove(graph, id)).find((id) => id !== undefined);
-  const node = selected ?? (all.length === 1 ? all[0] : undefined);
+  if (studio().page.inspecting !== undefined) return openInspection(undefined);
+  const node = selectedOrOnly('denoise', denoiseAbove, 'denoise node to inspect');
   if (node !== undefined) openInspection(node);
-  else
-    toast(
-      all.length === 0 ? 'The graph has no denoise node to inspect.' : 'Select the denoise node to inspect.',
-      'info',
-    );
 }

@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import { type SegmentationNews } from '../../extension/protocol/mask';
 import { type HostToStudio } from '../../extension/protocol/studio';
-import { bytesOf } from './bytes';
+import { bytesOf, pngUrl } from './bytes';
 
 /** What a segment node found, with its picture as a URL. */
 export interface Segmentation extends SegmentationNews {
@@ -14,7 +14,6 @@ export const useSegmentations = create<Readonly<Record<string, Segmentation>>>()
 export function onSegmentation(message: Extract<HostToStudio, { type: 'segmentation' }>): void {
   const old = useSegmentations.getState()[message.node];
   if (old) URL.revokeObjectURL(old.url);
-  const png = bytesOf(message.png);
   useSegmentations.setState({
     [message.node]: {
       ...message,
@@ -23,8 +22,8 @@ export function onSegmentation(message: Extract<HostToStudio, { type: 'segmentat
       nounMap: bytesOf(message.nounMap),
       found: bytesOf(message.found),
       correction: bytesOf(message.correction),
-      png,
-      url: URL.createObjectURL(new Blob([new Uint8Array(png)], { type: 'image/png' })),
+      png: bytesOf(message.png),
+      url: pngUrl(message.png),
     },
   });
 }

@@ -86,12 +86,6 @@ export function timeLeft(seconds: number): string {
   return `${(seconds / 3600).toFixed(1)} h left`;
 }
 
-export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-}
-
 /** Value at step k of a linear schedule over n steps (linspace: both ends are reached). */
 export function scheduleValue(start: number, end: number, step: number, n: number): number {
   return n <= 1 ? start : start + ((end - start) * Math.min(Math.max(step, 0), n - 1)) / (n - 1);

@@ -1,19 +1,14 @@
 import { measureOf, type Source } from '../../extension/graph';
-import { type HostToStudio } from '../../extension/protocol/studio';
+import { type EventOf, type HostToStudio } from '../../extension/protocol/studio';
 import { type CellPlace, type SweepSide } from '../../extension/protocol/engine';
 
-export type CellValues = readonly { node: string; param: string; value: unknown }[];
+type Cell = EventOf<'cell'>;
 
-export interface CellView {
-  state: 'running' | 'done' | 'failed';
-  /** Object URL of its picture. */
+/** A cell, with the object URL of its picture. */
+export type CellView = Pick<Cell, 'state' | 'metrics' | 'message'> & {
+  set: readonly Cell['set'][number][];
   url?: string;
-  /** What it was made with. */
-  set: CellValues;
-  /** Numbers about its picture. */
-  metrics?: Readonly<Record<string, number>>;
-  message?: string;
-}
+};
 
 /** A sweep as its node shows it; cells by `row/column`. */
 export interface SweepView {

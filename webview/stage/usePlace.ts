@@ -1,5 +1,6 @@
 import { type PointerEvent, useEffect, useRef, useState, type WheelEvent } from 'react';
 import { type Size } from '../../extension/protocol/size';
+import { ARROWS } from '../ui/arrows';
 import { centred, fitView, type View, zoomAt } from './view';
 
 const STEP = 1.25;
@@ -21,14 +22,8 @@ export function usePlace(size: Size | undefined, room: Size) {
   const onKey = (key: string): boolean => {
     if (!view || !size) return false;
     const middle = { x: room.width / 2, y: room.height / 2 };
-    const moves: Record<string, [number, number]> = {
-      ArrowLeft: [PAN, 0],
-      ArrowRight: [-PAN, 0],
-      ArrowUp: [0, PAN],
-      ArrowDown: [0, -PAN],
-    };
-    const move = moves[key];
-    if (move) setOwn({ ...view, x: view.x + move[0], y: view.y + move[1] });
+    const arrow = ARROWS[key];
+    if (arrow) setOwn({ ...view, x: view.x - PAN * arrow[0], y: view.y - PAN * arrow[1] });
     else if (key === '+' || key === '=') setOwn(zoomAt(view, STEP, middle));
     else if (key === '-') setOwn(zoomAt(view, 1 / STEP, middle));
     else if (key === '0' || key === 'f' || key === 'F') setOwn(undefined);

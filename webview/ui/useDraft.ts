@@ -1,4 +1,6 @@
 import { useState } from 'react';
+import { flushParams } from '../model/actions/params';
+import { type ControlProps } from './controlProps';
 
 /**
  * What a text field shows: what is being typed while it has the focus, else the document's value. The field's text is never
@@ -17,4 +19,24 @@ export function useDraft(value: string): {
     focus: () => setDraft(value),
     blur: () => setDraft(undefined),
   };
+}
+
+/** The text field of a parameter, which takes what was typed when it is left. */
+export function useField({ inputId, describedBy, invalid, disabled }: ControlProps, value: string) {
+  const { text, setText, focus, blur } = useDraft(value);
+  const field = {
+    id: inputId,
+    className: 'field',
+    value: text,
+    disabled,
+    spellCheck: false,
+    'aria-invalid': invalid,
+    'aria-describedby': describedBy,
+    onFocus: focus,
+    onBlur: () => {
+      blur();
+      flushParams();
+    },
+  };
+  return { field, text, setText };
 }

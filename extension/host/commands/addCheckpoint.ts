@@ -3,17 +3,10 @@ import { type Services } from '../editor/services';
 import { formatBytes } from '../views/checkpointText';
 import { ensureTrusted } from '../trust';
 import { notify, withNotification } from '../window';
+import { selectedUris } from './arguments';
 import { type Command } from './command';
 
 const TRUST = 'Weft adds checkpoints only in folders you trust, because it reads and rewrites their model files.';
-
-/** Of a context menu or a drop: the thing clicked, and everything selected. */
-function urisOf(args: unknown[]): vscode.Uri[] {
-  const [clicked, selected] = args;
-  const many = Array.isArray(selected) ? (selected as unknown[]).filter((each) => each instanceof vscode.Uri) : [];
-  if (many.length > 0) return many;
-  return clicked instanceof vscode.Uri ? [clicked] : [];
-}
 
 async function importCheckpoint({ checkpoints, walkthrough }: Services, uris: readonly vscode.Uri[]): Promise<void> {
   const elsewhere = uris.find(({ scheme }) => scheme !== 'file' && scheme !== 'vscode-remote');
@@ -40,7 +33,7 @@ export const addCheckpointCommand: Command = {
   id: 'weft.addCheckpoint',
   async run(services, ...args) {
     if (!(await ensureTrusted(TRUST))) return;
-    const given = urisOf(args);
+    const given = selectedUris(args);
     const chosen =
       given.length > 0
         ? given

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { activeGraph, isGraphUri } from '../editor/graphFiles';
 import { notify } from '../window';
 
-/** The URIs that an Explorer's context menu passes: the one clicked, then all selected. */
+/** The URIs that an Explorer's context menu or a drop passes: the one clicked, then all selected. */
 export function selectedUris(args: readonly unknown[]): vscode.Uri[] {
   const [clicked, selected] = args;
   const all = Array.isArray(selected) ? (selected as unknown[]).filter((item) => item instanceof vscode.Uri) : [];

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { type Services } from '../editor/services';
 import { reportError } from '../../protocol/errors';
-import { notify } from '../window';
+import { notify, offer } from '../window';
 
 /** A command of the palette, a menu or a key. Arguments come from VS Code and other extensions: anything may stand there. */
 export interface Command {
@@ -16,20 +16,13 @@ export function registerCommand(services: Services, command: Command): vscode.Di
     } catch (error) {
       const { kind, message } = reportError(error);
       // A person paused or stopped it: what happened is no failure.
-      if (kind === 'interrupted') {
-        void notify.information(message);
-        return undefined;
-      }
+      if (kind === 'interrupted') void notify.information(message);
       // About a file or a choice: the sentence is all there is to know.
-      if (kind === 'graph' || kind === 'network') {
-        void notify.error(message);
-        return undefined;
+      else if (kind === 'graph' || kind === 'network') void notify.error(message);
+      else {
+        services.log.error(`${command.id} failed:`, error);
+        offer(notify.error, message, 'Show Output', () => services.log.show());
       }
-      services.log.error(`${command.id} failed:`, error);
-      const show = 'Show Output';
-      void notify.error(message, show).then((answer) => {
-        if (answer === show) services.log.show();
-      });
       return undefined;
     }
   });

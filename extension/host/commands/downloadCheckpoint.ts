@@ -9,7 +9,7 @@ import { parseGraph } from '../../graph';
 import { type Run } from '../runs/runQueue';
 import { settings } from '../settings';
 import { ensureTrusted } from '../trust';
-import { ask, notify, pick, withNotification } from '../window';
+import { ask, notify, offer, pick, withNotification } from '../window';
 import { type Command } from './command';
 
 const TRUST = 'Weft downloads checkpoints only in folders you trust.';
@@ -51,13 +51,12 @@ async function choose({ checkpoints }: Services): Promise<Wanted | undefined> {
   );
   if (!chosen) return undefined;
   if (chosen.known) return { known: chosen.known };
-  const [file] =
-    (await vscode.window.showOpenDialog({
-      openLabel: 'Use Manifest',
-      title: 'Choose the manifest of a checkpoint',
-      filters: { Manifest: ['json'] },
-    })) ?? [];
-  return file && checkpoints.offer(file.fsPath);
+  const files = await vscode.window.showOpenDialog({
+    openLabel: 'Use Manifest',
+    title: 'Choose the manifest of a checkpoint',
+    filters: { Manifest: ['json'] },
+  });
+  return files?.[0] && checkpoints.offer(files[0].fsPath);
 }
 
 /** Shows the licence until it is accepted or refused; the page of the whole text can be opened in between. */
@@ -72,29 +71,28 @@ async function acceptLicence(known: KnownCheckpoint): Promise<boolean> {
   }
 }
 
-async function download({ checkpoints, log, walkthrough }: Services, { known, offer }: Wanted): Promise<void> {
+async function download(
+  { checkpoints, log, walkthrough }: Services,
+  { known, offer: manifest }: Wanted,
+): Promise<void> {
   const { name, title, licence } = known;
   try {
     const added = await withNotification(
       `Weft: downloading ${title} (cancel to pause)`,
-      async (progress, token) => {
-        let shown = 0;
+      async (progress) => {
         const listener = checkpoints.onDidProgress((each) => {
           const now = checkpoints.progressOf(name);
           if (each !== name || !now) return;
           const percent = now.total > 0 ? (100 * now.bytes) / now.total : 0;
-          progress.report({ message: downloadState(known, now), increment: Math.max(0, percent - shown) });
-          shown = Math.max(shown, percent);
+          progress.report({ message: downloadState(known, now), percent });
         });
-        const cancel = token.onCancellationRequested(() => void checkpoints.pause(name));
         try {
-          return await checkpoints.download(name, licence.id, offer);
+          return await checkpoints.download(name, licence.id, manifest);
         } finally {
           listener.dispose();
-          cancel.dispose();
         }
       },
-      { cancellable: true },
+      () => checkpoints.pause(name),
     );
     if ('lora' in added) {
       void notify.information(`${added.title} is ready. To use it, enter "${added.id}" as the file of a LoRA node.`);
@@ -106,14 +104,12 @@ async function download({ checkpoints, log, walkthrough }: Services, { known, of
     const { kind, message } = reportError(error);
     if (kind !== 'interrupted' && kind !== 'network') throw error;
     if (kind === 'network') log.error(`Downloading ${name} failed:`, error);
-    const resume = 'Resume';
-    const show = kind === 'interrupted' ? notify.information : notify.error;
-    void show(message, resume).then((answer) => {
-      if (answer === resume)
-        void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
-    });
+    offer(kind === 'interrupted' ? notify.information : notify.error, message, 'Resume', () => downloadOf(known));
   }
 }
+
+const downloadOf = (known: KnownCheckpoint): Thenable<unknown> =>
+  vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
 
 /** After a run that failed because the library lacks a checkpoint that can be downloaded, offers that. @returns whether it did */
 export async function offerMissingCheckpoint(checkpoints: Checkpoints, { request }: Run): Promise<boolean> {
@@ -124,10 +120,8 @@ export async function offerMissingCheckpoint(checkpoints: Checkpoints, { request
     .find((id) => id !== undefined && !there.some((each) => each.id === id));
   const known = lacking === undefined ? undefined : await checkpoints.missing(lacking);
   if (!known) return false;
-  const button = downloadTitle(known);
-  void notify.warning(`The graph needs ${known.title}, which is not in the library.`, button).then((answer) => {
-    if (answer === button) void vscode.commands.executeCommand('weft.downloadCheckpoint', { kind: 'download', known });
-  });
+  const sentence = `The graph needs ${known.title}, which is not in the library.`;
+  offer(notify.warning, sentence, downloadTitle(known), () => downloadOf(known));
   return true;
 }
 
@@ -139,12 +133,12 @@ export const downloadCheckpointCommand: Command = {
     const given = knownOf(item);
     const wanted = given ? { known: given } : await choose(services);
     if (!wanted) return;
-    const { known, offer } = wanted;
+    const { known } = wanted;
     if (known.state === 'installed') {
       void notify.information(`${known.title} is already in the library as "${known.name}".`);
       return;
     }
-    const now = offer === undefined ? await services.checkpoints.downloadable() : [];
+    const now = wanted.offer === undefined ? await services.checkpoints.downloadable() : [];
     const { licenceAccepted } = now.find(({ name }) => name === known.name) ?? known;
     if (!licenceAccepted && !(await acceptLicence(known))) return;
     await download(services, wanted);

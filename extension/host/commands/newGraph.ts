@@ -44,12 +44,12 @@ const placeholders = { structure: 'structure.png', appearance: 'appearance.png' 
 
 async function choosePictures(services: Services, graph: vscode.Uri): Promise<typeof placeholders | undefined> {
   const structure = await pickPicture(services, 'Structure', 'The image that keeps its shapes and poses (1 of 2)', {
-    later: true,
+    later: 'later',
   });
   if (!structure) return undefined;
   if (structure === 'later') return placeholders;
   const appearance = await pickPicture(services, 'Appearance', 'The image that gives colours and textures (2 of 2)', {
-    later: true,
+    later: 'later',
     except: structure,
   });
   if (!appearance) return undefined;

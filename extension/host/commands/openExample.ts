@@ -6,7 +6,7 @@ import { STUDIO_VIEW } from '../editor/graphFiles';
 import { type Services } from '../editor/services';
 import { FileProblem } from '../../platform/files';
 import { galleryHtml } from '../views/gallery';
-import { notify } from '../window';
+import { notify, offer } from '../window';
 import { type Command } from './command';
 import { copyExample, type Example, examples } from './exampleFiles';
 
@@ -43,14 +43,13 @@ function defaultFolder(): string {
 }
 
 async function chooseFolder(): Promise<string | undefined> {
-  const [folder] =
-    (await vscode.window.showOpenDialog({
-      title: 'Choose the folder for the example',
-      openLabel: 'Copy Here',
-      canSelectFiles: false,
-      canSelectFolders: true,
-    })) ?? [];
-  return folder?.fsPath;
+  const chosen = await vscode.window.showOpenDialog({
+    title: 'Choose the folder for the example',
+    openLabel: 'Copy Here',
+    canSelectFiles: false,
+    canSelectFolders: true,
+  });
+  return chosen?.[0]?.fsPath;
 }
 
 async function open(services: Services, example: Example, parent: string, run: boolean): Promise<void> {
@@ -67,14 +66,12 @@ async function open(services: Services, example: Example, parent: string, run: b
   }
   const uri = vscode.Uri.file(graph);
   await vscode.commands.executeCommand('vscode.openWith', uri, STUDIO_VIEW);
-  if (run) await services.startRun(await vscode.workspace.openTextDocument(uri));
+  if (run) await services.runner.start(await vscode.workspace.openTextDocument(uri));
   if (!vscode.workspace.getWorkspaceFolder(uri)) {
     const folder = path.dirname(graph);
-    const show = 'Open Folder';
-    void notify.information(`The example is in ${folder}.`, show).then((answer) => {
-      if (answer === show)
-        void vscode.commands.executeCommand('vscode.openFolder', vscode.Uri.file(folder), { forceNewWindow: true });
-    });
+    offer(notify.information, `The example is in ${folder}.`, 'Open Folder', () =>
+      vscode.commands.executeCommand('vscode.openFolder', vscode.Uri.file(folder), { forceNewWindow: true }),
+    );
   }
 }
 

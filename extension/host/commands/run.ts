@@ -12,7 +12,7 @@ export const runCommand: Command = {
     // From the Explorer: the run is watched where its graph is.
     if (services.sessions.of(document.uri).length === 0)
       await vscode.commands.executeCommand('vscode.openWith', document.uri, STUDIO_VIEW);
-    await services.startRun(document);
+    await services.runner.start(document);
   },
 };
 
@@ -25,6 +25,6 @@ export const runToSelectionCommand: Command = {
       void notify.information('Select one node to run to.');
       return;
     }
-    await services.startRun(studio.document, target);
+    await services.runner.start(studio.document, target);
   },
 };

@@ -92,19 +92,17 @@ async function fetchCuda({ engine }: Services): Promise<void> {
   if (answer !== fetchIt) return;
   await withNotification(
     "Weft: downloading onnxruntime's CUDA library (cancel to pause)",
-    async (progress, token) => {
+    async (progress) => {
       const listening = engine.onEvent((event) => {
         if (event.event === 'log') progress.report({ message: event.message });
       });
-      const cancel = token.onCancellationRequested(() => void engine.request('devices.cuda.pause', {}));
       try {
         await engine.request('devices.cuda.install', source, 0);
       } finally {
         listening.dispose();
-        cancel.dispose();
       }
     },
-    { cancellable: true },
+    () => engine.request('devices.cuda.pause', {}),
   );
   // The library is found by the next engine.
   engine.kill("The engine restarts to load onnxruntime's CUDA library.");

@@ -9,9 +9,10 @@ import { standardGraph, writeGraph } from '../../graph';
 import { freeName, joinedName, portableName } from '../../platform/fileNames';
 import { type CheckpointInfo } from '../../protocol/engine';
 import { WeftError } from '../../protocol/errors';
+import { formatSeconds } from '../../protocol/numbers';
 import { providerName } from '../../protocol/providers';
 import { offerGitignore, outputFolderOf } from '../runs/outputFolder';
-import { describeProgress, formatSeconds, fractionDone } from '../runs/progressText';
+import { describeProgress, fractionDone } from '../runs/progressText';
 import { type Run } from '../runs/runQueue';
 import { tryAnyway } from '../runs/unfitImages';
 import { Throttle } from '../throttle';
@@ -165,26 +166,22 @@ async function transfer(
 function shown({ runs }: Services, run: Run, title: string): Thenable<Awaited<Run['done']>> {
   return withNotification(
     `Weft: ${title}`,
-    async (progress, token) => {
-      let reported = 0;
-      const updates = new Throttle(() => {
-        const percent = fractionDone(run.record.state) * 100;
-        progress.report({ message: describeProgress(run.record.state), increment: Math.max(percent - reported, 0) });
-        reported = Math.max(percent, reported);
-      }, 200);
-      const subscriptions = [
-        token.onCancellationRequested(() => void runs.stopRun(run)),
-        runs.onDidChange((change) => {
-          if (change.run === run && change.event?.event === 'node') updates.request();
-        }),
-        updates,
-      ];
+    async (progress) => {
+      const { state } = run.record;
+      const updates = new Throttle(
+        () => progress.report({ message: describeProgress(state), percent: 100 * fractionDone(state) }),
+        200,
+      );
+      const subscription = runs.onDidChange((change) => {
+        if (change.run === run && change.event?.event === 'node') updates.request();
+      });
       try {
         return await run.done;
       } finally {
-        for (const subscription of subscriptions) subscription.dispose();
+        subscription.dispose();
+        updates.dispose();
       }
     },
-    { cancellable: true },
+    () => runs.stopRun(run),
   );
 }

@@ -11,7 +11,7 @@ import { refuseUnfit, tryAnyway } from '../runs/unfitImages';
 import { settings } from '../settings';
 import { ensureTrusted } from '../trust';
 import { type Walkthrough } from '../walkthrough';
-import { notify } from '../window';
+import { notify, offer } from '../window';
 
 /** How long a run that was overtaken by a change may go on. */
 const PATIENCE_S = 1;
@@ -44,6 +44,10 @@ export class GraphRunner implements vscode.Disposable {
     ];
   }
 
+  /**
+   * Runs a document's graph as it stands in the editor, or only what a node needs; undefined when it may not run. `edits` change what is run,
+   * not the document.
+   */
   async start(
     document: vscode.TextDocument,
     target?: string,
@@ -76,6 +80,7 @@ export class GraphRunner implements vscode.Disposable {
     return run;
   }
 
+  /** The same after a change, with values that the document does not have yet; a run of the graph that takes long gives way. */
   async autoRun(document: vscode.TextDocument, target: string, set: readonly Override[]): Promise<void> {
     if (!vscode.workspace.isTrusted) return;
     // A value that is still being dragged comes with the message; else the edit is on its way.
@@ -88,6 +93,7 @@ export class GraphRunner implements vscode.Disposable {
     this.runs.start({ graph: document.uri, text: document.getText(), target, set, draft });
   }
 
+  /** Whether runs of a document use the draft schedule. */
   setDraft(document: vscode.Uri, on: boolean): void {
     if (on) this.drafts.add(document.toString());
     else this.drafts.delete(document.toString());
@@ -102,9 +108,8 @@ export class GraphRunner implements vscode.Disposable {
     const { state, message } = run.record.state;
     if (state !== 'failed' || (await this.offerMissing(run))) return;
     if (this.sessions.of(uri).some(({ panel }) => panel.visible)) return;
-    const show = 'Show Output';
-    void notify.error(message ?? 'The run failed.', show).then((answer) => {
-      if (answer === show) void vscode.commands.executeCommand('weft.showOutput');
-    });
+    offer(notify.error, message ?? 'The run failed.', 'Show Output', () =>
+      vscode.commands.executeCommand('weft.showOutput'),
+    );
   }
 }

@@ -97,7 +97,8 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
     for (const subscription of this.subscriptions.splice(0)) subscription.dispose();
     this.services.sessions.remove(this);
     // A draft without a studio that says so would surprise.
-    if (this.services.sessions.of(this.document.uri).length === 0) this.services.setDraft(this.document.uri, false);
+    if (this.services.sessions.of(this.document.uri).length === 0)
+      this.services.runner.setDraft(this.document.uri, false);
   }
 
   private rest(): void {
@@ -152,11 +153,11 @@ export class StudioPanel implements OpenStudio, vscode.Disposable {
       this.services.log.debug(`Edit of ${path.basename(this.document.uri.path)}: ${label}`);
       await this.edit(edits, seq);
     },
-    run: ({ target }) => this.services.startRun(this.document, target),
-    autoRun: ({ target, set }) => this.services.autoRun(this.document, target, set),
-    draft: ({ on }) => this.services.setDraft(this.document.uri, on),
+    run: ({ target }) => this.services.runner.start(this.document, target),
+    autoRun: ({ target, set }) => this.services.runner.autoRun(this.document, target, set),
+    draft: ({ on }) => this.services.runner.setDraft(this.document.uri, on),
     vary: ({ sweep, image, columns }) =>
-      this.services.startRun(this.document, sweep, [
+      this.services.runner.start(this.document, sweep, [
         { kind: 'addNode', type: 'sweep', id: sweep, params: { columns }, inputs: { image } },
       ]),
     stop: () => this.services.runs.stop(this.key),

@@ -1,3 +1,4 @@
+import { formatSeconds } from '../../protocol/numbers';
 import { type RunState } from '../../protocol/studio';
 
 /** What a run is at, in a few words: "denoise 41/68, 3 s left". */
@@ -19,10 +20,4 @@ export function fractionDone(run: RunState): number {
     return sum + (state === 'waiting' ? 0 : 1);
   }, 0);
   return done / nodes.length;
-}
-
-export function formatSeconds(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

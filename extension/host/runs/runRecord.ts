@@ -1,15 +1,7 @@
 import { type EngineEvent, type RunResult, type SweepSide } from '../../protocol/engine';
 import { type ErrorReport } from '../../protocol/errors';
 import { type SegmentationNews } from '../../protocol/mask';
-import { type NodeStatus, type RunState, type TimelineFrame } from '../../protocol/studio';
-
-export interface NodePicture {
-  runId: string;
-  node: string;
-  port: string;
-  png: Uint8Array;
-  caption?: string;
-}
+import { type EventOf, type RunState, type TimelineFrame } from '../../protocol/studio';
 
 export type CellEvent = Extract<EngineEvent, { event: 'cell' }>;
 
@@ -27,7 +19,7 @@ export class RunRecord {
   readonly state: RunState;
   /** Sweeps by their node, with the newest of each cell. */
   readonly sweeps = new Map<string, SweepRecord>();
-  readonly pictures = new Map<string, NodePicture>();
+  readonly pictures = new Map<string, EventOf<'picture'>>();
   readonly segmentations = new Map<string, SegmentationNews>();
   /** What evaluate nodes found out, by node. */
   readonly metrics = new Map<string, Record<string, number>>();
@@ -78,7 +70,7 @@ export class RunRecord {
         const { state, step, total, secondsLeft } = event;
         // What a node was warned of stays with it when it goes on and when it is done.
         const message = event.message ?? this.state.nodes[event.node]?.message;
-        this.state.nodes[event.node] = dropUndefined({ state, step, total, secondsLeft, message });
+        this.state.nodes[event.node] = { state, step, total, secondsLeft, message };
         return true;
       }
       case 'warning': {
@@ -106,7 +98,7 @@ export class RunRecord {
         return true;
       case 'picture': {
         const { runId, node, port, png, caption } = event;
-        this.pictures.set(`${node}.${port}`, { runId, node, port, png, ...(caption === undefined ? {} : { caption }) });
+        this.pictures.set(`${node}.${port}`, { runId, node, port, png, caption });
         return true;
       }
     }
@@ -145,8 +137,4 @@ export class RunRecord {
       this.frameBytes -= dropped?.rgba.byteLength ?? 0;
     }
   }
-}
-
-function dropUndefined(status: NodeStatus): NodeStatus {
-  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined)) as unknown as NodeStatus;
 }

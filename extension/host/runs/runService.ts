@@ -73,8 +73,6 @@ export class RunService implements vscode.Disposable {
   start(spec: RunSpec): Run {
     const { graph, text, target } = spec;
     const { previewEvery, previewSize } = settings.studio();
-    const provider = settings.provider();
-    const memoryGb = settings.memoryGb();
     const request: Omit<RunRequest, 'runId'> = {
       graphText: text,
       graphPath: graph.fsPath,
@@ -85,12 +83,12 @@ export class RunService implements vscode.Disposable {
       previewSize,
       previewPaceMs: PREVIEW_PACE_MS,
       keepAttention: true,
-      ...(target === undefined ? {} : { target }),
+      target,
       set: (spec.set ?? []).map((each) => [...each]),
       refuseUnfit: spec.refuseUnfit ?? false,
       draft: spec.draft ?? false,
-      ...(provider === undefined ? {} : { provider }),
-      ...(memoryGb === undefined ? {} : { memoryGb }),
+      provider: settings.provider(),
+      memoryGb: settings.memoryGb(),
     };
     const key = graph.toString();
     // Pressing Run twice does not queue the same graph twice: the later one counts.

@@ -1,8 +1,8 @@
 /** What is said of checkpoints and downloads in the view, in pickers and in dialogs. */
 import { type CheckpointInfo, type DownloadProgress, type KnownCheckpoint } from '../../protocol/engine';
 import { plainLine } from '../../protocol/foreignText';
+import { formatSeconds } from '../../protocol/numbers';
 import { providerName } from '../../protocol/providers';
-import { formatSeconds } from '../runs/progressText';
 import { type imageTime } from '../runs/history';
 
 export function formatBytes(bytes: number): string {

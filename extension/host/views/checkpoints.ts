@@ -107,16 +107,8 @@ export class Checkpoints implements vscode.Disposable {
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await this.engine.request(
-            'models.download',
-            {
-              name,
-              ...(acceptedLicence === undefined ? {} : { acceptedLicence }),
-              ...(offer === undefined ? {} : { offer }),
-              ...settings.download(),
-            },
-            0,
-          );
+          const wanted = { name, acceptedLicence, offer, ...settings.download() };
+          return await this.engine.request('models.download', wanted, 0);
         } catch (error) {
           if (reportError(error).kind !== 'internal' || attempt >= RESTARTS) throw error;
           this.log.warn(`The engine ended while it downloaded ${name}. A new one continues the download.`);

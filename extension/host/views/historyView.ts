@@ -1,10 +1,10 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { plainLine } from '../../protocol/foreignText';
+import { formatSeconds } from '../../protocol/numbers';
 import { providerName } from '../../protocol/providers';
 import { entryLabel, type HistoryEntry } from '../runs/history';
 import { type HistoryStore } from '../runs/historyStore';
-import { formatSeconds } from '../runs/progressText';
 
 /** A run, one of the images of a run that wrote several, or the group of the runs of other workspaces. */
 export type HistoryItem = HistoryEntry | { entry: HistoryEntry; index: number } | 'elsewhere';

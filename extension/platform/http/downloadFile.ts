@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FileProblem, syncFolder } from '../files';
 import { WeftError } from '../../protocol/errors';
-import { type Answer, connectionFailure, headerOf, type HttpClient, isFinal, isUnreachable } from './http';
+import { type Answer, connectionFailure, headerOf, type HttpClient, isFinal, isUnreachable, network } from './http';
 import { retryAfterMs } from './retryAfter';
 
 /** What is remembered of a file between its pieces; belongs to the download's state on disk. */
@@ -69,8 +69,6 @@ export const defaultPolicy: TransferPolicy = {
   longestRetryMs: 30_000,
   longestServerWaitMs: 5 * 60_000,
 };
-
-const network = (message: string): WeftError => new WeftError('network', message);
 
 /** Bytes of the pieces that are there. */
 export function partBytes(target: string): number {

@@ -31,6 +31,8 @@ export interface Answer {
 
 const MOST_REDIRECTS = 10;
 
+export const network = (message: string): WeftError => new WeftError('network', message);
+
 /** One header as text. */
 export function headerOf(headers: Answer['headers'], name: string): string | undefined {
   const value = headers[name];
@@ -65,8 +67,7 @@ export class HttpClient {
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new WeftError(
-        'network',
+      throw network(
         `The proxy ${url ?? 'of the environment (HTTPS_PROXY, HTTP_PROXY)'} can't be used: ${reason}. Write it as http://HOST:PORT.`,
       );
     }
@@ -83,15 +84,9 @@ export class HttpClient {
     let first: Answer['headers'] | undefined;
     for (;;) {
       if (seen.has(url.href))
-        throw new WeftError(
-          'network',
-          `${address.host} redirects in circles (${seen.size} times). Try again later, or use a mirror.`,
-        );
+        throw network(`${address.host} redirects in circles (${seen.size} times). Try again later, or use a mirror.`);
       if (seen.size > MOST_REDIRECTS)
-        throw new WeftError(
-          'network',
-          `${address.host} redirects more than ${MOST_REDIRECTS} times. Try again later, or use a mirror.`,
-        );
+        throw network(`${address.host} redirects more than ${MOST_REDIRECTS} times. Try again later, or use a mirror.`);
       seen.add(url.href);
       const answer = await request(url, {
         dispatcher,
@@ -106,8 +101,7 @@ export class HttpClient {
       if (!redirects) return { status: answer.statusCode, headers: answer.headers, body: answer.body, url, first };
       await answer.body.dump();
       if (location === undefined)
-        throw new WeftError(
-          'network',
+        throw network(
           `${url.host} redirects without saying where (${answer.statusCode}). Try again later, or use a mirror.`,
         );
       url = followed(url, location);
@@ -130,16 +124,12 @@ function followed(from: URL, location: string): URL {
   try {
     to = new URL(location, from);
   } catch {
-    throw new WeftError(
-      'network',
-      `${from.host} redirects to ${JSON.stringify(location.slice(0, 200))}, which is not an address.`,
-    );
+    throw network(`${from.host} redirects to ${JSON.stringify(location.slice(0, 200))}, which is not an address.`);
   }
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
-    throw new WeftError('network', `${from.host} redirects to ${to.protocol} which Weft does not follow.`);
+    throw network(`${from.host} redirects to ${to.protocol} which Weft does not follow.`);
   if (from.protocol === 'https:' && to.protocol === 'http:')
-    throw new WeftError(
-      'network',
+    throw network(
       `${from.host} redirects from https to plain http (${to.host}), which Weft does not follow: anyone on the way could change the files.`,
     );
   return to;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { WeftError } from '../../protocol/errors';
-import { connectionFailure, headerOf, type HttpClient, isFinal, isUnreachable } from './http';
+import { connectionFailure, headerOf, type HttpClient, isFinal, isUnreachable, network } from './http';
 import { retryAfterMs } from './retryAfter';
 import { defaultPolicy, stopped, type TransferPolicy } from './downloadFile';
 
@@ -28,7 +28,7 @@ export async function fetchJson(
   policy: Pick<TransferPolicy, 'retryMs' | 'longestServerWaitMs'> = defaultPolicy,
 ): Promise<Record<string, unknown>> {
   const { url, otherwise, otherwiseIt, signal } = request;
-  const isNone = new WeftError('network', `${url.href} does not answer with JSON: it is ${otherwiseIt}. ${otherwise}`);
+  const isNone = network(`${url.href} does not answer with JSON: it is ${otherwiseIt}. ${otherwise}`);
   for (let attempt = 1; ; attempt++) {
     let failure: string;
     let pause = policy.retryMs * attempt;
@@ -48,7 +48,7 @@ export async function fetchJson(
       last ||= isFinal(error) || isUnreachable(error);
       if (last) failure += '. Behind a proxy, set HTTPS_PROXY (in VS Code: http.proxy)';
     }
-    if (last) throw new WeftError('network', `${failure.replace(/^the/, 'The')}. ${otherwise}`);
+    if (last) throw network(`${failure.replace(/^the/, 'The')}. ${otherwise}`);
     await wait(pause, undefined, { signal }).catch(() => {
       throw stopped(signal);
     });

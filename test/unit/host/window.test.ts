@@ -61,7 +61,7 @@ const LINK = /\]\((?:command|https?|file):/;
 it('a notification, its progress and the prompt of an input have no link', async () => {
   await notify.error(TITLE);
   await notify.information(TITLE, 'Show Output');
-  await withNotification(TITLE, async (progress) => progress.report({ message: TITLE, increment: 1 }));
+  await withNotification(TITLE, async (progress) => progress.report({ message: TITLE, percent: 1 }));
   await input({ title: 'Weft', prompt: TITLE });
   const all = shown();
   expect(all).toContain('Get it');

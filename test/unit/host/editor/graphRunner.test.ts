@@ -11,7 +11,8 @@ vi.mock('../../../../extension/host/trust', () => ({ ensureTrusted: async () => 
 vi.mock('../../../../extension/host/settings', () => ({ settings: {} }));
 vi.mock('../../../../extension/host/runs/outputFolder', () => ({ offerGitignore: async () => {} }));
 vi.mock('../../../../extension/host/window', () => ({
-  notify: { error: async (message: string) => void host.said.push(message) },
+  notify: {},
+  offer: (_show: unknown, message: string) => void host.said.push(message),
 }));
 
 async function fail(): Promise<void> {

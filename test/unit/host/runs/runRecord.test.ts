@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineEvent } from '../../../../extension/protocol/engine';
-import { describeProgress, formatSeconds, fractionDone } from '../../../../extension/host/runs/progressText';
+import { describeProgress, fractionDone } from '../../../../extension/host/runs/progressText';
 import { RunRecord } from '../../../../extension/host/runs/runRecord';
+import { formatSeconds } from '../../../../extension/protocol/numbers';
 
 const preview = (index: number, bytes: number): EngineEvent => ({
   event: 'preview',
