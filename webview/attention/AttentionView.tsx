@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef } from 'react';
 import { type InspectInfo, type InspectSource } from '../../extension/protocol/inspect';
 import { cellAt, fitting, sameSize, type Size, sizeText } from '../../extension/protocol/size';
-import { Tool } from '../ui/Icon';
+import { Link, Tool } from '../ui/Icon';
 import { Nothing } from '../ui/Nothing';
 import { Segmented, type SegmentedOption } from '../ui/Segmented';
 import { useEscape } from '../ui/useEscape';
@@ -361,13 +361,9 @@ function Sentence(props: {
     >
       {shown()}
       {!source && !focused && (
-        <button
-          type="button"
-          className="link"
-          onClick={() => setTimeline({ node: info.node, index: middleStep(info, level) })}
-        >
+        <Link onClick={() => setTimeline({ node: info.node, index: middleStep(info, level) })}>
           Go to a step with the swap on
-        </button>
+        </Link>
       )}
     </p>
   );

@@ -1,4 +1,4 @@
-import { Icon } from '../ui/Icon';
+import { Button } from '../ui/Icon';
 import { insertStandardGraph } from '../model/starter';
 import { useStudio } from '../model/store';
 import { canvasControl } from '../model/control';
@@ -19,14 +19,12 @@ export function EmptyHint() {
       </p>
       {!readOnly && (
         <div className="actions">
-          <button type="button" className="button" onClick={insertStandardGraph}>
-            <Icon name="type-hierarchy" />
+          <Button icon="type-hierarchy" onClick={insertStandardGraph}>
             Insert the standard graph
-          </button>
-          <button type="button" className="button secondary" onClick={() => canvasControl().openAddMenu()}>
-            <Icon name="add" />
+          </Button>
+          <Button secondary icon="add" onClick={() => canvasControl().openAddMenu()}>
             Add a node
-          </button>
+          </Button>
         </div>
       )}
     </div>

@@ -11,6 +11,7 @@ import { plural, readable } from '../model/words';
 import { NodeBadge } from '../nodes/NodeBadge';
 import { statusWords } from '../nodes/NodeStatusLine';
 import { FarPorts } from '../nodes/Ports';
+import { Link } from '../ui/Icon';
 import { typeColour, typeShape } from '../ui/tint';
 
 /** A folded frame: one box for the nodes inside, with the wires that cross its border. A double click opens it. */
@@ -81,9 +82,7 @@ export function FoldView(props: {
           <p>
             {readable(node)}: {status.message ?? 'This node failed.'}
           </p>
-          <button type="button" className="link" onClick={() => revealNode(node)}>
-            Show the node
-          </button>
+          <Link onClick={() => revealNode(node)}>Show the node</Link>
         </div>
       )}
     </div>

@@ -7,7 +7,7 @@ import { run } from '../model/running';
 import { type Segmentation } from '../model/segmentations';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
-import { Tool } from '../ui/Icon';
+import { Button, Link, Tool } from '../ui/Icon';
 import { Segmented, type SegmentedOption } from '../ui/Segmented';
 import { type Layer } from './CellLayer';
 import { type Brush, Pane, type ToolName } from './Pane';
@@ -79,15 +79,13 @@ export function Editor({ node, found }: { node: string; found: Segmentation }) {
           data-testid="mask-clear"
           onClick={() => commit(new Uint8Array(now.length))}
         />
-        <button
-          type="button"
-          className="button"
+        <Button
           disabled={!correction.changed || readOnly}
           data-testid="mask-save"
           onClick={() => void correction.save()}
         >
           Save correction
-        </button>
+        </Button>
         <Tool icon="close" label="Back to the graph" keys="Escape" data-testid="mask-close" onClick={close} />
       </div>
       <Pane found={found} layer={layer} brush={brush} onBrush={setBrush} correction={correction} />
@@ -115,18 +113,12 @@ function Sentence(props: { node: string; found: Segmentation; correction: Correc
         <>
           {' '}
           Saved in {String(written)}.{' '}
-          <button type="button" className="link" disabled={!canRun} data-testid="mask-run" onClick={() => run()}>
+          <Link disabled={!canRun} data-testid="mask-run" onClick={() => run()}>
             Run with the correction
-          </button>{' '}
-          <button
-            type="button"
-            className="link"
-            disabled={readOnly}
-            data-testid="mask-remove"
-            onClick={() => resetParam(node, 'override')}
-          >
+          </Link>{' '}
+          <Link disabled={readOnly} data-testid="mask-remove" onClick={() => resetParam(node, 'override')}>
             Use the mask as found
-          </button>
+          </Link>
         </>
       )}
     </p>

@@ -1,6 +1,7 @@
 import { useStudio } from '../model/store';
 import { postToHost } from '../model/host';
 import { type NodeData } from '../model/flow';
+import { Link } from '../ui/Icon';
 
 /** What a failed node says and the thing to do about it, or what a node that is done warns of. It hangs below the node, so that
  * the node keeps its size. */
@@ -19,9 +20,7 @@ export function RunNote({ id, data }: { id: string; data: NodeData }) {
   return (
     <div className="failure nodrag" role="note" data-testid={`failure-${id}`}>
       <p>{status.message ?? 'This node failed.'}</p>
-      <button type="button" className="link" onClick={() => postToHost({ type: 'fix', action: fix.action, node: id })}>
-        {fix.label}
-      </button>
+      <Link onClick={() => postToHost({ type: 'fix', action: fix.action, node: id })}>{fix.label}</Link>
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { closeStage, fileNode, pathOf, resultNode, sourceImages, toggleKept } fr
 import { useStudio } from '../model/store';
 import { baseName, readable } from '../model/words';
 import { useShown, wasLookedFor } from '../nodes/NodePicture';
-import { Icon, Tool } from '../ui/Icon';
+import { Button, Tool } from '../ui/Icon';
 import { Nothing } from '../ui/Nothing';
 import { Segmented } from '../ui/Segmented';
 import { Select } from '../ui/Select';
@@ -128,9 +128,9 @@ export function StageView({ node }: { node: string }) {
       {other && shown && (
         <div className="stage-foot" data-testid="stage-foot">
           {mode === 'flip' && (
-            <button
-              type="button"
-              className="button secondary"
+            <Button
+              secondary
+              icon="arrow-swap"
               aria-pressed={flipped}
               data-testid="stage-flip"
               onPointerDown={() => setFlipped(true)}
@@ -139,9 +139,8 @@ export function StageView({ node }: { node: string }) {
               onKeyDown={(event) => event.key === ' ' && setFlipped(true)}
               onBlur={() => setFlipped(false)}
             >
-              <Icon name="arrow-swap" />
               {`Hold to see: ${other.name}`}
-            </button>
+            </Button>
           )}
           {mode === 'slider' && (
             <label className="stage-slider">

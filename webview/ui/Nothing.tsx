@@ -2,6 +2,7 @@ import { type ReactNode } from 'react';
 import { run } from '../model/running';
 import { useStudio } from '../model/store';
 import { readable } from '../model/words';
+import { Button } from './Icon';
 
 interface NothingProps {
   /** Begins the test ids. */
@@ -25,15 +26,9 @@ export function Nothing({ view, node, why, action, children }: NothingProps) {
       <p>{running ? children : (why ?? 'Loading…')}</p>
       {!running && why !== undefined && node !== undefined && (
         <>
-          <button
-            type="button"
-            className="button"
-            disabled={!canRun}
-            data-testid={`${view}-run`}
-            onClick={() => run(node)}
-          >
+          <Button disabled={!canRun} data-testid={`${view}-run`} onClick={() => run(node)}>
             {action ?? `Run to ${readable(node)}`}
-          </button>
+          </Button>
           <p className="hint">Earlier results are cached, so running again takes only a moment.</p>
         </>
       )}
