@@ -122,12 +122,24 @@ function decode(dtype: TensorType, bytes: Uint8Array): StoredTensor['data'] {
   }
 }
 
-/** Writes float32, int32 and uint8 tensors in the order given; 16 bits a number of the type that `dtype` names. */
+const TYPES: Record<string, string> = {
+  Float32Array: 'F32',
+  Float64Array: 'F64',
+  Int32Array: 'I32',
+  BigInt64Array: 'I64',
+  Uint8Array: 'U8',
+};
+
+/** Writes tensors of the type of their array in the order given; 16 bits a number of the type that `dtype` names. */
 export function writeSafetensors(
   path: string,
   tensors: Record<
     string,
-    { shape: number[]; data: Float32Array | Int32Array | Uint8Array | Uint16Array; dtype?: 'F16' | 'BF16' }
+    {
+      shape: number[];
+      data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array;
+      dtype?: 'F16' | 'BF16';
+    }
   >,
   metadata?: Record<string, string>,
 ): void {
@@ -137,7 +149,7 @@ export function writeSafetensors(
   for (const [name, { shape, data, dtype: half }] of Object.entries(tensors)) {
     const count = shape.reduce((product, n) => product * n, 1);
     if (count !== data.length) throw new Error(`${name}: ${data.length} values for shape [${shape.join(', ')}]`);
-    const dtype = half ?? (data instanceof Float32Array ? 'F32' : data instanceof Int32Array ? 'I32' : 'U8');
+    const dtype = half ?? TYPES[data.constructor.name];
     header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
     chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     offset += data.byteLength;

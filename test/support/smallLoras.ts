@@ -1,9 +1,19 @@
 /** LoRAs for the small model `tiny`, as the programs that make them name and store them; make_lora_references.py has the same numbers. */
 import { writeSafetensors } from './safetensors';
-import { listingOf, uniform } from './smallModels';
+import { listingOf, rounded, uniform } from './smallModels';
 
-export type LoraFormat = 'kohya' | 'kohya, original names' | 'PEFT' | 'PEFT, bare' | 'old diffusers';
-export const loraFormats: LoraFormat[] = ['kohya', 'kohya, original names', 'PEFT', 'PEFT, bare', 'old diffusers'];
+export const loraFormats = ['kohya', 'kohya, original names', 'PEFT', 'PEFT, bare', 'old diffusers'] as const;
+/** Of programs that write what the others do under other names. */
+export const rarerFormats = [
+  "diffusers' conversion to kohya",
+  'PEFT, named adapter',
+  'OneTrainer',
+  'OneTrainer, OMI',
+  'ComfyUI',
+] as const;
+export type LoraFormat = (typeof loraFormats)[number] | (typeof rarerFormats)[number];
+
+type Tensors = Parameters<typeof writeSafetensors>[1];
 
 interface Module {
   part: 'unet' | 'text';
@@ -43,13 +53,28 @@ const attention = /^(.*\.attn[12])\.(to_q|to_k|to_v|to_out)(?:\.0)?$/;
 function names(format: LoraFormat, { part, name, original }: Module): { up: string; down: string; alpha?: string } {
   const flat = (text: string): string => text.replaceAll('.', '_');
   const text = `text_model.${name}`;
+  const own = original.replace('model.diffusion_model.', '');
+  const kohya = (module: string): { up: string; down: string; alpha: string } => ({
+    up: `${module}.lora_up.weight`,
+    down: `${module}.lora_down.weight`,
+    alpha: `${module}.alpha`,
+  });
   switch (format) {
-    case 'kohya':
-    case 'kohya, original names': {
-      const own = format === 'kohya' ? name : original.replace('model.diffusion_model.', '');
-      const module = part === 'unet' ? `lora_unet_${flat(own)}` : `lora_te_${flat(text)}`;
-      return { up: `${module}.lora_up.weight`, down: `${module}.lora_down.weight`, alpha: `${module}.alpha` };
+    case "diffusers' conversion to kohya":
+      return kohya(part === 'unet' ? `lora_unet_${flat(name)}` : `lora_te1_${flat(text)}`);
+    case 'OneTrainer':
+      return kohya(part === 'unet' ? `lora_unet.${name}` : `lora_te.${text}`);
+    case 'OneTrainer, OMI':
+      return kohya(part === 'unet' ? `unet.${own}` : `clip_l.${text}`);
+    case 'ComfyUI':
+      return kohya(part === 'unet' ? `diffusion_model.${own}` : `text_encoders.clip_l.transformer.${text}`);
+    case 'PEFT, named adapter': {
+      const module = `base_model.model.${part === 'unet' ? name : text}`;
+      return { up: `${module}.lora_B.my-style.weight`, down: `${module}.lora_A.my-style.weight` };
     }
+    case 'kohya':
+    case 'kohya, original names':
+      return kohya(part === 'unet' ? `lora_unet_${flat(format === 'kohya' ? name : own)}` : `lora_te_${flat(text)}`);
     case 'PEFT':
     case 'PEFT, bare': {
       const module =
@@ -79,7 +104,7 @@ export function writeLora(
   format: LoraFormat,
   { rank = 4, parts }: { rank?: number; parts?: ('unet' | 'text')[] } = {},
 ): string {
-  const tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
+  const tensors: Tensors = {};
   const metadata =
     format === 'PEFT'
       ? {
@@ -92,12 +117,76 @@ export function writeLora(
     const { up, down } = loraNumbers(module, rank);
     const [out = 0, ...rest] = module.shape;
     const key = names(format, module);
-    const stated = key.alpha !== undefined || metadata !== undefined;
+    // diffusers' conversion says that alpha is the rank, in whole numbers.
+    const whole = format === "diffusers' conversion to kohya";
+    const stated = (key.alpha !== undefined && !whole) || metadata !== undefined;
     const ones = rest.slice(1).map(() => 1);
     tensors[key.up] = { shape: [out, rank, ...ones], data: stated ? up : up.map((u) => u / 2) };
     tensors[key.down] = { shape: [rank, ...rest], data: down };
-    if (key.alpha !== undefined) tensors[key.alpha] = { shape: [], data: Float32Array.of(rank / 2) };
+    if (key.alpha !== undefined)
+      tensors[key.alpha] = { shape: [], data: whole ? BigInt64Array.of(BigInt(rank)) : Float32Array.of(rank / 2) };
   }
   writeSafetensors(file, tensors, metadata);
+  return file;
+}
+
+/** LoCon with a third matrix in its convolutions (LyCORIS, use_tucker). */
+export function writeTucker(file: string, rank = 4): string {
+  const tensors: Tensors = {};
+  for (const module of loraModules(['unet']).filter(({ shape }) => shape[2] === 3)) {
+    const [out = 0, within = 0, ...kernel] = module.shape;
+    const { up, down } = loraNumbers({ ...module, shape: [out, within] }, rank);
+    const key = names('kohya', module);
+    const middle = uniform(`${module.name} mid`, rank * rank * product(kernel));
+    tensors[key.up] = { shape: [out, rank, 1, 1], data: up };
+    tensors[key.down] = { shape: [rank, within, 1, 1], data: down };
+    tensors[key.up.replace('lora_up', 'lora_mid')] = {
+      shape: [rank, rank, ...kernel],
+      data: Float32Array.from(middle),
+    };
+    tensors[key.alpha!] = { shape: [], data: Float32Array.of(rank / 2) };
+  }
+  writeSafetensors(file, tensors);
+  return file;
+}
+
+/** Every weight, bias and norm by its whole difference, as LyCORIS (full, train_norm) and ComfyUI write them. */
+export function writeFull(file: string): string {
+  const tensors: Tensors = {};
+  for (const part of ['unet', 'text'] as const) {
+    const { names: all, shapes } = listingOf('tiny')[part];
+    for (const [full, [original]] of Object.entries(all)) {
+      if (full.includes('embeddings')) continue;
+      const name = full.replace(/^text_model\./, '');
+      const [, module = '', kind] = /^(.*)\.(weight|bias)$/.exec(name)!;
+      const what = (
+        module.includes('norm') ? { weight: 'w_norm', bias: 'b_norm' } : { weight: 'diff', bias: 'diff_b' }
+      )[kind as 'weight' | 'bias'];
+      const key = `${part === 'unet' ? 'lora_unet_' : 'lora_te_text_model_'}${module.replaceAll('.', '_')}.${what}`;
+      const shape = shapes[original]!;
+      const values = uniform(`${name} diff`, product(shape));
+      tensors[key] = { shape, data: Float32Array.from(Float32Array.from(values), (u) => u * 0.05) };
+    }
+  }
+  writeSafetensors(file, tensors);
+  return file;
+}
+
+/** kohya's form, its matrices in the two halves of precision and alpha in doubles. */
+export function writeMixed(file: string, rank = 4): string {
+  const tensors: Tensors = {};
+  for (const module of loraModules()) {
+    const { up, down } = loraNumbers(module, rank);
+    const [out = 0, ...rest] = module.shape;
+    const key = names('kohya', module);
+    tensors[key.up] = {
+      shape: [out, rank, ...rest.slice(1).map(() => 1)],
+      data: rounded(up, 'F16') as Uint16Array,
+      dtype: 'F16',
+    };
+    tensors[key.down] = { shape: [rank, ...rest], data: rounded(down, 'BF16') as Uint16Array, dtype: 'BF16' };
+    tensors[key.alpha!] = { shape: [1], data: Float64Array.of(rank / 2) };
+  }
+  writeSafetensors(file, tensors);
   return file;
 }

@@ -32,7 +32,7 @@ const seenSchema = z.record(z.string(), z.object({ stamp: z.string(), ...facts }
 type Seen = z.infer<typeof seenSchema>[string];
 
 /** To be raised when files would be told apart differently. */
-const VERSION = 1;
+const VERSION = 2;
 
 export class ModelFolders {
   private seen: Record<string, Seen> | undefined;

@@ -14,9 +14,6 @@ import { stampOf } from './digests';
 import { requirePart, weightsOf } from './stored';
 import { type LoraChoice, type PreparedCheckpoint } from './types';
 
-/** To be raised when a LoRA's numbers change. */
-const LORA_VERSION = 2;
-
 const PARTS: [part: LoraPart, key: 'unet' | 'textEncoder', title: string][] = [
   ['unet', 'unet', 'UNet'],
   ['text_encoder', 'textEncoder', 'text encoder'],
@@ -63,7 +60,7 @@ export async function withLora(
   const stamp = await stampOf(lora.file, '');
   const sha256 = await digests.digest(lora.file);
   const strengths = PARTS.map(([part]) => strengthOf(choice, part));
-  const identity = [LORA_VERSION, sha256, ...(lora.config === undefined ? [] : [lora.config]), ...strengths].join(' ');
+  const identity = [lora.version, sha256, ...(lora.config === undefined ? [] : [lora.config]), ...strengths].join(' ');
   const weights = (checkpoint.weights ?? []).filter(({ file }) => file !== lora.file);
   return {
     ...checkpoint,
@@ -83,15 +80,21 @@ export const graphBytes = async (checkpoint: PreparedCheckpoint, part: LoraPart,
     ? modelBytes(readModel(file), path.dirname(file))
     : fs.promises.readFile(file);
 
-function leftOut({ name, layers, strange }: LoraFile, matched: Set<string>, id: string): string | undefined {
+function leftOut({ name, layers, strange, words }: LoraFile, matched: Set<string>, id: string): string | undefined {
+  const listed = (all: string[]): string =>
+    `${all
+      .slice(0, 3)
+      .map((each) => JSON.stringify(each.slice(0, 100)))
+      .join(', ')}${all.length > 3 ? ', …' : ''}`;
   const missing = [...layers.values()].filter((layer) => !matched.has(layer.name)).map((layer) => layer.name);
   const all = [...missing, ...strange];
-  if (all.length === 0) return undefined;
-  const some = all
-    .slice(0, 3)
-    .map((each) => JSON.stringify(each.slice(0, 100)))
-    .join(', ');
-  return `${all.length === 1 ? '1 part' : `${all.length} parts`} of ${name} without a place in the checkpoint ${id} ${all.length === 1 ? 'is' : 'are'} left out: ${some}${all.length > 3 ? ', …' : ''}.`;
+  const sentences = [
+    all.length > 0 &&
+      `${all.length === 1 ? '1 part' : `${all.length} parts`} of ${name} without a place in the checkpoint ${id} ${all.length === 1 ? 'is' : 'are'} left out: ${listed(all)}.`,
+    words.length > 0 &&
+      `${name} brings ${words.length === 1 ? 'a word' : `${words.length} words`} for prompts (${listed(words)}), which Weft does not read: prompts know nothing of ${words.length === 1 ? 'it' : 'them'}.`,
+  ].filter((sentence) => sentence !== false);
+  return sentences.length === 0 ? undefined : sentences.join(' ');
 }
 
 /**

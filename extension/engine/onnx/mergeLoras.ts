@@ -1,13 +1,14 @@
 /**
- * LoRAs in an emitted graph: a weight W becomes W + strength · scale · up · down. The changed weights lie in a file of their own, as large as those of
+ * LoRAs in an emitted graph: a weight W becomes W + strength · scale · up · down, or W + strength · difference. The changed weights lie in a file of their own, as large as those of
  * the checkpoint, so that the graph opens and runs as it does without: left to onnxruntime, the sums would be made on one thread and kept three
  * times over.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { WeftError } from '../../protocol/errors';
+import { float16 } from '../halfFloats';
 import { type StoredTensor } from '../safetensors/header';
-import { type LoraFile, type LoraLayer, layerKey, type LoraPart } from '../safetensors/lora';
+import { biasKey, isProduct, layerKey, type LoraFile, type LoraLayer, type LoraPart } from '../safetensors/lora';
 import { originalUnet } from '../safetensors/names';
 import { dtypeOf } from './emit/weights';
 import { Graph, makeValueInfo } from './graph';
@@ -17,9 +18,10 @@ import { type SessionHost, type TensorData } from './types';
 
 const { FLOAT, FLOAT16, DOUBLE } = TensorProto_DataType;
 
-/** A weight of the graph, which may read it in several pieces of its rows. */
+/** A weight or bias of the graph, which may read it in several pieces of its rows. */
 interface Target {
   module: string;
+  bias?: boolean;
   pieces: TensorProto[];
   /** [in, out], as exports store the weights of linear layers. */
   turned?: boolean;
@@ -29,10 +31,10 @@ const entryOf = (tensor: TensorProto, key: string): string =>
   tensor.externalData.find((entry) => entry.key === key)?.value ?? '';
 const isOutside = (tensor: TensorProto): boolean => tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
 const isWeight = (tensor: TensorProto): boolean =>
-  tensor.dims.length >= 2 && dtypeOf(tensor.dataType) !== undefined && (isOutside(tensor) || tensor.rawData.length > 0);
+  tensor.dims.length >= 1 && dtypeOf(tensor.dataType) !== undefined && (isOutside(tensor) || tensor.rawData.length > 0);
 
 /**
- * The weights whose module the graph tells: by their own names, which are diffusers' or transformers', or by the names that torch.onnx gives to the
+ * The weights and biases whose module the graph tells: by their own names, which are diffusers' or transformers', or by the names that torch.onnx gives to the
  * products of linear layers (`/mid_block/attentions.0/proj_in/MatMul`).
  */
 function targetsOf(graph: Graph): Target[] {
@@ -40,10 +42,11 @@ function targetsOf(graph: Graph): Target[] {
   const plain = (module: string): string => module.replace(/^(unet|text_encoder)\./, '').replace(/^text_model\./, '');
   const weights = new Map(graph.proto.initializer.filter(isWeight).map((tensor) => [tensor.name, tensor]));
   for (const tensor of weights.values()) {
-    const name = /^(.*)\.weight(?:_\d+)?$/.exec(tensor.name)?.[1];
+    const [, name, kind] = /^(.*)\.(weight|bias)(?:_\d+)?$/.exec(tensor.name) ?? [];
     if (name === undefined) continue;
-    const module = plain(name);
-    targets.set(module, { module, pieces: [...(targets.get(module)?.pieces ?? []), tensor] });
+    const target = { module: plain(name), bias: kind === 'bias' };
+    const key = `${target.module}.${kind}`;
+    targets.set(key, { ...target, pieces: [...(targets.get(key)?.pieces ?? []), tensor] });
   }
   for (const node of graph.nodes) {
     const place = /^\/(.*)\/MatMul$/.exec(node.name)?.[1];
@@ -53,9 +56,9 @@ function targetsOf(graph: Graph): Target[] {
     const cast = graph.producer(read);
     const weight = weights.get(cast?.opType === 'Cast' ? cast.input[0]! : read);
     // One that two layers share can't be changed for one of them.
-    if (weight === undefined || targets.has(module)) continue;
+    if (weight === undefined || weight.dims.length < 2 || targets.has(`${module}.weight`)) continue;
     if ([read, weight.name].some((name) => graph.consumers(name).length > 1)) continue;
-    targets.set(module, { module, pieces: [weight], turned: true });
+    targets.set(`${module}.weight`, { module, pieces: [weight], turned: true });
   }
   const offset = (tensor: TensorProto): number => Number(entryOf(tensor, 'offset'));
   return [...targets.values()].map((target) => ({
@@ -65,9 +68,10 @@ function targetsOf(graph: Graph): Target[] {
 }
 
 /** What LoRA files may call a module: as diffusers does, or as the original code of latent diffusion. */
-function keysOf(part: LoraPart, module: string): string[] {
+function keysOf(part: LoraPart, { module, bias }: Target): string[] {
   const others = part === 'unet' ? ORIGINAL(`${module}.weight`).map(({ key }) => key.replace(/\.weight$/, '')) : [];
-  return [module, ...others].map((name) => layerKey(part, name.replaceAll('.', '_')));
+  const keys = [module, ...others].map((name) => layerKey(part, name.replaceAll('.', '_')));
+  return bias ? keys.map(biasKey) : keys;
 }
 /** Stable Diffusion has two resnets a level. */
 const ORIGINAL = originalUnet((key) => key === 'input_blocks.3.0.op.weight');
@@ -76,28 +80,50 @@ const ORIGINAL = originalUnet((key) => key === 'input_blocks.3.0.op.weight');
 export function matchLora(
   graph: Graph,
   part: LoraPart,
-  { name, layers }: LoraFile,
+  { name, layers, contextWidth }: LoraFile,
   checkpoint: string,
 ): [Target, LoraLayer][] {
-  return targetsOf(graph).flatMap((target) => {
-    const layer = keysOf(part, target.module)
+  const matched = targetsOf(graph).flatMap((target) => {
+    const layer = keysOf(part, target)
       .map((key) => layers.get(key))
       .find((each) => each !== undefined);
-    if (layer === undefined) return [];
-    const sides = [
-      target.pieces.reduce((sum, { dims }) => sum + Number(dims[0]), 0),
-      product(target.pieces[0]!.dims.slice(1).map(Number)),
-    ];
-    const [rows, row] = target.turned ? sides.reverse() : sides;
-    const [out, within] = [layer.up.shape[0]!, product(layer.down.shape.slice(1))];
+    return layer === undefined ? [] : [{ target, layer, sides: sidesOf(target) }];
+  });
+  const reads = matched.find(({ layer }) => /attn2[._]to_k$/.test(layer.name))?.sides[1];
+  const [own, its] = [contextWidth, reads].map((width) => FAMILIES[width ?? 0]);
+  if (own !== undefined && its !== undefined && own !== its)
+    throw new WeftError(
+      'checkpoint',
+      `${name} is a LoRA of ${own} (it reads text vectors of ${contextWidth} numbers), and the checkpoint ${checkpoint} is one of ${its} (${reads} numbers). ` +
+        `Use a LoRA of ${its}, or a checkpoint of ${own}.`,
+    );
+  return matched.map(({ target, layer, sides: [rows, row] }) => {
+    const [out, within] = changedBy(layer);
     if (out !== rows || within !== row)
       throw new WeftError(
         'checkpoint',
         `${name} does not fit the checkpoint ${checkpoint}: its layer ${JSON.stringify(layer.name)} changes a weight of ${out} × ${within} numbers, the checkpoint's has ` +
           `${rows} × ${row}. Use a LoRA that was made for this kind of checkpoint (Stable Diffusion 1.x and 2.x differ).`,
       );
-    return [[target, layer]];
+    return [target, layer];
   });
+}
+
+/** By the width of the text vectors. */
+const FAMILIES: Record<number, string> = { 768: 'Stable Diffusion 1.x', 1024: 'Stable Diffusion 2.x' };
+
+/** Outputs of a weight, and how many of its numbers each has. */
+function sidesOf({ pieces, turned }: Target): [rows: number, row: number] {
+  const rows = pieces.reduce((sum, { dims }) => sum + Number(dims[0]), 0);
+  const row = product(pieces[0]!.dims.slice(1).map(Number));
+  return turned ? [row, rows] : [rows, row];
+}
+
+/** The same of what a layer adds. */
+function changedBy({ added }: LoraLayer): [rows: number, row: number] {
+  if (!isProduct(added)) return [added.shape[0] ?? 1, product(added.shape.slice(1))];
+  const kernel = product(added.mid?.shape.slice(2) ?? []);
+  return [added.up.shape[0]!, product(added.down.shape.slice(1)) * kernel];
 }
 
 const product = (sides: number[]): number => sides.reduce((all, side) => all * side, 1);
@@ -108,7 +134,7 @@ export interface Acting {
   strength: number;
 }
 
-/** What a weight is changed by: rows of `up` from `row` on, or all of it where the weight is turned. */
+/** What a weight is changed by: rows of it from `row` on, or all of it where the weight is turned. */
 interface Change {
   layer: LoraLayer;
   factor: number;
@@ -146,6 +172,8 @@ export async function mergeLoras(
   const changes = new Map<TensorProto, Change[]>();
   for (const { lora, strength } of loras)
     for (const [{ pieces, turned }, layer] of matchLora(graph, part, lora, checkpoint)) {
+      // A product over no rows and columns.
+      if (isProduct(layer.added) && layer.added.up.shape[1] === 0) continue;
       let row = 0;
       for (const piece of pieces) {
         const change = { layer, factor: strength * layer.scale, row, turned };
@@ -228,32 +256,68 @@ async function* chunks(
   }
 }
 
-/** The two matrices whose product is added to a weight: some rows of the left one, and the right one. */
+/** The two matrices whose product is added to a weight: some rows of the left one, and the right one. Without it the left one is added itself. */
 interface Factors {
   left(row: number, count: number): Promise<TensorData>;
-  right: TensorData;
+  right?: TensorData;
 }
 
 async function factorsOf(
-  { layer: { up, down, rank }, row: first, turned }: Change,
+  { layer: { added }, row: first, turned }: Change,
   [rows, width]: [number, number],
   sources: Sources,
 ): Promise<Factors> {
+  const rowsOf =
+    (matrix: TensorData, columns: number): Factors['left'] =>
+    (row, count) => {
+      const data = matrix.data.slice(row * columns, (row + count) * columns);
+      return Promise.resolve({ ...matrix, dims: [count, columns], data } as TensorData);
+    };
+  if (!isProduct(added))
+    return turned
+      ? { left: rowsOf(transposed(await sources.matrix(added, 0, [width, rows])), width) }
+      : { left: (row, count) => sources.matrix(added, first + row, [count, width]) };
+  const rank = added.up.shape[1]!;
+  const right = async (columns: number): Promise<TensorData> =>
+    added.mid === undefined
+      ? sources.matrix(added.down, 0, [rank, columns])
+      : throughMid(added.mid, added.down, sources);
   if (!turned)
     return {
-      left: (row, count) => sources.matrix(up, first + row, [count, rank]),
-      right: await sources.matrix(down, 0, [rank, width]),
+      left: (row, count) => sources.matrix(added.up, first + row, [count, rank]),
+      right: await right(width),
     };
-  const left = transposed(await sources.matrix(down, 0, [rank, rows]));
-  const rowsOf = (row: number, count: number): TensorData => {
-    const data = left.data.slice(row * rank, (row + count) * rank);
-    return { ...left, dims: [count, rank], data } as TensorData;
-  };
   return {
-    left: (row, count) => Promise.resolve(rowsOf(row, count)),
-    right: transposed(await sources.matrix(up, 0, [width, rank])),
+    left: rowsOf(transposed(await right(rows)), rank),
+    right: transposed(await sources.matrix(added.up, 0, [width, rank])),
   };
 }
+
+/**
+ * `down` [m, in] with the kernel of `mid` [n, m, …kernel]: the sum over m of mid[n, m, k] · down[m, i], as [n, in · kernel]. LyCORIS, modules/locon.py
+ * (make_weight).
+ */
+async function throughMid(mid: StoredTensor, down: StoredTensor, sources: Sources): Promise<TensorData> {
+  const [n, m] = mid.shape as [number, number];
+  const [inputs, kernel] = [down.shape[1]!, product(mid.shape.slice(2))];
+  const middle = floats(await sources.matrix(mid, 0, [n * m, kernel]));
+  const lower = floats(await sources.matrix(down, 0, [m, inputs]));
+  const width = inputs * kernel;
+  const data = new Float32Array(n * width);
+  const row = new Float64Array(width);
+  for (let a = 0; a < n; a++) {
+    row.fill(0);
+    for (let b = 0; b < m; b++)
+      for (let i = 0; i < inputs; i++)
+        for (let k = 0; k < kernel; k++)
+          row[i * kernel + k]! += middle[(a * m + b) * kernel + k]! * lower[b * inputs + i]!;
+    data.set(row, a * width);
+  }
+  return { type: 'float32', dims: [n, width], data };
+}
+
+const floats = (matrix: TensorData): Float32Array =>
+  matrix.type === 'float16' ? Float32Array.from(matrix.data, float16) : (matrix.data as Float32Array);
 
 function transposed(matrix: TensorData): TensorData {
   const [rows, columns] = matrix.dims as [number, number];
@@ -310,7 +374,10 @@ function numbers(bytes: Buffer, dtype: string, dims: number[]): TensorData {
   return { type: 'float32', dims, data };
 }
 
-/** Weight [rows, width] + factor · up [rows, rank] · down [rank, width], on all threads of onnxruntime. Takes over weight and up. */
+/**
+ * Weight [rows, width] + factor · up [rows, rank] · down [rank, width], on all threads of onnxruntime; without `down`: + factor · up [rows, width]. Takes
+ * over weight and up.
+ */
 class Sums {
   private readonly opened = new Map<string, Promise<string>>();
 
@@ -319,8 +386,15 @@ class Sums {
     private readonly threads?: number,
   ) {}
 
-  async add(weight: TensorData, up: TensorData, down: TensorData, factor: number, to: number): Promise<TensorData> {
-    const types = [weight, up, down].map(({ type }) => (type === 'float16' ? FLOAT16 : FLOAT));
+  async add(
+    weight: TensorData,
+    up: TensorData,
+    down: TensorData | undefined,
+    factor: number,
+    to: number,
+  ): Promise<TensorData> {
+    const matrices = [weight, up, ...(down === undefined ? [] : [down])];
+    const types = matrices.map(({ type }) => (type === 'float16' ? FLOAT16 : FLOAT));
     const key = `lora ${[...types, to].join(' ')}`;
     let opening = this.opened.get(key);
     if (opening === undefined) {
@@ -329,7 +403,7 @@ class Sums {
       this.opened.set(key, opening);
     }
     const scalar: TensorData = { type: 'float32', dims: [], data: Float32Array.of(factor) };
-    const feeds = { weight, up, down, factor: scalar };
+    const feeds = { weight, up, ...(down === undefined ? {} : { down }), factor: scalar };
     return (await this.sessions.run(await opening, feeds, ['sum'], { transfer: [weight, up] }))['sum']!;
   }
 
@@ -338,20 +412,20 @@ class Sums {
   }
 }
 
-/** The model as bytes, to be opened as a session. @param types of weight, up and down @param to of their sum */
+/** The model as bytes, to be opened as a session. @param types of weight, up and, where there is one, down @param to of their sum */
 function sumModel(types: number[], to: number): Uint8Array {
   const graph = Graph.empty('sum');
   const sides = [
     ['rows', 'width'],
-    ['rows', 'rank'],
+    ['rows', types.length > 2 ? 'rank' : 'width'],
     ['rank', 'width'],
   ];
-  const [weight, up, down] = ['weight', 'up', 'down'].map((name, i) => {
-    const input = graph.addInput(name, types[i]!, sides[i]!);
-    return types[i] === FLOAT ? input : graph.add('Cast', [input], `${name}_f32`, { to: FLOAT });
+  const [weight, up, down] = types.map((type, i) => {
+    const input = graph.addInput(['weight', 'up', 'down'][i]!, type, sides[i]!);
+    return type === FLOAT ? input : graph.add('Cast', [input], `${input}_f32`, { to: FLOAT });
   });
   const scaled = graph.add('Mul', [up!, graph.addInput('factor', FLOAT, [])], 'scaled');
-  const change = graph.add('MatMul', [scaled, down!], 'change');
+  const change = down === undefined ? scaled : graph.add('MatMul', [scaled, down], 'change');
   const sum = graph.add('Add', [weight!, change], 'sum_f32');
   graph.rename(to === FLOAT ? sum : graph.add('Cast', [sum], 'rounded', { to }), 'sum');
   graph.proto.output.push(makeValueInfo('sum', to, sides[0]!));

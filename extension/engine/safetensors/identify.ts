@@ -17,7 +17,10 @@ export type Family =
 
 export type Kind =
   | { kind: 'checkpoint'; family: Family; inputChannels: number; hasText: boolean; hasVae: boolean; lcm: boolean }
-  | { kind: 'lora'; of: 'LoRA' | 'LoHa' | 'LoKr' | 'DoRA' | 'OFT' }
+  | {
+      kind: 'lora';
+      of: 'LoRA' | 'LoHa' | 'LoKr' | 'DoRA' | 'OFT' | 'BOFT' | 'GLoRA' | 'IA3' | 'VeRA' | 'FourierFT' | 'T-LoRA';
+    }
   | { kind: 'vae' }
   | { kind: 'text-encoder' }
   | { kind: 'controlnet' }
@@ -89,11 +92,20 @@ const OTHERS: [pattern: RegExp, kind: Kind][] = [
     /(^|\.)control_model\.|input_hint_block\.|controlnet_cond_embedding\.|^lllite_|^controlnet_/,
     { kind: 'controlnet' },
   ],
-  [/\.hada_w1_[ab]$/, { kind: 'lora', of: 'LoHa' }],
-  [/\.lokr_w[12]/, { kind: 'lora', of: 'LoKr' }],
+  [/\.hada_(w[12]_[ab]|t[12])/, { kind: 'lora', of: 'LoHa' }],
+  [/\.lokr_(w[12]|t2)/, { kind: 'lora', of: 'LoKr' }],
   [/\.dora_scale$|\.lora_magnitude_vector/, { kind: 'lora', of: 'DoRA' }],
-  [/\.oft_(blocks|diag)/, { kind: 'lora', of: 'OFT' }],
-  [/\.lora_(up|down|A|B|mid)\.|_lora\.(up|down)\.|lora_linear_layer|^lora_(unet|te)/, { kind: 'lora', of: 'LoRA' }],
+  [/\.boft_[RS]/i, { kind: 'lora', of: 'BOFT' }],
+  [/\.oft_(blocks|diag|R)\b/i, { kind: 'lora', of: 'OFT' }],
+  [/\.vera_lambda_/, { kind: 'lora', of: 'VeRA' }],
+  [/\.fourierft_/, { kind: 'lora', of: 'FourierFT' }],
+  [/\.lambda_layer$/, { kind: 'lora', of: 'T-LoRA' }],
+  [/\.on_input$|\.ia3_l/, { kind: 'lora', of: 'IA3' }],
+  [/^lora_(unet|te).*\.[ab][12]\.weight$/, { kind: 'lora', of: 'GLoRA' }],
+  [
+    /\.lora_(up|down|A|B|mid)(\.|$)|[._]lora\.(up|down)\.|lora_linear_layer|^(unet|text_encoder):\d+:(up|down)$|\.(diff|diff_b|w_norm|b_norm)$|^lora_(unet|te)/,
+    { kind: 'lora', of: 'LoRA' },
+  ],
   [/motion_modules?\.|temporal_transformer/, { kind: 'adapter', what: 'a motion module for videos (AnimateDiff)' }],
   [/^ip_adapter\.|^image_proj\./, { kind: 'adapter', what: 'an IP-Adapter' }],
   [
@@ -230,7 +242,7 @@ export function detectPrediction({
   if (/^eps/.test(stated)) return 'epsilon';
   if (contextWidth(tensors) !== 1024) return 'epsilon';
   const telling = [...tensors].find(([name]) => TELLING.test(name));
-  const values = telling === undefined ? undefined : readFloats(telling[1]);
+  const values = telling === undefined ? undefined : readNumbers(telling[1]);
   if (values === undefined || values.length < 2) return undefined;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
@@ -238,8 +250,8 @@ export function detectPrediction({
   return deviation > V_DEVIATION ? 'v_prediction' : 'epsilon';
 }
 
-/** Numbers of a small tensor; undefined for a large one, and for a type that is no floating point. */
-export function readFloats({ dtype, file, offset, length }: StoredTensor): number[] | undefined {
+/** Numbers of a small tensor; undefined for a large one, and for a type that is neither floating point nor a whole number. */
+export function readNumbers({ dtype, file, offset, length }: StoredTensor): number[] | undefined {
   if (length > 1 << 20) return undefined;
   const bytes = Buffer.alloc(length);
   const fd = fs.openSync(file, 'r');
@@ -259,6 +271,14 @@ export function readFloats({ dtype, file, offset, length }: StoredTensor): numbe
       return every(2, (at) => bfloat16(bytes.readUInt16LE(at)));
     case 'F16':
       return every(2, (at) => float16(bytes.readUInt16LE(at)));
+    case 'I64':
+      return every(8, (at) => Number(bytes.readBigInt64LE(at)));
+    case 'I32':
+      return every(4, (at) => bytes.readInt32LE(at));
+    case 'I16':
+      return every(2, (at) => bytes.readInt16LE(at));
+    case 'U8':
+      return every(1, (at) => bytes.readUInt8(at));
     default:
       return undefined;
   }

@@ -23,7 +23,15 @@ import { readWeights } from '../../../extension/engine/safetensors/weights';
 import { difference, float32 } from '../../fixtures/onnx/feeds';
 import { modelPath } from '../../fixtures/onnx/open';
 import { SafetensorsFile, writeSafetensors } from '../../support/safetensors';
-import { loraFormats, loraModules, writeLora } from '../../support/smallLoras';
+import {
+  loraFormats,
+  loraModules,
+  rarerFormats,
+  writeFull,
+  writeLora,
+  writeMixed,
+  writeTucker,
+} from '../../support/smallLoras';
 import { references, uniform, writeSingleFile } from '../../support/smallModels';
 
 const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'weft-lora-')));
@@ -88,6 +96,37 @@ describe.each(loraFormats)('a LoRA in the names of %s', (format) => {
         expect(most, `${part} at ${strength}`).toBeLessThan(1e-4);
       }
     }
+  });
+});
+
+it.each(rarerFormats)('a LoRA in the names of %s gives it too', async (format) => {
+  const file = writeLora(path.join(folder, `${format.replaceAll(/\W/g, ' ')}.safetensors`), format);
+  const { layers, strange } = readLora(file);
+  expect([layers.size, strange]).toEqual([loraModules().length, []]);
+  for (const part of ['unet', 'text_encoder'] as const)
+    expect(difference(await run(part, [[file, 0.7]]), wanted(4, 0.7, part)), part).toBeLessThan(1e-4);
+});
+
+describe.each([
+  ['with a third matrix in its convolutions', 'tucker', writeTucker, ['unet']],
+  ['of whole weights, biases and norms', 'full', writeFull, ['unet', 'text_encoder']],
+  ['with float16, bfloat16 and float64 in one file', 'mixed', writeMixed, ['unet', 'text_encoder']],
+] as const)('a LoRA %s', (_, kind, write, parts) => {
+  it('gives what merged weights give, and every layer has its place', async () => {
+    const file = write(path.join(folder, `${kind}.safetensors`));
+    const lora = readLora(file);
+    expect(lora.strange).toEqual([]);
+    let matched = 0;
+    for (const part of parts) {
+      matched += matchLora(new Graph(emit(part).proto), part, lora, 'tiny').length;
+      const reference = expected.floats(`${kind}.${part === 'unet' ? 'unet' : 'text'}`);
+      const [most, without] = [await run(part, [[file, 0.7]]), await run(part, [])].map((values) =>
+        difference(values, reference),
+      );
+      expect(most, part).toBeLessThan(1e-4);
+      expect(without, part).toBeGreaterThan(0.01);
+    }
+    expect(matched).toBe(lora.layers.size);
   });
 });
 

@@ -36,6 +36,9 @@ async function fileOf(path: string, context: RunContext): Promise<string> {
   const loras = await context.loras();
   const named = loras.filter(({ name }) => name === path);
   if (named.length === 1) return named[0]!.file;
+  // What it is, and what to do with it, is said of the file that is there.
+  if (named.length === 0 && /\.(ckpt|pt|pth|bin|gguf|zip)$/i.test(path))
+    return resolveInput(path, inputTrust(context.options));
   if (named.length > 1)
     throw new WeftError(
       'graph',

@@ -1,4 +1,5 @@
 /** LoRAs in a graph: what they change, how often they are computed, and what is said of files that are none. */
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,7 +8,7 @@ import { type GraphDocument, standardGraph, validateGraph, writeGraph } from '..
 import { difference } from '../../../fixtures/onnx/feeds';
 import { type Bench, makeEngine, pictures, ran, resultOf } from '../../../support/mini';
 import { writeSafetensors } from '../../../support/safetensors';
-import { loraModules, loraNumbers, writeLora } from '../../../support/smallLoras';
+import { loraModules, loraNumbers, writeFull, writeLora } from '../../../support/smallLoras';
 import { listingOf, weight, writeSingleFile } from '../../../support/smallModels';
 
 const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'weft-lora-')));
@@ -168,6 +169,16 @@ describe('a LoRA', () => {
     }
     expect(new Set(shas).size).toBe(3);
     expect(ran(await run([{ path: 'style.safetensors', strength: 0.5 }]))).toEqual([]);
+    // What was computed by earlier versions is found, but for files of which they left something out.
+    const sha256 = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
+    const key = (file: string, version: number): string =>
+      sha256(
+        `${own.result.report.checkpoint.sha256} lora ${version} ${sha256(fs.readFileSync(path.join(root, file)))} 0.5 0.5\n`,
+      );
+    expect(shas[0]).toBe(key('style.safetensors', 2));
+    writeFull(path.join(root, 'full.safetensors'));
+    const full = await run([{ path: 'full.safetensors', strength: 0.5 }]);
+    expect([full.result.report.checkpoint.sha256, warnings(full)]).toEqual([key('full.safetensors', 3), []]);
   });
 
   it('says which of its layers have no place, and is refused where none has', async () => {
@@ -197,8 +208,9 @@ describe('a LoRA', () => {
       ['sd3', 'lora_unet_joint_blocks_0_x_block_attn_proj.lora_up.weight', /is a LoRA of Stable Diffusion 3/],
       ['transformer', 'transformer.blocks.0.attn.to_q.lora_A.weight', /is a LoRA of a transformer/],
       ['half-a-layer', `${known}.lora_up.weight`, /is incomplete: its layer .* has only one of the two matrices/],
-      ['nothing', 'some.other.weight', /is no LoRA that Weft knows/],
     ];
+    fs.writeFileSync(path.join(root, 'old.pt'), Buffer.from('800263636f6c6c656374696f6e73', 'hex'));
+    await refused({ path: 'old.pt' }).toThrow(/^old\.pt is a PyTorch pickle .* convert it/);
     for (const [name, tensor, words] of cases)
       await refused(write(`${name}.safetensors`, { [tensor]: stored })).toThrow(words);
     await refused({ path: 'zebra.png' }).toThrow(/zebra\.png/);
@@ -212,6 +224,17 @@ describe('a LoRA', () => {
     const made = await run([write('partly.safetensors', partly)]);
     expect(warnings(made)).toEqual([
       '1 part of partly.safetensors without a place in the checkpoint tiny is left out: "lora_unet_down_blocks_9_attentions_0_proj_in".',
+    ]);
+    const { [`${known}.lora_up.weight`]: up, [`${known}.lora_down.weight`]: down } = partly;
+    const words = await run([
+      write('words.safetensors', {
+        [`${known}.lora_up.weight`]: up!,
+        [`${known}.lora_down.weight`]: down!,
+        'bundle_emb.mycat.clip_l': { shape: [1, 4], data: new Float32Array(4) },
+      }),
+    ]);
+    expect(warnings(words)).toEqual([
+      'words.safetensors brings a word for prompts ("mycat"), which Weft does not read: prompts know nothing of it.',
     ]);
   });
 
