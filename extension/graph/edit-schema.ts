@@ -14,7 +14,7 @@ const nth = z.int().min(0).optional();
 const values = z.record(z.string(), z.json().optional());
 const positions = z.record(z.string(), positionSchema);
 
-const edits = {
+const { addNode, ...others } = {
   addNode: z.object({
     kind: z.literal('addNode'),
     type: z.string(),
@@ -65,24 +65,7 @@ const edits = {
 
 /** The edits of one change, in their order. Several of them are a batch already: a batch in a list has no use. */
 export const graphEditsSchema = z
-  .array(
-    z.discriminatedUnion('kind', [
-      edits.addNode,
-      edits.removeNodes,
-      edits.renameNode,
-      edits.setParam,
-      edits.setMuted,
-      edits.setFolded,
-      edits.connect,
-      edits.disconnect,
-      edits.moveNodes,
-      edits.addFrame,
-      edits.updateFrame,
-      edits.removeFrame,
-      edits.pasteFragment,
-      edits.duplicate,
-    ]),
-  )
+  .array(z.discriminatedUnion('kind', [addNode, ...Object.values(others)]))
   .max(MANY)
   // `value` may be absent, which is how "undefined" travels.
   .transform((list) => list as GraphEdit[]);

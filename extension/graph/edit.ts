@@ -181,21 +181,15 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       return nodePatch(edit.id, inside('params', edit.param, gone ? { remove: true } : { set: value }));
     }
     case 'setMuted':
-      return nodesPatch(
-        edit.ids.map((id) => {
-          const { type } = need(document, id);
-          if (edit.muted && specOf(type)?.mute === 'never')
-            throw new GraphEditError(`${id} can't be muted: ${cannotMute(type)}`);
-          return [id, new Map<string, KeyChange>([['muted', edit.muted ? { set: true } : { remove: true }]])];
-        }),
-      );
+      for (const id of edit.ids) {
+        const { type } = need(document, id);
+        if (edit.muted && specOf(type)?.mute === 'never')
+          throw new GraphEditError(`${id} can't be muted: ${cannotMute(type)}`);
+      }
+      return flagPatch(edit.ids, 'muted', edit.muted);
     case 'setFolded':
-      return nodesPatch(
-        edit.ids.map((id) => {
-          need(document, id);
-          return [id, new Map<string, KeyChange>([['folded', edit.folded ? { set: true } : { remove: true }]])];
-        }),
-      );
+      for (const id of edit.ids) need(document, id);
+      return flagPatch(edit.ids, 'folded', edit.folded);
     case 'connect':
       return connection(document, edit);
     case 'disconnect': {
@@ -531,6 +525,11 @@ function nodePatch(id: string, patch: JsonPatch): JsonPatch {
   return nodesPatch([[id, patch]]);
 }
 
+/** A key that a node has only when it is true. */
+function flagPatch(ids: readonly string[], flag: 'muted' | 'folded', on: boolean): JsonPatch {
+  return nodesPatch(ids.map((id) => [id, new Map<string, KeyChange>([[flag, on ? { set: true } : { remove: true }]])]));
+}
+
 function inside(field: 'inputs' | 'params', key: string, change: KeyChange): JsonPatch {
   return new Map([[field, { patch: new Map([[key, change]]), prune: true }]]);
 }
@@ -563,25 +562,26 @@ function need(document: GraphDocument, id: string): GraphNode {
   return node;
 }
 
-function checkId(id: string): void {
-  if (!NODE_ID.test(id)) {
-    throw new GraphEditError(
-      `"${id}" can't be a name: a name starts with a lower-case letter and has only lower-case letters, digits and hyphens.`,
-    );
-  }
+function nameFault(id: string): string | undefined {
+  if (NODE_ID.test(id)) return undefined;
+  return `"${id}" can't be a name: a name starts with a lower-case letter and has only lower-case letters, digits and hyphens.`;
 }
+
+function checkId(id: string): void {
+  const fault = nameFault(id);
+  if (fault !== undefined) throw new GraphEditError(fault);
+}
+
+const takenFault = (id: string): string => `There is already a node ${id}. Choose another name.`;
 
 function checkNewId(document: GraphDocument, tree: JsonNode, id: string): void {
   checkId(id);
   // Also one that could not be read is in the way.
-  if (nodeOf(document, id) || nodeAt(tree, ['nodes', id]))
-    throw new GraphEditError(`There is already a node ${id}. Choose another name.`);
+  if (nodeOf(document, id) || nodeAt(tree, ['nodes', id])) throw new GraphEditError(takenFault(id));
 }
 
 /** Why renaming a node would be refused; undefined when it is fine. */
 export function checkRename(document: GraphDocument, id: string, to: string): string | undefined {
   if (id === to) return undefined;
-  if (!NODE_ID.test(to))
-    return `"${to}" can't be a name: a name starts with a lower-case letter and has only lower-case letters, digits and hyphens.`;
-  return nodeOf(document, to) ? `There is already a node ${to}. Choose another name.` : undefined;
+  return nameFault(to) ?? (nodeOf(document, to) ? takenFault(to) : undefined);
 }

@@ -7,7 +7,7 @@ export { promptText } from './catalogue/prompt';
 export { saveFormats } from './catalogue/save';
 export { type NoiseMaps, type TimestepSpacing, trailingProblem } from './catalogue/schedule';
 export { defaultSegmentStep } from './catalogue/segment';
-export { checkValue, defaultOf, defaultsFor, effectiveParams, paramOf, pathsRead, sameValue } from './params';
+export { checkValue, defaultOf, effectiveParams, paramOf, pathsRead, sameValue } from './params';
 export { checkPath, MAX_NAME_BYTES, pathFault, pickedPathFault, sameFileKey } from './paths';
 export { formatProblem, hasErrors, MOST_PROBLEMS, type Problem, subjectOf, withoutPlaces } from './problems';
 export { parseGraph } from './parse';

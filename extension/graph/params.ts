@@ -1,5 +1,5 @@
 /** Effective parameters: what was written, over the checkpoint's defaults, over the catalogue's. */
-import { type NodeType, specOf } from './catalogue';
+import { specOf } from './catalogue';
 import { type NodeSpec, type ParamSpec, type ParamValues } from './catalogue/types';
 import { checkPath, pickedPathFault } from './paths';
 import { pinsFault } from './pins';
@@ -38,11 +38,6 @@ export function effectiveParams(
     if (value !== undefined) values[param.name] = value;
   }
   return values;
-}
-
-/** The parameters of a node that says nothing itself. */
-export function defaultsFor(type: NodeType, overrides: ParamValues = {}): Record<string, unknown> {
-  return effectiveParams(type, {}, overrides);
 }
 
 /** The default of one parameter of a node, given what the node says about its other parameters. */

@@ -33,7 +33,7 @@ function Port({ node, data, place }: { node: string; data: NodeData; place: Port
   const fits = useStudio((state) => state.fittingPorts?.get(`${node}.${place.side}.${place.name}`));
   const type = spec === undefined ? undefined : 'types' in spec ? spec.types[0] : spec.type;
   const wired = isInput && data.wired.includes(place.name);
-  const required = isInput && spec !== undefined && 'optional' in spec && !spec.optional && !wired;
+  const required = isInput && spec !== undefined && 'types' in spec && !spec.optional && !wired;
   const style = { top: place.y, '--port': typeColour(type), '--shape': typeShape(type) } as CSSProperties;
   const classes = [
     'port',

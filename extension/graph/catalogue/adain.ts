@@ -6,21 +6,13 @@ export const adain: NodeSpec = {
   category: 'transfer',
   help: "Matches the mean and standard deviation of each latent channel to the appearance's, after each step in its range.",
   inputs: [
-    {
-      name: 'transfer',
-      label: 'Transfer',
-      help: 'The transfer to add AdaIN to.',
-      types: ['transfer'],
-      optional: false,
-      list: false,
-    },
+    { name: 'transfer', label: 'Transfer', help: 'The transfer to add AdaIN to.', types: ['transfer'] },
     {
       name: 'structureMask',
       label: 'Structure mask',
       help: 'Where the object is in the structure. If not connected: everywhere.',
       types: ['mask'],
       optional: true,
-      list: false,
     },
     {
       name: 'appearanceMask',

@@ -65,20 +65,12 @@ export const attentionSwap: NodeSpec = {
   category: 'transfer',
   help: "Cross-image attention: the structure's queries attend to the keys and values of the appearance.",
   inputs: [
-    {
-      name: 'structure',
-      label: 'Structure',
-      help: 'The inverted image that gives the shapes.',
-      types: ['inversion'],
-      optional: false,
-      list: false,
-    },
+    { name: 'structure', label: 'Structure', help: 'The inverted image that gives the shapes.', types: ['inversion'] },
     {
       name: 'appearance',
       label: 'Appearance',
       help: 'The inverted image, or images, that give the look.',
       types: ['inversion'],
-      optional: false,
       list: true,
       repeats: true,
     },

@@ -5,8 +5,6 @@ const side = (name: string, label: string): InputSpec => ({
   label,
   help: 'An image or a timeline.',
   types: ['image', 'timeline'],
-  optional: false,
-  list: false,
 });
 
 export const compare: NodeSpec = {

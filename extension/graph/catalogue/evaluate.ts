@@ -1,13 +1,5 @@
 import { pictureFilter } from './image';
-import { type InputSpec, type NodeSpec, type PortType } from './types';
-
-const input = (
-  name: string,
-  label: string,
-  help: string,
-  types: readonly PortType[],
-  optional: boolean,
-): InputSpec => ({ name, label, help, types, optional, list: false });
+import { type NodeSpec } from './types';
 
 export const evaluate: NodeSpec = {
   type: 'evaluate',
@@ -15,41 +7,44 @@ export const evaluate: NodeSpec = {
   category: 'output',
   help: 'Measures how well a result keeps the shape of the structure and takes the look of the appearance.',
   inputs: [
-    input('image', 'Image', 'The result to measure.', ['image'], false),
-    input('structure', 'Structure', 'The image whose shape the result should keep.', ['image'], false),
-    input('appearance', 'Appearance', 'The image whose look the result should take.', ['image'], false),
-    input(
-      'checkpoint',
-      'Checkpoint',
-      'The checkpoint that finds the objects and computes their features.',
-      ['checkpoint'],
-      false,
-    ),
+    { name: 'image', label: 'Image', help: 'The result to measure.', types: ['image'] },
+    { name: 'structure', label: 'Structure', help: 'The image whose shape the result should keep.', types: ['image'] },
+    { name: 'appearance', label: 'Appearance', help: 'The image whose look the result should take.', types: ['image'] },
     {
-      ...input(
-        'prompt',
-        'Prompt',
-        "What the images show. If not connected: the checkpoint's default.",
-        ['prompt'],
-        true,
-      ),
+      name: 'checkpoint',
+      label: 'Checkpoint',
+      help: 'The checkpoint that finds the objects and computes their features.',
+      types: ['checkpoint'],
+    },
+    {
+      name: 'prompt',
+      label: 'Prompt',
+      help: "What the images show. If not connected: the checkpoint's default.",
+      types: ['prompt'],
+      optional: true,
       implied: 'prompt',
     },
-    input(
-      'structureMask',
-      'Structure mask',
-      'Where the object is in the structure. If not connected, Weft finds it.',
-      ['mask'],
-      true,
-    ),
-    input(
-      'appearanceMask',
-      'Appearance mask',
-      'Where the object is in the appearance. If not connected, Weft finds it.',
-      ['mask'],
-      true,
-    ),
-    input('truth', 'Ground truth', 'The correct result, if you have one.', ['image'], true),
+    {
+      name: 'structureMask',
+      label: 'Structure mask',
+      help: 'Where the object is in the structure. If not connected, Weft finds it.',
+      types: ['mask'],
+      optional: true,
+    },
+    {
+      name: 'appearanceMask',
+      label: 'Appearance mask',
+      help: 'Where the object is in the appearance. If not connected, Weft finds it.',
+      types: ['mask'],
+      optional: true,
+    },
+    {
+      name: 'truth',
+      label: 'Ground truth',
+      help: 'The correct result, if you have one.',
+      types: ['image'],
+      optional: true,
+    },
   ],
   outputs: [{ name: 'image', label: 'Image', help: 'The same image, with its metrics.', type: 'image' }],
   params: [

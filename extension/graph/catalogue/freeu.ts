@@ -16,16 +16,7 @@ export const freeu: NodeSpec = {
   title: 'FreeU',
   category: 'model',
   help: "Scales the decoder's backbone features and their lowest frequencies (FreeU). A gain of 1 changes nothing.",
-  inputs: [
-    {
-      name: 'checkpoint',
-      label: 'Checkpoint',
-      help: 'The checkpoint to change.',
-      types: ['checkpoint'],
-      optional: false,
-      list: false,
-    },
-  ],
+  inputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint to change.', types: ['checkpoint'] }],
   outputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint with FreeU.', type: 'checkpoint' }],
   params: [
     gain('b1', 'Backbone, widest', 1.2, 'Gain of the first half of the channels in the widest decoder blocks.'),

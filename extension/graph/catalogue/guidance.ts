@@ -15,16 +15,7 @@ export const guidance: NodeSpec = {
   title: 'Swap guidance',
   category: 'transfer',
   help: 'Extrapolates from the noise prediction without the swap to the one with it. Without this node the scale is 1.',
-  inputs: [
-    {
-      name: 'transfer',
-      label: 'Transfer',
-      help: 'The transfer to add guidance to.',
-      types: ['transfer'],
-      optional: false,
-      list: false,
-    },
-  ],
+  inputs: [{ name: 'transfer', label: 'Transfer', help: 'The transfer to add guidance to.', types: ['transfer'] }],
   outputs: [{ name: 'transfer', label: 'Transfer', help: 'The transfer with guidance.', type: 'transfer' }],
   params: [
     {

@@ -6,22 +6,8 @@ export const invert: NodeSpec = {
   category: 'inversion',
   help: 'Inverts an image: finds the noisy latents and noise maps from which the model reconstructs it.',
   inputs: [
-    {
-      name: 'image',
-      label: 'Image',
-      help: 'The image to invert.',
-      types: ['image'],
-      optional: false,
-      list: false,
-    },
-    {
-      name: 'checkpoint',
-      label: 'Checkpoint',
-      help: 'The checkpoint to use.',
-      types: ['checkpoint'],
-      optional: false,
-      list: false,
-    },
+    { name: 'image', label: 'Image', help: 'The image to invert.', types: ['image'] },
+    { name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint to use.', types: ['checkpoint'] },
     {
       name: 'prompt',
       label: 'Prompt',
@@ -29,7 +15,6 @@ export const invert: NodeSpec = {
       types: ['prompt'],
       optional: true,
       implied: 'prompt',
-      list: false,
     },
     {
       name: 'schedule',
@@ -38,7 +23,6 @@ export const invert: NodeSpec = {
       types: ['schedule'],
       optional: true,
       implied: 'schedule',
-      list: false,
     },
   ],
   outputs: [

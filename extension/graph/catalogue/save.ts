@@ -28,16 +28,7 @@ export const save: NodeSpec = {
   title: 'Save',
   category: 'output',
   help: 'Saves an image or a timeline below the output folder.',
-  inputs: [
-    {
-      name: 'image',
-      label: 'Image',
-      help: 'The image or timeline to save.',
-      types: ['image', 'timeline'],
-      optional: false,
-      list: false,
-    },
-  ],
+  inputs: [{ name: 'image', label: 'Image', help: 'The image or timeline to save.', types: ['image', 'timeline'] }],
   outputs: [],
   params: [
     {

@@ -81,16 +81,7 @@ export const segment: NodeSpec = {
   title: 'Segment',
   category: 'inversion',
   help: "Finds the object in an image from the model's attention maps.",
-  inputs: [
-    {
-      name: 'inversion',
-      label: 'Inversion',
-      help: 'The inverted image.',
-      types: ['inversion'],
-      optional: false,
-      list: false,
-    },
-  ],
+  inputs: [{ name: 'inversion', label: 'Inversion', help: 'The inverted image.', types: ['inversion'] }],
   outputs: [{ name: 'mask', label: 'Mask', help: 'Where the object is.', type: 'mask' }],
   params: [
     {

@@ -19,8 +19,6 @@ export const sweep: NodeSpec = {
       label: 'Image',
       help: 'The image for each cell: from denoise, or from evaluate to show metrics below it.',
       types: ['image'],
-      optional: false,
-      list: false,
     },
   ],
   outputs: [{ name: 'sheet', label: 'Sheet', help: 'All cells on one labelled sheet.', type: 'image' }],

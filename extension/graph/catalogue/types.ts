@@ -35,9 +35,9 @@ export interface InputSpec {
   help: string;
   /** Any of these fits. */
   types: readonly PortType[];
-  optional: boolean;
+  optional?: boolean;
   /** Takes several wires, in order. */
-  list: boolean;
+  list?: boolean;
   /** Of a list: one output may feed it several times, for instance one image's look in two regions. */
   repeats?: boolean;
   /** Where nothing is wired, a node of this type stands in, with the checkpoint's defaults. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   ablationGraph,
-  defaultsFor,
   downstreamOf,
   upstreamOf,
   effectiveParams,
@@ -215,13 +214,19 @@ describe('upstream', () => {
 
 describe('defaults', () => {
   it('are those of the method', () => {
-    expect(defaultsFor('schedule')).toEqual({ steps: 100, skip: 32, spacing: 'leading', noiseMaps: 'own', seed: 42 });
-    expect(defaultsFor('guidance')).toEqual({ scale: 3.5, endScale: 1.75 });
-    expect(defaultsFor('freeu')).toEqual({ b1: 1.2, s1: 0.9, b2: 1.4, s2: 0.2 });
-    expect(defaultsFor('invert')).toEqual({ guidanceScale: 3.5, method: 'edit-friendly-ddpm' });
-    expect(defaultsFor('adain')).toEqual({ range: [20, 100] });
-    expect(defaultsFor('mask-image')).toEqual({ threshold: 0.4 });
-    expect(defaultsFor('save')).toEqual({ path: 'result.png' });
+    expect(effectiveParams('schedule')).toEqual({
+      steps: 100,
+      skip: 32,
+      spacing: 'leading',
+      noiseMaps: 'own',
+      seed: 42,
+    });
+    expect(effectiveParams('guidance')).toEqual({ scale: 3.5, endScale: 1.75 });
+    expect(effectiveParams('freeu')).toEqual({ b1: 1.2, s1: 0.9, b2: 1.4, s2: 0.2 });
+    expect(effectiveParams('invert')).toEqual({ guidanceScale: 3.5, method: 'edit-friendly-ddpm' });
+    expect(effectiveParams('adain')).toEqual({ range: [20, 100] });
+    expect(effectiveParams('mask-image')).toEqual({ threshold: 0.4 });
+    expect(effectiveParams('save')).toEqual({ path: 'result.png' });
   });
 
   it('follow the other parameters', () => {
@@ -238,7 +243,7 @@ describe('defaults', () => {
   });
 
   it('of a checkpoint that make no sense are passed over', () => {
-    expect(defaultsFor('schedule', { steps: 'many', seed: -5 })).toEqual({
+    expect(effectiveParams('schedule', {}, { steps: 'many', seed: -5 })).toEqual({
       steps: 100,
       skip: 32,
       spacing: 'leading',
