@@ -3,6 +3,7 @@
  * products, which onnxruntime does in a second and JavaScript in half a minute. Maps exist for a portion of the queries at a time.
  */
 import { Graph, makeNode, makeSubgraph, makeValueInfo } from './graph';
+import { headPortions } from './headPortions';
 import { type NodeProto, TensorProto_DataType } from './proto/onnx_pb';
 
 const { FLOAT, INT64, BOOL } = TensorProto_DataType;
@@ -43,7 +44,6 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
   const offset = graph.addInput(summaryNames.offset, FLOAT, ['n']);
   const bias = graph.addInput(summaryNames.bias, FLOAT, ['n']);
   const groups = graph.addInput(summaryNames.groups, FLOAT, ['n', 'g']);
-  const join = (parts: string[], hint: string): string => graph.add('Concat', parts, hint, { axis: 0 });
   const [step, more, still] = ['step', 'more', 'still'].map((name) => graph.fresh(name)) as [string, string, string];
   const body: NodeProto[] = [makeNode('Identity', [more], [still])];
   const inside = (type: string, inputs: string[], hint: string, attributes = {}): string => {
@@ -58,31 +58,10 @@ export function attentionSummaryModel(heads: readonly number[]): Uint8Array {
     const key = graph.addInput(summaryNames.key(layer), FLOAT, ['n', `w${layer}`]);
     const scale = graph.addInput(summaryNames.scale(layer), FLOAT, [1]);
     const share = graph.addInput(summaryNames.share(layer), FLOAT, [headCount, 1, 1]);
-    const shape = graph.add('Shape', [query], 'size');
-    const count = graph.add('Slice', [shape, graph.int64([0]), graph.int64([1])], 'count');
-    const width = graph.add('Slice', [shape, graph.int64([1]), graph.int64([2])], 'width');
-    const split = graph.int64([headCount]);
-    const size = graph.add('Div', [width, split], 'head_width');
-    const portion = graph.add('Div', [count, slices], 'portion');
-    const parts = graph.add(
-      'Transpose',
-      [
-        graph.add(
-          'Reshape',
-          [graph.add('Mul', [query, scale], 'scaled'), join([slices, portion, split, size], 'parts_shape')],
-          'parts',
-        ),
-      ],
-      'ordered',
-      { perm: [0, 2, 1, 3] },
+    const { queries, keys } = headPortions(graph, { query, key, heads: headCount, slices }, () =>
+      graph.add('Mul', [query, scale], 'scaled'),
     );
-    const keys = graph.add(
-      'Transpose',
-      [graph.add('Reshape', [key, join([count, split, size], 'keys_shape')], 'keys_split')],
-      'keys',
-      { perm: [1, 2, 0] },
-    );
-    const products = inside('MatMul', [inside('Gather', [parts, step], 'slice', { axis: 0 }), keys], 'products');
+    const products = inside('MatMul', [inside('Gather', [queries, step], 'slice', { axis: 0 }), keys], 'products');
     const scores = inside('Add', [products, bias], 'scores');
     const sums = inside('ReduceLogSumExp', [scores], 'log_sums', { axes: [-1], keepdims: 1 });
     const map = inside('Exp', [inside('Sub', [scores, sums], 'below')], 'map');

@@ -5,6 +5,7 @@
  * 2002; distances survive within a few per cent); the best of them, measured on the rows themselves, are carried on there.
  */
 import { Graph, makeNode, makeSubgraph, makeValueInfo } from './graph';
+import { headPortions } from './headPortions';
 import { type NodeProto, TensorProto_DataType } from './proto/onnx_pb';
 
 const { FLOAT, INT64, BOOL } = TensorProto_DataType;
@@ -89,26 +90,12 @@ export function clusterModel({ clusters, initialisations, heads }: ClusterGraphO
 
 /** mean over heads of softmax(q_h k_hᵀ / √d) [N, N] (Vaswani et al. 2017, eq. 1), a portion of the queries at a time. */
 function headMeanMaps(graph: Graph, query: string, key: string, slices: string, heads: number): string {
-  const shape = graph.add('Shape', [query], 'size');
-  const width = graph.add('Slice', [shape, graph.int64([1]), graph.int64([2])], 'width');
-  const size = graph.add('Div', [width, graph.int64([heads])], 'head_width');
-  const count = graph.add('Slice', [shape, graph.int64([0]), graph.int64([1])], 'count');
-  const portion = graph.add('Div', [count, slices], 'portion');
-  const root = graph.add('Sqrt', [graph.add('Cast', [size], 'head_width_f', { to: FLOAT })], 'root');
-  const scaled = graph.add('Div', [query, root], 'scaled');
-  const headCount = graph.int64([heads]);
-  const join = (parts: string[], hint: string): string => graph.add('Concat', parts, hint, { axis: 0 });
-  const parts = graph.add(
-    'Transpose',
-    [graph.add('Reshape', [scaled, join([slices, portion, headCount, size], 'parts_shape')], 'parts')],
-    'ordered',
-    { perm: [0, 2, 1, 3] },
-  );
-  const keys = graph.add(
-    'Transpose',
-    [graph.add('Reshape', [key, join([count, headCount, size], 'keys_shape')], 'keys_split')],
-    'keys',
-    { perm: [1, 2, 0] },
+  const { queries, keys, count } = headPortions(graph, { query, key, heads, slices }, (size) =>
+    graph.add(
+      'Div',
+      [query, graph.add('Sqrt', [graph.add('Cast', [size], 'head_width_f', { to: FLOAT })], 'root')],
+      'scaled',
+    ),
   );
   const [step, more, still, slice, scores, map, mean] = ['step', 'more', 'still', 'slice', 'scores', 'map', 'mean'].map(
     (name) => graph.fresh(`map_${name}`),
@@ -117,7 +104,7 @@ function headMeanMaps(graph: Graph, query: string, key: string, slices: string, 
     'maps',
     [
       makeNode('Identity', [more], [still]),
-      makeNode('Gather', [parts, step], [slice], { axis: 0 }),
+      makeNode('Gather', [queries, step], [slice], { axis: 0 }),
       makeNode('MatMul', [slice, keys], [scores]),
       makeNode('Softmax', [scores], [map], { axis: -1 }),
       makeNode('ReduceMean', [map], [mean], { axes: [0], keepdims: 0 }),
@@ -128,7 +115,7 @@ function headMeanMaps(graph: Graph, query: string, key: string, slices: string, 
   const all = graph.fresh('maps');
   const trips = graph.add('Reshape', [slices, graph.int64([])], 'trips');
   graph.push(makeNode('Loop', [trips, graph.bool(true)], [all], { body }));
-  return graph.add('Reshape', [all, join([count, count], 'maps_shape')], 'rows_all');
+  return graph.add('Reshape', [all, graph.add('Concat', [count, count], 'maps_shape', { axis: 0 })], 'rows_all');
 }
 
 /** Squared distances [N, M] of all rows to M points. */

@@ -7,7 +7,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { expect, it } from 'vitest';
-import { rewriteUnet } from '../../../extension/engine/onnx/surgery/rewriteUnet';
+import { rewriteUnet } from '../../support/rewriteUnet';
 import { modelPath } from '../../fixtures/onnx/open';
 import { root } from '../../support/mini';
 

@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { inProcessSessions } from '../../../extension/engine/onnx/session';
-import { rewriteUnet } from '../../../extension/engine/onnx/surgery/rewriteUnet';
+import { rewriteUnet } from '../../support/rewriteUnet';
 import { unfusedGraph } from '../../../extension/engine/onnx/surgery/unfuseAttention';
 import { difference, float32, noise, switchFeeds, timesteps } from '../../fixtures/onnx/feeds';
 import { modelPath } from '../../fixtures/onnx/open';

@@ -2,10 +2,9 @@
  * Graph surgery: an ordinary UNet export becomes one whose self-attention can be swapped, contrasted, probed and fanned out, with
  * every switch an input. Attention and decoder are found by structure; see UnetInterface for the result's contract.
  */
-import * as path from 'node:path';
 import { floatBorders, redeclare } from '../borders';
 import { declaredOf, Graph } from '../graph';
-import { type OnnxModel, readModel, writeModel, type WriteOptions, type WrittenModel } from '../modelFile';
+import { type OnnxModel } from '../modelFile';
 import { Inference } from '../shapeInference';
 import { type UnetInterface } from '../types';
 import { accurateWaves } from './accurateWaves';
@@ -65,24 +64,4 @@ function declareBorders(graph: Graph, { roles, unet }: UnetPlan): void {
   redeclare(graph.proto.input, context.name, ['batch', unet.contextLength ?? 'context', unet.contextWidth]);
   redeclare(graph.proto.output, output.name, ['rows', unet.latentChannels, ...sides]);
   graph.proto.output = graph.proto.output.filter((value, i) => i === 0 || value.name.startsWith('weft_'));
-}
-
-export interface RewrittenUnet extends WrittenModel {
-  interface: UnetInterface;
-}
-
-/**
- * Rewrites the UNet export at `source` into `targetFolder`/model.onnx; weights move into external files there.
- * @param root folder that the export's external data must lie in (default: its own folder).
- * @throws WeftError `checkpoint` naming what was found and which export would work.
- */
-export async function rewriteUnet(
-  source: string,
-  targetFolder: string,
-  options: WriteOptions & { root?: string } = {},
-): Promise<RewrittenUnet> {
-  const model = readModel(source, options.root);
-  const unet = rewriteUnetGraph(model);
-  const written = await writeModel(model, path.join(targetFolder, 'model.onnx'), options);
-  return { ...written, interface: unet };
 }
