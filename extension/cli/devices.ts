@@ -1,4 +1,4 @@
-import { WeftError } from '../protocol/errors';
+import { graphError, WeftError } from '../protocol/errors';
 import { confirm } from './confirm';
 import { withEngine } from './execute';
 import { print, tell } from './terminal';
@@ -17,8 +17,7 @@ export async function listDevices(probe: boolean): Promise<void> {
 }
 
 function requireCuda(library: string): void {
-  if (library !== 'cuda')
-    throw new WeftError('graph', `There is no library "${library}" to install. The only one is cuda.`);
+  if (library !== 'cuda') throw graphError(`There is no library "${library}" to install. The only one is cuda.`);
 }
 
 /** `weft devices install cuda`. */
@@ -40,7 +39,7 @@ export async function installDevice(library: string, flags: { yes?: boolean; ind
 }
 
 async function agreed(): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new WeftError('graph', 'Pass --yes to download it.');
+  if (!process.stdin.isTTY) throw graphError('Pass --yes to download it.');
   return confirm('Download it? (yes/no) ');
 }
 

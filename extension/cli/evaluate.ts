@@ -14,7 +14,7 @@ import {
   transferOf,
   writeGraph,
 } from '../graph';
-import { WeftError } from '../protocol/errors';
+import { graphError, WeftError } from '../protocol/errors';
 import { withEngine } from './execute';
 import { realFile } from './files';
 import { fileOfRun, type InspectedRun, readRun } from './inspectedRun';
@@ -54,7 +54,7 @@ const QUIET_MS = 4000;
 /** `weft eval PICTURE…`: measures results, each against the pictures that its graph or the flags name, and prints a table. */
 export async function evaluate(pictures: string[], flags: EvaluateFlags): Promise<void> {
   if (flags.parts && !flags.truth)
-    throw new WeftError('graph', '--parts needs --truth, the ground truth that the parts belong to.');
+    throw graphError('--parts needs --truth, the ground truth that the parts belong to.');
   const wanted = pictures.map((picture) => ({ picture, comparison: comparisonOf(picture, flags) }));
   const rows: Row[] = [];
   await withEngine(
@@ -145,8 +145,7 @@ function comparisonOfGraph(picture: string, flags: EvaluateFlags): Comparison {
     };
   } catch (error) {
     if (!(error instanceof PlanError)) throw error;
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `${picture} can't be measured by its graph: ${error.message} Pass the images with --structure and --appearance.`,
       error.node,
     );
@@ -166,8 +165,7 @@ function denoiseOf(nodes: PlannedNode[], picture: string, wanted: string | undef
   const found = nodes.filter(({ type, id }) => type === 'denoise' && (wanted === undefined || id === wanted));
   if (found.length === 1) return found[0]!;
   const ids = nodes.flatMap(({ type, id }) => (type === 'denoise' ? [id] : []));
-  throw new WeftError(
-    'graph',
+  throw graphError(
     ids.length === 0
       ? `The graph of ${picture} has no denoise node. Pass the images with --structure and --appearance.`
       : `The graph of ${picture} has ${ids.length === 1 ? 'one denoise node' : 'several denoise nodes'}: choose ${ids.length === 1 ? '' : 'one of '}${ids.join(', ')} with --node.`,

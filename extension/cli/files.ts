@@ -1,39 +1,27 @@
 /** Files that a command reads and writes, by the names that the user gave. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { FileProblem, openRegularSync, readRegularSync, writeWhole } from '../platform/files';
-import { WeftError } from '../protocol/errors';
+import { openRegularSync, readRegularSync, withFileErrors, writeWhole } from '../platform/files';
+import { graphError } from '../protocol/errors';
 
 /** Larger than any graph that a person has; what pretends to be one may be a device or a film. */
 const MAX_GRAPH_BYTES = 64 * 2 ** 20;
 
 /** The bytes of a file, up to a limit. @throws WeftError `graph` that calls it as the user did */
-export function readNamed(file: string, maxBytes: number): Buffer {
-  try {
-    return readRegularSync(path.resolve(file), maxBytes, file);
-  } catch (error) {
-    throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
-  }
-}
+export const readNamed = (file: string, maxBytes: number): Buffer =>
+  withFileErrors('graph', () => readRegularSync(path.resolve(file), maxBytes, file));
 
 /** The text of a graph file. */
 export const readGraph = (graph: string): string => readNamed(graph, MAX_GRAPH_BYTES).toString('utf8');
 
 /** Writes a file whole, so that it survives a power loss. */
-export async function writeNamed(file: string, bytes: Uint8Array | string): Promise<void> {
-  await writeWhole(file, bytes, { durable: true }).catch((error: unknown) => {
-    throw error instanceof FileProblem ? new WeftError('internal', error.message) : error;
-  });
-}
+export const writeNamed = (file: string, bytes: Uint8Array | string): Promise<void> =>
+  withFileErrors('internal', () => writeWhole(file, bytes, { durable: true }));
 
 /** The real path of a file that the user named. @throws WeftError `graph` when it can't be opened, or is no regular file */
 export function realFile(file: string): string {
-  try {
-    fs.closeSync(openRegularSync(file).fd);
-    return fs.realpathSync(file);
-  } catch (error) {
-    throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
-  }
+  withFileErrors('graph', () => fs.closeSync(openRegularSync(file).fd));
+  return fs.realpathSync(file);
 }
 
 function isFolder(file: string): boolean {
@@ -59,7 +47,7 @@ export function outFile(out: string | undefined, fallback: string, endings: read
     return { file: path.join(file, path.basename(fallback)), named: false };
   if (!endings.includes(path.extname(file).slice(1).toLowerCase())) {
     const list = endings.map((ending) => `.${ending}`).join(', ');
-    throw new WeftError('graph', `--out ${out} must end in ${list}, or in a slash if it is a folder.`);
+    throw graphError(`--out ${out} must end in ${list}, or in a slash if it is a folder.`);
   }
   return { file, named: true };
 }

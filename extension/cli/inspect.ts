@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { type GraphDocument, partText } from '../graph';
 import { besideName, withFreeNames } from '../platform/freeNames';
-import { WeftError } from '../protocol/errors';
+import { graphError } from '../protocol/errors';
 import { middles, strongestParts } from '../protocol/parts';
 import { middleOf, type Size, sizeText } from '../protocol/size';
 import { type AttentionRequest, type InspectInfo, type InspectLevel } from '../protocol/inspect';
@@ -38,7 +38,7 @@ const QUIET_MS = 4000;
 export async function inspect(source: string, flags: InspectFlags): Promise<void> {
   const place = flags.at === undefined ? undefined : parsePlace(flags.at);
   if (flags.map === 'heat' && !place) {
-    throw new WeftError('graph', 'Choose a location with --at x,y in pixels, for instance --at 64,40.');
+    throw graphError('Choose a location with --at x,y in pixels, for instance --at 64,40.');
   }
   const run = readRun(source, flags);
   const node = flags.node ?? onlyDenoise(run.document);
@@ -146,10 +146,7 @@ async function drawParts(engine: EngineProcess, info: InspectInfo, flags: Inspec
   const wanted = info.appearances[(flags.appearance ?? 1) - 1];
   const image = appearances.findIndex((one) => one.node === wanted);
   if (image < 0)
-    throw new WeftError(
-      'graph',
-      `${node} has ${info.appearances.length} appearances: there is no number ${flags.appearance}.`,
-    );
+    throw graphError(`${node} has ${info.appearances.length} appearances: there is no number ${flags.appearance}.`);
   const { png } = await engine.request('inspect.drawParts', { ...asked, image, size: flags.size }, 0);
   const at = (cell: number): string => partText(...middleOf(cell, grid));
   const places = appearances.map(({ labels }) => middles(labels, grid));
@@ -168,16 +165,14 @@ const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 
 /** `x,y`, in pixels. */
 export function parsePlace(text: string): [number, number] {
   const match = /^(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/.exec(text);
-  if (!match)
-    throw new WeftError('graph', `--at ${text} is not valid. Write --at x,y in pixels, for instance --at 64,40.`);
+  if (!match) throw graphError(`--at ${text} is not valid. Write --at x,y in pixels, for instance --at 64,40.`);
   return [Number(match[1]), Number(match[2])];
 }
 
 function inPicture([x, y]: [number, number], size: Size): [number, number] {
   const { width, height } = size;
   if (x >= width || y >= height) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `--at ${x},${y} is outside the image, which has ${sizeText(size)} pixels: 0 to ${width - 1} and 0 to ${height - 1}.`,
     );
   }
@@ -187,8 +182,7 @@ function inPicture([x, y]: [number, number], size: Size): [number, number] {
 function onlyDenoise(document: GraphDocument): string {
   const found = Object.entries(document.nodes).flatMap(([id, { type }]) => (type === 'denoise' ? [id] : []));
   if (found.length === 1) return found[0]!;
-  throw new WeftError(
-    'graph',
+  throw graphError(
     found.length === 0
       ? 'The graph has no denoise node, so there is no attention to show.'
       : `The graph has several denoise nodes: choose one of ${found.join(', ')} with --node.`,
@@ -200,15 +194,13 @@ function choose(info: InspectInfo, flags: InspectFlags): { step: number; level: 
   const known = info.levels.map(({ grid }) => `${grid.width} (${sizeText(grid)})`);
   const wanted = info.levels.find(({ grid }) => grid.width === flags.resolution);
   if (flags.resolution !== undefined && !wanted) {
-    throw new WeftError('graph', `--resolution ${flags.resolution} is not swapped. Choose ${known.join(' or ')}.`);
+    throw graphError(`--resolution ${flags.resolution} is not swapped. Choose ${known.join(' or ')}.`);
   }
   const level = wanted?.level ?? info.levels.find(({ level: one }) => info.steps.some((step) => step[one]))?.level;
-  if (!level)
-    throw new WeftError('graph', `The swap is off at every step of ${info.node}, so there is no attention to show.`);
+  if (!level) throw graphError(`The swap is off at every step of ${info.node}, so there is no attention to show.`);
   if (flags.step !== undefined) return { step: flags.step - 1, level };
   const steps = info.steps.flatMap((step, index) => (step[level] === 'appearance' ? [index] : []));
   const step = steps[Math.floor(steps.length / 2)];
-  if (step === undefined)
-    throw new WeftError('graph', `No step of ${info.node} attended to the appearance at this resolution.`);
+  if (step === undefined) throw graphError(`No step of ${info.node} attended to the appearance at this resolution.`);
   return { step, level };
 }

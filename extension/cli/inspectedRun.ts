@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type GraphDocument, type GraphName, parseGraph, pathFault, pathsRead } from '../graph';
 import { readPngTexts } from '../platform/pngText';
 import { TrustedFolders } from '../platform/trustedFolders';
-import { WeftError } from '../protocol/errors';
+import { graphError } from '../protocol/errors';
 import { readNamed } from './files';
 
 /** A run as a file tells of it: enough to run it again, which reads back what was kept. */
@@ -59,8 +59,7 @@ export function readRun(file: string, where: Whereabouts): InspectedRun {
     const run = fromPicture(found.real, picture, where);
     return { ...run, provider: report.data.provider, files: [absolute, ...run.files] };
   }
-  throw new WeftError(
-    'graph',
+  throw graphError(
     `${file} lists ${listed(outputs) || 'no images'}, and none of them is a PNG beside it that contains its graph. Pass the graph itself instead.`,
   );
 }
@@ -92,8 +91,7 @@ function fromPicture(file: string, bytes: Uint8Array, where: Whereabouts): Inspe
   const texts = readPngTexts(bytes);
   const text = texts.get('weft.graph');
   if (text === undefined) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `${path.basename(file)} contains no graph. Either Weft did not make it, or another program removed the graph when it saved the image.`,
     );
   }
@@ -117,8 +115,7 @@ function fromGraph(text: string, file: string, shown: string, { folder }: Wherea
 function fromText(text: string, file: string, shown: string): InspectedRun {
   const { document, problems } = parseGraph(text);
   if (!document) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `${shown} is not a run.json, an image that contains a graph, or a graph: ${problems[0]?.message ?? 'it is empty.'}`,
     );
   }
@@ -138,9 +135,8 @@ function folderWherePathsHold(start: string, document: GraphDocument, { allowOut
   if (found !== undefined) return found;
   const odd = paths.find((name) => pathFault(name, 'read') !== undefined);
   if (odd !== undefined)
-    throw new WeftError('graph', `The path ${JSON.stringify(odd)} in the image's graph ${pathFault(odd, 'read')!.is}.`);
-  throw new WeftError(
-    'graph',
+    throw graphError(`The path ${JSON.stringify(odd)} in the image's graph ${pathFault(odd, 'read')!.is}.`);
+  throw graphError(
     `The graph's images (${listed(paths)}) are not beside the file, in the folder of a graph above it, or in the current folder: ` +
       'pass the folder that they are relative to with --folder, or pass --allow-outside if they are outside it.',
   );
@@ -188,8 +184,7 @@ function holdsGraph(folder: string): boolean {
 export function fileOfRun({ graphPath }: InspectedRun, name: string, { allowOutside }: Whereabouts): string {
   const { file, why } = placeOf(name, path.dirname(graphPath), allowOutside);
   if (file !== undefined) return file;
-  throw new WeftError(
-    'graph',
+  throw graphError(
     `The path ${JSON.stringify(name)} in the image's graph ${why}. Pass the images with --structure and --appearance, or pass --allow-outside.`,
   );
 }

@@ -8,7 +8,7 @@ import {
   type KnownCheckpoint,
   type MemoryTerms,
 } from '../protocol/engine';
-import { WeftError } from '../protocol/errors';
+import { checkpointError, graphError } from '../protocol/errors';
 import { plainLine } from '../protocol/foreignText';
 import { confirm } from './confirm';
 import { type EngineProcess } from './engineProcess';
@@ -74,8 +74,7 @@ export async function showModel(id: string): Promise<void> {
     known: (await engine.request('models.known', {})).find((each) => each.name === id),
   }));
   if (checkpoint === undefined && known === undefined)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `There is no checkpoint "${id}", neither in the library nor among those to download. Run \`weft models list\` and \`weft models available\` to see them.`,
     );
   const lines = checkpoint === undefined ? aboutKnown(known!) : aboutCheckpoint(checkpoint);
@@ -139,8 +138,7 @@ function aboutKnown(known: KnownCheckpoint): string[] {
 
 /** `weft models scan [DIR]`: a line for each model in DIR, which is a model folder from now on, or in all of them. */
 export async function scanModels(folder: string | undefined, { forget = false }: { forget?: boolean }): Promise<void> {
-  if (forget && folder === undefined)
-    throw new WeftError('graph', '--forget needs a folder: `weft models scan --forget DIR`.');
+  if (forget && folder === undefined) throw graphError('--forget needs a folder: `weft models scan --forget DIR`.');
   const named = folder === undefined ? undefined : path.resolve(folder);
   const { folders, models, problems, others } = await withEngine((engine) =>
     engine.request('models.scan', named === undefined ? {} : forget ? { forget: named } : { remember: named }, 0),
@@ -213,7 +211,7 @@ export async function downloadModel(nameOrFile: string, flags: DownloadFlags): P
     const { name } = checkpoint;
     tell(whatIsFetched(checkpoint, flags));
     const accepted = checkpoint.licenceAccepted || (await acceptLicence(checkpoint, flags));
-    if (!accepted) throw new WeftError('graph', 'Nothing was downloaded because the licence was not accepted.');
+    if (!accepted) throw graphError('Nothing was downloaded because the licence was not accepted.');
     return engine.pausable(
       () => engine.request('models.pause', { name }),
       () =>
@@ -239,8 +237,7 @@ async function wanted(engine: EngineProcess, nameOrFile: string): Promise<{ know
   const all = await engine.request('models.known', {});
   const known = all.find((each) => each.name === nameOrFile);
   if (known !== undefined) return { known };
-  throw new WeftError(
-    'checkpoint',
+  throw checkpointError(
     `There is no checkpoint "${nameOrFile}" to download. Known: ${all.map((each) => each.name).join(', ')}.`,
   );
 }
@@ -266,7 +263,7 @@ async function acceptLicence(checkpoint: KnownCheckpoint, flags: DownloadFlags):
   );
   if (flags.acceptLicense) return true;
   if (!process.stdin.isTTY)
-    throw new WeftError('graph', 'Nothing was downloaded. Read the licence, then pass --accept-license to accept it.');
+    throw graphError('Nothing was downloaded. Read the licence, then pass --accept-license to accept it.');
   return confirm(`Do you accept the ${licence.title}? (yes/no) `);
 }
 
@@ -286,11 +283,10 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
       return;
     }
     if (checkpoint?.found !== undefined)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `"${id}" is ${checkpoint.found}, in one of your model folders: Weft has nothing of it to remove.`,
       );
-    if (checkpoint?.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
+    if (checkpoint?.builtIn) throw checkpointError(`"${id}" comes with Weft and can't be removed.`);
     const { freed, shared } = checkpoint?.disk ?? { freed: paused?.doneBytes ?? 0, shared: 0 };
     const kept = checkpoint?.origin === undefined ? (checkpoint?.weights ?? []) : [];
     const what =
@@ -305,8 +301,8 @@ export async function removeModel(id: string, flags: { yes?: boolean }): Promise
         : kept.map((file) => ` ${plainLine(file)} stays as it is.`).join('');
     tell(`This removes ${plainLine(what)} and frees ${bytesText(freed)}.${stays}\n`);
     if (!flags.yes) {
-      if (!process.stdin.isTTY) throw new WeftError('graph', 'Nothing was removed. Pass --yes to remove it.');
-      if (!(await confirm('Remove it? (yes/no) '))) throw new WeftError('graph', 'Nothing was removed.');
+      if (!process.stdin.isTTY) throw graphError('Nothing was removed. Pass --yes to remove it.');
+      if (!(await confirm('Remove it? (yes/no) '))) throw graphError('Nothing was removed.');
     }
     if (checkpoint === undefined) await engine.request('models.discard', { name: id });
     else await engine.request('models.remove', { id });

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { WeftError } from '../protocol/errors';
+import { graphError } from '../protocol/errors';
 import { execute, withEngine } from './execute';
 import { readGraph } from './files';
 
@@ -17,10 +17,7 @@ export interface RunFlags {
 export function parseOverride(text: string): [node: string, param: string, value: unknown] {
   const match = /^([^.=]+)\.([^=]+)=(.*)$/s.exec(text);
   if (!match)
-    throw new WeftError(
-      'graph',
-      `--set ${text} is not valid. Write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`,
-    );
+    throw graphError(`--set ${text} is not valid. Write --set NODE.PARAM=VALUE, for instance --set swap.contrast=1.5.`);
   const [, node, param, value] = match as unknown as [string, string, string, string];
   try {
     return [node, param, JSON.parse(value)];

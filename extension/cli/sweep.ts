@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { type SweepResult } from '../protocol/engine';
-import { WeftError } from '../protocol/errors';
+import { graphError } from '../protocol/errors';
 import { withEngine } from './execute';
 import { readGraph } from './files';
 import { parseOverride } from './run';
@@ -24,10 +24,7 @@ export function parseShard(text: string): { index: number; count: number } {
   const match = /^(\d+)\/(\d+)$/.exec(text);
   const [index, count] = [Number(match?.[1]), Number(match?.[2])];
   if (!match || index < 1 || index > count) {
-    throw new WeftError(
-      'graph',
-      `--shard ${text} is not valid. Write I/N with I from 1 to N, for instance --shard 1/4.`,
-    );
+    throw graphError(`--shard ${text} is not valid. Write I/N with I from 1 to N, for instance --shard 1/4.`);
   }
   return { index, count };
 }

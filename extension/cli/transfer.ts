@@ -2,7 +2,7 @@ import * as path from 'node:path';
 import { type PresetName, saveFormats, standardGraph, writeGraph } from '../graph';
 import { joinedName } from '../platform/fileNames';
 import { besideName } from '../platform/freeNames';
-import { WeftError } from '../protocol/errors';
+import { checkpointError } from '../protocol/errors';
 import { type Size } from '../protocol/size';
 import { execute, withEngine } from './execute';
 import { outFile, realFile, writeNamed } from './files';
@@ -60,8 +60,7 @@ export async function transfer(flags: TransferFlags): Promise<void> {
       const info = known.find(({ id }) => id === checkpoint);
       if (!info) {
         const ids = known.map(({ id }) => id).join(', ') || 'none';
-        throw new WeftError(
-          'checkpoint',
+        throw checkpointError(
           `There is no checkpoint ${checkpoint}; the library has ${ids}. Add one with "weft models add PATH".`,
         );
       }

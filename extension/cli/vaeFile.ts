@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { WeftError } from '../protocol/errors';
+import { graphError } from '../protocol/errors';
 import { type EngineProcess } from './engineProcess';
 import { realFile } from './files';
 
@@ -14,13 +14,11 @@ export async function vaeFile(engine: EngineProcess, given: string): Promise<str
   const named = vaes.filter(({ title }) => title === given || `${title}.safetensors` === given);
   if (named.length === 1) return realFile(named[0]!.file);
   if (named.length > 1)
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `--vae ${given}: the model folders have ${named.length} VAEs of that name (${named.map(({ file }) => file).join(', ')}). Give the path of one.`,
     );
   const names = vaes.map(({ title }) => title).join(', ');
-  throw new WeftError(
-    'graph',
+  throw graphError(
     `--vae ${given}: there is no such file, and no VAE of that name in the model folders${names === '' ? '' : ` (they have ${names})`}. Give the path of a .safetensors file.`,
   );
 }

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type CheckpointInfo,
   type EngineEvent,
+  type EngineHandlers,
   type EngineMethod,
   type EngineRequests,
   type HeldMemory,
@@ -18,10 +19,10 @@ import { type InspectMethod } from '../protocol/inspect';
 import { keepNewest } from './cache/recent';
 import { ContentStore } from './cache/store';
 import { DigestMemory } from './checkpoints/digestMemory';
-import { openLibrary } from './checkpoints/library';
+import { type CheckpointLibrary, openLibrary } from './checkpoints/library';
 import { ModelFolders } from './checkpoints/modelFolders';
 import { type ModelMethod, type ModelRequests, modelRequests } from './checkpoints/requests';
-import { type CheckpointLibrary, type LoraChoice } from './checkpoints/types';
+import { type LoraChoice } from './checkpoints/types';
 import { type Choice } from './devices/devices';
 import { deviceHandlers, type DeviceMethod, type DeviceServices } from './devices/handlers';
 import { weftHome } from './home';
@@ -62,9 +63,6 @@ export interface EngineOptions {
   /** Without, runs compute on the processor unless they name something else. */
   devices?: DeviceServices;
 }
-
-type Handler<M extends EngineMethod> = (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
-type Handlers = { [M in EngineMethod]: Handler<M> };
 
 /** The engine behind the messages: runs graphs one after another, keeps sessions, products and timelines between them. */
 export class Engine {
@@ -140,9 +138,9 @@ export class Engine {
     };
   }
 
-  readonly handlers: Handlers;
+  readonly handlers: EngineHandlers<EngineMethod>;
 
-  private ownHandlers(): Omit<Handlers, InspectMethod | ModelMethod | DeviceMethod> {
+  private ownHandlers(): EngineHandlers<Exclude<EngineMethod, InspectMethod | ModelMethod | DeviceMethod>> {
     return {
       hello: async ({ modelFolders = [] }) => {
         this.modelFolders.state(modelFolders);

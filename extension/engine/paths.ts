@@ -6,7 +6,7 @@ import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { pathFault, pickedPathFault } from '../graph';
 import { isInside, TrustedFolders } from '../platform/trustedFolders';
-import { WeftError } from '../protocol/errors';
+import { graphError, type WeftError } from '../protocol/errors';
 
 export interface InputTrust {
   /** Absolute folder of the graph file; relative paths start here. */
@@ -51,10 +51,7 @@ export class Inputs {
     const picked = this.isPicked(relativePath);
     const fault = picked ? pickedPathFault(relativePath) : pathFault(relativePath, 'read');
     if (fault) {
-      throw new WeftError(
-        'graph',
-        `The path ${quote(relativePath)} ${fault.is}. Give a path relative to the graph file.`,
-      );
+      throw graphError(`The path ${quote(relativePath)} ${fault.is}. Give a path relative to the graph file.`);
     }
     if (picked || this.trust.allowOutside) {
       return realpath(path.resolve(this.trust.graphFolder, relativePath)).catch((error: unknown) => {
@@ -109,8 +106,7 @@ export async function resolveOutputFolder(trust: OutputTrust): Promise<string> {
     const found = direct.state === 'outside' ? new TrustedFolders(graphFolder, trust.roots).find(lexical) : direct;
     if (found.state === 'there' || found.state === 'missing') return found.real;
     if (found.state === 'link-outside' || found.state === 'link-loop')
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `The output folder ${outDir} ${found.state === 'link-loop' ? 'is a symbolic link that points at itself' : 'passes a symbolic link out of the folder that it lies in'}. Remove the link, or name the output folder yourself.`,
       );
   }
@@ -124,8 +120,7 @@ export async function resolveOutputFolder(trust: OutputTrust): Promise<string> {
 export async function resolveOutput(relativePath: string, where: string | OutputTrust): Promise<string> {
   const trust = typeof where === 'string' ? { outDir: where } : where;
   const refuse = (reason: string) =>
-    new WeftError(
-      'graph',
+    graphError(
       `The output path ${quote(relativePath)} ${reason}. Give a file name, or folders and a name, below the output folder.`,
     );
   const picked = (trust.picked ?? []).includes(path.resolve(trust.outDir, relativePath));
@@ -152,19 +147,17 @@ const exists = (file: string): Promise<boolean> =>
   );
 
 function outside(relativePath: string, what: string): WeftError {
-  return new WeftError(
-    'graph',
+  return graphError(
     `The path ${quote(relativePath)} ${what}. Copy the file beside the graph, pick it by hand, or pass --allow-outside.`,
   );
 }
 
 function unreachable(relativePath: string, code: string): WeftError {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new WeftError('graph', `${quote(relativePath)} does not exist. Paths are relative to the graph file.`);
+    return graphError(`${quote(relativePath)} does not exist. Paths are relative to the graph file.`);
   }
-  if (code === 'ELOOP')
-    return new WeftError('graph', `${quote(relativePath)} is a symbolic link that points at itself.`);
-  return new WeftError('graph', `${quote(relativePath)} can't be read (${code}).`);
+  if (code === 'ELOOP') return graphError(`${quote(relativePath)} is a symbolic link that points at itself.`);
+  return graphError(`${quote(relativePath)} can't be read (${code}).`);
 }
 
 /** As in JSON, so that control characters of a hostile path don't reach a terminal. */

@@ -1,7 +1,7 @@
 /** Variables of the environment that a person may set. One that is set and not understood is an error: it would be ignored otherwise. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { WeftError } from '../protocol/errors';
+import { graphError } from '../protocol/errors';
 import { plainNumber, wholeNumber } from '../protocol/numbers';
 
 export interface Variables {
@@ -27,7 +27,7 @@ export function readVariables(env: NodeJS.ProcessEnv = process.env): Variables {
     const value = parse(text);
     if (value !== undefined) return value;
     const is = text.trim() === '' ? 'is empty' : `is "${text}"`;
-    throw new WeftError('graph', `The environment variable ${name} ${is}: set it to ${what}, or unset it.`);
+    throw graphError(`The environment variable ${name} ${is}: set it to ${what}, or unset it.`);
   };
   const gigabytes = 'a number of gigabytes, for instance 20 or 0.5';
   const address = 'an address that begins with https:// or http://';

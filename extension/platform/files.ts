@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { type ErrorKind, WeftError } from '../protocol/errors';
 
 export type FileReason =
   'missing' | 'not-a-file' | 'too-large' | 'link-loop' | 'denied' | 'full' | 'name-too-long' | 'other';
@@ -21,6 +22,19 @@ export class FileProblem extends Error {
   ) {
     super(`${file} ${what}`);
     this.name = 'FileProblem';
+  }
+}
+
+/** What `work`, at once or later, finds wrong with a file becomes an error of this kind, said of a node. */
+export function withFileErrors<T>(kind: ErrorKind, work: () => T, node?: string): T {
+  const refuse = (error: unknown): never => {
+    throw error instanceof FileProblem ? new WeftError(kind, error.message, node) : error;
+  };
+  try {
+    const result = work();
+    return result instanceof Promise ? (result.catch(refuse) as T) : result;
+  } catch (error) {
+    return refuse(error);
   }
 }
 

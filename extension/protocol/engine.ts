@@ -481,6 +481,11 @@ export type EngineEvent =
   /** `unfit`: the run ends for it, because an image does not look like what the checkpoint knows and such are refused. */
   | { event: 'warning'; runId: string; node: string; message: string; unfit?: true };
 
+/** An answer to each of some requests. */
+export type EngineHandlers<Methods extends EngineMethod> = {
+  [M in Methods]: (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
+};
+
 export type ToEngine = {
   [M in EngineMethod]: { id: number; method: M; params: EngineRequests[M]['params'] };
 }[EngineMethod];

@@ -37,6 +37,17 @@ export class WeftError extends Error {
   }
 }
 
+/** Errors of the two kinds that are most of all. */
+export const graphError = (message: string, node?: string): WeftError => new WeftError('graph', message, node);
+export const checkpointError = (message: string): WeftError => new WeftError('checkpoint', message);
+
+/** For `catch`: throws the error on, said of a node where it is a {@link WeftError}. */
+export const rethrowAt =
+  (node: string) =>
+  (error: unknown): never => {
+    throw error instanceof WeftError ? error.at(node) : error;
+  };
+
 /** Any thrown value as an {@link ErrorReport}. */
 export function reportError(error: unknown): ErrorReport {
   if (error instanceof WeftError) return { kind: error.kind, message: error.message, node: error.node };

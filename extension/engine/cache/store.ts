@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, renameSync, type Stats, statSync, writevSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { bytesBelow, filesBelow } from '../../platform/filesBelow';
 import { isLeftover } from '../../platform/leftovers';
 import { decodeTensors, encodeTensors, seemsWhole, type Tensors } from './tensorFile';
 
@@ -144,16 +145,16 @@ export class ContentStore {
   async trim(): Promise<void> {
     if (!this.folder || this.writtenBytes <= this.limits.diskBytes / 20) return;
     this.writtenBytes = 0;
-    const files = await this.files();
-    for (const file of files) if (isLeftover(file.path)) await fs.rm(file.path, { force: true });
-    let total = files.reduce((sum, file) => sum + file.size, 0);
+    const files = await filesBelow(this.folder);
+    for (const { file } of files) if (isLeftover(file)) await fs.rm(file, { force: true });
+    let total = files.reduce((sum, { stats }) => sum + stats.size, 0);
     if (total <= this.limits.diskBytes) return;
-    files.sort((a, b) => a.mtimeMs - b.mtimeMs);
-    for (const file of files) {
+    files.sort((a, b) => a.stats.mtimeMs - b.stats.mtimeMs);
+    for (const { file, stats } of files) {
       // Trim below the limit, so that the next run does not start with a scan that removes one file.
       if (total <= this.limits.diskBytes * 0.9) break;
-      await fs.rm(file.path, { force: true });
-      total -= file.size;
+      await fs.rm(file, { force: true });
+      total -= stats.size;
     }
   }
 
@@ -162,9 +163,9 @@ export class ContentStore {
     await this.flush();
     this.dropMemory();
     if (!this.folder) return 0;
-    const files = await this.files();
+    const bytes = await bytesBelow(this.folder);
     await fs.rm(this.folder, { recursive: true, force: true });
-    return files.reduce((sum, file) => sum + file.size, 0);
+    return bytes;
   }
 
   /** Removes what a run without cache had to put on disk. */
@@ -186,8 +187,8 @@ export class ContentStore {
 
   /** Bytes and number of the files on disk, and what they may take. */
   async onDisk(): Promise<{ bytes: number; files: number; mostBytes: number }> {
-    const files = this.folder ? await this.files() : [];
-    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    const files = this.folder ? await filesBelow(this.folder) : [];
+    const bytes = files.reduce((sum, { stats }) => sum + stats.size, 0);
     return { bytes, files: files.length, mostBytes: this.limits.diskBytes };
   }
 
@@ -277,18 +278,6 @@ export class ContentStore {
     } catch {
       // Another process may have trimmed it: nothing to note.
     }
-  }
-
-  private async files(): Promise<{ path: string; size: number; mtimeMs: number }[]> {
-    const entries = await fs.readdir(this.folder!, { recursive: true, withFileTypes: true }).catch(() => []);
-    const files = [];
-    for (const entry of entries) {
-      if (!entry.isFile()) continue;
-      const file = path.join(entry.parentPath ?? entry.path, entry.name);
-      const stat = await fs.stat(file).catch(() => undefined);
-      if (stat) files.push({ path: file, size: stat.size, mtimeMs: stat.mtimeMs });
-    }
-    return files;
   }
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { z } from 'zod';
-import { FileProblem, openRegularSync } from '../../platform/files';
-import { WeftError } from '../../protocol/errors';
+import { openRegularSync, withFileErrors } from '../../platform/files';
+import { checkpointError } from '../../protocol/errors';
 
 /** No file of a checkpoint is larger: Stable Diffusion 1.x in float32 has 3.4 GB in its largest. A sparse file claims anything. */
 const MOST_BYTES = 16e9;
@@ -41,17 +41,10 @@ export async function sha256Of(file: string): Promise<string> {
 }
 
 function openPart(file: string): number {
-  try {
-    const { fd, stats } = openRegularSync(file);
-    if (stats.size <= MOST_BYTES) return fd;
-    fs.closeSync(fd);
-  } catch (error) {
-    throw error instanceof FileProblem ? new WeftError('checkpoint', error.message) : error;
-  }
-  throw new WeftError(
-    'checkpoint',
-    `${file} is too large for a checkpoint's file: Weft reads up to ${MOST_BYTES / 1e9} GB.`,
-  );
+  const { fd, stats } = withFileErrors('checkpoint', () => openRegularSync(file));
+  if (stats.size <= MOST_BYTES) return fd;
+  fs.closeSync(fd);
+  throw checkpointError(`${file} is too large for a checkpoint's file: Weft reads up to ${MOST_BYTES / 1e9} GB.`);
 }
 
 /**

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError, type WeftError } from '../../protocol/errors';
 import { readModelJson } from './modelText';
 import { PICKLE } from '../safetensors/foreign';
 import { weightsIn } from '../safetensors/weights';
@@ -100,8 +100,7 @@ function findModel(folder: string, part: PartName): string | undefined {
   }
   if (listed.length === 1) return path.join(own, listed[0]!);
   if (listed.length > 1)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${part}/ holds ${listed.length} models (${listed.sort().join(', ')}). Keep the one to use, or name it model.onnx.`,
     );
   for (const name of [`${part}.onnx`, `${part}_model.onnx`]) {
@@ -125,8 +124,7 @@ export function findTokenizer(folder: string): string[] | undefined {
 function requireTokenizer(folder: string): string[] {
   const files = findTokenizer(folder);
   if (files !== undefined) return files;
-  throw new WeftError(
-    'checkpoint',
+  throw checkpointError(
     'The checkpoint has no tokenizer: neither tokenizer.json nor vocab.json with merges.txt was found in tokenizer/ or beside the models.',
   );
 }
@@ -135,26 +133,20 @@ function requireTokenizer(folder: string): string[] {
 export function readScheduler(config: Json | undefined): SchedulerConfig {
   const prediction = config?.['prediction_type'] ?? 'epsilon';
   if (prediction !== 'epsilon' && prediction !== 'v_prediction')
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `This checkpoint predicts "${String(prediction)}"; Weft runs those that predict epsilon or v_prediction.`,
     );
   if (config?.['rescale_betas_zero_snr'] === true)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       'The scheduler asks for rescale_betas_zero_snr (a schedule that ends in pure noise), which Weft does not run. Use a checkpoint without it.',
     );
   const schedule = config?.['beta_schedule'] ?? 'scaled_linear';
   if (schedule !== 'scaled_linear' && schedule !== 'linear')
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `The scheduler's beta_schedule "${String(schedule)}" is not supported. Weft supports scaled_linear and linear.`,
     );
   if (Array.isArray(config?.['trained_betas']))
-    throw new WeftError(
-      'checkpoint',
-      'The scheduler lists its betas one by one (trained_betas), which Weft does not read.',
-    );
+    throw checkpointError('The scheduler lists its betas one by one (trained_betas), which Weft does not read.');
   return {
     trainTimesteps: number(config?.['num_train_timesteps']) ?? 1000,
     betaStart: number(config?.['beta_start']) ?? 0.00085,
@@ -170,8 +162,7 @@ export function readManifest(folder: string): CheckpointManifest {
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `weft.json of the checkpoint: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}.`,
     );
   }
@@ -194,12 +185,11 @@ const OTHER_FAMILIES: [pattern: RegExp, sentence: string][] = [
 export function refuseFamily(folder: string): void {
   const family = String(readModelJson(path.join(folder, 'model_index.json'))?.['_class_name'] ?? '');
   const known = OTHER_FAMILIES.find(([pattern]) => pattern.test(family));
-  if (known !== undefined) throw new WeftError('checkpoint', known[1]);
+  if (known !== undefined) throw checkpointError(known[1]);
   const has = (part: string): boolean => fs.existsSync(path.join(folder, part));
-  if (has('text_encoder_2') && !has('transformer')) throw new WeftError('checkpoint', OTHER_FAMILIES[0]![1]);
+  if (has('text_encoder_2') && !has('transformer')) throw checkpointError(OTHER_FAMILIES[0]![1]);
   if (has('transformer') && !has('unet'))
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       'This checkpoint has a transformer instead of a UNet (Stable Diffusion 3, Flux or a later one); Weft runs Stable Diffusion 1.x.',
     );
 }
@@ -219,10 +209,9 @@ function torchFileIn(folder: string): string | undefined {
 
 /** Weights of PyTorch where graphs are missing: pickles, or a folder that has not all of its .safetensors files. */
 function torchProblem(folder: string, file: string): WeftError {
-  if (!/\.safetensors$/i.test(file)) return new WeftError('checkpoint', `${path.basename(file)} ${PICKLE}`);
+  if (!/\.safetensors$/i.test(file)) return checkpointError(`${path.basename(file)} ${PICKLE}`);
   const lacking = ['unet', 'vae', 'text_encoder'].filter((part) => weightsIn(path.join(folder, part)) === undefined);
-  return new WeftError(
-    'checkpoint',
+  return checkpointError(
     `${path.basename(folder)} has no .safetensors file in ${lacking.map((part) => `${part}/`).join(', ')}. Download the whole folder, or a single .safetensors file of the model.`,
   );
 }
@@ -244,8 +233,7 @@ export function hubCacheRoot(folder: string): string | undefined {
  */
 export function requireStatedPrediction(layout: CheckpointLayout, contextWidth: number): void {
   if (contextWidth !== 1024 || layout.predictionStated) return;
-  throw new WeftError(
-    'checkpoint',
+  throw checkpointError(
     'This is a Stable Diffusion 2.x checkpoint (its UNet reads text vectors of 1024 numbers), and nothing says whether it predicts ' +
       'noise (2.x base, made for 512 pixels) or velocity (made for 768): say so with `weft models add PATH --prediction epsilon`, or `--prediction v`.',
   );
@@ -301,16 +289,14 @@ function readLooseFiles(paths: string[]): CheckpointLayout {
     const part = partOf(file);
     const known = models[part];
     if (known !== undefined)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `${path.basename(known)} and ${path.basename(file)} are each a ${PART_WORDS[part]}. Choose one.`,
       );
     models[part] = file;
   }
   const missing = PARTS.filter((part) => models[part] === undefined);
   if (missing.length > 0)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `Of a checkpoint's files the ${missing.map((part) => PART_WORDS[part]).join(', the ')} ` +
         `${missing.length === 1 ? 'is' : 'are'} missing. Choose all of UNet, text encoder, VAE encoder and VAE decoder (.onnx) with the tokenizer's files, ` +
         'or the folder they lie in.',
@@ -319,8 +305,7 @@ function readLooseFiles(paths: string[]): CheckpointLayout {
   const tokenizer = TOKENIZER_FILES.map(named).filter((file) => file !== undefined);
   const has = (name: string): boolean => tokenizer.some((file) => path.basename(file) === name);
   if (!has('tokenizer.json') && !(has('vocab.json') && has('merges.txt')))
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       "The tokenizer's files are missing: choose tokenizer.json, or vocab.json and merges.txt, as well.",
     );
   const schedulerFile = named('scheduler_config.json');
@@ -344,8 +329,7 @@ function readLooseFiles(paths: string[]): CheckpointLayout {
  */
 export function readLayout(folder: string): CheckpointLayout {
   if (!fs.existsSync(folder) || !fs.statSync(folder).isDirectory())
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${folder} is not a folder. Give a .safetensors file, or the folder of a Stable Diffusion checkpoint.`,
     );
   refuseFamily(folder);
@@ -358,8 +342,7 @@ export function readLayout(folder: string): CheckpointLayout {
   if (missing.length > 0) {
     const torch = torchFileIn(folder);
     if (torch !== undefined) throw torchProblem(folder, torch);
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${path.basename(folder)} lacks ${missing.map((part) => `${part}/model.onnx`).join(', ')}. Weft needs a Stable Diffusion folder ` +
         "in ONNX form with unet, text_encoder, vae_encoder, vae_decoder and tokenizer, one in diffusers' form with .safetensors files, or a single .safetensors file.",
     );

@@ -4,8 +4,9 @@ import * as path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Draft, type Preset, presets } from '../../graph';
 import { type CheckpointInfo, type FoundModel } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError, WeftError } from '../../protocol/errors';
 import { holderOf, type Lock, takeLock } from '../../platform/fileLock';
+import { bytesBelow, filesBelow } from '../../platform/filesBelow';
 import { SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
 import { DigestMemory } from './digestMemory';
 import { sha256Of, stampHolds, stampOf } from './digests';
@@ -28,7 +29,6 @@ import {
 import { withVae } from './separateVae';
 import { withLora } from './withLoras';
 import {
-  type CheckpointLibrary,
   type FoundModels,
   type ImportChoices,
   type LoraChoice,
@@ -69,7 +69,7 @@ interface Entry {
 const lockOf = (folder: string): string => path.join(path.dirname(folder), `.${path.basename(folder)}.lock`);
 const isId = (text: string): boolean => /^[a-z0-9][a-z0-9.-]*$/.test(text);
 
-class Library implements CheckpointLibrary {
+export class CheckpointLibrary {
   /** Checkpoints being prepared by this process, so that two runs do not do it twice. */
   private readonly preparing = new Map<string, Promise<PreparedCheckpoint>>();
   private readonly digests: DigestMemory;
@@ -133,8 +133,7 @@ class Library implements CheckpointLibrary {
       entries = await this.alone(folder, undefined, () => this.entries());
     const entry = entries.find((candidate) => candidate.id === id);
     if (entry === undefined)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `There is no checkpoint "${id}". Known: ${entries.map((e) => e.id).join(', ') || 'none'}. ` +
           'Add one with "Weft: Add Checkpoint…" (in a shell `weft models add PATH`), or download one with ' +
           '"Weft: Download Checkpoint…" (`weft models download NAME`; `weft models available` lists them).',
@@ -148,6 +147,7 @@ class Library implements CheckpointLibrary {
     return Promise.all(entries.map((entry) => this.describe(entry)));
   }
 
+  /** What lies in the model folders, with the ids of its checkpoints. */
   async found(): Promise<FoundModels> {
     const { modelFolders } = this.options;
     if (modelFolders === undefined) return { models: [], problems: [], others: { pickles: 0, safetensors: 0 } };
@@ -187,7 +187,7 @@ class Library implements CheckpointLibrary {
       id: entry.id,
       title: entry.id,
       sha256: '',
-      size: await folderSize(entry.source ?? entry.folder),
+      size: await bytesBelow(entry.source ?? entry.folder),
       precision: 'fp32',
       pictureSize: 512,
       domains: [],
@@ -215,12 +215,7 @@ class Library implements CheckpointLibrary {
   private async diskOf(entry: Entry): Promise<{ freed: number; shared: number }> {
     const names = new Map<string, { links: number; size: number; seen: number }>();
     for (const folder of [entry.folder, this.downloaded(entry.id)]) {
-      const files = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-      for (const file of files) {
-        if (!file.isFile()) continue;
-        const stats = await fs.promises.stat(path.join(file.parentPath, file.name)).catch(() => undefined);
-        // Another process is removing or replacing it.
-        if (stats === undefined) continue;
+      for (const { stats } of await filesBelow(folder)) {
         const { dev, ino, nlink, size } = stats;
         const known = names.get(`${dev}:${ino}`) ?? { links: nlink, size, seen: 0 };
         known.seen++;
@@ -232,18 +227,25 @@ class Library implements CheckpointLibrary {
     return disk;
   }
 
+  /** Whether it is in the library; a file in a model folder is not, before it is prepared. */
   async has(id: string): Promise<boolean> {
     return (await this.entries()).some((entry) => entry.id === id);
   }
 
+  /**
+   * The checkpoint ready to run, prepared first if need be.
+   * @throws WeftError `checkpoint` if it is missing, refused, or its files changed (names file and digest).
+   */
   async open(id: string, onProgress?: OnProgress): Promise<PreparedCheckpoint> {
     return this.prepared(await this.find(id), onProgress);
   }
 
+  /** See {@link withVae}. */
   withVae(checkpoint: PreparedCheckpoint, file: string): Promise<PreparedCheckpoint> {
     return withVae(checkpoint, file, this.digests);
   }
 
+  /** See {@link withLora}. */
   withLora(checkpoint: PreparedCheckpoint, lora: LoraChoice): Promise<PreparedCheckpoint> {
     return withLora(checkpoint, lora, this.digests);
   }
@@ -296,8 +298,7 @@ class Library implements CheckpointLibrary {
       try {
         lock = takeLock(file);
       } catch (error) {
-        throw new WeftError(
-          'checkpoint',
+        throw checkpointError(
           `The folder ${path.dirname(folder)}, where checkpoints are kept, can't be written (${(error as Error).message}). ` +
             'Point WEFT_HOME at a folder that you may write.',
         );
@@ -327,14 +328,13 @@ class Library implements CheckpointLibrary {
         ? `The checkpoint "${entry.id}" is not whole (${CHECKPOINT_FILE} or ${STAMPS_FILE} is missing or damaged)`
         : `The checkpoint "${entry.id}" was prepared by another version of Weft`;
     if (from === undefined || !from.every((file) => fs.existsSync(file)))
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `${why}, and ${from === undefined ? 'the folder it came from is not known' : `${from[0]} is no longer there`}: ${again}`,
       );
     for (const [file, { sha256 }] of Object.entries(stamps!.sources)) {
       const found = fs.existsSync(file) ? await this.digests.digest(file) : undefined;
       if (found !== sha256)
-        throw new WeftError('checkpoint', `${why}, and ${file} is no longer the file that it was made from: ${again}`);
+        throw checkpointError(`${why}, and ${file} is no longer the file that it was made from: ${again}`);
     }
     onProgress?.({ message: `${why}: preparing it again from ${from[0]}.` });
     return from;
@@ -390,19 +390,16 @@ class Library implements CheckpointLibrary {
     await writeStamps(entry.folder, stamps).catch(() => undefined);
   }
 
+  /** Imports a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
   async add(paths: string[], id?: string, onProgress?: OnProgress, choices?: ImportChoices): Promise<CheckpointInfo> {
     const sources = paths.map((given) => path.resolve(given));
     const layout = layoutOf(sources, choices);
     const wanted = checkpointId(id ?? layout.manifest.id ?? layout.name);
     const known = (await this.entries()).find((entry) => entry.id === wanted);
-    if (known?.builtIn)
-      throw new WeftError('checkpoint', `"${wanted}" is the name of a built-in checkpoint. Choose another id.`);
+    if (known?.builtIn) throw checkpointError(`"${wanted}" is the name of a built-in checkpoint. Choose another id.`);
     const target = path.join(this.folder, wanted);
     if (known !== undefined && path.resolve(known.folder) === layout.folder)
-      throw new WeftError(
-        'checkpoint',
-        `${layout.folder} is the library's own folder of "${wanted}", which is already imported.`,
-      );
+      throw checkpointError(`${layout.folder} is the library's own folder of "${wanted}", which is already imported.`);
     await fs.promises.mkdir(this.folder, { recursive: true });
     const from = layout.root === undefined ? sources : [layout.folder];
     return this.alone(target, onProgress, async () => {
@@ -411,6 +408,7 @@ class Library implements CheckpointLibrary {
     });
   }
 
+  /** Reads every file and compares digests. */
   async verify(id: string): Promise<{ id: string; files: number; bytes: number }> {
     const entry = await this.find(id);
     const { files, weights = [] } = await this.prepared(entry);
@@ -434,12 +432,12 @@ class Library implements CheckpointLibrary {
     return { id: entry.id, files: files.length + weights.length, bytes };
   }
 
+  /** Removes a checkpoint and what was downloaded for it; returns the bytes that are free now. The folder it was imported from stays. */
   async remove(id: string): Promise<number> {
     const entry = await this.find(id);
-    if (entry.builtIn) throw new WeftError('checkpoint', `"${id}" comes with Weft and can't be removed.`);
+    if (entry.builtIn) throw checkpointError(`"${id}" comes with Weft and can't be removed.`);
     if (entry.found !== undefined)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `"${id}" is ${entry.found.file}, in one of your model folders: Weft has nothing of it to remove.`,
       );
     return this.alone(entry.folder, undefined, async () => {
@@ -511,16 +509,7 @@ async function subfolders(folder: string | undefined): Promise<string[]> {
   }
 }
 
-async function folderSize(folder: string): Promise<number> {
-  const entries = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  let bytes = 0;
-  for (const entry of entries)
-    if (entry.isFile())
-      bytes += (await fs.promises.stat(path.join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))).size;
-  return bytes;
-}
-
 /** The checkpoints of a home folder, and those that come with Weft. */
 export function openLibrary(options: LibraryOptions): CheckpointLibrary {
-  return new Library(options);
+  return new CheckpointLibrary(options);
 }

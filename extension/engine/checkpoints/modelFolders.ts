@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { readOwnJson } from '../../platform/ownFile';
 import { writeJson } from '../../platform/writeJson';
 import { type FoundModel } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError, WeftError } from '../../protocol/errors';
 import { contextWidth, detectPrediction, identify, type Kind } from '../safetensors/identify';
 import { readWeights, weightsIn, type WeightSet } from '../safetensors/weights';
 import { type FoundModels } from './types';
@@ -65,8 +65,7 @@ export class ModelFolders {
   /** @throws WeftError `graph` for what is no folder */
   remember(folder: string): void {
     if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `${folder} is not a folder. Name the folder that holds your models, for instance ComfyUI/models.`,
       );
     const known = this.remembered();
@@ -77,10 +76,7 @@ export class ModelFolders {
   forget(folder: string): void {
     const known = this.remembered();
     if (!known.includes(folder))
-      throw new WeftError(
-        'graph',
-        `${folder} is not among the model folders: ${known.join(', ') || 'there are none'}.`,
-      );
+      throw graphError(`${folder} is not among the model folders: ${known.join(', ') || 'there are none'}.`);
     writeJson(
       this.listFile,
       known.filter((each) => each !== folder),
@@ -176,14 +172,12 @@ async function* candidates(root: string, others: FoundModels['others']): AsyncGe
       if (folder !== root) continue;
       const { code = '' } = error as NodeJS.ErrnoException;
       const why = code === 'ENOENT' ? 'is not there' : `can't be listed (${code})`;
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `The model folder ${root} ${why}. Correct the setting weft.modelFolders, or run \`weft models scan --forget ${root}\`.`,
       );
     }
     if (visited.size > MOST_FOLDERS || files > MOST_FILES)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `The model folder ${root} has more than ${visited.size > MOST_FOLDERS ? `${MOST_FOLDERS} folders` : `${MOST_FILES} models`} below it, ` +
           'and the rest is left out. Name the folder that holds your models.',
       );

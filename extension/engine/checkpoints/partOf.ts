@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError } from '../../protocol/errors';
 import { declaredOf, Graph } from '../onnx/graph';
 import { readModel } from '../onnx/modelFile';
 import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
@@ -14,8 +14,7 @@ export function partOf(file: string): PartName {
   const inputs = graph.inputs.map((input) => ({ name: input.name, ...declaredOf(input) }));
   const name = path.basename(file);
   const [input] = inputs;
-  if (input === undefined)
-    throw new WeftError('checkpoint', `${name} has no inputs, so it is not a part of a checkpoint.`);
+  if (input === undefined) throw checkpointError(`${name} has no inputs, so it is not a part of a checkpoint.`);
   const integer = (type: number): boolean => type === TensorProto_DataType.INT64 || type === TensorProto_DataType.INT32;
   if (inputs.some(({ dims }) => dims?.length === 4) && inputs.length > 1) return 'unet';
   if (integer(input.type) && (input.dims?.length ?? 2) <= 2) return 'text_encoder';
@@ -31,8 +30,7 @@ export function partOf(file: string): PartName {
     if (/latent/i.test(input.name)) return 'vae_decoder';
     if (graph.proto.output.some((output) => /latent/i.test(output.name))) return 'vae_encoder';
   }
-  throw new WeftError(
-    'checkpoint',
+  throw checkpointError(
     `${name} (inputs ${inputs.map((each) => each.name).join(', ')}) is not a part of a Stable Diffusion checkpoint: ` +
       'UNet, text encoder, VAE encoder or VAE decoder.',
   );

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError, WeftError } from '../../protocol/errors';
 import { linkOrCopy, type OnnxModel, readModel, writeModel, type WriteOptions } from '../onnx/modelFile';
 import { TensorProto_DataType } from '../onnx/proto/onnx_pb';
 import { NUMBERS_VERSION, rewriteUnetGraph, SURGERY_VERSION } from '../onnx/surgery/rewriteUnet';
@@ -25,6 +25,7 @@ import {
 } from './types';
 import { decidedBy, EMIT_VERSION, emitPart, filesOf, layoutOf } from './weightsLayout';
 import { syncFolder, syncTree } from '../../platform/files';
+import { filesBelow } from '../../platform/filesBelow';
 import { isAbandoned, ownMark } from '../../platform/processes';
 
 export interface PrepareOptions {
@@ -45,7 +46,7 @@ export function checkpointId(wanted: string): string {
     .replace(/[^a-z0-9.]+/g, '-')
     .replace(/^[-.]+|[-.]+$/g, '');
   if (id === '' || id.length > 80)
-    throw new WeftError('checkpoint', `"${wanted}" is not a valid id. Use letters, digits and hyphens.`);
+    throw checkpointError(`"${wanted}" is not a valid id. Use letters, digits and hyphens.`);
   return id;
 }
 
@@ -131,12 +132,10 @@ async function digestSources(
   for (const [relative, expected] of Object.entries(layout.manifest.files ?? {})) {
     const file = path.join(layout.folder, relative);
     const real = fs.existsSync(file) ? fs.realpathSync(file) : undefined;
-    if (real === undefined)
-      throw new WeftError('checkpoint', `${relative}, which weft.json lists, is missing. Download it again.`);
+    if (real === undefined) throw checkpointError(`${relative}, which weft.json lists, is missing. Download it again.`);
     const found = digests.get(real) ?? (await digest(real));
     if (found !== expected)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `${relative} is damaged: its SHA-256 is ${found} instead of ${expected}. Download or check out the file again.`,
       );
   }
@@ -195,8 +194,7 @@ async function removeAbandoned(parent: string): Promise<void> {
 
 function asWeftError(error: unknown, name: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (code === 'ENOSPC')
-    return new WeftError('checkpoint', `There is no space left on the disk for the checkpoint ${name}.`);
+  if (code === 'ENOSPC') return checkpointError(`There is no space left on the disk for the checkpoint ${name}.`);
   return error;
 }
 
@@ -297,13 +295,11 @@ async function build(
   const decoder = await withDigest(layout.models.vae_decoder, () => plainDecoder(model('vae_decoder')));
   const text = await withDigest(layout.models.text_encoder, () => textEncoder(model('text_encoder')));
   if (text.width !== undefined && text.width !== unet.contextWidth)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `The text encoder gives vectors of ${text.width} numbers where the UNet reads ${unet.contextWidth}: they belong to different checkpoints.`,
     );
   if (unet.latentSize !== undefined && unet.latentSize[0] !== unet.latentSize[1])
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `The UNet was exported for ${unet.latentSize.join('×')} latents; Weft needs square or dynamic ones.`,
     );
 
@@ -359,11 +355,15 @@ async function build(
   const pictureSize = manifest.pictureSize ?? latentSize * scale;
 
   const files: CheckpointFile[] = [];
-  for (const relative of await listFiles(work)) {
-    const file = path.join(work, relative);
+  const made = (await filesBelow(work)).map(({ file, stats }) => ({
+    file,
+    stats,
+    relative: path.relative(work, file),
+  }));
+  for (const { file, stats, relative } of made.sort((a, b) => (a.relative < b.relative ? -1 : 1))) {
     files.push({
       path: relative.split(path.sep).join('/'),
-      size: (await fs.promises.stat(file)).size,
+      size: stats.size,
       sha256: linked.get(relative) ?? (await sha256Of(file)),
     });
   }
@@ -441,12 +441,4 @@ async function writeClip(folder: string, { padding }: { padding?: string }, data
   if (data === undefined) throw new Error("This Weft was started without the folder of CLIP's tokenizer.");
   for (const [name, text] of Object.entries(clipTokenizerFiles(data, padding)))
     await fs.promises.writeFile(path.join(folder, name), text);
-}
-
-async function listFiles(folder: string): Promise<string[]> {
-  const entries = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-    .sort();
 }

@@ -3,22 +3,19 @@ import * as path from 'node:path';
 import {
   type CheckpointInfo,
   type EngineEvent,
+  type EngineHandlers,
   type EngineMethod,
-  type EngineRequests,
   type FoundModel,
 } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { readModel } from '../onnx/modelFile';
 import { rewriteUnetGraph } from '../onnx/surgery/rewriteUnet';
 import { type DigestMemory } from './digestMemory';
 import { Downloads } from './download/downloads';
 import { type ModelFolders } from './modelFolders';
-import { type CheckpointLibrary } from './types';
+import { type CheckpointLibrary } from './library';
 
 export type ModelMethod = Extract<EngineMethod, `models.${string}`>;
-type ModelHandlers = {
-  [M in ModelMethod]: (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
-};
 
 export interface NamedLora {
   name: string;
@@ -40,7 +37,7 @@ export interface ModelServices {
 }
 
 export interface ModelRequests {
-  handlers: ModelHandlers;
+  handlers: EngineHandlers<ModelMethod>;
   /** LoRAs that a graph can name: those that were downloaded, and those of the model folders by their files' names. */
   loras(): Promise<NamedLora[]>;
   /** Pauses what is being downloaded. */
@@ -81,7 +78,7 @@ export function modelRequests(services: ModelServices): ModelRequests {
     [...downloadedLoras(), ...(await library.found()).models].flatMap(({ kind, title, file }) =>
       kind === 'lora' ? [{ name: title, file }] : [],
     );
-  const handlers: ModelHandlers = {
+  const handlers: EngineHandlers<ModelMethod> = {
     'models.list': ({ folders }) => {
       if (folders !== undefined) services.modelFolders.state(folders);
       return services.list();
@@ -108,8 +105,7 @@ export function modelRequests(services: ModelServices): ModelRequests {
     'models.download': (request) => downloads.start(request),
     'models.pause': async ({ name }) => ({ paused: await downloads.pause(name) }),
     'models.discard': async ({ name }) => {
-      if (await library.has(name))
-        throw new WeftError('graph', `"${name}" is in the library: remove the checkpoint instead.`);
+      if (await library.has(name)) throw graphError(`"${name}" is in the library: remove the checkpoint instead.`);
       return { bytes: await downloads.discard(name) };
     },
   };

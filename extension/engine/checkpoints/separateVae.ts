@@ -1,6 +1,6 @@
 /** A checkpoint whose VAE comes from a file of its own, such as vae-ft-mse-840000-ema-pruned.safetensors. */
 import { createHash } from 'node:crypto';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError } from '../../protocol/errors';
 import { emitVaeDecoder, emitVaeEncoder, vaeShape } from '../onnx/emit/vae';
 import { modelBytes } from '../onnx/modelFile';
 import { deterministicEncoder, plainDecoder } from '../onnx/vae';
@@ -27,8 +27,7 @@ export async function withVae(
   const { latentChannels, channels } = vaeShape(source);
   const scale = 2 ** (channels.length - 1);
   if (latentChannels !== checkpoint.latentChannels || scale !== checkpoint.vaeScale)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${set.name} does not fit the checkpoint ${checkpoint.id}: its latents have ${latentChannels} channels and a ${nth(scale)} of the picture's sides, ` +
         `the checkpoint's have ${checkpoint.latentChannels} and a ${nth(checkpoint.vaeScale)}. Use a VAE that was made for this kind of checkpoint.`,
     );

@@ -8,7 +8,7 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import { writeWhole } from '../../platform/files';
 import { readOwnJson } from '../../platform/ownFile';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError } from '../../protocol/errors';
 import { type FileStamp, fileStampSchema, sha256Of, stampHolds, stampOf } from './digests';
 import { type PreparedCheckpoint, type StoredCheckpoint, storedSchema, type WeightFile } from './types';
 
@@ -77,11 +77,10 @@ export async function requireDigest(id: string, file: string, relative: string, 
     stamp = await stampOf(file, expected);
     found = await sha256Of(file);
   } catch {
-    throw new WeftError('checkpoint', `${relative} of the checkpoint "${id}" is missing: import the checkpoint again.`);
+    throw checkpointError(`${relative} of the checkpoint "${id}" is missing: import the checkpoint again.`);
   }
   if (found !== expected)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${relative} of the checkpoint "${id}" is damaged: its SHA-256 is ${found} instead of ${expected}. Import the checkpoint again.`,
     );
   return stamp;
@@ -103,8 +102,7 @@ export async function requirePart(
     // Of the parts that a separate VAE takes the place of, its files are the only ones.
     if (stamp === undefined) await requireWeights(id, weight, stamps?.sources[weight.file]);
     else if (!(await stampHolds(weight.file, stamp)))
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `${weight.file}, ${vae?.stamps[weight.file] ? 'the VAE' : 'a LoRA'} of this run, was changed or removed while the run used it. Run again to use the file as it is now.`,
       );
   }
@@ -114,13 +112,11 @@ export async function requirePart(
     const file = path.join(folder, relative);
     if (stamp?.sha256 === sha256 && (await stampHolds(file, stamp))) continue;
     if (!fs.existsSync(file))
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `The checkpoint "${id}" was removed while this run used it: ${relative} is gone. Add it again and run again.`,
       );
     if (stamp !== undefined && stamp.sha256 !== sha256)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `The checkpoint "${id}" was replaced by another one while this run used it. Run again to use the new one.`,
       );
     await requireDigest(id, file, relative, sha256);
@@ -138,13 +134,12 @@ export async function requireWeights(id: string, { file, sha256 }: WeightFile, k
   try {
     now = await stampOf(file, sha256);
   } catch {
-    throw new WeftError('checkpoint', `${file}, which has the weights of the checkpoint "${id}", is gone. ${back}`);
+    throw checkpointError(`${file}, which has the weights of the checkpoint "${id}", is gone. ${back}`);
   }
   if (known !== undefined && known.sha256 === sha256 && (await stampHolds(file, known))) return known;
   const found = await sha256Of(file).catch((error: Error) => error.message);
   if (found !== sha256)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${file}, which has the weights of the checkpoint "${id}", has changed since you added it. ${back}`,
     );
   return now;

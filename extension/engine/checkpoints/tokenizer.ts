@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError } from '../../protocol/errors';
 import { readModelJson, readModelText } from './modelText';
 import { type PromptTokenizer, type TokenizedPrompt } from './types';
 
@@ -36,10 +36,7 @@ function clipTokenizer(vocab: Record<string, number>, merges: string): Json {
     special: true,
   });
   if (vocab[begin] === undefined || vocab[end] === undefined)
-    throw new WeftError(
-      'checkpoint',
-      `The tokenizer's vocab.json lacks ${begin} or ${end}: it is not CLIP's tokenizer.`,
-    );
+    throw checkpointError(`The tokenizer's vocab.json lacks ${begin} or ${end}: it is not CLIP's tokenizer.`);
   const pattern =
     "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
   return {
@@ -149,8 +146,7 @@ export async function loadTokenizer(folder: string, contextLength: number): Prom
     const vocab = readModelJson(path.join(folder, 'vocab.json')) as Record<string, number> | undefined;
     const merges = readModelText(path.join(folder, 'merges.txt'));
     if (vocab === undefined || merges === undefined)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         'The checkpoint has no tokenizer: neither tokenizer.json nor vocab.json with merges.txt was found in its tokenizer folder.',
       );
     definition = clipTokenizer(vocab, merges);
@@ -161,7 +157,7 @@ export async function loadTokenizer(folder: string, contextLength: number): Prom
     if (tokenizer.encode('').ids.length < 2) throw new Error('it adds no begin and end tokens');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new WeftError('checkpoint', `The checkpoint's tokenizer can't be used: ${reason}.`);
+    throw checkpointError(`The checkpoint's tokenizer can't be used: ${reason}.`);
   }
   const padding = definition['padding'] as { pad_id?: number } | null | undefined;
   const padToken = contentOf(config['pad_token']) ?? contentOf(map['pad_token']);

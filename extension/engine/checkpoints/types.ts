@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { z } from 'zod';
-import { type CheckpointInfo, type FoundModel } from '../../protocol/engine';
+import { type FoundModel } from '../../protocol/engine';
 import { type FileStamp } from './digests';
 import { graphTensorSchema, unetInterfaceSchema } from '../onnx/types';
 
@@ -185,38 +185,4 @@ export interface PrepareProgress {
   copyBytes?: number;
   /** A file in a model folder is a checkpoint of the library from now on. */
   added?: boolean;
-}
-
-export interface CheckpointLibrary {
-  list(): Promise<CheckpointInfo[]>;
-  /**
-   * The checkpoint ready to run, prepared first if need be.
-   * @throws WeftError `checkpoint` if it is missing, refused, or its files changed (names file and digest).
-   */
-  open(id: string, onProgress?: (progress: PrepareProgress) => void): Promise<PreparedCheckpoint>;
-  /**
-   * An opened checkpoint with the VAE of another file in the place of its own.
-   * @throws WeftError `checkpoint` if the file holds no VAE that fits
-   */
-  withVae(checkpoint: PreparedCheckpoint, file: string): Promise<PreparedCheckpoint>;
-  /**
-   * An opened checkpoint with a LoRA added.
-   * @throws WeftError `checkpoint` if the file is no LoRA that fits
-   */
-  withLora(checkpoint: PreparedCheckpoint, lora: LoraChoice): Promise<PreparedCheckpoint>;
-  /** Imports a .safetensors file, a diffusers or ONNX folder, or the files of one checkpoint, under `id` (default: its manifest's id, else the folder's name). */
-  add(
-    paths: string[],
-    id?: string,
-    onProgress?: (progress: PrepareProgress) => void,
-    choices?: ImportChoices,
-  ): Promise<CheckpointInfo>;
-  /** Reads every file and compares digests. */
-  verify(id: string): Promise<{ id: string; files: number; bytes: number }>;
-  /** Whether it is in the library; a file in a model folder is not, before it is prepared. */
-  has(id: string): Promise<boolean>;
-  /** What lies in the model folders, with the ids of its checkpoints. */
-  found(): Promise<FoundModels>;
-  /** Removes a checkpoint and what was downloaded for it; returns the bytes that are free now. The folder it was imported from stays. */
-  remove(id: string): Promise<number>;
 }

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import * as yauzl from 'yauzl';
 import { isAbandoned, ownMark } from '../../platform/processes';
 import { type NugetSource } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError, graphError, WeftError } from '../../protocol/errors';
 import { defaultTimeouts, HttpClient, type HttpTimeouts, isPlain } from '../../platform/http/http';
 import { fetchJson } from '../../platform/http/json';
 import { holderOf, takeLock } from '../../platform/fileLock';
@@ -107,8 +107,7 @@ export class CudaLibrary {
     makeOwnFolder(this.runtimes);
     const why = whyOpenToOthers(home, this.runtimes);
     if (why !== undefined)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `onnxruntime's CUDA library was not downloaded: native code is not loaded from a folder that others may change, and ${why}. ` +
           'Change that, or point WEFT_HOME at a folder of your own.',
       );
@@ -122,8 +121,7 @@ export class CudaLibrary {
   private requireLinux(): void {
     const { platform = process.platform, arch = process.arch } = this.options;
     if (platform !== 'linux' || arch !== 'x64')
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `onnxruntime's CUDA library exists for Linux on x64, not for ${platform} on ${arch}. Use ${platform === 'win32' ? 'dml' : 'webgpu'}.`,
       );
   }
@@ -173,7 +171,7 @@ export class CudaLibrary {
     const text = index ?? (this.env['WEFT_NUGET_INDEX']?.trim() || NUGET_INDEX);
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-      throw new WeftError('graph', `The NuGet index "${text}" is not an address. Write it like ${NUGET_INDEX}.`);
+      throw graphError(`The NuGet index "${text}" is not an address. Write it like ${NUGET_INDEX}.`);
     return url;
   }
 
@@ -215,8 +213,7 @@ export class CudaLibrary {
     const lockFile = path.join(this.runtimes, '.cuda.lock');
     const lock = takeLock(lockFile);
     if (lock === undefined)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `Another Weft on this machine is fetching onnxruntime's CUDA library (process ${holderOf(lockFile)?.pid}). Wait until it is done, or stop it there.`,
       );
     try {
@@ -277,8 +274,7 @@ export class CudaLibrary {
     const free = (this.options.freeBytes ?? freeBytes)(this.runtimes);
     const needed = ROOM * bytes - partBytes(file);
     if (free < needed)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `onnxruntime's CUDA library needs ${megabytes(needed)} free for a while on the disk of ${this.options.home}, but ${megabytes(free)} are. ` +
           'Free some space, or point WEFT_HOME at another disk.',
       );
@@ -303,8 +299,7 @@ export class CudaLibrary {
     try {
       zip = await yauzl.openPromise(file, { autoClose: false });
     } catch (error) {
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `The package of onnxruntime's CUDA library can't be opened: ${(error as Error).message}. ${OTHERWISE}`,
       );
     }
@@ -319,8 +314,7 @@ export class CudaLibrary {
       zip.close();
     }
     if (missing.size > 0)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `The package of onnxruntime's CUDA library lacks ${[...missing].map(inPackage).join(', ')}. ${OTHERWISE}`,
       );
   }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { readOwnJson } from '../../platform/ownFile';
 import { writeJson } from '../../platform/writeJson';
 import { type Device } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { type Candidate, candidates } from './candidates';
 import { Crashes, crashSentence } from './crashes';
 import { type CudaLibrary } from './cudaLibrary';
@@ -126,8 +126,7 @@ export class Devices {
       return { provider, ...(leftOut.length > 0 && { leftOut: leftOut.join(' ') }) };
     }
     if (!this.candidates.some(({ provider }) => provider === wanted))
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `There is no provider "${wanted}" on ${process.platform}-${process.arch}. Choose ${this.names()} or auto.`,
       );
     return { provider: wanted };

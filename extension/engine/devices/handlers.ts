@@ -1,12 +1,9 @@
-import { type EngineEvent, type EngineMethod, type EngineRequests } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { type EngineEvent, type EngineHandlers, type EngineMethod } from '../../protocol/engine';
+import { graphError, WeftError } from '../../protocol/errors';
 import { type CudaLibrary } from './cudaLibrary';
 import { type Devices } from './devices';
 
 export type DeviceMethod = Extract<EngineMethod, `devices${string}`>;
-type Handlers = {
-  [M in DeviceMethod]: (params: EngineRequests[M]['params']) => Promise<EngineRequests[M]['result']>;
-};
 
 /** What the machine offers to compute on, and the library that can be fetched for it. */
 export interface DeviceServices {
@@ -15,7 +12,10 @@ export interface DeviceServices {
 }
 
 /** Answers to questions about devices. */
-export function deviceHandlers(services: DeviceServices | undefined, emit: (event: EngineEvent) => void): Handlers {
+export function deviceHandlers(
+  services: DeviceServices | undefined,
+  emit: (event: EngineEvent) => void,
+): EngineHandlers<DeviceMethod> {
   const own = (): DeviceServices => {
     if (!services) throw new WeftError('internal', 'This engine was started to compute on the processor alone.');
     return services;
@@ -31,8 +31,7 @@ export function deviceHandlers(services: DeviceServices | undefined, emit: (even
     },
     'devices.cuda.install': async (source) => {
       if (fetching !== undefined)
-        throw new WeftError(
-          'graph',
+        throw graphError(
           "onnxruntime's CUDA library is already being downloaded. Wait until it is done, or cancel it.",
         );
       const controller = (fetching = new AbortController());

@@ -4,7 +4,7 @@
  * Latents are flat Float32Arrays of any shape; coefficients are computed in double precision.
  */
 import { type NoiseMaps, type TimestepSpacing, trailingProblem } from '../../graph';
-import { WeftError } from '../../protocol/errors';
+import { checkpointError, graphError } from '../../protocol/errors';
 
 /** The part of a diffusers scheduler_config.json that matters here; the class it names does not. */
 export interface SchedulerConfig {
@@ -87,16 +87,10 @@ function betasOf(config: SchedulerConfig): Float32Array {
   const start = config.beta_start ?? 0.0001;
   const end = config.beta_end ?? 0.02;
   if (!Number.isInteger(count) || count < 2 || count > 100_000) {
-    throw new WeftError(
-      'checkpoint',
-      `The scheduler's num_train_timesteps is ${count}; it must be a whole number from 2.`,
-    );
+    throw checkpointError(`The scheduler's num_train_timesteps is ${count}; it must be a whole number from 2.`);
   }
   if (!(start > 0 && start < end && end < 1)) {
-    throw new WeftError(
-      'checkpoint',
-      `The scheduler's betas run from ${start} to ${end}; they must rise between 0 and 1.`,
-    );
+    throw checkpointError(`The scheduler's betas run from ${start} to ${end}; they must rise between 0 and 1.`);
   }
   const schedule = config.beta_schedule ?? 'linear';
   switch (schedule) {
@@ -105,8 +99,7 @@ function betasOf(config: SchedulerConfig): Float32Array {
     case 'scaled_linear':
       return linspaceFloat32(Math.sqrt(start), Math.sqrt(end), count).map((root) => root * root);
     default:
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `The scheduler's beta_schedule "${schedule}" is not supported; Weft knows scaled_linear and linear.`,
       );
   }
@@ -163,18 +156,17 @@ export function createScheduler(
 ): Scheduler {
   const prediction = config.prediction_type ?? 'epsilon';
   if (prediction !== 'epsilon' && prediction !== 'v_prediction') {
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `The checkpoint predicts "${prediction}"; Weft needs one that predicts epsilon or v_prediction, as Stable Diffusion 1.x and 2.x do.`,
     );
   }
   const cumulative = alphasCumprod(config);
   const train = cumulative.length;
   if (!Number.isInteger(steps) || steps < 1 || steps > train) {
-    throw new WeftError('graph', `steps is ${steps}; it must be a whole number from 1 to ${train}.`);
+    throw graphError(`steps is ${steps}; it must be a whole number from 1 to ${train}.`);
   }
   const problem = trailingProblem(spacing, steps, train);
-  if (problem !== undefined) throw new WeftError('graph', problem);
+  if (problem !== undefined) throw graphError(problem);
   const stride = Math.floor(train / steps);
   const timesteps = spacedTimesteps(train, steps, spacing);
   // With stride 1 leading's offset pushes the first timestep one past the trained ones: continue with the last ratio there.

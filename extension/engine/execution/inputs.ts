@@ -1,4 +1,4 @@
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { type Value } from './values';
 import { type Execution } from './context';
 
@@ -12,7 +12,7 @@ export function inputsOf<Kind extends Value['kind']>(
 ): ValueOf<Kind>[] {
   return (inputs[port] ?? []).map((value) => {
     if (!(kinds as string[]).includes(value.kind)) {
-      throw new WeftError('graph', `${node.id}.${port} wants ${kinds.join(' or ')}, but got ${value.kind}.`, node.id);
+      throw graphError(`${node.id}.${port} wants ${kinds.join(' or ')}, but got ${value.kind}.`, node.id);
     }
     return value as ValueOf<Kind>;
   });
@@ -44,6 +44,6 @@ export function requiredInput<Kind extends Value['kind']>(
   ...kinds: Kind[]
 ): ValueOf<Kind> {
   const value = optionalInput(execution, port, ...kinds);
-  if (!value) throw new WeftError('graph', `${execution.node.id}.${port} is not wired.`, execution.node.id);
+  if (!value) throw graphError(`${execution.node.id}.${port} is not wired.`, execution.node.id);
   return value;
 }

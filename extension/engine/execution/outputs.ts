@@ -3,23 +3,17 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MAX_NAME_BYTES, sameFileKey } from '../../graph';
-import { FileProblem, writeWhole as writeFile, type WriteOptions } from '../../platform/files';
+import { withFileErrors, writeWhole as writeFile, type WriteOptions } from '../../platform/files';
 import { withFreeNames } from '../../platform/freeNames';
-import { WeftError } from '../../protocol/errors';
+import { graphError, WeftError } from '../../protocol/errors';
 
 /** Writes a file whole or not at all; the error names the node that asked for it. */
-export async function writeWhole(
+export const writeWhole = (
   file: string,
   bytes: Uint8Array | string,
   node?: string,
   options?: WriteOptions,
-): Promise<void> {
-  try {
-    await writeFile(file, bytes, options);
-  } catch (error) {
-    throw error instanceof FileProblem ? new WeftError('internal', error.message, node) : error;
-  }
-}
+): Promise<void> => withFileErrors('internal', () => writeFile(file, bytes, options), node);
 
 /** A file that will be written. */
 export interface Output {
@@ -53,8 +47,7 @@ export async function checkOutputs(outputs: readonly Output[], inputs: readonly 
   const probed = new Set<string>();
   for (const output of outputs) {
     const { path: file, writer, node } = output;
-    const refuse = (reason: string): WeftError =>
-      new WeftError('graph', `${writer} can't write ${file}: ${reason}`, node);
+    const refuse = (reason: string): WeftError => graphError(`${writer} can't write ${file}: ${reason}`, node);
     const long = Buffer.byteLength(path.basename(file));
     if (long > MAX_NAME_BYTES)
       throw refuse(`the name has ${long} bytes, and file systems take ${MAX_NAME_BYTES}. Choose a shorter one.`);
@@ -81,8 +74,7 @@ export async function checkOutputs(outputs: readonly Output[], inputs: readonly 
   for (const [key, output] of writers) {
     const inside = folders.get(key);
     if (inside)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `${inside.writer} can't write ${inside.path}: ${output.path} is a file that ${output.writer} writes, not a folder. Choose another name.`,
         inside.node,
       );

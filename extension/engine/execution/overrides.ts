@@ -1,6 +1,6 @@
 import { checkGraph, type CheckedGraph, GraphEditError, type GraphFacts } from '../../graph';
 import { type RunOptions } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 
 /**
  * The graph of a run with its parameters overridden (`--set`), and what is wrong with it, told by where the user can mend it.
@@ -11,7 +11,7 @@ export function checkedGraph(options: RunOptions, facts: GraphFacts): CheckedGra
   try {
     return checkGraph(graphText, set, name, facts);
   } catch (error) {
-    if (error instanceof GraphEditError) throw new WeftError('graph', error.message);
+    if (error instanceof GraphEditError) throw graphError(error.message);
     throw error;
   }
 }

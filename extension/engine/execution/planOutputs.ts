@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { catalogue, type GraphDocument, paramOf, parseAxis, type PlannedNode, specOf } from '../../graph';
 import { type RunOptions } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { rethrowAt } from '../../protocol/errors';
 import { Inputs, type InputTrust, type OutputTrust, resolveOutput, resolveOutputFolder } from '../paths';
 import { findPictures } from '../sweep/findPictures';
 import { checkOutputs, type Input, type Output } from './outputs';
@@ -66,9 +66,9 @@ export async function placeOutputs(nodes: readonly PlannedNode[], options: RunOp
     const { outputs, params: specs } = catalogue[type];
     const written = specs.find((param) => param.kind === 'path' && param.access === 'write')?.name;
     if (written !== undefined)
-      planned.saves.set(id, await atNode(id, () => resolveOutput(String(params[written]), trust)));
+      planned.saves.set(id, await resolveOutput(String(params[written]), trust).catch(rethrowAt(id)));
     if (!options.timeline || outputs.every((output) => output.type !== 'timeline')) continue;
-    const file = (ending: string) => atNode(id, () => resolveOutput(`${id}.timeline.${ending}`, trust));
+    const file = (ending: string) => resolveOutput(`${id}.timeline.${ending}`, trust).catch(rethrowAt(id));
     planned.timelines.set(id, { animation: await file('webp'), strip: await file('png') });
   }
   const { reportName } = options;
@@ -101,7 +101,7 @@ async function readBy(
       if (typeof value !== 'string') continue;
       if (param?.kind === 'path' && param.access === 'read' && !param.isName?.(value)) {
         const resolving = inputs.resolve(value);
-        const file = await (runs.has(id) ? atNode(id, () => resolving) : resolving.catch(() => undefined));
+        const file = await resolving.catch(runs.has(id) ? rethrowAt(id) : () => undefined);
         if (file !== undefined) found.push({ path: file, reader: id });
       }
       if (param?.kind === 'axis' && all)
@@ -122,13 +122,5 @@ async function swept(document: GraphDocument, text: string, trust: InputTrust): 
     return await Promise.all(pictures.map((picture) => inputs.resolve(picture)));
   } catch {
     return [];
-  }
-}
-
-async function atNode<T>(node: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof WeftError ? error.at(node) : error;
   }
 }

@@ -1,5 +1,5 @@
 import { catalogue, type GraphDocument, type Plan, PlanError, type PlannedNode, planGraph } from '../../graph';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { type LoadedCheckpoint } from '../pipeline/loadedCheckpoint';
 import { checkpointDefaults } from './checkpointDefaults';
 
@@ -25,7 +25,7 @@ export async function planRun(
     });
     return { ...plan, nodes: inWorkingOrder(plan.nodes) };
   } catch (error) {
-    if (error instanceof PlanError) throw new WeftError('graph', error.message, error.node);
+    if (error instanceof PlanError) throw graphError(error.message, error.node);
     throw error;
   }
 }

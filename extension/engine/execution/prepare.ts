@@ -13,7 +13,7 @@ import {
   writeGraph,
 } from '../../graph';
 import { type CheckpointInfo, type RunOptions } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError, WeftError } from '../../protocol/errors';
 import { Inputs } from '../paths';
 import { checkedGraph } from './overrides';
 import { inputTrust } from './planOutputs';
@@ -56,7 +56,7 @@ function draftOf({ document, text, warnings }: Prepared, { set, target }: RunOpt
   const parsed = parseGraph(drafted).document!;
   const errors = blocking(validateGraph(drafted, facts), parsed, target);
   if (errors.length > 0)
-    throw new WeftError('graph', `As a draft: ${errors.map(({ message }) => message).join('\n')}`, errors[0]?.node);
+    throw graphError(`As a draft: ${errors.map(({ message }) => message).join('\n')}`, errors[0]?.node);
   return { document: parsed, text: drafted, warnings };
 }
 

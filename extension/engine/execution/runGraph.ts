@@ -1,6 +1,6 @@
 import { parseGraph, resolveSource, type Source } from '../../graph';
 import { type RunOptions, type RunResult } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError, WeftError } from '../../protocol/errors';
 import { type CellRun, type PlaceOf, type RunServices } from './context';
 import { execute, failed } from './execute';
 import { planOutputs } from './planOutputs';
@@ -86,7 +86,7 @@ export async function runCell(
   );
   const image = run.values.get(source.node)?.[source.port];
   if (image?.kind !== 'image') {
-    throw new WeftError('graph', `${source.node} has no image, so the sweep has nothing to show.`, source.node);
+    throw graphError(`${source.node} has no image, so the sweep has nothing to show.`, source.node);
   }
   const { report: made } = run.result;
   const cached = Object.values(made.nodes).every((node) => node.cached);

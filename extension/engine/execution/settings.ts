@@ -1,6 +1,6 @@
 /** Parameters of nodes, defaults filled in by the plan, in the engine's own terms. */
 import { defaultSegmentStep, type NoiseMaps, type PlannedNode, type TimestepSpacing } from '../../graph';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { type Size } from '../../protocol/size';
 import { type SwapSettings } from '../diffusion/transferSteps';
 import { type FreeuGains } from '../diffusion/unet';
@@ -51,11 +51,7 @@ export function scheduleSettings(
   const noiseMaps = params['noiseMaps'] as NoiseMaps;
   const [steps, skip, seed] = [number(params, 'steps'), number(params, 'skip'), number(params, 'seed')];
   if (skip >= steps) {
-    throw new WeftError(
-      'graph',
-      `${node} skips ${skip} of ${steps} steps, so none would run. Skip fewer than ${steps}.`,
-      node,
-    );
+    throw graphError(`${node} skips ${skip} of ${steps} steps, so none would run. Skip fewer than ${steps}.`, node);
   }
   return {
     steps,

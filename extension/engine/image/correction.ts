@@ -1,4 +1,4 @@
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { maskCell } from '../../protocol/mask';
 import { isPng } from '../../platform/pngText';
 import { pngParts } from './pngParts';
@@ -19,10 +19,7 @@ export async function loadCorrection(
   name: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!isPng(bytes)) {
-    throw new WeftError(
-      'graph',
-      `The correction ${name} is not a PNG picture: paint it again, or reset the parameter.`,
-    );
+    throw graphError(`The correction ${name} is not a PNG picture: paint it again, or reset the parameter.`);
   }
   const sharp = await loadSharp();
   const picture = await sharp(pngParts(bytes).bytes, { limitInputPixels: MAX_SIDE * MAX_SIDE })
@@ -32,16 +29,12 @@ export async function loadCorrection(
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => {
       const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-      throw new WeftError(
-        'graph',
-        `The correction ${name} can't be decoded (${reason}): paint it again, or reset the parameter.`,
-      );
+      throw graphError(`The correction ${name} can't be decoded (${reason}): paint it again, or reset the parameter.`);
     });
   const { data, info } = picture;
   const fits = (pixels: number, cells: number): boolean => pixels % cells === 0 || cells % pixels === 0;
   if (!fits(info.width, width) || !fits(info.height, height) || info.width * height !== info.height * width) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `The correction ${name} has ${info.width} × ${info.height} pixels, which do not fit the mask's ${width} × ${height} cells: paint it again for this checkpoint, or reset the parameter.`,
     );
   }

@@ -1,6 +1,6 @@
 /** An image file as upright RGB bytes in sRGB, cropped to a shape: what it is, what its numbers mean, and what it may cost. */
 import type { Metadata } from 'sharp';
-import { WeftError } from '../../protocol/errors';
+import { graphError, WeftError } from '../../protocol/errors';
 import { type Size } from '../../protocol/size';
 import { avifColour } from './avif';
 import { isSrgb, readProfile, toSrgb, type ColourSpace, type Samples } from './colour';
@@ -37,7 +37,7 @@ interface Source {
  * to sRGB by what the file says of its colours, alpha over a grey level of `background`. Throws a graph error that begins with `name`.
  */
 export async function decode(bytes: Uint8Array, name: string, background: number, shape: Size): Promise<Decoded> {
-  const refuse = (what: string): WeftError => new WeftError('graph', `${name} ${what}`);
+  const refuse = (what: string): WeftError => graphError(`${name} ${what}`);
   const known = recognise(bytes);
   if ('problem' in known) throw refuse(known.problem);
   const { format } = known;
@@ -219,7 +219,7 @@ function damaged(name: string, error: unknown): WeftError {
   const reason = message.replace(/^Input buffer (contains unsupported image format|has corrupt header:)/, '').trim();
   const told = reason && ` (${reason})`;
   if (/not (implemented|configured)/i.test(reason)) {
-    return new WeftError('graph', `${name} is packed in a way that Weft does not read${told}. Save it as PNG.`);
+    return graphError(`${name} is packed in a way that Weft does not read${told}. Save it as PNG.`);
   }
-  return new WeftError('graph', `${name} is damaged or cut short and can't be decoded${told}. Save it again.`);
+  return graphError(`${name} is damaged or cut short and can't be decoded${told}. Save it again.`);
 }

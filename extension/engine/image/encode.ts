@@ -1,5 +1,5 @@
 /** Pictures out, in the format that a file's extension names. */
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { encodePng, rawInput, type Pixels } from './png';
 import { loadSharp } from './sharp';
 
@@ -24,8 +24,7 @@ export async function encodePicture(
     case '.webp':
       return sharp(data, { raw }).webp({ quality: QUALITY }).toBuffer();
     default:
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `A picture can't be saved as "${extension || 'a file without an extension'}". End the path in .png, .jpg or .webp.`,
       );
   }

@@ -8,7 +8,7 @@ import {
   type InspectPeak,
   type InspectSource,
 } from '../../protocol/inspect';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { cellAt, middleOf, type Size, sizeText } from '../../protocol/size';
 import { once } from '../cache/recent';
 import { type ContentStore } from '../cache/store';
@@ -111,11 +111,7 @@ export class Inspection {
     const { structure, appearances, node } = this.of;
     const found = source === 'structure' ? structure : appearances[look];
     if (found) return found;
-    throw new WeftError(
-      'graph',
-      `${node} has ${appearances.length} appearances: there is no number ${look + 1}.`,
-      node,
-    );
+    throw graphError(`${node} has ${appearances.length} appearances: there is no number ${look + 1}.`, node);
   }
 
   /** One end of the pins that acted on an appearance, with their numbers in the file's order. */
@@ -188,7 +184,7 @@ export class Inspection {
     const [height, width] = structure.checkpoint.latentSize;
     const steps = this.partSteps();
     if (steps.length === 0)
-      throw new WeftError('graph', `No step of ${node} attended to the appearance, so no parts were matched.`, node);
+      throw graphError(`No step of ${node} attended to the appearance, so no parts were matched.`, node);
     const onTokens = (labels: Uint8Array, level: InspectLevel): Float32Array[] =>
       Array.from({ length: clusters }, (_, cluster) =>
         this.onTokens(
@@ -273,7 +269,7 @@ export class Inspection {
     const { layers, source } = await once(this.layers, key, () => this.load(attention, cache), KEPT_STEPS);
     const { heads } = layers[0]!;
     if (head !== undefined && head >= heads) {
-      throw new WeftError('graph', `The layer has ${heads} heads: there is no head ${head + 1}.`, this.of.node);
+      throw graphError(`The layer has ${heads} heads: there is no head ${head + 1}.`, this.of.node);
     }
     return { layers, source };
   }
@@ -284,22 +280,21 @@ export class Inspection {
   ): Promise<{ source: InspectSource; layers: AttentionLayer[] }> {
     const { node, sampler } = this.of;
     if (step >= sampler.total) {
-      throw new WeftError('graph', `${node} has ${sampler.total} steps: there is no step ${step + 1}.`, node);
+      throw graphError(`${node} has ${sampler.total} steps: there is no step ${step + 1}.`, node);
     }
     const { sources, contrast } = sampler.swapAt(step);
     const source = sources[level];
-    if (!source) throw new WeftError('graph', this.noSwap(step, level), node);
+    if (!source) throw graphError(this.noSwap(step, level), node);
     const chosen = this.unetLayers.filter((one) => one.level === level && (only === undefined || one.index === only));
     if (chosen.length === 0) {
       const known = this.unetLayers.filter((one) => one.level === level).map(({ index }) => index);
-      throw new WeftError('graph', `This resolution has the layers ${known.join(', ')}, and no layer ${only}.`, node);
+      throw graphError(`This resolution has the layers ${known.join(', ')}, and no layer ${only}.`, node);
     }
     const keys = await this.keysOf(this.sourceOf(source, look), step);
     const unet = () => this.of.structure.checkpoint.unet(this.counts);
     const queries = await sampler.queriesAt(step, { unet, attention: cache });
     if (!queries) {
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `Step ${step + 1} of ${node} is not computed yet, or no longer kept: wait for it, or run again.`,
         node,
       );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
+import { type EngineHandlers } from '../../protocol/engine';
 import {
   attentionSchema,
   floatsOf,
@@ -10,7 +11,6 @@ import {
   inspectOpenSchema,
   inspectPartsSchema,
   inspectPictureSchema,
-  type InspectRequests,
   tokensOf,
 } from '../../protocol/inspect';
 import { countOf, strongestParts } from '../../protocol/parts';
@@ -19,10 +19,6 @@ import { encodePng, type RgbPicture } from '../image/png';
 import { besideEachOther, drawCircles, drawCorrespondence, drawHeat, drawParts } from './draw';
 import { type Inspection } from './inspection';
 
-type Handlers = {
-  [M in InspectMethod]: (params: InspectRequests[M]['params']) => Promise<InspectRequests[M]['result']>;
-};
-
 export interface InspectedRun {
   inspections: Map<string, Inspection>;
   /** The result of a denoise node, once it has one. */
@@ -30,12 +26,14 @@ export interface InspectedRun {
 }
 
 /** Answers to the questions of protocol/inspect.ts, about the runs that `runOf` still knows. */
-export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefined, cache: ContentStore): Handlers {
+export function inspectHandlers(
+  runOf: (runId: string) => InspectedRun | undefined,
+  cache: ContentStore,
+): EngineHandlers<InspectMethod> {
   const find = ({ runId, node }: { runId: string; node: string }): Inspection => {
     const found = runOf(runId)?.inspections.get(node);
     if (!found) {
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `The attention of ${node} is not in memory: run the graph again. Earlier results are kept, so this takes only a moment.`,
         node,
       );
@@ -71,7 +69,7 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
       const inspection = find(where);
       const { grid, structure, appearances } = await inspection.parts(clusters, cache);
       const shown = appearances[image];
-      if (!shown) throw new WeftError('graph', `${where.node} has ${appearances.length} appearances.`, where.node);
+      if (!shown) throw graphError(`${where.node} has ${appearances.length} appearances.`, where.node);
       const matched = strongestParts(appearances).map((best) => (best?.image === image ? best.part : undefined));
       const count = countOf(shown.labels);
       const own = Array.from({ length: count }, (_, part) => part);
@@ -88,8 +86,7 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
       const inspection = find(where);
       const output = () => {
         const result = runOf(where.runId)?.result(where.node);
-        if (!result)
-          throw new WeftError('graph', `${where.node} has no image yet. Wait until its run ends.`, where.node);
+        if (!result) throw graphError(`${where.node} has no image yet. Wait until its run ends.`, where.node);
         return result;
       };
       if (what === 'correspondence') {
@@ -98,7 +95,7 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
         if (source === 'appearance') drawCircles(drawn, inspection.circles('to', where.look));
         return { png: await encodePng(drawn), source };
       }
-      if (!point) throw new WeftError('graph', 'A heat map needs a location.', where.node);
+      if (!point) throw graphError('A heat map needs a location.', where.node);
       const { weights, grid, peaks, source } = await inspection.map(where, from, [point], cache);
       const below = from === 'source' ? output() : inspection.picture(source, where.look);
       const drawn = drawHeat(below, floatsOf(weights), grid, size);
@@ -111,7 +108,6 @@ export function inspectHandlers(runOf: (runId: string) => InspectedRun | undefin
 
 function parsed<T extends z.ZodType>(schema: T, params: unknown): z.output<T> {
   const result = schema.safeParse(params);
-  if (!result.success)
-    throw new WeftError('graph', `The attention request is not valid: ${z.prettifyError(result.error)}`);
+  if (!result.success) throw graphError(`The attention request is not valid: ${z.prettifyError(result.error)}`);
   return result.data;
 }

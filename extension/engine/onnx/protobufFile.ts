@@ -1,6 +1,6 @@
 /** Protobuf files field by field, without decoding what lies in them: models are larger than memory should be. */
 import * as fs from 'node:fs';
-import { FileProblem, type OpenFile, openRegularSync } from '../../platform/files';
+import { openRegularSync, withFileErrors } from '../../platform/files';
 import { WeftError } from '../../protocol/errors';
 import { HEAD_BYTES, notTheModel } from './notTheFile';
 
@@ -15,13 +15,7 @@ const refuse = (message: string): WeftError => new WeftError('checkpoint', messa
  * @throws WeftError `checkpoint`
  */
 export function openModel(file: string, name = file): { fd: number; window: FileWindow } {
-  let opened: OpenFile;
-  try {
-    opened = openRegularSync(file, name);
-  } catch (error) {
-    throw error instanceof FileProblem ? refuse(error.message) : error;
-  }
-  const { fd, stats } = opened;
+  const { fd, stats } = withFileErrors('checkpoint', () => openRegularSync(file, name));
   try {
     const head = Buffer.alloc(Math.min(HEAD_BYTES, stats.size));
     const other = notTheModel(head.subarray(0, fs.readSync(fd, head, 0, head.length, 0)));

@@ -7,8 +7,8 @@ import { visit } from 'jsonc-parser';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { FileProblem, openRegularSync } from '../../platform/files';
-import { WeftError } from '../../protocol/errors';
+import { openRegularSync, withFileErrors } from '../../platform/files';
+import { checkpointError, type WeftError } from '../../protocol/errors';
 import { foreignFile } from './foreign';
 
 /** Bits of one number by the format's names. */
@@ -77,14 +77,8 @@ export const quoted = (name: string): string =>
 /** @throws WeftError `checkpoint`: one sentence that names the file, what it is or what is wrong with it, and what to do. */
 export function readHeader(file: string): SafetensorsHeader {
   const name = path.basename(file);
-  const refuse = (message: string): WeftError => new WeftError('checkpoint', `${name} ${message}`);
-  let opened: ReturnType<typeof openRegularSync>;
-  try {
-    opened = openRegularSync(file);
-  } catch (error) {
-    if (error instanceof FileProblem) throw new WeftError('checkpoint', error.message);
-    throw error;
-  }
+  const refuse = (message: string): WeftError => checkpointError(`${name} ${message}`);
+  const opened = withFileErrors('checkpoint', () => openRegularSync(file));
   try {
     const { size } = opened.stats;
     const first = readBytes(opened.fd, 0, Math.min(FIRST_BYTES, size));

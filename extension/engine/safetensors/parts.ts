@@ -1,5 +1,5 @@
 /** The parts of a checkpoint in a single file or a diffusers folder, as the emitter reads them. */
-import { WeftError } from '../../protocol/errors';
+import { checkpointError, type WeftError } from '../../protocol/errors';
 import { type Weight, type WeightSource } from '../onnx/emit/weights';
 import { textPlace, unetPlace, vaePrefix } from './identify';
 import {
@@ -35,7 +35,7 @@ function sourceOf(set: WeightSet, part: string, naming: Naming): WeightSource {
 }
 
 const lacking = (set: WeightSet, part: string, what: string): WeftError =>
-  new WeftError('checkpoint', `${set.name} has no ${part}. ${what}`);
+  checkpointError(`${set.name} has no ${part}. ${what}`);
 
 export function unetOf(set: WeightSet): WeightSource {
   const place = unetPlace(set.tensors);

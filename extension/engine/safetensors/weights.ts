@@ -2,8 +2,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { FileProblem, readRegularSync } from '../../platform/files';
-import { WeftError } from '../../protocol/errors';
+import { readRegularSync, withFileErrors } from '../../platform/files';
+import { checkpointError, type WeftError } from '../../protocol/errors';
 import { quoted, readHeader, type StoredTensor } from './header';
 
 export interface WeightSet {
@@ -27,12 +27,12 @@ export function readWeights(file: string): WeightSet {
 
 function readShards(index: string): WeightSet {
   const name = path.basename(index);
-  const refuse = (message: string): WeftError => new WeftError('checkpoint', `${name} ${message}`);
+  const refuse = (message: string): WeftError => checkpointError(`${name} ${message}`);
+  const text = withFileErrors('checkpoint', () => readRegularSync(index, LONGEST_INDEX)).toString('utf8');
   let map: Record<string, string>;
   try {
-    map = indexSchema.parse(JSON.parse(readRegularSync(index, LONGEST_INDEX).toString('utf8'))).weight_map;
-  } catch (error) {
-    if (error instanceof FileProblem) throw new WeftError('checkpoint', error.message);
+    map = indexSchema.parse(JSON.parse(text)).weight_map;
+  } catch {
     throw refuse('is not an index of .safetensors files. Download it again.');
   }
   const shards = [...new Set(Object.values(map))].sort();

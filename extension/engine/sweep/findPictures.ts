@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 import { isPattern, isPictureName, MOST_CELLS } from '../../graph';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { type InputTrust, resolveInput } from '../paths';
 import { fitting, PatternError } from './pattern';
 
@@ -47,8 +47,7 @@ export async function findPictures(text: string, trust: InputTrust): Promise<str
       }
       const most = last ? MOST_CELLS : MOST_FOLDERS;
       if (next.length > most)
-        throw new WeftError(
-          'graph',
+        throw graphError(
           `More than ${most} ${last ? 'images' : 'folders'} match ${JSON.stringify(text)}. Use a narrower pattern.`,
         );
     }
@@ -59,7 +58,7 @@ export async function findPictures(text: string, trust: InputTrust): Promise<str
 
 function orRefuse(text: string, found: string[]): string[] {
   if (found.length > 0) return found.sort(asCounted);
-  throw new WeftError('graph', `No image matches ${JSON.stringify(text)}. Paths are relative to the graph's folder.`);
+  throw graphError(`No image matches ${JSON.stringify(text)}. Paths are relative to the graph's folder.`);
 }
 
 /** What is there under a path that a graph may read, undefined when nothing is. */
@@ -83,7 +82,7 @@ function matcher(part: string): (name: string) => boolean {
     return fitting(part);
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    throw new WeftError('graph', `The pattern ${JSON.stringify(part)} is not valid: ${error.message}.`);
+    throw graphError(`The pattern ${JSON.stringify(part)} is not valid: ${error.message}.`);
   }
 }
 

@@ -14,7 +14,7 @@ import {
   valueWords,
 } from '../../graph';
 import { type SweepSide } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { type InputTrust } from '../paths';
 import { findPictures } from './findPictures';
 
@@ -78,7 +78,7 @@ export async function asGraphError<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SweepError) throw new WeftError('graph', error.message, error.node);
+    if (error instanceof SweepError) throw graphError(error.message, error.node);
     throw error;
   }
 }

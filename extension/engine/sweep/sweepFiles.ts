@@ -17,7 +17,7 @@ import {
 } from '../../graph';
 import { FileProblem, readRegular } from '../../platform/files';
 import { type RunOptions, type SweepResult, type SweepSide, type SweepRequest } from '../../protocol/engine';
-import { WeftError } from '../../protocol/errors';
+import { graphError } from '../../protocol/errors';
 import { sha256Of } from '../checkpoints/digests';
 import { encodePng } from '../image/png';
 import { loadSharp } from '../image/sharp';
@@ -90,7 +90,7 @@ export async function runSweepFiles(
   const trust = inputTrust(options);
   const { text, problems, tell } = checkedGraph(options, { checkpoints: await services.checkpoints() });
   const { document } = parseGraph(text);
-  if (!document) throw new WeftError('graph', problems.map(tell).join('\n'));
+  if (!document) throw graphError(problems.map(tell).join('\n'));
   for (const doubt of problems.filter(({ severity }) => severity === 'warning')) services.warnAbout?.(tell(doubt));
   const definition = await asGraphError((): SweepDefinition => {
     const { over, of, node } = request;
@@ -99,14 +99,13 @@ export async function runSweepFiles(
       const id = node ?? (ids.length === 1 ? ids[0]! : undefined);
       if (id === undefined || document.nodes[id]?.type !== 'sweep') {
         const has = ids.length === 0 ? 'no sweep node' : `the sweep nodes ${ids.join(', ')}`;
-        throw new WeftError(
-          'graph',
+        throw graphError(
           `The graph has ${has}: say what varies with --over NODE.PARAM=VALUES${ids.length > 1 ? ', or which with --node' : ''}.`,
         );
       }
       return sweepOf(document, id);
     }
-    if (over.length > 2) throw new WeftError('graph', `A sweep varies one or two parameters, not ${over.length}.`);
+    if (over.length > 2) throw graphError(`A sweep varies one or two parameters, not ${over.length}.`);
     const [columns, rows] = over.map(parseAxis);
     return { columns: columns!, rows, picture: sweptPicture(document, of) };
   });
@@ -157,7 +156,7 @@ export async function runSweepFiles(
   });
   const merged = await assemble(outDir, file);
   if (failures.length > 0)
-    throw new WeftError('graph', `${failures.length} of ${own.length} cells were not made:\n${failures.join('\n')}`);
+    throw graphError(`${failures.length} of ${own.length} cells were not made:\n${failures.join('\n')}`);
   return { ...merged, computed, found: own.length - computed, unet };
 }
 
@@ -200,8 +199,7 @@ export async function mergeSweeps(folders: readonly string[]): Promise<SweepResu
     const other = await readSweep(folder);
     const same = JSON.stringify(other.cells) === JSON.stringify(file.cells);
     if (!same)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `${folder} holds another sweep than ${into}: its cells are made from other values, pictures or settings.`,
       );
     for (const { name } of file.cells) {
@@ -251,16 +249,13 @@ async function assemble(
 
 async function readSweep(folder: string): Promise<SweepFile> {
   const bytes = await readRegular(path.join(folder, FILE), MAX_JSON_BYTES).catch((error: unknown) => {
-    if (error instanceof FileProblem && error.reason !== 'missing') throw new WeftError('graph', error.message);
-    throw new WeftError('graph', `${folder} holds no sweep: there is no ${FILE} in it.`);
+    if (error instanceof FileProblem && error.reason !== 'missing') throw graphError(error.message);
+    throw graphError(`${folder} holds no sweep: there is no ${FILE} in it.`);
   });
   try {
     return sweepFileSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch {
-    throw new WeftError(
-      'graph',
-      `${path.join(folder, FILE)} is damaged: run the sweep again, finished cells are kept.`,
-    );
+    throw graphError(`${path.join(folder, FILE)} is damaged: run the sweep again, finished cells are kept.`);
   }
 }
 

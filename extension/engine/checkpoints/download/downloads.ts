@@ -10,9 +10,10 @@ import {
   type KnownCheckpoint,
 } from '../../../protocol/engine';
 import { writeWhole } from '../../../platform/files';
+import { bytesBelow } from '../../../platform/filesBelow';
 import { readOwnJson } from '../../../platform/ownFile';
 import { writeJson } from '../../../platform/writeJson';
-import { WeftError } from '../../../protocol/errors';
+import { checkpointError, graphError, WeftError } from '../../../protocol/errors';
 import { fileStampSchema, stampHolds, stampOf } from '../digests';
 import { type DigestMemory } from '../digestMemory';
 import { readLora } from '../../safetensors/lora';
@@ -143,7 +144,7 @@ export class Downloads {
     const { name } = manifest;
     const [builtIn] = this.options.manifestFolders;
     if (readManifests([builtIn], () => undefined).has(name) || (await this.options.builtIn(name)))
-      throw new WeftError('graph', `${path.basename(file)} can't be used: ${takenName(name)}`);
+      throw graphError(`${path.basename(file)} can't be used: ${takenName(name)}`);
     const offer = offerOf(manifest);
     this.offers.set(offer, manifest);
     const before = this.manifests().get(name);
@@ -161,7 +162,7 @@ export class Downloads {
       return { manifest: known!, isNew: false };
     const manifest = this.offers.get(offer);
     if (manifest?.name !== name)
-      throw new WeftError('graph', `The manifest of "${name}" is no longer available. Choose its file again.`);
+      throw graphError(`The manifest of "${name}" is no longer available. Choose its file again.`);
     return { manifest, isNew: true };
   }
 
@@ -169,8 +170,7 @@ export class Downloads {
     const manifests = this.manifests();
     const manifest = manifests.get(name);
     if (manifest === undefined)
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `No checkpoint to download is called "${name}". Known: ${[...manifests.keys()].join(', ') || 'none'}.`,
       );
     return manifest;
@@ -328,15 +328,13 @@ export class Downloads {
     const { manifest, isNew } = this.wanted(request);
     const { kind, name, licence } = manifest;
     if (await this.isInstalled(manifest))
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `The ${kind === 'lora' ? 'LoRA' : 'checkpoint'} "${name}" is already in the library. To download it again, remove it first.`,
       );
     let state = this.readState(manifest);
     const accepted = (state?.licence.id === licence.id && !isNew) || request.acceptedLicence === licence.id;
     if (!accepted)
-      throw new WeftError(
-        'graph',
+      throw graphError(
         `${manifest.title} is under the ${licence.title}: read it at ${licence.url} and accept it first ` +
           '(on the command line: --accept-license).',
       );
@@ -409,8 +407,7 @@ export class Downloads {
     const needed = missing + importing + Math.min(SPARE_BYTES, whole / 10);
     const free = await (this.options.freeBytes ?? freeBytes)(folder);
     if (free >= needed) return;
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${manifest.title} needs ${gigabytes(needed)} free on the disk of ${this.options.home} (${gigabytes(missing)} to download, ` +
         `up to ${gigabytes(importing)} to rewrite it${links ? '' : ', as this disk has no hard links'}), but ${gigabytes(free)} are free. ` +
         'Free some space, or point WEFT_HOME at another disk.',
@@ -494,10 +491,7 @@ export class Downloads {
       this.options.checkGraph(file);
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
-      throw new WeftError(
-        'checkpoint',
-        `${manifest.title} can't be used, so its weights were not downloaded. ${error.message}`,
-      );
+      throw checkpointError(`${manifest.title} can't be used, so its weights were not downloaded. ${error.message}`);
     }
   }
 
@@ -594,8 +588,7 @@ const offerOf = (manifest: DownloadManifest): string =>
   createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
 
 function busyElsewhere(name: string, pid: number | undefined): WeftError {
-  return new WeftError(
-    'graph',
+  return graphError(
     `${name} is being downloaded by another Weft on this machine${pid ? ` (process ${pid})` : ''}. Wait until it is done, or pause it there.`,
   );
 }
@@ -617,13 +610,10 @@ function serverOf(manifest: DownloadManifest, mirror: string | undefined, env: N
   try {
     url = new URL(text!.trim().replace(/\/*$/, '/'));
   } catch {
-    throw new WeftError('graph', `${from} "${text}" is not an address. Write it like https://huggingface.co.`);
+    throw graphError(`${from} "${text}" is not an address. Write it like https://huggingface.co.`);
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new WeftError(
-      'graph',
-      `${from} "${text}" does not start with https://. Write it like https://huggingface.co.`,
-    );
+    throw graphError(`${from} "${text}" does not start with https://. Write it like https://huggingface.co.`);
   return url;
 }
 
@@ -653,14 +643,6 @@ async function removeTemporaries(folder: string): Promise<void> {
   for (const place of [folder, path.join(folder, 'files')])
     for (const name of await fs.promises.readdir(place).catch(() => []))
       if (/^\.weft-\d.*\.tmp$/.test(name)) await fs.promises.rm(path.join(place, name), { force: true });
-}
-
-async function bytesBelow(folder: string): Promise<number> {
-  const entries = await fs.promises.readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  let bytes = 0;
-  for (const entry of entries)
-    if (entry.isFile()) bytes += (await fs.promises.stat(path.join(entry.parentPath, entry.name))).size;
-  return bytes;
 }
 
 const gigabytes = (bytes: number): string =>

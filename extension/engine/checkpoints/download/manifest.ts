@@ -2,8 +2,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { z } from 'zod';
-import { FileProblem, readRegularSync } from '../../../platform/files';
-import { WeftError } from '../../../protocol/errors';
+import { readRegularSync, withFileErrors } from '../../../platform/files';
+import { graphError } from '../../../protocol/errors';
 import { notTheFile } from '../../onnx/notTheFile';
 import { jsonFault } from '../modelText';
 import { pathFault } from '../../../graph';
@@ -103,29 +103,23 @@ export function parseManifest(text: string, file: string): DownloadManifest {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new WeftError('graph', `${file} ${jsonFault(text, error)}`);
+    throw graphError(`${file} ${jsonFault(text, error)}`);
   }
   const parsed = downloadManifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const place = issue.path.join('.');
-  throw new WeftError(
-    'graph',
+  throw graphError(
     `${file} is not a manifest of a checkpoint: ${place ? `${place}: ` : ''}${issue.message}. See docs/checkpoints.md for the form.`,
   );
 }
 
 /** @throws WeftError `graph` if it can't be read or is none. */
 export function readManifestFile(file: string): DownloadManifest {
-  let bytes: Buffer;
-  try {
-    bytes = readRegularSync(file, MOST_BYTES);
-  } catch (error) {
-    throw error instanceof FileProblem ? new WeftError('graph', error.message) : error;
-  }
+  const bytes = withFileErrors('graph', () => readRegularSync(file, MOST_BYTES));
   const name = path.basename(file);
   const other = notTheFile(bytes);
-  if (other !== undefined) throw new WeftError('graph', `${name} ${other}`);
+  if (other !== undefined) throw graphError(`${name} ${other}`);
   return parseManifest(bytes.toString('utf8').replace(/^\ufeff/, ''), name);
 }
 

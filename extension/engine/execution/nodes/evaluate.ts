@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import { promptText } from '../../../graph';
-import { WeftError } from '../../../protocol/errors';
+import { graphError, rethrowAt } from '../../../protocol/errors';
 import { sameSize, type Size, sizeText } from '../../../protocol/size';
 import { colourDistance } from '../../evaluate/colour';
 import { gramDistance } from '../../evaluate/gram';
@@ -26,8 +26,7 @@ export const evaluate: Executor = async (execution) => {
   )) as [ObservedPicture, ObservedPicture, ObservedPicture];
   const prompt = optionalInput(execution, 'prompt', 'prompt')?.text ?? promptText(node.implied['prompt'] ?? {});
   if (!prompt) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `${node.id} has no prompt, and its checkpoint has no default one: wire a prompt node to it.`,
       node.id,
     );
@@ -77,9 +76,9 @@ export const evaluate: Executor = async (execution) => {
 };
 
 async function pictureOn(execution: Execution, port: string, size: Size): Promise<ObservedPicture> {
-  const rgb = await pictureAt(requiredInput(execution, port, 'image'), size).catch((error: unknown) => {
-    throw error instanceof WeftError ? error.at(execution.node.inputs[port]![0]!.node) : error;
-  });
+  const rgb = await pictureAt(requiredInput(execution, port, 'image'), size).catch(
+    rethrowAt(execution.node.inputs[port]![0]!.node),
+  );
   return { rgb, digest: createHash('sha256').update(rgb).digest('hex') };
 }
 
@@ -97,8 +96,7 @@ async function againstTruth(execution: Execution, result: ObservedPicture, size:
   const name = path.basename(file);
   const parts = readParts(bytes, name, node.id);
   if (!sameSize(parts, size)) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `${name} has ${sizeText(parts)} pixels; parts must have those of the checkpoint's pictures, ${sizeText(size)}.`,
       node.id,
     );
@@ -111,7 +109,7 @@ function readParts(bytes: Uint8Array, name: string, node: string): ReturnType<ty
   try {
     return readIndices(bytes);
   } catch (error) {
-    throw new WeftError('graph', `${name} can't be read as parts: ${(error as Error).message}.`, node);
+    throw graphError(`${name} can't be read as parts: ${(error as Error).message}.`, node);
   }
 }
 

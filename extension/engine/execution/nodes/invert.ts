@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import { promptText, type PlannedNode } from '../../../graph';
-import { WeftError } from '../../../protocol/errors';
+import { graphError, rethrowAt } from '../../../protocol/errors';
 import { sizeText } from '../../../protocol/size';
 import { NoiseMemory } from '../../pipeline/noiseMemory';
 import { Trajectory } from '../../pipeline/trajectory';
@@ -76,9 +76,7 @@ async function createInversion(execution: Execution): Promise<InversionValue> {
   }
 
   const { size } = checkpoint;
-  const rgb = await pictureAt(image, size).catch((error: unknown) => {
-    throw error instanceof WeftError ? error.at(imageNode) : error;
-  });
+  const rgb = await pictureAt(image, size).catch(rethrowAt(imageNode));
   const digest = createHash('sha256').update(rgb).digest();
   // What was never encoded was never inverted either.
   const needsUnet = (): void => checkpoint.warmIfSmall('unet');
@@ -135,8 +133,7 @@ function impliedPrompt(node: PlannedNode): PromptValue {
   const params = node.implied['prompt'] ?? {};
   const text = promptText(params);
   if (!text) {
-    throw new WeftError(
-      'graph',
+    throw graphError(
       `${node.id} has no prompt, and its checkpoint has no default one: wire a prompt node to it.`,
       node.id,
     );

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
-import { WeftError } from '../../../protocol/errors';
+import { rethrowAt } from '../../../protocol/errors';
 import { loadMask } from '../../image/load';
 import { type Executor } from '../context';
 import { firstSeen } from '../firstSeen';
@@ -20,9 +20,7 @@ export const maskImage: Executor = async (execution) => {
         digest,
         found: true,
         onGrid: async (height, width) => {
-          const mask = await loadMask(bytes, height, width, threshold, path.basename(file)).catch((error: unknown) => {
-            throw error instanceof WeftError ? error.at(node.id) : error;
-          });
+          const mask = await loadMask(bytes, height, width, threshold, path.basename(file)).catch(rethrowAt(node.id));
           if (!mask.includes(1))
             context.warn(node.id, `${file} has no pixels brighter than ${threshold}, so the mask is empty.`);
           else warnOfShare(mask.reduce((sum, value) => sum + value, 0) / mask.length, node.id, context);

@@ -1,12 +1,11 @@
 import { promptText } from '../../../graph';
-import { WeftError } from '../../../protocol/errors';
+import { graphError } from '../../../protocol/errors';
 import { type Executor } from '../context';
 import { firstSeen } from '../firstSeen';
 
 export const prompt: Executor = async ({ node, context }) => {
   const text = promptText(node.params);
-  if (!text?.trim())
-    throw new WeftError('graph', `${node.id} has no text. Set its domain to a noun that names the object.`);
+  if (!text?.trim()) throw graphError(`${node.id} has no text. Set its domain to a noun that names the object.`);
   const domain = String(node.params['domain'] ?? '');
   const clipSkip = node.params['clipSkip'] as number;
   return {

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { WeftError } from '../../../protocol/errors';
+import { graphError } from '../../../protocol/errors';
 import { encodePicture } from '../../image/encode';
 import { animate, strip } from '../../image/timeline';
 import { type Executor, type RunContext } from '../context';
@@ -35,8 +35,8 @@ async function timelineBytes(timeline: TimelineValue, extension: string, context
   for (const frame of timeline.frames) {
     frames.push(await drawFrame(checkpoint, frame, 'x0', longerSide(checkpoint.size), context.store));
   }
-  if (frames.length === 0) throw new WeftError('graph', 'The timeline is empty because nothing was denoised.');
+  if (frames.length === 0) throw graphError('The timeline is empty because nothing was denoised.');
   if (extension === '.png') return strip(frames);
   if (extension === '.gif' || extension === '.webp') return animate(frames, extension === '.gif' ? 'gif' : 'webp');
-  throw new WeftError('graph', `A timeline can't be saved as "${extension}". End the path in .webp, .gif or .png.`);
+  throw graphError(`A timeline can't be saved as "${extension}". End the path in .webp, .gif or .png.`);
 }

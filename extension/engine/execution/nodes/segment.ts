@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import { partPlace } from '../../../graph';
-import { WeftError } from '../../../protocol/errors';
+import { rethrowAt } from '../../../protocol/errors';
 import { cellAt } from '../../../protocol/size';
 import { keyOf } from '../../cache/store';
 import { type Tensors } from '../../cache/tensorFile';
@@ -153,8 +153,6 @@ async function readCorrection(
   [height, width]: [number, number],
 ): Promise<{ cells: Uint8Array<ArrayBuffer>; digest: string }> {
   const { file, bytes } = await readInput(execution, 'override');
-  const cells = await loadCorrection(bytes, height, width, path.basename(file)).catch((error: unknown) => {
-    throw error instanceof WeftError ? error.at(execution.node.id) : error;
-  });
+  const cells = await loadCorrection(bytes, height, width, path.basename(file)).catch(rethrowAt(execution.node.id));
   return { cells, digest: createHash('sha256').update(cells).digest('hex') };
 }

@@ -1,5 +1,5 @@
 /** The operators that Stable Diffusion is made of, written into a graph whose weights stay in the files that hold them. */
-import { WeftError } from '../../../protocol/errors';
+import { checkpointError } from '../../../protocol/errors';
 import { Graph, makeValueInfo } from '../graph';
 import { type OnnxModel, tensorOnDisk, type WeightReference } from '../modelFile';
 import { TensorProto_DataType } from '../proto/onnx_pb';
@@ -60,8 +60,7 @@ export class Builder {
     const stored = requireWeight(this.source, name);
     const whole = rows === undefined ? dims : [rows.of, ...dims.slice(1)];
     if (essential(stored.shape).join() !== essential(whole).join())
-      throw new WeftError(
-        'checkpoint',
+      throw checkpointError(
         `${this.source.file} is no Stable Diffusion model that Weft runs: ${this.source.spelt(name)} of its ${this.source.part} has the shape ` +
           `[${stored.shape.join(', ')}] instead of [${whole.join(', ')}].`,
       );

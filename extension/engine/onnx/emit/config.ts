@@ -1,5 +1,5 @@
 /** What a part's config.json says, where there is one; everything else is read from the shapes of the weights. */
-import { WeftError } from '../../../protocol/errors';
+import { checkpointError } from '../../../protocol/errors';
 import { requireWeight, type WeightSource } from './weights';
 
 export type Config = Readonly<Record<string, unknown>>;
@@ -14,8 +14,7 @@ export function requirePlain(source: WeightSource, config: Config, plain: Record
   for (const [name, value] of Object.entries(plain)) {
     const said = config[name];
     if (said === undefined || said === null || said === value) continue;
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${source.file}: the ${source.part}'s config.json has ${name} = ${JSON.stringify(said)}, which Weft does not run. Use a plain Stable Diffusion model.`,
     );
   }
@@ -26,8 +25,7 @@ export function groupsOf(source: WeightSource, config: Config, channels: number[
   const stated = numberIn(config, 'norm_num_groups');
   const groups = stated ?? 32;
   if (!Number.isInteger(groups) || groups < 1)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${source.file}: the ${source.part}'s config.json has norm_num_groups = ${groups}, which must be a whole number of at least 1. Correct it.`,
     );
   const odd = channels.find((count) => count % groups !== 0);
@@ -36,8 +34,7 @@ export function groupsOf(source: WeightSource, config: Config, channels: number[
     stated === undefined
       ? 'A single file does not say how many groups it has, and Weft takes 32, as all of Stable Diffusion has. Add the diffusers folder, whose config.json says it (norm_num_groups).'
       : "Correct norm_num_groups in the part's config.json.";
-  throw new WeftError(
-    'checkpoint',
+  throw checkpointError(
     `${source.file} can't be read: its ${source.part} has layers of ${odd} channels, which can't be normalised in ${groups} groups. ${why}`,
   );
 }
@@ -50,8 +47,7 @@ export function sideOf(source: WeightSource, name: string, axis: number): number
   const { shape } = requireWeight(source, name);
   const side = shape[axis] ?? 1;
   if (side > 0 && side <= LARGEST_SIDE) return side;
-  throw new WeftError(
-    'checkpoint',
+  throw checkpointError(
     `${source.file} is damaged or no Stable Diffusion model: ${source.spelt(name)} of its ${source.part} has the shape [${shape.join(', ')}]. Download it again.`,
   );
 }

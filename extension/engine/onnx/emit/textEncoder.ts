@@ -3,7 +3,7 @@ import { type OnnxModel } from '../modelFile';
 import { Builder, INT64, type Tokens } from './builder';
 import { type Config, countOf, numberIn, sideOf } from './config';
 import { type WeightSource } from './weights';
-import { WeftError } from '../../../protocol/errors';
+import { checkpointError } from '../../../protocol/errors';
 
 export interface TextEncoderShape {
   /** Layers that are computed. */
@@ -33,14 +33,12 @@ export function textEncoderShape(source: WeightSource, config: Config = {}, open
   );
   const activation = config['hidden_act'] ?? (openClip ? 'gelu' : 'quick_gelu');
   if (activation !== 'quick_gelu' && activation !== 'gelu')
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${source.file}: the text encoder's config.json has hidden_act = ${JSON.stringify(activation)}, which Weft does not run. Use a plain Stable Diffusion model.`,
     );
   const contextLength = sideOf(source, 'embeddings.position_embedding.weight', 0);
   if (contextLength > LONGEST_CONTEXT)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `${source.file}: its text encoder reads ${contextLength} tokens at once, which no Stable Diffusion model does. Use a plain Stable Diffusion model.`,
     );
   return {

@@ -1,5 +1,5 @@
 /** Where the UNet's halves meet, and at which resolution each tensor lives: read from the structure alone. */
-import { WeftError } from '../../../protocol/errors';
+import { checkpointError } from '../../../protocol/errors';
 import { type Graph, intOf, intsOf, readsOf } from '../graph';
 import { type Inference } from '../shapeInference';
 import { type NodeProto } from '../proto/onnx_pb';
@@ -48,14 +48,12 @@ export function findRegions(graph: Graph, known: Inference, sample: string): Reg
   const firsts = candidates.filter((join) => ancestors.get(join)!.size === 0);
   const first = firsts[0];
   if (first === undefined)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       'No decoder was found in the UNet: no Concat joins the middle block with a skip connection. Weft needs the UNet of a ' +
         'Stable Diffusion 1.x checkpoint, exported whole (sample, timestep, encoder_hidden_states → noise prediction).',
     );
   if (firsts.length > 1)
-    throw new WeftError(
-      'checkpoint',
+    throw checkpointError(
       `The UNet joins its halves in ${firsts.length} places at once, which no Stable Diffusion 1.x UNet does. ` +
         'Export the plain UNet, without ControlNet or adapters.',
     );
