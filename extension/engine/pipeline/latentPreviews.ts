@@ -1,16 +1,19 @@
 import { WeftError } from '../../protocol/errors';
 import { type ContentStore, keyOf } from '../cache/store';
+import { sizeFacts } from '../checkpoints/pictureSizes';
 import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
 import { toModelInput } from '../image/tensors';
 import { previewModel, previewNames } from '../onnx/previewGraph';
 import { type TensorData } from '../onnx/types';
 import { type CheckpointParts } from './checkpointParts';
 import { previewSamples } from './previewSamples';
-import { type Vae } from './vae';
+import { Vae } from './vae';
 
 const PREVIEW_VERSION = 1;
 /** Products of numbers from which a preview is faster inside onnxruntime, although it has to go there and back. */
 const WORTH_DRAWING_INSIDE = 1 << 18;
+/** Cells a side of the pictures that a map is fitted on, where the VAE takes any size: six of them have more cells than a linear map needs. */
+const SAMPLE_CELLS = 16;
 
 /** Draws the latents of a checkpoint, of any size, without its VAE: by a linear map that is fitted to it once. */
 export class LatentPreviews {
@@ -18,11 +21,9 @@ export class LatentPreviews {
   /** Whether the session that draws is open, by the patch of its map. */
   private readonly drawers = new Map<number, boolean>();
 
-  /** @param vae at the checkpoint's own size */
   constructor(
     private readonly parts: CheckpointParts,
     private readonly fingerprint: string,
-    private readonly vae: Vae,
   ) {}
 
   /** The linear map from latents to colours that previews are drawn with, fitted once per checkpoint. */
@@ -70,8 +71,17 @@ export class LatentPreviews {
     );
   }
 
+  /** Pixels a side of the pictures that the map is fitted on. */
+  private sampleSize(): number {
+    const { pictureSize, vaeScale } = this.parts.prepared;
+    const { fixed } = sizeFacts(this.parts.prepared).sizes;
+    return fixed ? pictureSize : Math.min(pictureSize, SAMPLE_CELLS * vaeScale);
+  }
+
   private async fit(store: ContentStore): Promise<PreviewMap> {
-    const key = keyOf('preview-map', PREVIEW_VERSION, this.fingerprint);
+    const size = this.sampleSize();
+    const own = size === this.parts.prepared.pictureSize;
+    const key = keyOf('preview-map', PREVIEW_VERSION, own ? this.fingerprint : [this.fingerprint, size]);
     const kept = await store.get(key);
     if (kept?.weight && kept.bias && kept.patch) {
       return {
@@ -81,16 +91,16 @@ export class LatentPreviews {
         bias: kept.bias.data,
       };
     }
-    const size = this.parts.prepared.pictureSize;
     const pictures = previewSamples(size);
+    const vae = new Vae(this.parts, { width: size, height: size });
     const latents: Float32Array[] = [];
-    for (const rgb of pictures) latents.push(await this.vae.encode(toModelInput(rgb)));
+    for (const rgb of pictures) latents.push(await vae.encode(toModelInput(rgb)));
     await this.parts.idle('vaeEncoder');
     const map = fitPreview({
       latents,
       pictures,
       channels: this.parts.prepared.latentChannels,
-      latentSize: this.vae.latentSize,
+      latentSize: vae.latentSize,
       pictureSize: size,
     });
     if (!map.weight.every(Number.isFinite)) {

@@ -44,7 +44,7 @@ export class LoadedCheckpoint {
     private readonly own?: LoadedCheckpoint,
   ) {
     this.vae = new Vae(parts, size);
-    this.previews = own?.previews ?? new LatentPreviews(parts, this.fingerprint, this.vae);
+    this.previews = own?.previews ?? new LatentPreviews(parts, this.fingerprint);
   }
 
   /** A checkpoint at its own size. @param home Weft's folder, see {@link CheckpointParts} @param limit memory that the person allows */

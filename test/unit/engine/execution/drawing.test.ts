@@ -1,8 +1,10 @@
+import path from 'node:path';
 import { expect, it } from 'vitest';
 import { previewRgba } from '../../../../extension/engine/image/preview';
 import { inProcessSessions } from '../../../../extension/engine/onnx/session';
 import { noise } from '../../../fixtures/onnx/feeds';
 import { makeEngine } from '../../../support/mini';
+import { writeReference } from '../../../support/referenceFolder';
 
 it('draws inside onnxruntime what the map says, but for the first picture, which does not wait for it', async () => {
   const side = 256;
@@ -33,4 +35,20 @@ it('draws inside onnxruntime what the map says, but for the first picture, which
   // Something is in the picture, and it is opaque.
   expect(new Set(drawn.rgba).size).toBeGreaterThan(50);
   expect(drawn.rgba.every((byte, i) => i % 4 !== 3 || byte === 255)).toBe(true);
+});
+
+it('learns on small pictures how a large checkpoint is drawn, whose encoder would take long for its own size', async () => {
+  const inner = inProcessSessions();
+  const sides: number[] = [];
+  const run: typeof inner.run = (key, feeds, ...rest) => {
+    if (key.endsWith('/vaeEncoder')) sides.push(...Object.values(feeds).map(({ dims }) => dims.at(-1)!));
+    return inner.run(key, feeds, ...rest);
+  };
+  const { engine, home } = makeEngine(undefined, { sessions: { ...inner, run } });
+  await engine.handlers['models.add']({ paths: [writeReference(path.join(home, 'small'))], id: 'small' });
+  const checkpoint = await engine.checkpoint('small', 'cpu');
+  expect(checkpoint.size.width).toBe(512);
+  const { patch, channels } = await checkpoint.previews.map(engine.scratch());
+  expect([patch, channels]).toEqual([2, 4]);
+  expect(sides).toEqual(Array(6).fill(128));
 });
