@@ -31,17 +31,21 @@ const pushedOut = (bar: string) =>
       .map((control) => control.getAttribute('aria-label') ?? control.textContent);
   });
 
+/** Checks at every size; what is checked gives what is wrong. */
+async function sized(check: () => Promise<unknown>): Promise<void> {
+  const { page, host } = tested.studio;
+  const before = page.viewportSize()!;
+  for (const [width, height] of SIZES) {
+    await page.setViewportSize({ width, height });
+    await host.settled();
+    expect(await check(), `${width} × ${height}`).toEqual([]);
+  }
+  await page.setViewportSize(before);
+}
+
 test('every control of a bar shows at every size, and a view can always be closed', async () => {
   const { page, host } = tested.studio;
   await host.play();
-  const sized = async (check: () => Promise<unknown>) => {
-    for (const [width, height] of SIZES) {
-      await page.setViewportSize({ width, height });
-      await host.settled();
-      expect(await check(), `${width} × ${height}`).toEqual([]);
-    }
-    await page.setViewportSize({ width: 1430, height: 840 });
-  };
   await sized(() => pushedOut('.toolbar'));
   await sized(() => pushedOut('.timeline-head'));
   await part('rf__node-denoise').click({ position: { x: 50, y: 12 } });
@@ -54,6 +58,8 @@ test('every control of a bar shows at every size, and a view can always be close
   };
   await sized(closes('stage-close'));
   await press('Escape');
+  await part('stage').waitFor({ state: 'detached' });
+  await part('canvas').focus();
   await press('i');
   await part('inspect-source').locator('img').waitFor();
   await sized(closes('inspect-close'));
@@ -89,6 +95,38 @@ test('the numbers on a node and their fields keep clear of each other and inside
     expect(await overlaps(), number).toEqual([]);
     await press('Escape');
   }
+});
+
+test('in a narrow editor what is zoomed to lies beside the inspector, not under it', async () => {
+  const { page, host } = tested.studio;
+  await page.setViewportSize({ width: 676, height: 560 });
+  await part('rf__node-swap').click({ position: { x: 20, y: 8 } });
+  await part('inspector').waitFor();
+  await part('canvas').focus();
+  await press('z');
+  await host.settled();
+  const right = async (testId: string) => {
+    const box = await part(testId).boundingBox();
+    return (box?.x ?? NaN) + (box?.width ?? NaN);
+  };
+  const inspector = await part('inspector').boundingBox();
+  await expect.poll(() => right('rf__node-swap')).toBeLessThanOrEqual(inspector?.x ?? NaN);
+  // So do nodes that are gone to.
+  await host.post({ type: 'reveal', node: 'save' });
+  await part('inspector-title').filter({ hasText: 'save' }).waitFor();
+  await expect.poll(() => right('rf__node-save')).toBeLessThanOrEqual(inspector?.x ?? NaN);
+});
+
+test('a title that does not fit its frame ends in dots, and is whole in its tooltip', async () => {
+  const { host } = tested.studio;
+  const text = 'What the giraffe takes from the zebra, and how much of it';
+  await host.setText(editText(host.text, { kind: 'addFrame', id: 'long', text, rect: [0, -300, 260, 160] }));
+  const name = part('frame-long').locator('.frame-name');
+  await name.waitFor();
+  const cut = () =>
+    name.evaluate((shown) => shown.scrollWidth > shown.clientWidth && getComputedStyle(shown).textOverflow);
+  await expect.poll(cut).toBe('ellipsis');
+  expect(await name.getAttribute('title')).toBe(text);
 });
 
 test('the cells of a sweep and their numbers fit the node', async () => {
@@ -134,6 +172,16 @@ test('the cells of a sweep and their numbers fit the node', async () => {
     ];
   });
   expect(cut).toEqual([]);
+  // With the choice of a cell the timeline's bar is fullest.
+  const step = { index: 0, total: 1, timestep: 900, kind: 'x0' as const, width: 1, height: 1 };
+  const rgba = Uint8Array.of(90, 128, 128, 255);
+  for (const node of ['invert-structure', 'denoise'])
+    await host.post({
+      type: 'frame',
+      frame: { runId, node, cell: { sweep: 'sweep', row: 1, column: 2 }, ...step, rgba },
+    });
+  await part('timeline-cell').waitFor();
+  await sized(() => pushedOut('.timeline-head'));
   // The images of a row are level.
   for (const row of [0, 1]) {
     const tops = await Promise.all(

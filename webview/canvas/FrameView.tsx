@@ -40,7 +40,9 @@ export const FrameView = memo(function FrameView({ id, data, selected }: NodePro
           data-testid={`fold-frame-${id.slice(FRAME_PREFIX.length)}`}
           onClick={() => toggleFold({ nodes: [], frames: [id.slice(FRAME_PREFIX.length)] })}
         />
-        {data.text}
+        <span className="frame-name" title={data.text}>
+          {data.text}
+        </span>
         {renaming && <TitleField id={id} text={data.text} />}
       </div>
     </div>

@@ -21,8 +21,14 @@ export function useCanvasControl(
 ) {
   useEffect(() => {
     const box = () => container.current?.getBoundingClientRect() ?? new DOMRect();
+    /** How much of it lies under the inspector, in a narrow editor. */
+    const covered = () => {
+      const over = document.querySelector('.inspector-place.over')?.getBoundingClientRect();
+      return over ? Math.max(0, box().right - over.left) : 0;
+    };
     const visibleRect = () => {
-      const { left, top, right, bottom } = box();
+      const { left, top, bottom } = box();
+      const right = box().right - covered();
       const start = flow.screenToFlowPosition({ x: left, y: top }, { snapToGrid: false });
       const end = flow.screenToFlowPosition({ x: right, y: bottom }, { snapToGrid: false });
       return { x: start.x, y: start.y, width: end.x - start.x, height: end.y - start.y };
@@ -50,7 +56,9 @@ export function useCanvasControl(
       zoomToSelection: () => {
         follows.current = false;
         const chosen = studio().nodes.filter((node) => node.selected);
-        void flow.fitView({ nodes: chosen.length > 0 ? chosen : studio().nodes, padding: 0.15, maxZoom: 1.5 });
+        const right = covered();
+        const padding = right === 0 ? 0.15 : ({ x: '20px', y: 0.15, right: `${right + 20}px` } as const);
+        void flow.fitView({ nodes: chosen.length > 0 ? chosen : studio().nodes, padding, maxZoom: 1.5 });
       },
       bringIntoView: (id) => {
         const node = studio().nodes.find((other) => other.id === id);
@@ -62,7 +70,8 @@ export function useCanvasControl(
           x >= view.x && y >= view.y && x + width <= view.x + view.width && y + height <= view.y + view.height;
         if (inside) return;
         follows.current = false;
-        void flow.setCenter(x + width / 2, y + height / 2, { zoom: flow.getZoom() });
+        const zoom = flow.getZoom();
+        void flow.setCenter(x + width / 2 + covered() / 2 / zoom, y + height / 2, { zoom });
       },
       focusNode,
       focusCanvas: () => {

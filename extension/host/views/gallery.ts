@@ -108,5 +108,6 @@ h2:first-child { margin-top: 0; }
 .links { display: block; padding: 0 5px; }
 .label, .detail { display: block; margin-top: 4px; overflow-wrap: anywhere; }
 .detail { font-size: 0.9em; color: var(--vscode-descriptionForeground); }
+.link { text-decoration: var(--text-link-decoration, none); }
 .link:hover { text-decoration: underline; }
 `;
