@@ -44,6 +44,12 @@ const { addNode, ...others } = {
     at: nth,
   }),
   disconnect: z.object({ kind: z.literal('disconnect'), to: source, from: source.optional(), nth }),
+  routeWire: z.object({
+    kind: z.literal('routeWire'),
+    from: source,
+    to: source,
+    points: z.array(positionSchema).max(MANY),
+  }),
   moveNodes: z.object({
     kind: z.literal('moveNodes'),
     positions,

@@ -10,6 +10,7 @@ import { type TextChange } from './json';
 import { define, defaultOf, paramOf, sameValue } from './params';
 import { parseGraph } from './parse';
 import { writtenPins } from './pins';
+import { pointKey, reroutePoints } from './points';
 import {
   CURRENT_VERSION,
   type FrameColour,
@@ -34,7 +35,7 @@ export type GraphEdit =
       inputs?: GraphNode['inputs'];
       position?: Position;
     }
-  /** Nodes with their layout and every wire to or from them. */
+  /** Nodes with their layout and every wire to or from them. A wire that goes takes its reroute points along, in every edit. */
   | { kind: 'removeNodes'; ids: readonly string[] }
   /** Wires and layout follow. */
   | { kind: 'renameNode'; id: string; to: string }
@@ -55,6 +56,8 @@ export type GraphEdit =
   | { kind: 'connect'; from: Source; to: Source; replaces?: Source; nth?: number; at?: number }
   /** One wire of an input, of several from one output the `nth` (from 0), or, without `from`, all of them. */
   | { kind: 'disconnect'; to: Source; from?: Source; nth?: number }
+  /** The places that a wire is led through, in its direction: none for a wire that finds its own way. */
+  | { kind: 'routeWire'; from: Source; to: Source; points: readonly Position[] }
   /** New top left corners, and rectangles of frames; what is not named stays. */
   | { kind: 'moveNodes'; positions: Readonly<Record<string, Position>>; frames?: Readonly<Record<string, Rect>> }
   | { kind: 'addFrame'; id?: string; text: string; rect: Rect }
@@ -201,8 +204,10 @@ function patchOf(document: GraphDocument, tree: JsonNode, edit: Exclude<GraphEdi
       if (left.length === wires.length) {
         throw new GraphEditError(`${wireText(edit.to)} has no wire${from ? ` from ${wireText(from)}` : ''} to remove.`);
       }
-      return nodePatch(edit.to.node, inside('inputs', edit.to.port, wireChange(left)));
+      return rewired(document, edit.to, left);
     }
+    case 'routeWire':
+      return routing(document, edit);
     case 'moveNodes': {
       const patch: JsonPatch = new Map();
       for (const id of Object.keys(edit.positions)) need(document, id);
@@ -335,6 +340,8 @@ function selection(
     const position = document.layout && Object.hasOwn(document.layout, id) ? document.layout[id] : undefined;
     if (position) define(layout, id, position);
   }
+  for (const { key, from, to, position } of reroutePoints(document))
+    if (chosen.has(from.node) && chosen.has(to.node)) define(layout, key, position);
   const frames = Object.fromEntries(
     frameIds.flatMap((id) => {
       const frame = frameOf(document, id);
@@ -372,6 +379,11 @@ function renamed(
     const position = fragment.layout && Object.hasOwn(fragment.layout, id) ? fragment.layout[id] : undefined;
     if (position) layout[name] = [position[0] + dx, position[1] + dy];
   }
+  const named = (end: Source): Source => ({ ...end, node: ids.nodes[end.node] ?? end.node });
+  for (const { from, to, number, position } of reroutePoints(fragment)) {
+    if (![from, to].every(({ node }) => Object.hasOwn(ids.nodes, node))) continue;
+    layout[pointKey(named(from), named(to), number)] = [position[0] + dx, position[1] + dy];
+  }
   const frames = Object.fromEntries(
     Object.entries(fragment.frames ?? {}).map(([id, frame]) => {
       const [x, y, width, height] = frame.rect;
@@ -392,9 +404,9 @@ function offsetOf(fragment: GraphDocument, at: Position | undefined): Position {
 }
 
 /** The upper left corner of a fragment's nodes and frames; undefined where nothing has a place. */
-export function cornerOf({ layout, frames }: GraphDocument): Position | undefined {
+export function cornerOf({ nodes, layout, frames }: GraphDocument): Position | undefined {
   const corners = [
-    ...Object.values(layout ?? {}),
+    ...Object.entries(layout ?? {}).flatMap(([id, corner]) => (Object.hasOwn(nodes, id) ? [corner] : [])),
     ...Object.values(frames ?? {}).map(({ rect: [x, y] }): Position => [x, y]),
   ];
   const least = (axis: 0 | 1): number =>
@@ -413,7 +425,27 @@ function connection(document: GraphDocument, edit: Extract<GraphEdit, { kind: 'c
   const place = replaces ? placeOf(wires, replaces, nth) : -1;
   const next = wires.map((other, index) => (index === place ? wire : other));
   if (place < 0) next.splice(at ?? next.length, 0, wire);
-  return nodePatch(to.node, inside('inputs', to.port, wireChange(input?.repeats ? next : [...new Set(next)])));
+  return rewired(document, to, input?.repeats ? next : [...new Set(next)]);
+}
+
+/** Other wires at an input. */
+function rewired(document: GraphDocument, to: Source, wires: readonly string[]): JsonPatch {
+  const patch = nodePatch(to.node, inside('inputs', to.port, wireChange(wires)));
+  const gone = new Set(wiresAt(need(document, to.node), to.port).filter((wire) => !wires.includes(wire)));
+  const lost = reroutePoints(document).filter((point) => sameEnd(point.to, to) && gone.has(wireText(point.from)));
+  if (lost.length > 0) patch.set('layout', without(lost.map(({ key }) => key)));
+  return patch;
+}
+
+function routing(document: GraphDocument, { from, to, points }: Extract<GraphEdit, { kind: 'routeWire' }>): JsonPatch {
+  if (!wiresAt(need(document, to.node), to.port).includes(wireText(from)))
+    throw new GraphEditError(`There is no wire from ${wireText(from)} to ${wireText(to)}.`);
+  const layout: JsonPatch = new Map(
+    points.map((point, index) => [pointKey(from, to, index + 1), { set: whole(point) }]),
+  );
+  for (const { key, ...point } of reroutePoints(document))
+    if (sameEnd(point.from, from) && sameEnd(point.to, to) && !layout.has(key)) layout.set(key, { remove: true });
+  return new Map([['layout', { patch: layout, prune: true }]]);
 }
 
 /** Where the `nth` of the wires from an output stands among those of an input; -1 where it does not. */
@@ -439,7 +471,11 @@ function removal(document: GraphDocument, ids: readonly string[]): JsonPatch {
   const patch: JsonPatch = new Map([['nodes', { patch: nodes }]]);
   const frames = refolded(document, (id) => (gone.has(id) ? undefined : id));
   if (frames.size > 0) patch.set('frames', { patch: frames });
-  if (document.layout) patch.set('layout', { patch: new Map(ids.map((id) => [id, { remove: true }])), prune: true });
+  if (document.layout) {
+    const lost = reroutePoints(document).filter(({ from, to }) => gone.has(from.node) || gone.has(to.node));
+    const keys = [...ids, ...lost.map(({ key }) => key)];
+    patch.set('layout', without(keys));
+  }
   return patch;
 }
 
@@ -462,7 +498,19 @@ function renaming(document: GraphDocument, tree: JsonNode, id: string, to: strin
   const patch: JsonPatch = new Map([['nodes', { patch: nodes }]]);
   const frames = refolded(document, (other) => (other === id ? to : other));
   if (frames.size > 0) patch.set('frames', { patch: frames });
-  if (nodeAt(tree, ['layout', id])) patch.set('layout', { patch: new Map([[id, { rename: to, patch: new Map() }]]) });
+  const layout: JsonPatch = new Map();
+  const call = (key: string, next: string): void => {
+    // A place that nothing had.
+    if (nodeAt(tree, ['layout', next])) layout.set(next, { remove: true });
+    layout.set(key, { rename: next, patch: new Map() });
+  };
+  if (nodeAt(tree, ['layout', id])) call(id, to);
+  const follow = (end: Source): Source => (end.node === id ? { ...end, node: to } : end);
+  for (const point of reroutePoints(document)) {
+    if (point.from.node !== id && point.to.node !== id) continue;
+    call(point.key, pointKey(follow(point.from), follow(point.to), point.number));
+  }
+  if (layout.size > 0) patch.set('layout', { patch: layout });
   return patch;
 }
 
@@ -517,6 +565,10 @@ function positionsPatch(positions: Readonly<Record<string, Position>>): JsonPatc
   return new Map(Object.entries(positions).map(([id, position]) => [id, { set: whole(position) }]));
 }
 
+function without(keys: readonly string[]): KeyChange {
+  return { patch: new Map(keys.map((key) => [key, { remove: true }])), prune: true };
+}
+
 function nodesPatch(patches: [string, JsonPatch][]): JsonPatch {
   return new Map([['nodes', { patch: new Map(patches.map(([id, patch]) => [id, { patch }])) }]]);
 }
@@ -541,6 +593,10 @@ function wireChange(wires: readonly string[]): KeyChange {
 
 function wiresAt(node: GraphNode, port: string): string[] {
   return node.inputs && Object.hasOwn(node.inputs, port) ? wiresOf(node.inputs[port]) : [];
+}
+
+function sameEnd(a: Source, b: Source): boolean {
+  return a.node === b.node && a.port === b.port;
 }
 
 function wireText({ node, port }: Source): string {

@@ -27,6 +27,7 @@ export * from './pictureSize';
 export * from './parts';
 export * from './pins';
 export * from './places';
+export { reroutePoints, wireKey } from './points';
 export * from './plan';
 export * from './presets';
 export * from './swapSliders';

@@ -138,6 +138,9 @@ class Patcher {
     const properties = propertiesOf(node);
     const compare = compareKeys(path);
     const sorted = isSorted(properties, compare);
+    const renamed = properties.map(({ name }) => ({ name: nameAfter(patch, name) }));
+    // Or else all that are renamed go to new places: those of one could not be told while others have their old names.
+    const inPlace = !sorted || isSorted(renamed, compare);
     const removed = new Set<string>();
     const inserted: Inserted[] = [];
     const style = this.styleIn(node);
@@ -155,10 +158,7 @@ class Patcher {
         if (!property) continue;
         const inner =
           property.value.type === 'object' ? this.object(property.value, [...path, name], change.patch).changes : [];
-        const renamed = properties.map((other) =>
-          other.node === property.node ? { ...other, name: change.rename } : other,
-        );
-        if (!sorted || isSorted(renamed, compare)) {
+        if (inPlace) {
           const { offset, length } = property.key;
           changes.push({ offset, length, content: JSON.stringify(change.rename) }, ...inner);
         } else {
@@ -351,6 +351,11 @@ class Patcher {
   private gap({ key, value }: JsonProperty): string {
     return this.text.slice(key.offset + key.length, value.offset);
   }
+}
+
+function nameAfter(patch: JsonPatch, name: string): string {
+  const change = patch.get(name);
+  return change && 'rename' in change ? change.rename : name;
 }
 
 function isSorted(properties: { name: string }[], compare: (a: string, b: string) => number): boolean {

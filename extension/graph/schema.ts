@@ -26,7 +26,7 @@ export const graphNodeSchema = z.looseObject({
   folded: z.boolean().optional().describe('Written only when true: the studio shows only the title of the node.'),
 });
 
-/** `[x, y]` of a node's top left corner on the canvas, in pixels. */
+/** `[x, y]` of a node's top left corner or of a reroute point on the canvas, in pixels. */
 export const positionSchema = z.tuple([z.number(), z.number()]);
 
 /** `[x, y, width, height]` on the canvas, in pixels. */
@@ -50,7 +50,12 @@ export const graphDocumentSchema = z.looseObject({
   weft: z.int().min(1).describe('Version of the file format.'),
   nodes: z.record(z.string(), graphNodeSchema).describe('The nodes, by id.'),
   frames: z.record(z.string(), frameSchema).optional().describe('Comment frames, by id.'),
-  layout: z.record(z.string(), positionSchema).optional().describe('[x, y] of each node in pixels.'),
+  layout: z
+    .record(z.string(), positionSchema)
+    .optional()
+    .describe(
+      '[x, y] in pixels of each node, by its id, and of each reroute point of a wire, by "node.port>node.port"; of its second point with "#2" behind that.',
+    ),
 });
 
 export type GraphNode = z.infer<typeof graphNodeSchema>;

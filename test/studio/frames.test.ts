@@ -42,6 +42,47 @@ test('a number is edited on its node', async () => {
   expect(workspace.read(FILE)).toBe(original);
 });
 
+test('a wire is led through a point: one line of the file, which a drag and a key change', async () => {
+  await canvas();
+  await press('f');
+  await press('Escape');
+  const wire = workbench.studio.getByTestId('rf__edge-denoise.image>save.image').locator('path.wire');
+  const box = await wire.boundingBox();
+  if (!box) throw new Error('The wire does not show.');
+  const { mouse } = workbench.page;
+  await mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+  const point = part('point-denoise.image>save.image-0');
+  const line = (text: string) => changedLines(original, text);
+  const placeIn = (text: string) => {
+    const { added, removed } = line(text);
+    expect([added.length, removed.length]).toEqual([1, 0]);
+    const [, x, y] = /^ {4}"denoise\.image>save\.image": \[(-?\d+), (-?\d+)\],$/.exec(added[0] ?? '') ?? [];
+    return { x: Number(x), y: Number(y) };
+  };
+  const at = await point.boundingBox();
+  if (!at) throw new Error('The point does not show.');
+  await workbench.save();
+  const first = placeIn(workspace.read(FILE));
+
+  await mouse.move(at.x + at.width / 2, at.y + at.height / 2);
+  await mouse.down();
+  await mouse.move(at.x + at.width / 2, at.y + at.height / 2 + 90, { steps: 6 });
+  await mouse.up();
+  await workbench.dirtyTab.waitFor();
+  await workbench.save();
+  const dragged = placeIn(workspace.read(FILE));
+  expect(dragged.x).toBe(first.x);
+  expect(dragged.y).toBeGreaterThan(first.y + 60);
+
+  await press('ArrowDown');
+  await workbench.dirtyTab.waitFor();
+  await workbench.save();
+  expect(placeIn(workspace.read(FILE))).toEqual({ x: dragged.x, y: dragged.y + 20 });
+  await press('Control+Z');
+  await workbench.save();
+  expect(placeIn(workspace.read(FILE))).toEqual(dragged);
+});
+
 test('nodes are put on a coloured frame and folded into one box, and a node to its title, in a line each', async () => {
   await canvas();
   await press('f');

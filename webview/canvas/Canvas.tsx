@@ -12,7 +12,8 @@ import {
 } from '@xyflow/react';
 import { addImage } from '../model/actions/nodes';
 import { setParams } from '../model/actions/params';
-import { select } from '../model/actions/selection';
+import { addPoint } from '../model/actions/points';
+import { select, selectWire } from '../model/actions/selection';
 import { droppedUris, hasUris, IMAGE_TYPE } from '../model/drops';
 import { type StudioEdge, type StudioNode } from '../model/flow';
 import { postToHost } from '../model/host';
@@ -172,6 +173,9 @@ function Flow() {
           selectWire(edge.id);
           openMenu(event, 'wire');
         }}
+        onEdgeDoubleClick={({ clientX: x, clientY: y }, { data }) => {
+          if (data) addPoint(data.wire, flow.screenToFlowPosition({ x, y }, { snapToGrid: false }));
+        }}
         onPaneClick={() => useStudio.setState({ popup: undefined })}
         onMoveStart={(event) => {
           // Moves without an event are our own.
@@ -249,13 +253,6 @@ function selectionPoint(canvas: HTMLElement | null): { clientX: number; clientY:
   return node
     ? { clientX: box.right, clientY: box.top }
     : { clientX: box.left + box.width / 3, clientY: box.top + box.height / 4 };
-}
-
-function selectWire(id: string): void {
-  select([]);
-  useStudio.setState((state) => ({
-    edges: state.edges.map((edge) => (edge.id === id ? { ...edge, selected: true } : edge)),
-  }));
 }
 
 function minimapColour(node: StudioNode): string {

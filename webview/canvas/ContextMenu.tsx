@@ -13,8 +13,9 @@ import {
 } from '../model/actions/nodes';
 import { openParts } from '../model/inspection';
 import { openStage, showsImage } from '../model/stage';
+import { addPoint, removePoint, removePoints } from '../model/actions/points';
 import { alignSelection, tidy } from '../model/actions/places';
-import { focusField, selectAll, selected, selectedWithFolded } from '../model/actions/selection';
+import { focusField, selectAll, selected, selectedWire, selectedWithFolded } from '../model/actions/selection';
 import { run } from '../model/running';
 import { type Popup, studio, useStudio } from '../model/store';
 import { ALIGNMENTS } from '../model/align';
@@ -157,6 +158,9 @@ function FrameColours({ disabled, onChoose }: { disabled: boolean; onChoose: () 
   );
 }
 
+/** How near to a reroute point a menu is its own. */
+const POINT_REACH = 16;
+
 type MenuPopup = Extract<Popup, { kind: 'menu' }>;
 
 function canvasEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
@@ -179,7 +183,15 @@ function canvasEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
 }
 
 function wireEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
-  const into = studio().edges.find((edge) => edge.selected)?.data?.wire;
+  const into = selectedWire()?.data?.wire;
+  const points = into?.points ?? [];
+  const under = points.findIndex(({ x, y }) => Math.hypot(x - popup.flow.x, y - popup.flow.y) < POINT_REACH);
+  const removals: Item[] = [
+    ...(into && under >= 0 ? [{ label: 'Remove reroute point', act: () => removePoint(into, under) }] : []),
+    ...(into && points.length > (under < 0 ? 0 : 1)
+      ? [{ label: 'Remove all reroute points', act: () => removePoints(into) }]
+      : []),
+  ].map((item) => ({ ...item, icon: 'close', disabled: readOnly }));
   return [
     {
       label: 'Insert node…',
@@ -189,6 +201,15 @@ function wireEntries(popup: MenuPopup, readOnly: boolean): Entry[] {
       act: () =>
         useStudio.setState({ popup: { kind: 'add', at: popup.at, flow: popup.flow, ...(into ? { into } : {}) } }),
     },
+    {
+      label: 'Add reroute point',
+      icon: 'git-commit',
+      keys: 'R',
+      disabled: readOnly || !into,
+      act: () => into && addPoint(into, popup.flow),
+    },
+    ...removals,
+    'line',
     { label: 'Delete wire', icon: 'trash', keys: 'Delete', disabled: readOnly, act: deleteSelection },
   ];
 }

@@ -3,13 +3,14 @@ import { type KeyboardEvent } from 'react';
 import { addFrame } from '../model/actions/frames';
 import { deleteSelection, duplicateSelection, startRename, toggleFold, toggleMute } from '../model/actions/nodes';
 import { boxes, nudge, tidy } from '../model/actions/places';
-import { focusField, select, selectAll, selected } from '../model/actions/selection';
+import { addPointMidway } from '../model/actions/points';
+import { focusField, select, selectAll, selected, selectedWire, selectNextWire } from '../model/actions/selection';
 import { disconnect } from '../model/actions/wires';
+import { type Point } from '../model/geometry';
 import { openStage } from '../model/stage';
 import { studio, useStudio } from '../model/store';
 import { openConnect } from './ContextMenu';
 import { canvasControl } from '../model/control';
-import { type Wire } from '../model/wires';
 import { type Direction, neighbour, readingOrder } from './neighbours';
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' };
@@ -40,8 +41,8 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     if (key === 'd') return duplicateSelection;
     return undefined;
   }
-  const direction = ARROWS[key];
-  if (direction) return shiftKey ? () => nudgeTowards(direction) : () => goTo(direction);
+  const [direction, step] = [ARROWS[key], stepOf(key)];
+  if (direction && step) return shiftKey ? () => nudge(step) : () => goTo(direction);
   // Buttons inside a node keep their own Enter and Space.
   const onButton = event.target instanceof HTMLElement && event.target.closest('button') !== null;
   switch (key) {
@@ -50,6 +51,11 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 'Delete':
     case 'Backspace':
       return deleteAny;
+    case 'Tab': {
+      // Behind everything on the nodes, the points of the selected wire would be far away.
+      const point = document.querySelector<HTMLElement>('.wire-point.selected');
+      return point && !shiftKey && event.target === event.currentTarget ? () => point.focus() : undefined;
+    }
     case 'F2':
       return () => startRename();
     case 'Escape':
@@ -73,7 +79,7 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 'Insert':
     case 'n':
     case 'N':
-      return () => canvasControl().openAddMenu(selectedWire());
+      return () => canvasControl().openAddMenu(selectedWire()?.data?.wire);
     case 'c':
     case 'C': {
       const id = selected().nodes[0];
@@ -97,6 +103,11 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
     case 'p':
     case 'P':
       return matchSelection;
+    case 'r':
+    case 'R': {
+      const wire = selectedWire()?.data?.wire;
+      return wire && (() => addPointMidway(wire));
+    }
     case 't':
     case 'T':
       return tidy;
@@ -105,6 +116,9 @@ function actionOf(event: KeyboardEvent, menuAt: () => { x: number; y: number }):
       const id = selected().nodes[0];
       return id === undefined ? undefined : () => openStage(id);
     }
+    case 'w':
+    case 'W':
+      return selectNextWire;
     case 'z':
     case 'Z':
       return () => canvasControl().zoomToSelection();
@@ -130,22 +144,21 @@ function deleteAny(): void {
   if (wires.length > 0) disconnect(wires);
 }
 
-/** The wire that N adds a node into: the only one selected. */
-function selectedWire(): Wire | undefined {
-  if (studio().page.selection.length > 0) return undefined;
-  const [edge, another] = studio().edges.filter((other) => other.selected);
-  return another ? undefined : edge?.data?.wire;
-}
-
-function nudgeTowards(direction: Direction): void {
+/** How far an arrow key moves something; undefined for another key. */
+export function stepOf(key: string): Point | undefined {
+  const direction = ARROWS[key];
+  if (!direction) return undefined;
   const step = studio().settings.snapToGrid ? GRID : 10;
-  nudge({
+  return {
     x: direction === 'left' ? -step : direction === 'right' ? step : 0,
     y: direction === 'up' ? -step : direction === 'down' ? step : 0,
-  });
+  };
 }
 
 function goTo(direction: Direction): void {
+  const wire = selectedWire();
+  if (wire && direction === 'left') return goToNode(wire.source);
+  if (wire && direction === 'right') return goToNode(wire.target);
   const all = boxes();
   const from = all.find((box) => box.id === studio().page.selection[0]);
   if (!from) return goAlong('first');

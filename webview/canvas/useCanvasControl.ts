@@ -34,17 +34,16 @@ export function useCanvasControl(
       return { x: start.x, y: start.y, width: end.x - start.x, height: end.y - start.y };
     };
     let wanted: string | undefined;
-    const focusNode = (id: string) => {
+    const focusOn = (selector: string) => {
       const before = document.activeElement;
-      wanted = id;
+      wanted = selector;
       const focus = () => {
         // A field or a menu that was opened meanwhile keeps the focus, and a later wish counts alone.
         const free = [before, document.body, container.current].includes(document.activeElement);
-        if (wanted !== id || !free) return;
-        const node = container.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(id)}"]`);
-        node?.focus({ preventScroll: true });
+        if (wanted !== selector || !free) return;
+        container.current?.querySelector<HTMLElement>(selector)?.focus({ preventScroll: true });
       };
-      // A node that was just added or scrolled to is in the page after the next paint.
+      // What was just added or scrolled to is in the page after the next paint.
       window.requestAnimationFrame(() => window.requestAnimationFrame(focus));
     };
     setCanvasControl({
@@ -73,7 +72,8 @@ export function useCanvasControl(
         const zoom = flow.getZoom();
         void flow.setCenter(x + width / 2 + covered() / 2 / zoom, y + height / 2, { zoom });
       },
-      focusNode,
+      focusNode: (id) => focusOn(`.react-flow__node[data-id="${CSS.escape(id)}"]`),
+      focusPoint: (wire, index) => focusOn(`.wire-point[data-wire="${CSS.escape(wire)}"][data-index="${index}"]`),
       focusCanvas: () => {
         wanted = undefined;
         container.current?.focus({ preventScroll: true });

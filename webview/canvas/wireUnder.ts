@@ -3,7 +3,7 @@ import { type GraphFlowNode, type StudioNode } from '../model/flow';
 import { centre, type Point, type Rect } from '../model/geometry';
 import { type Insertion, insertions } from '../model/insertion';
 import { studio, type StudioState, useStudio } from '../model/store';
-import { along, curvesAmong } from '../model/wirePath';
+import { along, legsAmong } from '../model/wirePath';
 import { type Wire } from '../model/wires';
 
 /** Points along a wire that are looked at: close enough together for the middle half of the smallest node. */
@@ -55,17 +55,4 @@ export function middleOf(wire: Wire, nodes: readonly StudioNode[]): Point | unde
 }
 
 /** Points along a wire as it is drawn. */
-function pointsOf(wire: Wire, nodes: readonly StudioNode[]): Point[] {
-  const source = portPlace(nodes, wire.source, 'right', wire.sourcePort);
-  const target = portPlace(nodes, wire.target, 'left', wire.targetPort);
-  if (!source || !target) return [];
-  const end = { node: wire.target, port: wire.targetPort };
-  return along(curvesAmong(nodes, end, { source, target }), SAMPLES);
-}
-
-function portPlace(nodes: readonly StudioNode[], id: string, side: 'left' | 'right', name: string): Point | undefined {
-  const node = nodes.find((other) => other.id === id);
-  if (node?.type !== 'weft' || node.hidden) return undefined;
-  const port = node.data.face.ports.find((place) => place.side === side && place.name === name);
-  return port && { x: node.position.x + (side === 'right' ? node.data.face.width : 0), y: node.position.y + port.y };
-}
+const pointsOf = (wire: Wire, nodes: readonly StudioNode[]): Point[] => along(legsAmong(nodes, wire).flat(), SAMPLES);

@@ -1,6 +1,7 @@
 import { Link, Tool } from '../ui/Icon';
 import { revealNode } from '../model/actions/selection';
 import { canvasControl } from '../model/control';
+import { addPointMidway } from '../model/actions/points';
 import { disconnect } from '../model/actions/wires';
 import { TypeMark } from '../ui/TypeMark';
 import { type StudioEdge } from '../model/flow';
@@ -24,6 +25,13 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
           onClick={() => canvasControl().openAddMenu(data.wire)}
         />
         <Tool
+          icon="git-commit"
+          label="Add reroute point"
+          keys="R"
+          disabled={readOnly}
+          onClick={() => addPointMidway(data.wire)}
+        />
+        <Tool
           icon="trash"
           label="Delete wire"
           keys="Delete"
@@ -33,7 +41,7 @@ export function WireInspector({ wire }: { wire: StudioEdge }) {
       </div>
       <p className="subtitle">
         Drag either end to another port, or onto empty canvas to delete the wire. Drop a node without wires onto it to
-        insert the node.
+        insert the node. Double-click it to lead it through a reroute point, and drag that.
       </p>
       <dl className="facts">
         <dt>Carries</dt>

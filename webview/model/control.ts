@@ -7,6 +7,7 @@ export interface CanvasControl {
   zoomToSelection(): void;
   bringIntoView(id: string): void;
   focusNode(id: string): void;
+  focusPoint(wire: string, index: number): void;
   focusCanvas(): void;
   /** `into`: for a node that goes into this wire. */
   openAddMenu(into?: Wire): void;
@@ -22,6 +23,7 @@ const absent: CanvasControl = {
   zoomToSelection: nothing,
   bringIntoView: nothing,
   focusNode: nothing,
+  focusPoint: nothing,
   focusCanvas: nothing,
   openAddMenu: nothing,
   zoom: nothing,

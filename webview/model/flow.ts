@@ -254,6 +254,7 @@ function edgesOf(
       same?.data &&
       same.data.portType === portType &&
       same.data.muted === muted &&
+      JSON.stringify(same.data.wire.points) === JSON.stringify(wire.points) &&
       (same.hidden ?? false) === hidden &&
       same.source === from &&
       same.target === to

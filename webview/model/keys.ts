@@ -6,6 +6,11 @@ export const KEYS: readonly { where: string; keys: readonly (readonly [keys: str
       ['N, double-click', 'add a node; into the selected wire'],
       ['Ctrl+F', 'find a node'],
       ['C', 'connect the selected node'],
+      ['W', 'select a wire of the node; again for the next'],
+      [
+        'R, double-click a wire',
+        'add a reroute point to the selected wire; arrows or a drag move it, Delete removes it',
+      ],
       ['Enter', "edit the selected node's parameters"],
       ['V', 'view its image (or double-click it)'],
       ['F2', 'rename'],

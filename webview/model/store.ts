@@ -5,6 +5,7 @@ import { type RunState, type StudioSettings, type WorkspacePicture } from '../..
 import { type CellTimelines } from './cellTimelines';
 import { type LevelOfDetail } from './levelOfDetail';
 import { type StudioEdge, type StudioNode } from './flow';
+import { type Point } from './geometry';
 import { type Insertion } from './insertion';
 import { initialPageState, type PageState } from './pageState';
 import { type SeedVariation, type SweepView } from './sweeps';
@@ -98,6 +99,8 @@ export interface StudioState {
   draggedType: PortType | undefined;
   /** The wire that the node in the hand would be put into. */
   wireUnder: (Insertion & { node: string }) | undefined;
+  /** The reroute point in the hand, and where it is held. */
+  pointHeld: { wire: string; index: number; at: Point } | undefined;
   /** Runs and their cells whose steps the engine no longer has, by {@link stepsKey}. */
   stepsGone: ReadonlySet<string>;
   renaming: string | undefined;
@@ -151,6 +154,7 @@ export const useStudio = create<StudioState>()(() => ({
   fittingPorts: undefined,
   draggedType: undefined,
   wireUnder: undefined,
+  pointHeld: undefined,
   stepsGone: new Set(),
   renaming: undefined,
   sliding: undefined,

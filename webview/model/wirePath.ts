@@ -1,6 +1,8 @@
-/** How wires run: a curve from port to port, or around the nodes that the curve would run under. */
+/** How wires run: a curve from port to port through its reroute points, and around the nodes that the curve would run under. */
+import { type GraphDocument } from '../../extension/graph';
 import { type StudioNode } from './flow';
 import { type Point, type Rect } from './geometry';
+import { type Wire } from './wires';
 
 export interface WireEnds {
   source: Point;
@@ -16,6 +18,8 @@ const GAP = 44;
 const CLEARANCE = 16;
 const SPACING = 7;
 const SAMPLES = 24;
+/** How far a wire keeps its direction, at least, on either side of a point where it turns back. */
+const TURN = 40;
 
 /** The boxes that wires run around. One in the hand may be about to go into a wire. */
 const boxesOf = (nodes: readonly StudioNode[]): Rect[] =>
@@ -62,11 +66,51 @@ export function wireCurves({ source, target }: WireEnds, boxes: readonly Rect[],
 }
 
 /** A curve that leaves and arrives level, to the right. */
-function level(from: Point, to: Point): Curve {
-  const distance = to.x - from.x;
-  // Backwards, it swings out.
-  const reach = distance >= 0 ? distance / 2 : 6.25 * Math.sqrt(-distance);
-  return [from, { x: from.x + reach, y: from.y }, { x: to.x - reach, y: to.y }, to];
+const level = (from: Point, to: Point): Curve => bend(from, RIGHT, to, RIGHT);
+
+const RIGHT: Point = { x: 1, y: 0 };
+const LEFT: Point = { x: -1, y: 0 };
+const DOWN: Point = { x: 0, y: 1 };
+const UP: Point = { x: 0, y: -1 };
+
+/** A curve that leaves and arrives in these directions. */
+function bend(from: Point, leaving: Point, to: Point, arriving: Point): Curve {
+  const reach = ({ x, y }: Point): number => {
+    const [dx, dy] = [to.x - from.x, to.y - from.y];
+    const distance = dx * x + dy * y;
+    if (y !== 0) return Math.max(distance / 2, Math.min(TURN, 0.3 * Math.hypot(dx, dy)));
+    // Backwards, it swings out.
+    return distance >= 0 ? distance / 2 : 6.25 * Math.sqrt(-distance);
+  };
+  const [out, back] = [reach(leaving), reach(arriving)];
+  const first = { x: from.x + leaving.x * out, y: from.y + leaving.y * out };
+  return [from, first, { x: to.x - arriving.x * back, y: to.y - arriving.y * back }, to];
+}
+
+/**
+ * The legs of a wire that is led through points: its curves from each stop to the next. It runs level through a point, and upright where it
+ * turns back.
+ */
+export function wireLegs(
+  { source, target }: WireEnds,
+  points: readonly Point[],
+  boxes: readonly Rect[],
+  track = 0,
+): Curve[][] {
+  const stops = [source, ...points, target];
+  const directions = stops.map((at, index) => directionAt(stops[index - 1], at, stops[index + 1]));
+  return stops.slice(1).map((to, index) => {
+    const from = stops[index] ?? source;
+    const [leaving, arriving] = [directions[index] ?? RIGHT, directions[index + 1] ?? RIGHT];
+    if (leaving === RIGHT && arriving === RIGHT) return wireCurves({ source: from, target: to }, boxes, track);
+    return [bend(from, leaving, to, arriving)];
+  });
+}
+
+function directionAt(before: Point | undefined, at: Point, after: Point | undefined): Point {
+  if (!before || !after) return RIGHT;
+  if ((at.x - before.x) * (after.x - at.x) > 0) return after.x > before.x ? RIGHT : LEFT;
+  return after.y < before.y ? UP : DOWN;
 }
 
 const holds = ({ x, y, width, height }: Rect, point: Point, margin: number): boolean =>
@@ -87,12 +131,6 @@ export const pathOf = (curves: readonly Curve[]): string =>
   `M${curves[0]![0].x},${curves[0]![0].y}` +
   curves.map(([, ...points]) => ` C${points.map(({ x, y }) => `${x},${y}`).join(' ')}`).join('');
 
-/** Where a wire ends. */
-interface WireEnd {
-  node: string;
-  port: string | null | undefined;
-}
-
 const kept = new WeakMap<readonly StudioNode[], { boxes: Rect[]; paths: Map<string, string> }>();
 
 /** What wires between these nodes have in common, found out once for each state of them. */
@@ -102,15 +140,56 @@ function among(nodes: readonly StudioNode[]): { boxes: Rect[]; paths: Map<string
   return known;
 }
 
-/** The curves of a wire between these nodes. */
-export const curvesAmong = (nodes: readonly StudioNode[], target: WireEnd, ends: WireEnds): Curve[] =>
-  wireCurves(ends, among(nodes).boxes, trackOf(nodes, target.node, target.port));
+/** A wire on the canvas: where it ends, and what it is led through. */
+export interface DrawnWire {
+  id: string;
+  /** The node it ends at, or the box that the node is folded in, and the port there. */
+  target: string;
+  port: string | null | undefined;
+  ends: WireEnds;
+  points: readonly Point[];
+}
 
 /** Its path, computed once for each state of the nodes. */
-export function wirePath(nodes: readonly StudioNode[], id: string, target: WireEnd, ends: WireEnds): string {
-  const { paths } = among(nodes);
-  const key = [id, ends.source.x, ends.source.y, ends.target.x, ends.target.y].join(' ');
+export function wirePath(nodes: readonly StudioNode[], { id, target, port, ends, points }: DrawnWire): string {
+  const { boxes, paths } = among(nodes);
+  const key = [id, ...[ends.source, ends.target, ...points].flatMap(({ x, y }) => [x, y])].join(' ');
   let path = paths.get(key);
-  if (path === undefined) paths.set(key, (path = pathOf(curvesAmong(nodes, target, ends))));
+  if (path === undefined) {
+    path = pathOf(wireLegs(ends, points, boxes, trackOf(nodes, target, port)).flat());
+    paths.set(key, path);
+  }
   return path;
+}
+
+/** The legs of a wire of the graph as it is drawn; none when an end is not on the canvas. */
+export function legsAmong(nodes: readonly StudioNode[], wire: Wire): Curve[][] {
+  const source = portPlace(nodes, wire.source, 'right', wire.sourcePort);
+  const target = portPlace(nodes, wire.target, 'left', wire.targetPort);
+  if (!source || !target) return [];
+  const track = trackOf(nodes, wire.target, wire.targetPort);
+  return wireLegs({ source, target }, wire.points ?? [], among(nodes).boxes, track);
+}
+
+function portPlace(nodes: readonly StudioNode[], id: string, side: 'left' | 'right', name: string): Point | undefined {
+  const node = nodes.find((other) => other.id === id);
+  if (node?.type !== 'weft' || node.hidden) return undefined;
+  const port = node.data.face.ports.find((place) => place.side === side && place.name === name);
+  return port && { x: node.position.x + (side === 'right' ? node.data.face.width : 0), y: node.position.y + port.y };
+}
+
+/** How far both ends of a wire are together from where the file has them, while they are dragged: its points go along. */
+export function shiftOf(
+  wire: Wire,
+  nodes: readonly StudioNode[],
+  layout: GraphDocument['layout'],
+): readonly [number, number] {
+  const shift = (id: string): Point | undefined => {
+    const place = layout?.[id];
+    const now = nodes.find((node) => node.id === id)?.position;
+    return place && now && { x: now.x - place[0], y: now.y - place[1] };
+  };
+  const [source, target] = [shift(wire.source), shift(wire.target)];
+  const together = source && target && Math.hypot(source.x - target.x, source.y - target.y) < 0.01;
+  return together ? [source.x, source.y] : [0, 0];
 }

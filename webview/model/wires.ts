@@ -1,4 +1,13 @@
-import { type GraphDocument, parseWire, type Source, wiresOf } from '../../extension/graph';
+import {
+  type GraphDocument,
+  type GraphEdit,
+  parseWire,
+  reroutePoints,
+  type Source,
+  wireKey,
+  wiresOf,
+} from '../../extension/graph';
+import { type Point } from './geometry';
 
 export interface Wire {
   source: string;
@@ -7,6 +16,8 @@ export interface Wire {
   targetPort: string;
   /** Of several between the same ports: which, from 0. */
   nth?: number;
+  /** The places that it is led through. */
+  points?: readonly Point[];
 }
 
 /** A wire as an edit names it. */
@@ -39,13 +50,15 @@ export function endsOf(wire: Wire): Ends {
 
 /** Names a wire in the canvas. */
 export function wireId(wire: Wire): string {
-  const name = `${wire.source}.${wire.sourcePort}>${wire.target}.${wire.targetPort}`;
+  const { from, to } = endsOf(wire);
+  const name = wireKey(from, to);
   return wire.nth ? `${name}#${wire.nth}` : name;
 }
 
 /** All wires of the graph, also those to nodes that do not exist (the canvas leaves them out, the Problems panel has them). */
 export function wiresOfGraph(graph: GraphDocument): Wire[] {
   const wires: Wire[] = [];
+  const routes = routesOf(graph);
   for (const [target, node] of Object.entries(graph.nodes)) {
     for (const [targetPort, input] of Object.entries(node.inputs ?? {})) {
       const seen = new Map<string, number>();
@@ -55,11 +68,31 @@ export function wiresOfGraph(graph: GraphDocument): Wire[] {
         const nth = seen.get(text) ?? 0;
         seen.set(text, nth + 1);
         const wire: Wire = { source: source.node, sourcePort: source.port, target, targetPort };
-        wires.push(nth > 0 ? { ...wire, nth } : wire);
+        const points = routes.get(wireId(wire));
+        wires.push({ ...wire, ...(nth > 0 ? { nth } : {}), ...(points ? { points } : {}) });
       }
     }
   }
   return wires;
+}
+
+/** The reroute points of each wire that has some, by its name in the layout. */
+function routesOf(graph: GraphDocument): ReadonlyMap<string, Point[]> {
+  const routes = new Map<string, Point[]>();
+  for (const { from, to, position } of reroutePoints(graph)) {
+    const wire = wireKey(from, to);
+    const [x, y] = position;
+    const points = routes.get(wire);
+    if (points) points.push({ x, y });
+    else routes.set(wire, [{ x, y }]);
+  }
+  return routes;
+}
+
+/** The edit that leads a wire through these points. */
+export function routing(wire: Wire, points: readonly Point[]): GraphEdit {
+  const round = ({ x, y }: Point): [number, number] => [Math.round(x), Math.round(y)];
+  return { kind: 'routeWire', ...endsOf(wire), points: points.map(round) };
 }
 
 /** The nearest node of a type above each node, by graph and type: every node of a graph asks, and chains can be as long as the graph. */

@@ -9,7 +9,9 @@ import {
   GraphEditError,
   overrideParams,
   parseFragment,
+  parseWire,
   pasteIds,
+  wiresOf,
   writeGraph,
 } from '../../../extension/graph';
 import { diff, documentOf, edited, randomOf, standard, standardText, strangeText } from './helpers';
@@ -548,6 +550,21 @@ describe('changes', () => {
             { kind: 'duplicate', ids: [id, pick(ids)] },
             { kind: 'addFrame', text: 'x', rect: [0, 0, random(9), 1] },
           );
+          const wires = Object.entries(document.nodes).flatMap(([node, { inputs = {} }]) =>
+            Object.entries(inputs).flatMap(([port, input]) =>
+              wiresOf(input).flatMap((wire): GraphEdit[] => {
+                const from = parseWire(wire);
+                const to = { node, port };
+                if (!from) return [];
+                const points = Array.from({ length: random(4) }, (): [number, number] => [random(9), random(9)]);
+                return [
+                  { kind: 'routeWire', from, to, points },
+                  { kind: 'disconnect', from, to },
+                ];
+              }),
+            ),
+          );
+          if (wires.length > 0) edits.push(pick(wires), pick(wires), pick(wires));
         }
         const edit = pick(edits);
         let next: string;

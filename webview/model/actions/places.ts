@@ -8,12 +8,14 @@ import { frameAround, type Point, type Rect } from '../geometry';
 import { type LayoutBox, layered } from '../layout';
 import { announce, studio } from '../store';
 import { type PortWire } from '../untangle';
+import { routing, wiresOfGraph } from '../wires';
 import { plural } from '../words';
 import { selected } from './selection';
 
 /** One edit at the end of a drag: new places of nodes and frames, and `then` what else came of it, with its own name. */
 export function commitMoves(moved: readonly StudioNode[], then?: { edits: GraphEdit[]; label: string }): boolean {
-  const edits = [moveTo(Object.fromEntries(moved.map(({ id, position }) => [id, position]))), ...(then?.edits ?? [])];
+  const move = moveTo(Object.fromEntries(moved.map(({ id, position }) => [id, position])));
+  const edits = [...withPoints(move), ...(then?.edits ?? [])];
   return edit(edits, then?.label ?? `Move ${plural(moved.length, 'item')}`);
 }
 
@@ -46,6 +48,27 @@ function moveTo(
   return { kind: 'moveNodes', positions, ...(Object.keys(frames).length > 0 ? { frames } : {}) };
 }
 
+/** Wires between nodes that move by the same distance take their reroute points along. */
+function withPoints(move: ReturnType<typeof moveTo>): GraphEdit[] {
+  const { graph } = studio();
+  const shift = (id: string): Point | undefined => {
+    const [from, to] = [graph?.layout?.[id], move.positions[id]];
+    return from && to && { x: Math.round(to[0]) - from[0], y: Math.round(to[1]) - from[1] };
+  };
+  const routes = (graph ? wiresOfGraph(graph) : []).flatMap((wire): GraphEdit[] => {
+    const { points, nth, source, target } = wire;
+    const [a, b] = [shift(source), shift(target)];
+    if (!points || nth || !a || a.x !== b?.x || a.y !== b.y) return [];
+    return [
+      routing(
+        wire,
+        points.map(({ x, y }) => ({ x: x + a.x, y: y + a.y })),
+      ),
+    ];
+  });
+  return [move, ...routes];
+}
+
 type Frame = [number, number, number, number];
 
 export function nudge(direction: Point): void {
@@ -63,10 +86,10 @@ export function alignSelection(how: Alignment): void {
     how,
   );
   if (Object.keys(moved).length === 0) return;
-  edit([{ kind: 'moveNodes', positions: positionsOf(moved) }], `Align ${plural(ids.size, 'node')}`);
+  edit(withPoints({ kind: 'moveNodes', positions: positionsOf(moved) }), `Align ${plural(ids.size, 'node')}`);
 }
 
-/** Lays out the selected nodes, or all, along their wires. */
+/** Lays out the selected nodes, or all, along their wires; wires between them lose their reroute points. */
 export function tidy(): void {
   if (!studio().graph) return;
   const selection = new Set(studio().page.selection);
@@ -78,10 +101,19 @@ export function tidy(): void {
       ? { x: Math.min(...all.map((box) => box.x)), y: Math.min(...all.map((box) => box.y)) }
       : { x: 0, y: 0 };
   const places = layered(all.map(withPorts), drawnWires(), anchor);
-  if (edit([moveTo(places, chosen.length > 1 ? {} : refitFrames(all, places))], 'Tidy')) {
+  const move = moveTo(places, chosen.length > 1 ? {} : refitFrames(all, places));
+  if (edit([...withPoints(move), ...straightened(all)], 'Tidy')) {
     announce(`Laid out ${plural(all.length, 'node')}.`);
     if (chosen.length <= 1) canvasControl().fit();
   }
+}
+
+/** Wires between these boxes, without their reroute points. */
+function straightened(tidied: readonly { id: string }[]): GraphEdit[] {
+  const ids = new Set(tidied.map(({ id }) => id));
+  return studio().edges.flatMap(({ hidden, source, target, data }) =>
+    !hidden && ids.has(source) && ids.has(target) && data?.wire.points ? [routing(data.wire, [])] : [],
+  );
 }
 
 /** Wires between what is on the canvas, where a box stands for what is folded in it. */

@@ -1,6 +1,6 @@
 import { canvasControl } from '../control';
 import { show } from '../document';
-import { FRAME_PREFIX } from '../flow';
+import { FRAME_PREFIX, type StudioEdge } from '../flow';
 import { inspectorShown, showInspector } from '../panels';
 import { announce, studio, useStudio } from '../store';
 import { plural } from '../words';
@@ -33,6 +33,39 @@ export function select(ids: readonly string[]): void {
     useStudio.setState({ edges: edges.map((edge) => (edge.selected ? { ...edge, selected: false } : edge)) });
   }
   show(ids);
+}
+
+export function selectWire(id: string): void {
+  select([]);
+  useStudio.setState(({ edges }) => ({
+    edges: edges.map((edge) => (edge.id === id ? { ...edge, selected: true } : edge)),
+  }));
+}
+
+/** The wire that is selected alone. */
+export function selectedWire(): StudioEdge | undefined {
+  if (studio().page.selection.length > 0) return undefined;
+  const [edge, another] = studio().edges.filter((other) => other.selected);
+  return another ? undefined : edge;
+}
+
+/** The node whose wires W goes along. */
+let wiresOf: string | undefined;
+
+/** Selects a wire of the selected node, or the next after the selected one. */
+export function selectNextWire(): void {
+  const shown = studio().edges.filter(({ hidden }) => !hidden);
+  const now = shown.find(({ id }) => id === selectedWire()?.id);
+  const ends = (id: string | undefined) => shown.filter(({ source, target }) => source === id || target === id);
+  const before = now && (ends(wiresOf).includes(now) ? wiresOf : now.target);
+  wiresOf = studio().page.selection[0] ?? before;
+  const wires = wiresOf === undefined ? shown : ends(wiresOf);
+  const next = wires[(now ? wires.indexOf(now) + 1 : 0) % wires.length];
+  if (!next) return;
+  selectWire(next.id);
+  canvasControl().focusCanvas();
+  const points = next.data?.wire.points?.length ?? 0;
+  announce(`${next.ariaLabel ?? ''}${points > 0 ? `, ${plural(points, 'reroute point')}` : ''}.`);
 }
 
 export function selectAll(): void {

@@ -96,6 +96,15 @@ describe('edits of the studio', () => {
     { kind: 'setFolded', ids: ['a'], folded: true },
     { kind: 'connect', from: { node: 'a', port: 'image' }, to: { node: 'b', port: 'image' } },
     { kind: 'disconnect', to: { node: 'b', port: 'image' }, from: { node: 'a', port: 'image' } },
+    {
+      kind: 'routeWire',
+      from: { node: 'a', port: 'image' },
+      to: { node: 'b', port: 'image' },
+      points: [
+        [1, 2],
+        [3, 4],
+      ],
+    },
     { kind: 'moveNodes', positions: { a: [1, 2] } },
     { kind: 'moveNodes', positions: { a: [1, 2] }, frames: { f: [0, 0, 10, 10] } },
     { kind: 'addFrame', text: 'Note', rect: [0, 0, 100, 100] },
@@ -127,6 +136,10 @@ describe('edits of the studio', () => {
     ['with a value that is no number', { kind: 'setParam', id: 'a', param: 'seed', value: NaN }],
     ['with a wire from nowhere', { kind: 'connect', from: null, to: { node: 'b', port: 'image' } }],
     ['with a colour that no frame has', { kind: 'updateFrame', id: 'f', colour: 'beige' }],
+    [
+      'with a point of one number',
+      { kind: 'routeWire', from: { node: 'a', port: 'x' }, to: { node: 'b', port: 'y' }, points: [[1]] },
+    ],
     ['with a place of one number', { kind: 'moveNodes', positions: { a: [1] } }],
   ])('are refused: %s', (_what, one) => expect(taken(edit(one))).toBeUndefined());
 
