@@ -66,6 +66,8 @@ test('a double click adds a point, a drag moves it, a double click removes it: a
   await expect.poll(distanceFromWire).toBeLessThan(2);
   await expect.poll(focused).toBe('Reroute point 1, wire from denoise to save');
   await part('inspector-title').filter({ hasText: 'Wire' }).waitFor();
+  // No word was selected by it.
+  expect(await page.evaluate(() => String(getSelection()))).toBe('');
 
   const [text, [x = NaN, y = NaN]] = [host.text, place()!];
   await drag(at, 0, 120);
