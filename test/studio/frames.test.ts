@@ -77,7 +77,7 @@ test('a wire is led through a point: one line of the file, which a drag and a ke
   await press('ArrowDown');
   await workbench.dirtyTab.waitFor();
   await workbench.save();
-  expect(placeIn(workspace.read(FILE))).toEqual({ x: dragged.x, y: dragged.y + 20 });
+  expect(placeIn(workspace.read(FILE))).toEqual({ x: dragged.x, y: dragged.y + 10 });
   await press('Control+Z');
   await workbench.save();
   expect(placeIn(workspace.read(FILE))).toEqual(dragged);
