@@ -102,6 +102,7 @@ async function main(): Promise<void> {
     },
     'first run': () => forget(cache, path.join(home, 'attention'), path.join(home, 'optimised')),
   };
+  forget(cache);
   await sight(root, 'dog.png', 'cow.png');
   // A run's folders are named by the checkout where it has built-in checkpoints.
   if (checkouts[1]) await sight(checkouts[1], 'dog.png', 'cow.png');
