@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type FrameLocator, type Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { findingsOfCopy } from './support/axe';
 import { type Server, startServer } from './support/server';
 import { fileName, THEMES } from './support/themes';
 import { Workbench } from './support/workbench';
@@ -53,11 +54,13 @@ test('the walkthrough ticks what was done, and nothing that was cancelled', { ti
   const begin = walkthrough().getByRole('button', { name: 'Transfer Appearance' });
   await begin.click();
   await workbench.page.locator('.quick-input-titlebar', { hasText: 'Weft: Structure' }).waitFor();
-  await workbench.dismiss();
+  await workbench.page.keyboard.press('Escape');
+  await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   await step('Add a checkpoint').click();
   await walkthrough().getByRole('button', { name: 'Download Checkpoint' }).click();
   await workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'Stable Diffusion' }).first().waitFor();
-  await workbench.dismiss();
+  await workbench.page.keyboard.press('Escape');
+  await workbench.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
   for (const title of ['Choose two images', 'See how it works', 'Add a checkpoint'])
     expect(await ticked(title).count()).toBe(0);
   await workbench.screenshot('walkthrough');
@@ -78,6 +81,7 @@ test('all examples are there to choose from, with their results', { timeout: RUN
   for (const [theme] of THEMES) {
     await workbench.theme(theme);
     await workbench.screenshot(`examples-${fileName(theme)}`);
+    expect(await findingsOfCopy(workbench)).toEqual([]);
   }
   // By the keyboard, too.
   await card('Cake → berry cake').focus();

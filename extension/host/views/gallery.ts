@@ -109,5 +109,5 @@ h2:first-child { margin-top: 0; }
 .label, .detail { display: block; margin-top: 4px; overflow-wrap: anywhere; }
 .detail { font-size: 0.9em; color: var(--vscode-descriptionForeground); }
 .link { text-decoration: var(--text-link-decoration, none); }
-.link:hover { text-decoration: underline; }
+p .link, .link:hover { text-decoration: underline; }
 `;
