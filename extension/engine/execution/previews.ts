@@ -146,7 +146,7 @@ export class PreviewSink {
     const { size, runId } = this.options;
     this.drawing = this.drawing
       .then(async () => {
-        const picture = await checkpoint.draw(frame.predOriginalSample, size, this.store);
+        const picture = await checkpoint.draw(frame.predOriginalSample, size, this.store, { atOnce: true });
         const { step: index, timestep } = frame;
         const cell = this.placeOf(node);
         this.emit({

@@ -379,6 +379,9 @@ function numbers(bytes: Buffer, dtype: string, dims: number[]): TensorData {
  * over weight and up.
  */
 class Sums {
+  /** How many there were: parts that open at the same time each have sessions of their own, which the other does not close. */
+  private static made = 0;
+  private readonly name = `lora ${++Sums.made}`;
   private readonly opened = new Map<string, Promise<string>>();
 
   constructor(
@@ -395,7 +398,7 @@ class Sums {
   ): Promise<TensorData> {
     const matrices = [weight, up, ...(down === undefined ? [] : [down])];
     const types = matrices.map(({ type }) => (type === 'float16' ? FLOAT16 : FLOAT));
-    const key = `lora ${[...types, to].join(' ')}`;
+    const key = `${this.name}: ${[...types, to].join(' ')}`;
     let opening = this.opened.get(key);
     if (opening === undefined) {
       const { threads } = this;

@@ -1,4 +1,5 @@
 import { WeftError } from '../../protocol/errors';
+import { once } from '../cache/recent';
 import { type ContentStore, keyOf } from '../cache/store';
 import { sizeFacts } from '../checkpoints/pictureSizes';
 import { fitPreview, type PreviewMap, previewMapFor, previewRgba } from '../image/preview';
@@ -18,8 +19,10 @@ const SAMPLE_CELLS = 16;
 /** Draws the latents of a checkpoint, of any size, without its VAE: by a linear map that is fitted to it once. */
 export class LatentPreviews {
   private fitted?: Promise<PreviewMap>;
-  /** Whether the session that draws is open, by the patch of its map. */
-  private readonly drawers = new Map<number, boolean>();
+  /** Sessions that draw, by the patch of their map. */
+  private readonly drawers = new Map<number, Promise<string>>();
+  /** Patches whose session is open. */
+  private readonly ready = new Set<number>();
 
   constructor(
     private readonly parts: CheckpointParts,
@@ -33,42 +36,40 @@ export class LatentPreviews {
     return this.fitted;
   }
 
-  /** Latents as opaque RGBA, at most `maxSize` pixels a side where the latent grid itself is no larger. */
+  /**
+   * Latents as opaque RGBA, at most `maxSize` pixels a side where the latent grid itself is no larger.
+   * @param atOnce not to wait for onnxruntime, if its session is not open yet: such a picture may differ by rounding, and is not to be kept
+   */
   async draw(
     latents: Float32Array,
     [height, width]: readonly [number, number],
     maxSize: number,
     store: ContentStore,
+    atOnce: boolean,
   ): Promise<{ width: number; height: number; rgba: Uint8Array }> {
     const map = previewMapFor(await this.map(store), height, width, maxSize);
     const { patch, channels } = map;
     if (latents.length * patch ** 2 * 3 < WORTH_DRAWING_INSIDE) return previewRgba(latents, height, width, map);
-    if (!this.drawers.get(patch)) {
-      // The session would open behind the step that is under way, and draw behind the next one.
-      this.openDrawer(map);
+    const drawer = this.drawer(map);
+    if (atOnce && !this.ready.has(patch)) {
+      // The session opens behind the step that is under way, and would draw behind the next one. What goes wrong shows then.
+      drawer.catch(() => undefined);
       return previewRgba(latents, height, width, map);
     }
     const feed: TensorData = { type: 'float32', dims: [channels, height, width], data: latents };
-    const { rgba } = await this.parts.sessions.run(this.drawerOf(patch), { [previewNames.latents]: feed }, [
-      previewNames.rgba,
-    ]);
+    const { rgba } = await this.parts.sessions.run(await drawer, { [previewNames.latents]: feed }, [previewNames.rgba]);
     return { width: width * patch, height: height * patch, rgba: rgba!.data as Uint8Array };
   }
 
-  /** The key of the session that draws patches of a size. */
-  private drawerOf(patch: number): string {
-    return `${this.fingerprint}/preview/${patch}`;
-  }
-
-  private openDrawer(map: PreviewMap): void {
-    const { drawers } = this;
+  /** The session that draws with a map. */
+  private drawer(map: PreviewMap): Promise<string> {
     const { patch } = map;
-    if (drawers.has(patch)) return;
-    drawers.set(patch, false);
-    this.parts.sessions.load(this.drawerOf(patch), previewModel(map), { provider: 'cpu', threads: 1 }).then(
-      () => drawers.set(patch, true),
-      () => drawers.delete(patch),
-    );
+    const key = `${this.fingerprint}/preview/${patch}`;
+    return once(this.drawers, patch, async () => {
+      await this.parts.sessions.load(key, previewModel(map), { provider: 'cpu', threads: 1 });
+      this.ready.add(patch);
+      return key;
+    });
   }
 
   /** Pixels a side of the pictures that the map is fitted on. */

@@ -295,7 +295,12 @@ export class LoadedCheckpoint {
   }
 
   /** See {@link LatentPreviews.draw}. */
-  draw(latents: Float32Array, maxSize: number, store: ContentStore): ReturnType<LatentPreviews['draw']> {
-    return this.previews.draw(latents, this.latentSize, maxSize, store);
+  draw(
+    latents: Float32Array,
+    maxSize: number,
+    store: ContentStore,
+    { atOnce = false } = {},
+  ): ReturnType<LatentPreviews['draw']> {
+    return this.previews.draw(latents, this.latentSize, maxSize, store, atOnce);
   }
 }
