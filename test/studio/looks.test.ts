@@ -106,6 +106,9 @@ describe('the views of a run', () => {
       await workbench.screenshot(`numbers-${fileName(theme)}`);
       expect(await findings(workbench)).toEqual([]);
 
+      // At 100 % the image is beside what shows.
+      await part('canvas').focus();
+      await workbench.page.keyboard.press('f');
       await workbench.node('denoise').locator('.picture').first().dblclick();
       await part('stage-picture').waitFor();
       await part('stage-against').selectOption({ label: 'Structure' });
