@@ -38,7 +38,7 @@ async function sized(check: () => Promise<unknown>): Promise<void> {
   for (const [width, height] of SIZES) {
     await page.setViewportSize({ width, height });
     await host.settled();
-    expect(await check(), `${width} × ${height}`).toEqual([]);
+    await expect.poll(check, { message: `${width} × ${height}` }).toEqual([]);
   }
   await page.setViewportSize(before);
 }
@@ -88,11 +88,11 @@ test('the numbers on a node and their fields keep clear of each other and inside
           .map(({ name }) => `${name} beside ${label?.name}`);
       });
     });
-  expect(await overlaps()).toEqual([]);
+  await expect.poll(overlaps).toEqual([]);
   for (const number of ['higherRange-from', 'higherRange-to', 'contrast']) {
     await part(`number-swap-${number}`).dblclick();
     await part(`number-field-swap-${number}`).waitFor();
-    expect(await overlaps(), number).toEqual([]);
+    await expect.poll(overlaps, { message: number }).toEqual([]);
     await press('Escape');
   }
 });

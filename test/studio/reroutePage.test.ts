@@ -95,7 +95,7 @@ test('a double click adds a point, a drag moves it, a double click removes it: a
   await expect.poll(async () => Math.abs((await centreOfDot()).y - at.y)).toBeLessThan(2);
   await dot().dblclick();
   await dot().waitFor({ state: 'detached' });
-  expect(host.text).toBe(before);
+  await expect.poll(() => host.text).toBe(before);
 });
 
 test('without a pointer: W, R, arrows, Tab, Delete and Escape', async () => {
@@ -176,7 +176,7 @@ test('points go with both nodes of their wire, stay when one moves, and Tidy rem
   await press('t');
   await expect.poll(place).toBeUndefined();
   await dot().waitFor({ state: 'detached' });
-  expect(edits()).toBe(4);
+  await expect.poll(edits).toBe(4);
   await host.undo();
   await dot().waitFor();
 });
@@ -192,7 +192,7 @@ test('by the menu; and a wire to a folded frame goes there the short way', async
   await dot().click({ button: 'right' });
   await item('Remove reroute point').click();
   await dot().waitFor({ state: 'detached' });
-  expect(host.text).toBe(before);
+  await expect.poll(() => host.text).toBe(before);
 
   await addByHand();
   const fold: GraphEdit[] = [

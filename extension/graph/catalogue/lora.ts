@@ -7,7 +7,7 @@ export const lora: NodeSpec = {
   type: 'lora',
   title: 'LoRA',
   category: 'model',
-  help: 'Changes the weights of a checkpoint by a LoRA file. Several in a row add up. The checkpoint must be a .safetensors file or a diffusers folder.',
+  help: 'Changes the weights of a checkpoint by a LoRA file. Several in a row add up. The checkpoint must be a .safetensors file, a diffusers folder or an ONNX folder made by optimum.',
   inputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint to change.', types: ['checkpoint'] }],
   outputs: [{ name: 'checkpoint', label: 'Checkpoint', help: 'The checkpoint with the LoRA.', type: 'checkpoint' }],
   params: [
