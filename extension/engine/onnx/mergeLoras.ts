@@ -1,7 +1,7 @@
 /**
- * LoRAs in an emitted graph: a weight W becomes W + strength · scale · up · down, or W + strength · difference. The changed weights lie in a file of their own, as large as those of
- * the checkpoint, so that the graph opens and runs as it does without: left to onnxruntime, the sums would be made on one thread and kept three
- * times over.
+ * LoRAs in an emitted graph: a weight W becomes W + strength · scale · up · down, or W + strength · difference. The changed weights lie in
+ * a file of their own, as large as those of the checkpoint, so that the graph opens and runs as it does without: left to onnxruntime, the
+ * sums would be made on one thread and kept three times over.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -34,8 +34,8 @@ const isWeight = (tensor: TensorProto): boolean =>
   tensor.dims.length >= 1 && dtypeOf(tensor.dataType) !== undefined && (isOutside(tensor) || tensor.rawData.length > 0);
 
 /**
- * The weights and biases whose module the graph tells: by their own names, which are diffusers' or transformers', or by the names that torch.onnx gives to the
- * products of linear layers (`/mid_block/attentions.0/proj_in/MatMul`).
+ * The weights and biases whose module the graph tells: by their own names, which are diffusers' or transformers', or by the names that
+ * torch.onnx gives to the products of linear layers (`/mid_block/attentions.0/proj_in/MatMul`).
  */
 function targetsOf(graph: Graph): Target[] {
   const targets = new Map<string, Target>();
